@@ -1,0 +1,51 @@
+# One folder of src/ is one room: a static library `room_NAME` of its sources, and a test program `NAME_test` of its
+# *_test.cc files. Sources are found, not listed, so that adding a file touches one place.
+include(CheckCXXCompilerFlag)
+
+add_library(mop_options INTERFACE)
+target_include_directories(mop_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
+target_compile_options(mop_options INTERFACE
+  -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Werror -Werror=switch
+  -fstack-protector-strong -fvisibility=hidden)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ 12 sees these in the standard library's own templates.
+  target_compile_options(mop_options INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-stringop-overread
+    -Wno-array-bounds -Wno-restrict -Wno-dangling-reference -Wno-unknown-warning)
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT MOP_SANITIZE)
+  target_compile_definitions(mop_options INTERFACE _FORTIFY_SOURCE=2)
+endif()
+if(MOP_SANITIZE STREQUAL "address")
+  target_compile_options(mop_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  target_link_options(mop_options INTERFACE -fsanitize=address,undefined)
+elseif(MOP_SANITIZE STREQUAL "thread")
+  target_compile_options(mop_options INTERFACE -fsanitize=thread -fno-omit-frame-pointer)
+  target_link_options(mop_options INTERFACE -fsanitize=thread)
+endif()
+
+if(MOP_TESTS)
+  enable_testing()
+  include(GoogleTest)
+endif()
+
+function(room name)
+  cmake_parse_arguments(arg "" "" "NEEDS;LIBS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(TRANSFORM arg_NEEDS PREPEND room_)
+  if(sources)
+    add_library(room_${name} STATIC ${sources})
+    target_link_libraries(room_${name} PUBLIC mop_options ${arg_NEEDS} ${arg_LIBS})
+  else()
+    add_library(room_${name} INTERFACE)
+    target_link_libraries(room_${name} INTERFACE mop_options ${arg_NEEDS} ${arg_LIBS})
+  endif()
+  if(MOP_TESTS AND tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE room_${name} GTest::gmock GTest::gtest_main)
+    target_compile_definitions(${name}_test PRIVATE MOP_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    gtest_discover_tests(${name}_test TEST_PREFIX "${name}/" DISCOVERY_TIMEOUT 60)
+  endif()
+endfunction()

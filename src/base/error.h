@@ -1,0 +1,162 @@
+#pragma once
+
+#include <string>
+#include <tl/expected.hpp>
+#include <utility>
+
+namespace mcp_oauth {
+
+// Everything that can go wrong, one code each, named by what was seen.
+// The order is free; `symptom/catalogue.cc` holds one row per code (a missing row does not compile) with its
+// stable public id, HTTP status, OAuth error code and the words for the wire.
+enum class errc {
+  // bearer credentials at the resource (RFC 6750)
+  token_missing,
+  authorization_scheme_unsupported,
+  credentials_repeated,
+  token_malformed,
+  token_type_wrong,
+  token_algorithm_refused,
+  token_key_unknown,
+  token_signature_invalid,
+  token_issuer_mismatch,
+  token_audience_mismatch,
+  token_expired,
+  token_not_yet_valid,
+  token_claim_missing,
+  token_revoked,
+  scope_insufficient,
+  policy_denied,
+
+  // the MCP request itself
+  origin_refused,
+  header_mismatch,
+  body_malformed,
+  body_too_large,
+  batch_refused,
+  session_foreign,
+  protocol_version_unsupported,
+
+  // the wire (RFC 9110, RFC 9112)
+  http_malformed,
+  http_head_too_large,
+  http_framing_ambiguous,
+  http_version_unsupported,
+  http_method_refused,
+  http_not_found,
+  http_media_type_unsupported,
+  http_timeout,
+  too_many_requests,
+  too_many_connections,
+  client_gone,
+
+  // the server behind us
+  upstream_refused,
+  upstream_unreachable,
+  upstream_timeout,
+  upstream_closed,
+  upstream_malformed,
+  upstream_not_mcp,
+  upstream_tls_failed,
+
+  // authorization endpoint, token endpoint, registration (RFC 6749, 7591, 7636, 8707)
+  parameter_missing,
+  parameter_repeated,
+  parameter_malformed,
+  parameter_too_long,
+  client_unknown,
+  client_authentication_failed,
+  client_authentication_repeated,
+  client_not_allowed,
+  redirect_uri_missing,
+  redirect_uri_mismatch,
+  redirect_uri_refused,
+  response_type_unsupported,
+  response_mode_unsupported,
+  grant_type_unsupported,
+  pkce_missing,
+  pkce_method_plain,
+  pkce_method_unsupported,
+  pkce_malformed,
+  pkce_mismatch,
+  scope_unknown,
+  resource_unknown,
+  code_invalid,
+  code_expired,
+  code_replayed,
+  code_client_mismatch,
+  refresh_invalid,
+  refresh_expired,
+  refresh_replayed,
+  refresh_scope_exceeded,
+  registration_disabled,
+  registration_malformed,
+  registration_redirect_refused,
+  token_type_hint_unsupported,
+
+  // the login that a person goes through
+  state_invalid,
+  state_expired,
+  state_foreign_browser,
+  consent_forged,
+  consent_denied,
+  login_failed,
+  login_throttled,
+  login_required,
+  user_not_allowed,
+  password_unacceptable,
+
+  // identity providers and documents fetched from others
+  provider_unreachable,
+  provider_metadata_invalid,
+  provider_refused,
+  provider_token_invalid,
+  provider_issuer_mismatch,
+  provider_nonce_mismatch,
+  client_document_unreachable,
+  client_document_refused,
+  client_document_invalid,
+  address_refused,
+  fetch_failed,
+  fetch_too_large,
+  fetch_timeout,
+
+  // keys and sealed data
+  key_malformed,
+  key_weak,
+  seal_broken,
+  jwt_malformed,
+
+  // our own ground
+  store_unavailable,
+  store_busy,
+  store_corrupt,
+  store_schema_newer,
+  config_not_found,
+  config_malformed,
+  config_invalid,
+  listen_in_use,
+  listen_denied,
+  file_unreadable,
+  file_unwritable,
+  tls_certificate_invalid,
+  json_malformed,
+  url_malformed,
+  internal,
+  count_  // not a code: how many there are
+};
+
+// `detail` is for our log and for `explain`; it never reaches a client. It must not hold a secret.
+struct error {
+  errc code = errc::internal;
+  std::string detail;
+};
+
+template <class T>
+using result = tl::expected<T, error>;
+
+[[nodiscard]] inline tl::unexpected<error> fail(errc code, std::string detail = {}) {
+  return tl::unexpected<error>(error{code, std::move(detail)});
+}
+
+}  // namespace mcp_oauth

@@ -1,0 +1,80 @@
+#include "base/url.h"
+
+#include <algorithm>
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
+
+#include "base/text.h"
+
+namespace mcp_oauth {
+
+result<url> url::parse(std::string_view text) {
+  if (text.empty()) return fail(errc::url_malformed, "empty");
+  if (text.size() > 8192) return fail(errc::url_malformed, "longer than 8192 characters");
+  for (char c : text) {
+    auto byte = static_cast<unsigned char>(c);
+    if (byte <= 0x20 || byte >= 0x7F || c == '\\') return fail(errc::url_malformed, "a character that no URL may hold");
+  }
+  auto parsed = boost::urls::parse_uri({text.data(), text.size()});
+  if (!parsed) return fail(errc::url_malformed, "not an absolute URL");
+  boost::urls::url_view view = *parsed;
+  if (view.has_userinfo()) return fail(errc::url_malformed, "user information before the host");
+
+  auto own = [](auto piece) { return std::string(piece.data(), piece.size()); };
+  url u;
+  u.scheme = mcp_oauth::to_lower(own(view.scheme()));
+  if (view.has_authority()) {
+    u.host = mcp_oauth::to_lower(own(view.encoded_host_address()));
+    u.host_is_ipv6 = view.host_type() == boost::urls::host_type::ipv6;
+    if (u.host.find('%') != std::string::npos) return fail(errc::url_malformed, "an escape in the host");
+    if (view.has_port()) {
+      auto port = parse_decimal({view.port().data(), view.port().size()});
+      if (!port || *port == 0 || *port > 65535) return fail(errc::url_malformed, "port out of range");
+      u.port = static_cast<std::uint16_t>(*port);
+    }
+  }
+  if (u.is_http() && u.host.empty()) return fail(errc::url_malformed, "no host");
+  u.path = own(view.encoded_path());
+  u.has_query = view.has_query();
+  u.query = own(view.encoded_query());
+  u.has_fragment = view.has_fragment();
+  u.fragment = own(view.encoded_fragment());
+  return u;
+}
+
+std::uint16_t url::effective_port() const {
+  if (port != 0) return port;
+  return scheme == "https" ? 443 : scheme == "http" ? 80 : 0;
+}
+
+std::string url::authority() const {
+  std::string text = host_is_ipv6 ? "[" + host + "]" : host;
+  bool usual = (scheme == "https" && port == 443) || (scheme == "http" && port == 80);
+  if (port != 0 && !usual) text += ":" + std::to_string(port);
+  return text;
+}
+
+std::string url::origin() const { return scheme + "://" + authority(); }
+
+std::string url::to_string() const {
+  std::string text = scheme + ":";
+  if (!host.empty()) text += "//" + authority();
+  text += path;
+  if (has_query) text += "?" + query;
+  if (has_fragment) text += "#" + fragment;
+  return text;
+}
+
+bool url::is_loopback() const { return is_loopback_host(host); }
+
+bool is_loopback_host(std::string_view host) {
+  if (equal_ignoring_case(host, "localhost") || host == "::1") return true;
+  auto parts = split_words(host, '.');
+  if (parts.size() != 4 || parts[0] != "127" || std::count(host.begin(), host.end(), '.') != 3) return false;
+  return std::all_of(parts.begin(), parts.end(), [](const std::string& p) {
+    auto n = p.size() <= 3 ? parse_decimal(p) : std::nullopt;
+    return n && *n <= 255;
+  });
+}
+
+}  // namespace mcp_oauth
