@@ -1,0 +1,135 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/secret.h"
+#include "base/time.h"
+#include "policy/tool_rule.h"
+
+namespace mcp_oauth {
+
+// What the configuration says, after defaults, environment and flags; every value checked. `config/keys.cc` is the
+// one table that fills it. Grouped as in the file.
+
+struct provider_settings {
+  std::string name;  // the key under `providers:`
+  std::string type;  // "oidc" or "local"
+  std::string issuer;
+  std::string client_id;
+  secret client_secret;
+  std::vector<std::string> scopes;
+  std::string prompt;
+  std::vector<std::string> allowed_users;    // e-mail address or subject; empty: everyone
+  std::vector<std::string> allowed_domains;  // of a verified e-mail address; empty: everyone
+};
+
+struct upstream_settings {
+  std::string name;
+  std::string url;                  // of the MCP server
+  std::vector<std::string> paths;   // public path prefixes, "/mcp"
+  std::string resource;             // RFC 8707 identifier, <public_url><first path> unless given
+  std::vector<std::string> scopes;  // that every call to it needs
+};
+
+struct client_settings {  // a client registered in the file
+  std::string client_id;
+  secret client_secret;  // empty: a public client
+  std::string client_name;
+  std::vector<std::string> redirect_uris;
+  std::vector<std::string> scopes;
+};
+
+struct cors_settings {
+  bool enabled = true;
+  std::vector<std::string> origins;  // exact origins; "http://localhost:*" takes any port; "*" any origin
+  bool allow_credentials = false;
+  std::vector<std::string> allowed_headers;
+};
+
+struct tls_settings {
+  std::string cert_file;
+  std::string key_file;
+  bool enabled() const { return !cert_file.empty(); }
+};
+
+struct limit_settings {
+  std::uint32_t head = 32 * 1024;               // bytes of a request head
+  std::uint64_t body = 16 * 1024 * 1024;        // bytes of a request body to an MCP server
+  std::uint32_t admission = 1024 * 1024;        // bytes of a body that may be held before the call is decided
+  std::uint32_t connections = 20'000;
+  std::uint32_t requests_per_minute = 600;      // per client address, on the OAuth endpoints
+  std::uint32_t registrations_per_hour = 120;   // per client address
+  std::uint32_t logins_in_flight = 10'000;
+  std::uint32_t sign_in_attempts = 5;           // wrong passwords per account before it has to wait
+};
+
+struct timeout_settings {
+  milliseconds header{10'000};             // a client's request head
+  milliseconds body{30'000};               // between two pieces of a client's body
+  milliseconds keep_alive{75'000};         // an idle client connection
+  milliseconds connect{10'000};            // connect_timeout
+  milliseconds request{30'000};            // request_timeout: until the first byte of the answer
+  milliseconds idle{300'000};              // between two pieces of an answer that is no event stream
+  milliseconds write{60'000};              // a client that does not read
+  milliseconds stream_keep_alive{15'000};  // a comment is sent on an event stream after this silence
+  milliseconds drain{10'000};              // after SIGTERM
+};
+
+struct registration_settings {
+  bool dynamic = true;           // RFC 7591
+  bool client_documents = true;  // client id metadata documents
+  bool client_documents_from_private_addresses = false;  // for tests and closed networks
+  std::vector<std::string> private_use_schemes;  // allowed in redirect URIs: "cursor", "vscode", …
+};
+
+struct header_settings {
+  std::vector<std::string> forward;  // allow-list with `*`; empty: every end-to-end header that is not ours
+  std::vector<std::string> blocked;
+};
+
+struct log_settings {
+  std::string level = "info";            // error, warn, info, debug
+  std::string file = "logs/proxy.log";   // "" or "-": standard output only
+  bool access = true;
+};
+
+struct settings {
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 8080;
+  std::uint32_t workers = 0;  // 0: one per core
+  std::string public_url;     // our origin and issuer, no trailing slash
+  std::string callback_url;   // <public_url>/auth/callback
+  std::string database_url = "sqlite://oauth.db";
+  secret encryption_key;      // 32 bytes, decoded; empty: the key file beside the database
+  std::vector<std::string> trusted_proxies;  // CIDR; X-Forwarded-For counts only from these
+
+  seconds session_timeout{600};         // a login, from authorize to callback
+  seconds sign_in_lifetime{8 * 3600};   // how long a browser stays signed in here
+  seconds code_lifetime{60};
+  seconds access_token_lifetime{900};
+  seconds refresh_token_lifetime{30 * 24 * 3600};
+  seconds refresh_grace{30};
+  seconds signing_key_lifetime{90 * 24 * 3600};
+  seconds leeway{60};
+
+  std::vector<provider_settings> providers;  // never empty: a local one stands in
+  std::vector<upstream_settings> upstreams;
+  std::vector<client_settings> clients;
+  std::vector<std::string> scopes_supported;
+  bool tools_given = false;
+  std::vector<tool_rule> tools;
+
+  cors_settings cors;
+  tls_settings tls;
+  std::string upstream_ca_file;
+  limit_settings limits;
+  timeout_settings timeouts;
+  registration_settings registration;
+  header_settings headers;
+  log_settings log;
+};
+
+}  // namespace mcp_oauth
