@@ -1,10 +1,10 @@
 #pragma once
 
-#include <cstddef>
 #include <functional>
 #include <variant>
 
 #include "base/error.h"
+#include "base/fetch.h"
 #include "base/http.h"
 #include "base/time.h"
 
@@ -15,14 +15,6 @@ struct outbound;
 // What an endpoint of the authorization server wants next: its answer sent, or a document fetched first.
 // The broker never sends anything itself.
 using step = std::variant<http_response, outbound>;
-
-enum class addresses { any, public_only };
-
-struct fetch_rules {
-  addresses allowed = addresses::any;  // public_only: the SSRF guard for URLs that a stranger chose
-  std::size_t most_bytes = 256 * 1024;
-  seconds timeout{10};
-};
 
 struct outbound {
   http_call call;

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstddef>
+
+#include "base/time.h"
+
+namespace mcp_oauth {
+
+enum class addresses { any, public_only };
+
+// The bounds of one outbound request. Redirects are never followed.
+struct fetch_rules {
+  addresses allowed = addresses::any;  // public_only: the guard for URLs that a stranger chose (SSRF)
+  std::size_t most_bytes = 256 * 1024;
+  seconds timeout{10};
+};
+
+}  // namespace mcp_oauth
