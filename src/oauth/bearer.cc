@@ -1,0 +1,58 @@
+#include "oauth/bearer.h"
+
+#include "base/form.h"
+#include "base/text.h"
+
+namespace mcp_oauth {
+namespace {
+
+// Read apart from `form`, which refuses a query as a whole: one broken escape must not hide the parameter.
+bool has_access_token(std::string_view query) {
+  for (const auto& pair : split_words(query, '&')) {
+    if (percent_decode(std::string_view(pair).substr(0, pair.find('='))) == "access_token") return true;
+  }
+  return false;
+}
+
+// RFC 9110 §11.2
+bool is_token68(std::string_view text) {
+  while (text.ends_with('=')) text.remove_suffix(1);
+  constexpr std::string_view allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/";
+  return !text.empty() && text.find_first_not_of(allowed) == std::string_view::npos;
+}
+
+}  // namespace
+
+result<std::string_view> bearer_token(std::span<const field> fields, std::string_view query) {
+  const field* authorization = nullptr;
+  for (const auto& f : fields) {
+    if (!equal_ignoring_case(f.name, "authorization")) continue;
+    if (authorization) return fail(errc::credentials_repeated, "more than one Authorization field");
+    authorization = &f;
+  }
+  bool in_query = has_access_token(query);
+  if (!authorization) {
+    return fail(errc::token_missing,
+                in_query ? "only access_token in the query, which does not count" : "no Authorization field");
+  }
+  if (in_query)
+    return fail(errc::credentials_repeated, "an Authorization field and access_token in the query");
+
+  auto value = trim(authorization->value);
+  if (value.empty()) return fail(errc::token_missing, "an empty Authorization field");
+  auto space = value.find(' ');
+  if (!equal_ignoring_case(value.substr(0, space), "bearer")) {
+    // The value stays out of the detail: it may be a token, or a password under Basic.
+    if (space == std::string_view::npos) return fail(errc::token_malformed, "one word, without \"Bearer \" before it");
+    return fail(errc::authorization_scheme_unsupported, "another scheme than Bearer");
+  }
+  if (space == std::string_view::npos) return fail(errc::token_malformed, "no token after Bearer");
+
+  auto token = value.substr(space);
+  token.remove_prefix(token.find_first_not_of(' '));
+  if (!is_token68(token))
+    return fail(errc::token_malformed, "a character that no token may hold (RFC 6750 section 2.1)");
+  return token;
+}
+
+}  // namespace mcp_oauth
