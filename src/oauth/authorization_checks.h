@@ -15,7 +15,7 @@ using authorization_check = result<void> (*)(const authorization_request&, const
 // Errors: redirect_uri_missing, redirect_uri_mismatch, redirect_uri_refused.
 result<void> check_redirect_uri(const authorization_request&, const client_metadata&, const server_rules&,
                                 authorization_terms&);
-// RFC 6749 §3.1 and appendix A.5: nothing stands twice, state is printable ASCII of at most 2048 characters.
+// RFC 6749 §3.1 and appendix A.5: nothing stands twice, state is printable ASCII of at most 4096 characters.
 // Errors: parameter_repeated, parameter_malformed.
 result<void> check_parameters(const authorization_request&, const client_metadata&, const server_rules&,
                               authorization_terms&);
