@@ -1,0 +1,93 @@
+#include "mcp/headers.h"
+
+#include "base/base64url.h"
+#include "base/text.h"
+#include "mcp/revision.h"
+
+namespace mcp_oauth {
+namespace {
+
+struct mirrored {
+  std::optional<std::string_view> method, name, version;
+};
+
+result<mirrored> collect(std::span<const field> fields) {
+  mirrored found;
+  for (const auto& f : fields) {
+    std::optional<std::string_view>* into = nullptr;
+    if (equal_ignoring_case(f.name, "Mcp-Method")) into = &found.method;
+    if (equal_ignoring_case(f.name, "Mcp-Name")) into = &found.name;
+    if (equal_ignoring_case(f.name, "MCP-Protocol-Version")) into = &found.version;
+    if (into == nullptr) continue;
+    if (into->has_value()) return fail(errc::header_mismatch, "a mirrored header stands twice");
+    *into = f.value;
+  }
+  return found;
+}
+
+bool mirrors(std::string_view version) {
+  auto r = parse_revision(version);
+  return r && has_mirrored_headers(*r);
+}
+
+}  // namespace
+
+result<void> check_mirrored_headers(const envelope& body, std::span<const field> fields) {
+  auto found = collect(fields);
+  if (!found) return tl::unexpected<error>(found.error());
+  bool call = body.kind != envelope::kind::response && body.kind != envelope::kind::batch;
+
+  if (body.version_in_meta) {
+    if (!found->version && mirrors(body.protocol_version)) {
+      return fail(errc::header_mismatch, "no MCP-Protocol-Version, but the body names one");
+    }
+    if (found->version && *found->version != body.protocol_version) {
+      return fail(errc::header_mismatch, "MCP-Protocol-Version differs from the body");
+    }
+  }
+  for (const auto& item : body.items) {
+    if (item.version_in_meta && found->version && *found->version != item.protocol_version) {
+      return fail(errc::header_mismatch, "MCP-Protocol-Version differs from a message of the batch");
+    }
+  }
+  bool required = call && (mirrors(found->version.value_or("")) ||
+                           (body.version_in_meta && mirrors(body.protocol_version)));
+
+  if (found->method) {
+    auto method = decode_mirrored_value(*found->method);
+    if (!method) return fail(errc::header_mismatch, "Mcp-Method is malformed");
+    if (!call || (*method != body.method && !body.method.empty())) {
+      return fail(errc::header_mismatch, "Mcp-Method differs from the body");
+    }
+  } else if (required) {
+    return fail(errc::header_mismatch, "no Mcp-Method");
+  }
+
+  if (!call || name_of(body.method) == name_member::none) return {};
+  if (found->name) {
+    auto name = decode_mirrored_value(*found->name);
+    if (!name) return fail(errc::header_mismatch, "Mcp-Name is malformed");
+    if (body.has_name ? *name != body.name : body.complete) {
+      return fail(errc::header_mismatch, "Mcp-Name differs from the body");
+    }
+  } else if (required && body.has_name) {
+    return fail(errc::header_mismatch, "no Mcp-Name");
+  }
+  return {};
+}
+
+std::optional<std::string> decode_mirrored_value(std::string_view value) {
+  for (char c : value) {
+    if ((c < 0x20 && c != '\t') || c > 0x7E) return std::nullopt;
+  }
+  constexpr std::string_view prefix = "=?base64?", suffix = "?=";
+  if (!value.starts_with(prefix)) return std::string(value);
+  value.remove_prefix(prefix.size());
+  if (!value.ends_with(suffix)) return std::nullopt;
+  value.remove_suffix(suffix.size());
+  auto decoded = base64_decode(value);
+  if (!decoded || !is_valid_utf8(*decoded)) return std::nullopt;
+  return decoded;
+}
+
+}  // namespace mcp_oauth
