@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""Each lint finds its bad examples and leaves the good ones alone."""
+
+import tempfile
+import unittest
+from pathlib import Path
+
+import coroutines
+import docs_links
+import layers
+import sizes
+import sources
+import words
+
+CMAKE = """
+room(base LIBS Boost::url)   # room(comment NEEDS nothing)
+room(jose NEEDS base LIBS OpenSSL::Crypto)
+room(store NEEDS jose LIBS SQLite::SQLite3)
+room(net NEEDS base)
+room(app NEEDS store net)
+"""
+
+
+class Blank(unittest.TestCase):
+    def test_keeps_code_and_positions(self):
+        text = 'a("x{y"); // {\nb(R"(co_await {)"); /* { */ 10\'000; \'{\';'
+        code = sources.blank(text)
+        self.assertEqual(len(code), len(text))
+        self.assertNotIn("{", code)
+        self.assertNotIn("co_await", code)
+        self.assertIn("10'000", code)
+
+
+class Layers(unittest.TestCase):
+    def complaints(self, name, text):
+        return layers.complaints_about(name, text, layers.rooms_of(CMAKE))
+
+    def test_reads_the_map(self):
+        rooms = layers.rooms_of(CMAKE)
+        self.assertEqual(rooms["store"], {"store", "jose", "base"})
+        self.assertNotIn("comment", rooms)
+
+    def test_refuses_a_circle(self):
+        with self.assertRaises(SystemExit):
+            layers.rooms_of("room(a NEEDS b)\nroom(b NEEDS a)\n")
+
+    def test_refuses(self):
+        for name, text in {
+            "src/base/x.cc": '#include "jose/key.h"',  # upward
+            "src/jose/x.cc": '#include "net/socket.h"',  # sideways
+            "src/store/x.cc": '#include <openssl/evp.h>',
+            "src/jose/x.h": '#  include <boost/asio/post.hpp>',
+            "src/base/x.h": '#include <sqlite3.h>',
+            "src/store/x.h": '#include <yaml-cpp/yaml.h>',
+            "src/net/x.h": '#include <sodium.h>',
+            "src/store/y.cc": "task<int> f() { co_return 1; }",
+            "src/jose/y.cc": "auto now = std::chrono::system_clock::now();",
+            "src/jose/z.cc": '#include "key.h"',
+            "src/nowhere/x.cc": "",
+        }.items():
+            self.assertEqual(len(self.complaints(name, text)), 1, (name, text))
+
+    def test_allows(self):
+        for name, text in {
+            "src/store/x.cc": '#include "base/error.h"\n#include "jose/key.h"\n#include <sqlite3.h>\n#include <vector>',
+            "src/net/x.cc": '#include <boost/asio/post.hpp>\n#include <openssl/ssl.h>\ntask<int> f() { co_return 1; }',
+            "src/app/x.cc": '#include "net/socket.h"\n#include "store/store.h"',
+            "src/base/x.cc": '// co_await is only spoken of\nauto s = "co_return";',
+            "src/store/x_test.cc": "auto t = std::chrono::steady_clock::now();",
+        }.items():
+            self.assertEqual(self.complaints(name, text), [], (name, text))
+
+
+class Coroutines(unittest.TestCase):
+    def test_refuses(self):
+        for text in [
+            'co_await f({.a = "x"});',
+            'co_await f(1, {"a", "b"});',
+            "auto a = co_await http.send(http_call{.url = u});",
+            "auto a = co_await send(ns::call<int>{u}, 3);",
+            "co_await f([p] { return p; });",
+            "co_await spawn(ex, [&](int x) mutable { use(x); });",
+            "co_await spawn(ex, [p = std::move(p)]() -> task<void> { co_return; });",
+            "switch (co_await f()) { case 1: break; }",
+            "auto p = new thing(co_await f());",
+            "auto p = thing{co_await f(), 2};",
+            "co_return thing{1, co_await f()};",
+            "co_await f(co_await g());",
+        ]:
+            self.assertTrue(coroutines.complaints_about("x.cc", f"task<int> t() {{\n  {text}\n}}\n"), text)
+
+    def test_allows(self):
+        for text in [
+            "http_call ask{.url = u};\n  auto a = co_await send(ask);",
+            'auto a = co_await f("{", 1);  // co_await f({1})',
+            "co_await f(std::move(x), std::chrono::seconds(1));",
+            "co_await f([](int x) { return x; });",
+            "co_await f(list[i], g(x));",
+            "if (auto a = co_await f(); a) { use(*a); }",
+            "while (true) { co_await f(); }",
+            "co_return thing{1, 2};",
+            "auto t = [](int x) -> task<void> { co_await f(x); };",
+            "{ auto lock = g(); co_await f(); }",
+            "auto a = co_await f();\n  g({1, 2});",
+        ]:
+            self.assertEqual(coroutines.complaints_about("x.cc", f"task<int> t() {{\n  {text}\n}}\n"), [], text)
+
+
+class Sizes(unittest.TestCase):
+    def test_bounds(self):
+        self.assertIsNone(sizes.complaint_about("src/a.cc", 600, {}))
+        self.assertIsNone(sizes.complaint_about("src/a_test.cc", 900, {}))
+        self.assertIsNotNone(sizes.complaint_about("src/a.cc", 601, {}))
+        self.assertIsNotNone(sizes.complaint_about("src/a_test.cc", 901, {}))
+
+    def test_an_exception_needs_a_reason_and_a_need(self):
+        allowed = sizes.allowed_of("# no: comment\nsrc/a.cc: a table\nsrc/b.cc:\n")
+        self.assertEqual(allowed, {"src/a.cc": "a table"})
+        self.assertIsNone(sizes.complaint_about("src/a.cc", 700, allowed))
+        self.assertIsNotNone(sizes.complaint_about("src/a.cc", 10, allowed))
+
+
+class Words(unittest.TestCase):
+    def test_refuses(self):
+        for name, text in {
+            "src/a.cc": '"/home/x/y"',
+            "docs/a.md": "see /work/main/x",
+            "tests/a.sh": "npm --registry https://registry.npmjs.org",
+            "src/b.cc": "// TODO: later",
+            "tests/key.txt": "-----BEGIN PRIVATE KEY-----",
+        }.items():
+            self.assertEqual(len(words.complaints_about(name, text)), 1, (name, text))
+
+    def test_allows(self):
+        for name, text in {
+            "src/a.cc": 'path("/mcp/work/x"); route("/oauth/token");',
+            "docs/a.md": "a TODO list is a thing; ~/work/x, $HOME/work/x and https://example.com/work/x are no paths",
+        }.items():
+            self.assertEqual(words.complaints_about(name, text), [], (name, text))
+
+
+class Links(unittest.TestCase):
+    def test_links(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            (root / "b.md").write_text("# One: two\n\n# Same\n\n# Same\n")
+            for link, broken in {
+                "b.md": 0, "./b.md#one-two": 0, "b.md#same-1": 0, "https://example.com/x": 0, "#here": 0,
+                "c.md": 1, "b.md#three": 1, "#nowhere": 1,
+            }.items():
+                text = f"## Here\n[x]({link}) and `[y](nowhere.md)`\n```\n[z](nowhere.md)\n```\n"
+                (root / "a.md").write_text(text)
+                self.assertEqual(len(docs_links.complaints_about("a.md", text, root)), broken, link)
+
+
+if __name__ == "__main__":
+    unittest.main()
