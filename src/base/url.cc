@@ -1,19 +1,52 @@
 #include "base/url.h"
 
+#include "base/text.h"
+
 #include <algorithm>
+
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 
-#include "base/text.h"
-
 namespace mcp_oauth {
+namespace {
+
+result<std::uint16_t> parse_port(std::string_view digits) {
+  auto port = parse_decimal(digits);
+  if (!port || *port == 0 || *port > 65535) return fail(errc::url_malformed, "port out of range");
+  return static_cast<std::uint16_t>(*port);
+}
+
+// Boost 1.81 ends a host that begins like an address where the address does: "127.0.0.1.example.com/x" is
+// read as 127.0.0.1 with the path ".example.com/x". Gives the host its rest back.
+result<void> mend_host(url& u) {
+  if (u.path.empty() || u.path.starts_with('/')) return {};
+  if (u.host_is_ipv6 || u.port != 0)
+    return fail(errc::url_malformed, "something between the host and the path");
+  auto end = std::min(u.path.find('/'), u.path.size());
+  auto rest = std::string_view(u.path).substr(0, end);
+  auto colon = rest.find(':');
+  u.host += mcp_oauth::to_lower(rest.substr(0, colon));
+  if (u.host.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-_") != std::string::npos) {
+    return fail(errc::url_malformed, "a character that no host name may hold");
+  }
+  if (colon != std::string_view::npos) {
+    auto port = parse_port(rest.substr(colon + 1));
+    if (!port) return tl::unexpected(port.error());
+    u.port = *port;
+  }
+  u.path.erase(0, end);
+  return {};
+}
+
+}  // namespace
 
 result<url> url::parse(std::string_view text) {
   if (text.empty()) return fail(errc::url_malformed, "empty");
   if (text.size() > 8192) return fail(errc::url_malformed, "longer than 8192 characters");
   for (char c : text) {
     auto byte = static_cast<unsigned char>(c);
-    if (byte <= 0x20 || byte >= 0x7F || c == '\\') return fail(errc::url_malformed, "a character that no URL may hold");
+    if (byte <= 0x20 || byte >= 0x7F || c == '\\')
+      return fail(errc::url_malformed, "a character that no URL may hold");
   }
   auto parsed = boost::urls::parse_uri({text.data(), text.size()});
   if (!parsed) return fail(errc::url_malformed, "not an absolute URL");
@@ -28,13 +61,17 @@ result<url> url::parse(std::string_view text) {
     u.host_is_ipv6 = view.host_type() == boost::urls::host_type::ipv6;
     if (u.host.find('%') != std::string::npos) return fail(errc::url_malformed, "an escape in the host");
     if (view.has_port()) {
-      auto port = parse_decimal({view.port().data(), view.port().size()});
-      if (!port || *port == 0 || *port > 65535) return fail(errc::url_malformed, "port out of range");
-      u.port = static_cast<std::uint16_t>(*port);
+      auto port = parse_port({view.port().data(), view.port().size()});
+      if (!port) return tl::unexpected(port.error());
+      u.port = *port;
     }
   }
   if (u.is_http() && u.host.empty()) return fail(errc::url_malformed, "no host");
   u.path = own(view.encoded_path());
+  if (view.has_authority()) {
+    auto mended = mend_host(u);
+    if (!mended) return tl::unexpected(mended.error());
+  }
   u.has_query = view.has_query();
   u.query = own(view.encoded_query());
   u.has_fragment = view.has_fragment();
