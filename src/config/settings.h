@@ -1,23 +1,25 @@
 #pragma once
 
+#include "base/secret.h"
+#include "base/time.h"
+#include "policy/tool_rule.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "base/secret.h"
-#include "base/time.h"
-#include "policy/tool_rule.h"
-
 namespace mcp_oauth {
 
-// What the configuration says, after defaults, environment and flags; every value checked. `config/keys.cc` is the
-// one table that fills it. Grouped as in the file.
+// What the configuration says, after defaults, environment and flags; every
+// value checked. `config/keys.cc` is the one table that fills it. Grouped as in
+// the file.
 
 struct provider_settings {
   std::string name;  // the key under `providers:`
   std::string type;  // "oidc" or "local"
   std::string issuer;
+  std::string tenant_id;  // of a microsoft provider; already part of `issuer`
   std::string client_id;
   secret client_secret;
   std::vector<std::string> scopes;
@@ -44,9 +46,10 @@ struct client_settings {  // a client registered in the file
 
 struct cors_settings {
   bool enabled = true;
-  std::vector<std::string> origins;  // exact origins; "http://localhost:*" takes any port; "*" any origin
+  std::vector<std::string> origins;  // exact origins; "http://localhost:*" takes
+                                     // any port; "*" any origin
   bool allow_credentials = false;
-  std::vector<std::string> allowed_headers;
+  std::vector<std::string> allowed_headers;  // beyond those that MCP needs
 };
 
 struct tls_settings {
@@ -56,14 +59,14 @@ struct tls_settings {
 };
 
 struct limit_settings {
-  std::uint32_t head = 32 * 1024;               // bytes of a request head
-  std::uint64_t body = 16 * 1024 * 1024;        // bytes of a request body to an MCP server
-  std::uint32_t admission = 1024 * 1024;        // bytes of a body that may be held before the call is decided
+  std::uint32_t head = 32 * 1024;         // bytes of a request head
+  std::uint64_t body = 16 * 1024 * 1024;  // bytes of a request body to an MCP server
+  std::uint32_t admission = 1024 * 1024;  // bytes of a body that may be held before the call is decided
   std::uint32_t connections = 20'000;
-  std::uint32_t requests_per_minute = 600;      // per client address, on the OAuth endpoints
-  std::uint32_t registrations_per_hour = 120;   // per client address
+  std::uint32_t requests_per_minute = 600;     // per client address, on the OAuth endpoints
+  std::uint32_t registrations_per_hour = 120;  // per client address
   std::uint32_t logins_in_flight = 10'000;
-  std::uint32_t sign_in_attempts = 5;           // wrong passwords per account before it has to wait
+  std::uint32_t sign_in_attempts = 5;  // wrong passwords per account before it has to wait
 };
 
 struct timeout_settings {
@@ -79,35 +82,38 @@ struct timeout_settings {
 };
 
 struct registration_settings {
-  bool dynamic = true;           // RFC 7591
-  bool client_documents = true;  // client id metadata documents
+  bool dynamic = true;                                   // RFC 7591
+  bool client_documents = true;                          // client id metadata documents
   bool client_documents_from_private_addresses = false;  // for tests and closed networks
-  std::vector<std::string> private_use_schemes;  // allowed in redirect URIs: "cursor", "vscode", …
+  std::vector<std::string> private_use_schemes;          // allowed in redirect URIs: "cursor", "vscode", …
 };
 
 struct header_settings {
-  std::vector<std::string> forward;  // allow-list with `*`; empty: every end-to-end header that is not ours
+  std::vector<std::string> forward;  // allow-list with `*`; empty: every
+                                     // end-to-end header that is not ours
   std::vector<std::string> blocked;
 };
 
 struct log_settings {
-  std::string level = "info";            // error, warn, info, debug
-  std::string file = "logs/proxy.log";   // "" or "-": standard output only
+  std::string level = "info";           // error, warn, info, debug
+  std::string file = "logs/proxy.log";  // "" or "-": standard output only
   bool access = true;
 };
 
 struct settings {
   std::string host = "127.0.0.1";
   std::uint16_t port = 8080;
-  std::uint32_t workers = 0;  // 0: one per core
-  std::string public_url;     // our origin and issuer, no trailing slash
-  std::string callback_url;   // <public_url>/auth/callback
+  std::uint32_t workers = 0;       // 0: one per core
+  std::string public_url;          // our origin and issuer, no trailing slash
+  std::string callback_url;        // <public_url>/auth/callback
+  bool danger_allow_http = false;  // http for public_url and issuers beyond this machine
   std::string database_url = "sqlite://oauth.db";
-  secret encryption_key;      // 32 bytes, decoded; empty: the key file beside the database
+  secret encryption_key;                     // 32 bytes, decoded; empty: the key file beside the
+                                             // database
   std::vector<std::string> trusted_proxies;  // CIDR; X-Forwarded-For counts only from these
 
-  seconds session_timeout{600};         // a login, from authorize to callback
-  seconds sign_in_lifetime{8 * 3600};   // how long a browser stays signed in here
+  seconds session_timeout{600};        // a login, from authorize to callback
+  seconds sign_in_lifetime{8 * 3600};  // how long a browser stays signed in here
   seconds code_lifetime{60};
   seconds access_token_lifetime{900};
   seconds refresh_token_lifetime{30 * 24 * 3600};

@@ -1,0 +1,309 @@
+#include "config/check.h"
+
+#include "base/text.h"
+#include "base/url.h"
+#include "symptom/catalogue.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include <arpa/inet.h>
+
+namespace mcp_oauth::checks {
+namespace {
+
+using flaw = std::optional<config_flaw>;
+constexpr auto fine = std::nullopt;
+
+bool is_alphanumeric(char c) { return (c >= '0' && c <= '9') || (to_lower(c) >= 'a' && to_lower(c) <= 'z'); }
+
+template <class Predicate>
+bool all_are(std::string_view text, Predicate ok) {
+  return std::all_of(text.begin(), text.end(), ok);
+}
+
+bool is_address(std::string_view text, int family) {
+  std::array<unsigned char, 16> bytes{};
+  return text.find('\0') == std::string_view::npos &&
+         inet_pton(family, std::string(text).c_str(), bytes.data()) == 1;
+}
+
+bool is_host_name(std::string_view text) {
+  if (text.empty() || text.size() > 253 || text.front() == '-' || text.front() == '.') return false;
+  return all_are(text, [](char c) { return is_alphanumeric(c) || c == '-' || c == '.' || c == '_'; }) &&
+         text.find("..") == std::string_view::npos;
+}
+
+// The parts that every http(s) URL in the file must have or not have.
+flaw http_url(std::string_view value, url& parts) {
+  if (value.find("://") == std::string_view::npos) {
+    return config_flaw{"must be an absolute URL", "begin with http:// or https://"};
+  }
+  auto parsed = url::parse(value);
+  if (!parsed) return config_flaw{"must be a URL: " + parsed.error().detail};
+  parts = *parsed;
+  if (!parts.is_http()) return config_flaw{"must begin with http:// or https://"};
+  if (parts.has_fragment) return config_flaw{"must not have a fragment (#…)"};
+  if (parts.has_query) return config_flaw{"must not have a query (?…)"};
+  return fine;
+}
+
+}  // namespace
+
+flaw listen_host(std::string_view value) {
+  if (is_address(value, AF_INET) || is_address(value, AF_INET6)) return fine;
+  if (value.find("://") != std::string_view::npos) {
+    return config_flaw{"must be an address to listen on, not a URL",
+                       "127.0.0.1, or 0.0.0.0 for every interface"};
+  }
+  if (value.find(':') != std::string_view::npos) {
+    return config_flaw{"must be an address without a port", "the port has a key of its own: port"};
+  }
+  bool looks_like_ipv4 =
+      !value.empty() && all_are(value, [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
+  if (!is_host_name(value) || looks_like_ipv4) {
+    return config_flaw{"must be an IP address or a host name", "127.0.0.1, or 0.0.0.0 for every interface"};
+  }
+  return fine;
+}
+
+flaw public_origin(std::string_view value) {
+  url parts;
+  if (auto bad = http_url(value, parts)) return bad;
+  if (parts.origin() != value) {
+    return config_flaw{
+        "must be an origin: scheme, host and port, without a "
+        "path or a trailing slash",
+        "write " + parts.origin()};
+  }
+  return fine;
+}
+
+flaw callback(std::string_view value) {
+  url parts;
+  if (auto bad = http_url(value, parts)) return bad;
+  if (std::find(std::begin(callback_paths), std::end(callback_paths), parts.path) !=
+      std::end(callback_paths)) {
+    return fine;
+  }
+  std::string path = parts.path;
+  while (path.ends_with('/')) path.pop_back();
+  bool known =
+      std::find(std::begin(callback_paths), std::end(callback_paths), path) != std::end(callback_paths);
+  return config_flaw{
+      "must have the path /auth/callback, /oauth/callback or "
+      "/callback, without a trailing slash",
+      "write " + parts.origin() + (known ? path : std::string(callback_paths[0]))};
+}
+
+flaw database(std::string_view value) {
+  if (value.starts_with("sqlite://")) {
+    if (value == "sqlite://") return config_flaw{"must name a file", "write sqlite://oauth.db"};
+    return fine;
+  }
+  if (value.starts_with("postgresql://") || value.starts_with("postgres://")) {
+    return config_flaw{"PostgreSQL comes with a later version", "use sqlite://oauth.db"};
+  }
+  return config_flaw{"must begin with sqlite://", "write sqlite://oauth.db"};
+}
+
+flaw encryption_key(std::string_view value) {
+  if (decode_encryption_key(value)) return fine;
+  return config_flaw{"must be exactly 32 bytes in base64, base64url or hex",
+                     "make one: openssl rand -base64 32"};
+}
+
+flaw upstream_url(std::string_view value) {
+  url parts;
+  return http_url(value, parts);
+}
+
+flaw resource(std::string_view value) {
+  auto parsed = url::parse(value);
+  if (!parsed) return config_flaw{"must be an absolute URI: " + parsed.error().detail};
+  if (parsed->has_fragment) return config_flaw{"must not have a fragment (#…)"};
+  if (parsed->is_http() && parsed->path == "/")
+    return config_flaw{"must not end in a slash", "write " + parsed->origin()};
+  return fine;
+}
+
+flaw issuer(std::string_view value) {
+  if (value.find("/.well-known/") != std::string_view::npos) {
+    return config_flaw{"must be the issuer itself, not its metadata document",
+                       "write " + std::string(value.substr(0, value.find("/.well-known/")))};
+  }
+  url parts;
+  return http_url(value, parts);
+}
+
+flaw cors_origin(std::string_view value) {
+  if (value == "*") return fine;
+  if (value == "null") return config_flaw{"must not be null: every sandboxed page has that origin"};
+  bool any_port = value.ends_with(":*");
+  auto base = any_port ? value.substr(0, value.size() - 2) : value;
+  if (base.find('*') != std::string_view::npos) {
+    return config_flaw{"may have * only alone or for the port", "http://localhost:*"};
+  }
+  if (base.find("://") == std::string_view::npos) {
+    return config_flaw{"must be an origin: scheme, host and port", "begin with https:// or http://"};
+  }
+  auto parsed = url::parse(base);
+  if (!parsed) return config_flaw{"must be an origin: " + parsed.error().detail};
+  if (parsed->host.empty()) return config_flaw{"must be an origin: it has no host"};
+  if (any_port && parsed->port != 0) return config_flaw{"must be an origin: it has two ports"};
+  if (parsed->origin() == base) return fine;
+  return config_flaw{
+      "must be an origin: scheme, host and port, without a path "
+      "or a trailing slash",
+      "write " + parsed->origin() + (any_port ? ":*" : "")};
+}
+
+flaw cidr(std::string_view value) {
+  auto slash = value.find('/');
+  auto address = value.substr(0, slash);
+  bool ipv4 = is_address(address, AF_INET);
+  if (!ipv4 && !is_address(address, AF_INET6)) {
+    return config_flaw{"must be an IP address or a prefix", "10.0.0.0/8 or fd00::/8"};
+  }
+  if (slash == std::string_view::npos) return fine;
+  auto digits = value.substr(slash + 1);
+  auto length = digits.size() <= 3 ? parse_decimal(digits) : std::nullopt;
+  if (!length || *length > (ipv4 ? 32U : 128U)) {
+    return config_flaw{std::string("must have a prefix length from 0 to ") + (ipv4 ? "32" : "128")};
+  }
+  return fine;
+}
+
+flaw scope(std::string_view value) {
+  bool ok =
+      !value.empty() && all_are(value, [](char c) { return c > 0x20 && c < 0x7F && c != '"' && c != '\\'; });
+  if (!ok) return config_flaw{"must be a scope: printable ASCII without blank, quote and backslash"};
+  return fine;
+}
+
+flaw header_name(std::string_view value) {
+  constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
+  bool ok = !value.empty() && all_are(value, [&](char c) {
+    return is_alphanumeric(c) || marks.find(c) != std::string_view::npos;
+  });
+  if (!ok) return config_flaw{"must be a header name, * standing for any run of characters", "X-User-*"};
+  return fine;
+}
+
+flaw public_path(std::string_view value) {
+  if (value.ends_with("/*")) value.remove_suffix(2);
+  bool ok = value.size() > 1 && value.front() == '/' && value.back() != '/' && all_are(value, [](char c) {
+              return is_alphanumeric(c) || c == '/' || c == '-' || c == '_' || c == '.' || c == '~';
+            });
+  ok = ok && value.find("//") == std::string_view::npos && value.find("/.") == std::string_view::npos;
+  if (!ok) {
+    return config_flaw{
+        "must be a path: begin with /, not end in it, plain "
+        "characters, no part that begins with a dot",
+        "write /mcp"};
+  }
+  auto first = value.substr(0, value.find('/', 1));
+  for (std::string_view own : {"/auth", "/oauth", "/authorize", "/token", "/register", "/revoke",
+                               "/introspect", "/callback", "/health", "/ready", "/metrics"}) {
+    if (first == own)
+      return config_flaw{"must not begin with " + std::string(own) + ", which the gateway serves itself"};
+  }
+  return fine;
+}
+
+flaw item_name(std::string_view value) {
+  bool ok = !value.empty() && value.size() <= 64 &&
+            all_are(value, [](char c) { return is_alphanumeric(c) || c == '-' || c == '_'; });
+  if (!ok) return config_flaw{"must be a name of letters, digits, - and _, at most 64"};
+  return fine;
+}
+
+flaw visible_text(std::string_view value) {
+  bool ok = !value.empty() && all_are(value, [](char c) { return c >= 0x20 && c < 0x7F; });
+  if (!ok) return config_flaw{"must be printable ASCII and not empty"};
+  return fine;
+}
+
+flaw redirect_uri(std::string_view value) {
+  auto parsed = url::parse(value);
+  if (!parsed) return config_flaw{"must be an absolute URI: " + parsed.error().detail};
+  if (parsed->has_fragment) return config_flaw{"must not have a fragment (#…)"};
+  if (value.find('*') != std::string_view::npos)
+    return config_flaw{"must be exact: * is not a wildcard here"};
+  if (parsed->scheme == "http" && !parsed->is_loopback()) {
+    return config_flaw{"must use https unless the host is a loopback address"};
+  }
+  for (std::string_view never : {"javascript", "data", "vbscript", "file", "blob", "about", "ws", "wss"}) {
+    if (parsed->scheme == never) return config_flaw{"must not have the scheme " + std::string(never)};
+  }
+  return fine;
+}
+
+flaw uri_scheme(std::string_view value) {
+  bool ok = !value.empty() && to_lower(value.front()) >= 'a' && to_lower(value.front()) <= 'z' &&
+            all_are(value, [](char c) { return is_alphanumeric(c) || c == '+' || c == '-' || c == '.'; });
+  if (!ok) return config_flaw{"must be a URI scheme, without ://", "cursor"};
+  for (std::string_view never :
+       {"http", "https", "javascript", "data", "vbscript", "file", "blob", "about"}) {
+    if (equal_ignoring_case(value, never))
+      return config_flaw{"must be a scheme of an application of its own"};
+  }
+  return fine;
+}
+
+flaw domain(std::string_view value) {
+  if (value.find('@') != std::string_view::npos) {
+    return config_flaw{"must be a domain without @", "single addresses belong in allowed_users"};
+  }
+  if (!is_host_name(value) || value.find('.') == std::string_view::npos) {
+    return config_flaw{"must be a domain", "example.com"};
+  }
+  return fine;
+}
+
+flaw prompt(std::string_view value) {
+  for (const auto& word : split_words(value)) {
+    if (word != "login" && word != "consent" && word != "select_account" && word != "none") {
+      return config_flaw{"must be login, consent, select_account or none"};
+    }
+    // A person has to be able to sign in: none alone always fails for whoever
+    // is not.
+    if (word == "none" && split_words(value).size() > 1) return config_flaw{"must not join none with others"};
+  }
+  return fine;
+}
+
+flaw provider_type(std::string_view value) {
+  for (std::string_view known :
+       {"oidc", "local", "google", "microsoft", "azure", "okta", "auth0", "keycloak"}) {
+    if (value == known) return fine;
+  }
+  for (std::string_view later : {"github", "oauth2", "hmac"}) {
+    if (value == later) {
+      return config_flaw{"the type " + std::string(later) + " comes with a later version",
+                         "use type: oidc with issuer"};
+    }
+  }
+  return config_flaw{"must be oidc or local"};
+}
+
+flaw pkce_enabled(std::string_view value) {
+  if (equal_ignoring_case(value, "true")) return fine;
+  return config_flaw{"must be true: PKCE is always used", "remove the line"};
+}
+
+flaw challenge_method(std::string_view value) {
+  if (value == "S256") return fine;
+  if (equal_ignoring_case(value, "plain")) {
+    return config_flaw{std::string(explain(errc::pkce_method_plain).description), "write S256"};
+  }
+  return config_flaw{"must be S256"};
+}
+
+flaw no_transform(std::string_view value) {
+  if (value.empty() || value == "none" || equal_ignoring_case(value, "false")) return fine;
+  return config_flaw{"must be none: answers pass through untouched", "remove the line"};
+}
+
+}  // namespace mcp_oauth::checks

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "config/value.h"
+
+#include <optional>
+#include <string_view>
+
+namespace mcp_oauth {
+
+// The rules for one value on its own, named for the table in keys.cc. Each
+// returns what is wrong, or nothing. None looks at another key: that is
+// derive.cc's part.
+using config_check = std::optional<config_flaw> (*)(std::string_view value);
+
+namespace checks {
+
+std::optional<config_flaw> listen_host(std::string_view value);    // an IP address or a host name
+std::optional<config_flaw> public_origin(std::string_view value);  // scheme://host[:port] and nothing more
+std::optional<config_flaw> callback(
+    std::string_view value);  // http(s), one of the three paths, nothing after it
+std::optional<config_flaw> database(std::string_view value);        // sqlite://PATH
+std::optional<config_flaw> encryption_key(std::string_view value);  // 32 bytes
+std::optional<config_flaw> upstream_url(
+    std::string_view value);  // http(s), no query, fragment or user information
+std::optional<config_flaw> resource(std::string_view value);     // RFC 8707 §2: absolute, no fragment
+std::optional<config_flaw> issuer(std::string_view value);       // RFC 8414 §2: https, no query, no fragment
+std::optional<config_flaw> cors_origin(std::string_view value);  // RFC 6454 §6.2, "*", or "http://host:*"
+std::optional<config_flaw> cidr(std::string_view value);   // an address, or a prefix as RFC 4632 writes it
+std::optional<config_flaw> scope(std::string_view value);  // RFC 6749 §3.3, scope-token
+std::optional<config_flaw> header_name(std::string_view value);  // RFC 9110 §5.1, `*` as wildcard
+std::optional<config_flaw> public_path(
+    std::string_view value);                                   // "/mcp": absolute, plain, not one of our own
+std::optional<config_flaw> item_name(std::string_view value);  // letters, digits, '-', '_'; at most 64
+std::optional<config_flaw> visible_text(std::string_view value);  // RFC 6749 A.1: VSCHAR, not empty
+std::optional<config_flaw> redirect_uri(std::string_view value);  // RFC 9700 §2.1, RFC 8252 §7
+std::optional<config_flaw> uri_scheme(std::string_view value);    // RFC 8252 §7.1, without "://"
+std::optional<config_flaw> domain(std::string_view value);        // "example.com"
+std::optional<config_flaw> prompt(std::string_view value);        // OpenID Connect Core §3.1.2.1
+std::optional<config_flaw> provider_type(std::string_view value);
+std::optional<config_flaw> pkce_enabled(std::string_view value);      // only true
+std::optional<config_flaw> challenge_method(std::string_view value);  // only S256
+std::optional<config_flaw> no_transform(std::string_view value);      // only none
+
+}  // namespace checks
+
+// The paths under which the provider's answer is taken (`callback_url`); the
+// first is the default.
+inline constexpr std::string_view callback_paths[] = {"/auth/callback", "/oauth/callback", "/callback"};
+
+}  // namespace mcp_oauth

@@ -1,0 +1,57 @@
+#include "config/config_error.h"
+
+#include "base/base64url.h"
+#include "symptom/catalogue.h"
+
+namespace mcp_oauth {
+
+std::string to_string(const config_error& e) {
+  std::string text;
+  if (e.code == errc::config_not_found) {
+    text = std::string(explain(e.code).description) + ": " + e.file;
+  } else {
+    text = e.file;
+    if (e.line > 0) text += ":" + std::to_string(e.line);
+    if (!e.key.empty()) text += ": " + e.key;
+    if (!e.value.empty()) text += ": value \"" + e.value + "\"";
+    text += ": " + e.rule;
+  }
+  if (!e.hint.empty()) text += " (" + e.hint + ")";
+  return text;
+}
+
+std::string without_credentials(std::string_view text) {
+  std::string shown(text);
+  auto scheme_end = shown.find("://");
+  auto last_at = shown.rfind('@');
+  if (scheme_end != std::string::npos && last_at != std::string::npos && last_at > scheme_end) {
+    shown.replace(scheme_end + 3, last_at - scheme_end - 3, "***");
+  }
+  return shown;
+}
+
+std::string displayed(std::string_view value) {
+  std::string shown = without_credentials(value);
+  constexpr std::size_t most = 80;
+  bool cut = shown.size() > most;
+  if (cut) {
+    auto end = most;
+    while (end > 0 && (static_cast<unsigned char>(shown[end]) & 0xC0) == 0x80)
+      --end;  // not inside a character
+    shown.resize(end);
+  }
+  std::string text;
+  for (char c : shown) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+      text += "\\x" + hex_encode(std::string_view(&c, 1));
+    } else if (c == '"' || c == '\\') {
+      text += '\\';
+      text += c;
+    } else {
+      text += c;
+    }
+  }
+  return cut ? text + "…" : text;
+}
+
+}  // namespace mcp_oauth

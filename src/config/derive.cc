@@ -1,0 +1,328 @@
+#include "base/text.h"
+#include "base/url.h"
+#include "config/reading.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace mcp_oauth {
+namespace {
+
+constexpr seconds low_session_timeout{300};
+
+class derivation {
+ public:
+  derivation(const config_input& input, config_reading& reading)
+      : input_(input), reading_(reading), s_(reading.draft) {}
+
+  void run() {
+    addresses();
+    providers();
+    upstreams();
+    clients();
+    scopes();
+    browsers();
+    rest();
+  }
+
+ private:
+  // callback_url's origin is our public address, unless public_url says
+  // otherwise; without both it is where we listen.
+  void addresses() {
+    tls();
+    if (!reading_.is_usable("public_url") || !reading_.is_usable("callback_url")) return;
+    if (s_.public_url.empty() && !s_.callback_url.empty())
+      s_.public_url = url::parse(s_.callback_url)->origin();
+    if (s_.public_url.empty() && !own_address()) return;
+    if (s_.callback_url.empty()) s_.callback_url = s_.public_url + std::string(callback_paths[0]);
+
+    auto parts = url::parse(s_.public_url);
+    if (!parts) return;  // only ":0", which with_port() settles
+    if (reading_.has("public_url") && url::parse(s_.callback_url)->origin() != s_.public_url) {
+      refuse("callback_url", {"must have the origin of public_url, or the browser that comes "
+                              "back is a stranger",
+                              "write " + s_.public_url + std::string(callback_paths[0])});
+    }
+    if (parts->scheme == "http" && !parts->is_loopback() && !s_.danger_allow_http) {
+      refuse(reading_.has("public_url")     ? "public_url"
+             : reading_.has("callback_url") ? "callback_url"
+                                            : "host",
+             {"must use https for a public address that is not on this "
+              "machine, and would be " +
+                  s_.public_url,
+              "use https, give tls.cert_file, or set danger_allow_http: true "
+              "in a network you trust"});
+    }
+  }
+
+  void tls() {
+    if (s_.tls.cert_file.empty() == s_.tls.key_file.empty()) return;
+    bool cert = s_.tls.key_file.empty();
+    refuse(cert ? "tls.cert_file" : "tls.key_file",
+           {std::string("needs ") + (cert ? "tls.key_file" : "tls.cert_file") + " beside it"});
+  }
+
+  // The address we listen on as our public one; false, and an error, where no
+  // client could reach that.
+  bool own_address() {
+    if (!reading_.is_usable("host") || !reading_.is_usable("port")) return false;
+    bool every_interface = s_.host == "0.0.0.0" || s_.host == "::" || s_.host == "0:0:0:0:0:0:0:0";
+    if (every_interface) {
+      refuse("public_url", {"is missing: clients cannot reach " + s_.host,
+                            "add public_url: https://mcp.example.com, or for a "
+                            "trial public_url: http://localhost:" +
+                                std::to_string(s_.port)});
+      return false;
+    }
+    std::string scheme = s_.tls.enabled() ? "https" : "http";
+    std::string host = s_.host.find(':') == std::string::npos ? s_.host : "[" + s_.host + "]";
+    auto parsed = url::parse(scheme + "://" + host + ":" + std::to_string(s_.port == 0 ? 1 : s_.port));
+    if (!parsed) {
+      refuse("public_url", {"is missing, and host and port make no address", "add public_url"});
+      return false;
+    }
+    s_.public_url = s_.port == 0 ? scheme + "://" + (parsed->host_is_ipv6 ? host : parsed->host) + ":0"
+                                 : parsed->origin();
+    if (s_.port == 0 && !parsed->is_loopback()) {
+      refuse("public_url", {"is missing: the port is only known once it is taken", "add public_url"});
+      return false;
+    }
+    return true;
+  }
+
+  void providers() {
+    bool none = s_.providers.empty();
+    if (none) {
+      auto& local = s_.providers.emplace_back();
+      local.name = local.type = "local";
+    }
+    std::size_t locals = 0;
+    for (auto& p : s_.providers) {
+      if (!none) provider(p);
+      if (p.type == "local" && ++locals == 2) {
+        refuse("providers." + p.name,
+               {"is a second local provider", "one is enough: it holds every local user"});
+      }
+    }
+  }
+
+  void provider(provider_settings& p) {
+    const std::string here = "providers." + p.name;
+    if (!reading_.is_usable(here + ".type")) return;
+    if (p.type.empty() && checks::provider_type(p.name) == std::nullopt) p.type = p.name;
+    if (p.type.empty() && p.name == "github" && p.issuer.empty()) {
+      refuse(here, *checks::provider_type("github"));
+      return;
+    }
+    if (p.type.empty() && (reading_.has(here + ".issuer"))) p.type = "oidc";
+    if (p.type.empty()) return refuse(here, {"has no type", "add type: oidc and issuer, or type: local"});
+    if (p.type == "local") return local_provider(p, here);
+    if (reading_.is_usable(here + ".issuer")) known_issuer(p, here);
+    p.type = "oidc";
+
+    if (p.issuer.empty() && reading_.is_usable(here + ".issuer")) {
+      refuse(here + ".issuer", {"is missing", "add issuer: https://idp.example.com"});
+    }
+    if (p.client_id.empty() && reading_.is_usable(here + ".client_id")) {
+      refuse(here + ".client_id", {"is missing", "add the client id that the provider gave you"});
+    }
+    auto issuer = url::parse(p.issuer);
+    if (issuer && issuer->scheme == "http" && !issuer->is_loopback() && !s_.danger_allow_http) {
+      refuse(here + ".issuer",
+             {"must use https (OpenID Connect Discovery 1.0, section 3)", "begin with https://"});
+    }
+    if (p.scopes.empty()) p.scopes = {"openid", "email", "profile"};
+    if (std::find(p.scopes.begin(), p.scopes.end(), "openid") == p.scopes.end()) {
+      refuse(here + ".scopes", {"must contain openid, or there is no id token", "add openid"});
+    }
+  }
+
+  // Providers whose issuer is fixed, or follows from one more word.
+  void known_issuer(provider_settings& p, const std::string& here) {
+    if (!p.issuer.empty()) return;
+    const std::string& kind = p.type == "oidc" ? p.name : p.type;
+    if (kind == "google") p.issuer = "https://accounts.google.com";
+    if (kind != "microsoft" && kind != "azure") return;
+    if (!reading_.is_usable(here + ".tenant_id")) return;
+    std::string hint = "add tenant_id, the directory's id";
+    if (p.tenant_id == "common" || p.tenant_id == "organizations" || p.tenant_id == "consumers") {
+      refuse(here + ".tenant_id",
+             {"must be one directory: " + p.tenant_id + " comes with a later version", hint});
+      reading_.failed.insert(here + ".issuer");
+    } else if (p.tenant_id.empty()) {
+      refuse(here + ".tenant_id", {"is missing", hint});
+      reading_.failed.insert(here + ".issuer");
+    } else {
+      p.issuer = "https://login.microsoftonline.com/" + p.tenant_id + "/v2.0";
+    }
+  }
+
+  void local_provider(provider_settings& p, const std::string& here) {
+    for (std::string name : {".issuer", ".client_id", ".client_secret", ".scopes", ".prompt", ".tenant_id"}) {
+      if (reading_.has(here + name)) {
+        refuse(here + name, {"has no meaning for local users", "remove the line, or use type: oidc"});
+      }
+    }
+    p.scopes.clear();
+  }
+
+  void upstreams() {
+    bool list = reading_.has("upstreams");
+    if (list && reading_.has("mcp_server_url")) {
+      return refuse("mcp_server_url", {"is given together with upstreams", "keep one of them"});
+    }
+    if (reading_.has("mcp_server_url")) {
+      if (!reading_.is_usable("mcp_server_url")) return;
+      auto& only = s_.upstreams.emplace_back();
+      only.name = "mcp";
+      only.url = s_.mcp_server_url;
+    }
+    if (s_.upstreams.empty()) {
+      if (input_.standalone_ok || !reading_.is_usable("upstreams")) return;
+      return refuse("mcp_server_url", {"is missing: there is no MCP server to protect",
+                                       "add mcp_server_url: http://localhost:3000"});
+    }
+    std::set<std::string> names, paths, resources;
+    for (std::size_t i = 0; i < s_.upstreams.size(); ++i) upstream(i, names, paths, resources);
+  }
+
+  void upstream(std::size_t i, std::set<std::string>& names, std::set<std::string>& paths,
+                std::set<std::string>& resources) {
+    auto& u = s_.upstreams[i];
+    const std::string here = "upstreams[" + std::to_string(i) + "]";
+    bool alone = s_.upstreams.size() == 1;
+    if (u.name.empty() && reading_.is_usable(here + ".name")) {
+      if (!alone) refuse(here, {"has no name", "add name"});
+      u.name = "mcp";
+    } else if (!u.name.empty() && !names.insert(u.name).second) {
+      refuse(here + ".name", {"must differ from the names of the others"});
+    }
+    if (u.url.empty() && reading_.is_usable(here + ".url")) {
+      refuse(here, {"has no url", "add url: http://localhost:3000"});
+    }
+    if (u.paths.empty() && reading_.is_usable(here + ".paths")) {
+      if (!alone) refuse(here, {"has no paths", "add paths: [/" + (u.name.empty() ? "name" : u.name) + "]"});
+      u.paths = {"/mcp"};
+    }
+    for (auto& path : u.paths) {
+      if (path.ends_with("/*")) path.resize(path.size() - 2);
+      if (!paths.insert(path).second && reading_.has(here + ".paths")) {
+        refuse(here + ".paths", {"has " + path + " twice, here or in another upstream"});
+      }
+    }
+    if (u.resource.empty() && !u.paths.empty() && reading_.is_usable(here + ".resource") &&
+        !s_.public_url.empty()) {
+      u.resource = s_.public_url + u.paths.front();
+    }
+    if (!u.resource.empty() && !resources.insert(u.resource).second && reading_.has(here + ".resource")) {
+      refuse(here + ".resource", {"must differ from the others: a token for one would open both"});
+    }
+  }
+
+  void clients() {
+    std::set<std::string> ids;
+    for (std::size_t i = 0; i < s_.clients.size(); ++i) {
+      auto& c = s_.clients[i];
+      const std::string here = "clients[" + std::to_string(i) + "]";
+      if (c.client_id.empty() && reading_.is_usable(here + ".client_id")) refuse(here, {"has no client_id"});
+      if (!c.client_id.empty() && !ids.insert(c.client_id).second) {
+        refuse(here + ".client_id", {"is given twice"});
+      }
+      if (c.redirect_uris.empty() && reading_.is_usable(here + ".redirect_uris")) {
+        refuse(here, {"has no redirect_uris", "add redirect_uris: [https://client.example.com/callback]"});
+      }
+      if (c.client_name.empty()) c.client_name = c.client_id;
+    }
+  }
+
+  void scopes() {
+    std::vector<std::string> named;
+    auto add = [&](const std::vector<std::string>& scopes) {
+      for (const auto& scope : scopes) {
+        if (std::find(named.begin(), named.end(), scope) == named.end()) named.push_back(scope);
+      }
+    };
+    if (!reading_.has("scopes_supported")) add({"mcp"});
+    for (const auto& u : s_.upstreams) add(u.scopes);
+    for (const auto& t : s_.tools) add(t.scopes);
+    if (!reading_.has("scopes_supported")) {
+      s_.scopes_supported = named;
+    } else if (reading_.is_usable("scopes_supported")) {
+      within_supported("scopes_supported",
+                       "must contain every scope that tools and upstreams name; it lacks ", named);
+    }
+    if (!reading_.is_usable("scopes_supported")) return;
+    for (std::size_t i = 0; i < s_.clients.size(); ++i) {
+      within_supported("clients[" + std::to_string(i) + "].scopes",
+                       "must be among scopes_supported; it adds ", s_.clients[i].scopes);
+    }
+  }
+
+  void within_supported(const std::string& path, const std::string& rule,
+                        const std::vector<std::string>& scopes) {
+    const auto& all = s_.scopes_supported;
+    for (const auto& scope : scopes) {
+      if (std::find(all.begin(), all.end(), scope) == all.end())
+        return refuse(path, {rule + displayed(scope)});
+    }
+  }
+
+  void browsers() {
+    auto& origins = s_.cors.origins;
+    if (!reading_.has("cors.origins")) {
+      auto own = url::parse(s_.public_url);
+      bool local = own ? own->is_loopback() : s_.public_url.ends_with(":0");
+      if (local) origins = {"http://localhost:*", "http://127.0.0.1:*"};
+    }
+    bool any = std::find(origins.begin(), origins.end(), "*") != origins.end();
+    if (any && s_.cors.allow_credentials && reading_.is_usable("cors.origins")) {
+      refuse("cors.origins", {"must not hold * while cors.allow_credentials is "
+                              "true: any page could act as the user",
+                              "name the origins"});
+    }
+  }
+
+  void rest() {
+    if (s_.log.file.empty()) s_.log.file = "-";
+    if (reading_.is_usable("session_timeout") && s_.session_timeout < low_session_timeout) {
+      reading_.warnings.emplace_back("session_timeout is low (< 300s)");
+    }
+    if (reading_.is_usable("encryption_key") && !s_.encryption_key.empty()) {
+      auto bytes = decode_encryption_key(s_.encryption_key.reveal());
+      if (bytes) s_.encryption_key = secret(std::move(*bytes));
+    }
+    if (s_.limits.admission > s_.limits.body && reading_.is_usable("limits.admission") &&
+        reading_.is_usable("limits.body")) {
+      refuse(reading_.has("limits.body") ? "limits.body" : "limits.admission",
+             {"must leave limits.admission (" + std::to_string(s_.limits.admission) +
+              ") at most limits.body (" + std::to_string(s_.limits.body) + ")"});
+    }
+    for (const auto& prefix : s_.trusted_proxies) {
+      if (prefix.ends_with("/0")) {
+        reading_.warnings.push_back("trusted_proxies holds " + prefix +
+                                    ": any client can choose its own address");
+      }
+    }
+    if (s_.danger_allow_http) {
+      reading_.warnings.emplace_back(
+          "danger_allow_http is true: everybody on "
+          "the way can read the tokens");
+    }
+  }
+
+  void refuse(const std::string& path, config_flaw flaw) {
+    reading_.refuse(path, input_.file_name.empty() || !input_.text ? "configuration" : input_.file_name,
+                    std::move(flaw));
+  }
+
+  const config_input& input_;
+  config_reading& reading_;
+  config_draft& s_;
+};
+
+}  // namespace
+
+void derive(const config_input& input, config_reading& into) { derivation(input, into).run(); }
+
+}  // namespace mcp_oauth

@@ -1,0 +1,326 @@
+#include "config/describe.h"
+
+#include "base/json.h"
+#include "base/text.h"
+#include "config/config_error.h"
+#include "config/keys.h"
+
+#include <algorithm>
+#include <array>
+#include <type_traits>
+
+namespace mcp_oauth {
+namespace {
+
+bool is_plain(std::string_view text) {
+  auto letter_or_digit = [](char c) {
+    return (c >= '0' && c <= '9') || (to_lower(c) >= 'a' && to_lower(c) <= 'z');
+  };
+  if (text.empty() || !(letter_or_digit(text.front()) || text.front() == '/') || text.back() == ':')
+    return false;
+  if (equal_ignoring_case(text, "null")) return false;
+  return std::all_of(text.begin(), text.end(), [&](char c) {
+    return letter_or_digit(c) || std::string_view("_./:@*+-").find(c) != std::string_view::npos;
+  });
+}
+
+// A YAML scalar that reads back as this text, in block and flow alike.
+std::string yaml_scalar(std::string_view text) {
+  if (is_plain(text)) return std::string(text);
+  std::string quoted = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    if (c == '\n') {
+      quoted += "\\n";
+    } else if (c == '\t') {
+      quoted += "\\t";
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + '"';
+}
+
+// The same for a value, in which a dollar would begin a variable.
+std::string yaml_value(std::string_view text) {
+  std::string doubled;
+  for (char c : text) doubled += c == '$' ? "$$" : std::string(1, c);
+  return yaml_scalar(doubled);
+}
+
+std::string yaml_list(const std::vector<std::string>& list) {
+  std::vector<std::string> scalars;
+  for (const auto& element : list) scalars.push_back(yaml_value(element));
+  return "[" + join(scalars, ", ") + "]";
+}
+
+// The value of a key as the file would have it; nothing for what is not kept or
+// not set.
+std::optional<std::string> yaml_of(const config_key& key, config_draft& draft, std::size_t item) {
+  bool of_item = key.path.find_first_of("*[") != std::string_view::npos;
+  return std::visit(
+      [&](auto slot) -> std::optional<std::string> {
+        using slot_type = decltype(slot);
+        if constexpr (std::is_same_v<slot_type, checked_only> || std::is_same_v<slot_type, tool_table>) {
+          return std::nullopt;
+        } else {
+          auto& value = slot(draft, item);
+          using value_type = std::remove_cvref_t<decltype(value)>;
+          if constexpr (std::is_same_v<value_type, std::string>) {
+            if (value.empty()) return std::nullopt;
+            return yaml_value(without_credentials(value));
+          } else if constexpr (std::is_same_v<value_type, secret>) {
+            if (value.empty()) return std::nullopt;
+            return "\"***\"";
+          } else if constexpr (std::is_same_v<value_type, bool>) {
+            return value ? "true" : "false";
+          } else if constexpr (std::is_same_v<value_type, std::vector<std::string>>) {
+            if (value.empty() && of_item) return std::nullopt;
+            return yaml_list(value);
+          } else if constexpr (std::is_same_v<value_type, seconds> ||
+                               std::is_same_v<value_type, milliseconds>) {
+            return std::to_string(value.count());
+          } else {
+            return std::to_string(value);
+          }
+        }
+      },
+      key.slot);
+}
+
+// The lines of one item, in `indent`; a list's first line begins with "- ".
+std::string yaml_item(std::string_view prefix, config_draft& draft, std::size_t item,
+                      std::string_view indent) {
+  std::string text;
+  for (const auto& key : config_keys()) {
+    if (!key.path.starts_with(prefix)) continue;
+    auto value = yaml_of(key, draft, item);
+    if (value)
+      text += std::string(indent) + std::string(key.path.substr(prefix.size())) + ": " + *value + "\n";
+  }
+  if (prefix.ends_with("[].") && text.size() > indent.size()) text.replace(indent.size() - 2, 2, "- ");
+  return text;
+}
+
+std::string yaml_tools(const settings& s) {
+  if (!s.tools_given) return "";
+  if (s.tools.empty()) return "tools: {}\n";
+  std::string text = "tools:\n";
+  for (const auto& rule : s.tools) {
+    auto scopes = yaml_list(rule.scopes);
+    text += "  " + yaml_scalar(rule.pattern) + ": ";
+    text += rule.needed == scopes_needed::any ? "{any_of: " + scopes + "}\n" : scopes + "\n";
+  }
+  return text;
+}
+
+// "providers.*" and the like: the part of a path that stands for its items; ""
+// for a key outside them.
+std::string_view item_prefix(std::string_view path) {
+  for (std::string_view prefix : {"providers.*.", "upstreams[].", "clients[]."}) {
+    if (path.starts_with(prefix)) return prefix;
+  }
+  return {};
+}
+
+std::string yaml_items(std::string_view prefix, config_draft& draft) {
+  std::string text;
+  if (prefix == "providers.*.") {
+    for (std::size_t i = 0; i < draft.providers.size(); ++i) {
+      text += "  " + yaml_scalar(draft.providers[i].name) + ":\n" + yaml_item(prefix, draft, i, "    ");
+    }
+    return text.empty() ? "" : "providers:\n" + text;
+  }
+  std::size_t count = prefix == "upstreams[]." ? draft.upstreams.size() : draft.clients.size();
+  for (std::size_t i = 0; i < count; ++i) text += yaml_item(prefix, draft, i, "    ");
+  return text.empty() ? "" : std::string(prefix.substr(0, prefix.find('['))) + ":\n" + text;
+}
+
+std::string_view type_name(const config_key& key) {
+  static constexpr std::array<std::string_view, std::variant_size_v<config_slot>> names = {
+      "text",   "map",    "text",    "secret text",  "true or false", "number",
+      "number", "number", "seconds", "milliseconds", "list"};
+  if (key.unit == config_unit::bytes) return "bytes";
+  if (!key.choices.empty()) return "one of";
+  return names[key.slot.index()];
+}
+
+std::string type_text(const config_key& key) {
+  std::string text(type_name(key));
+  if (!key.choices.empty()) return text + " " + join(split_words(key.choices), ", ");
+  bool number = text == "number" || text == "bytes" || text == "seconds" || text == "milliseconds";
+  if (number) text += ", " + std::to_string(key.least) + " to " + std::to_string(key.most);
+  return text;
+}
+
+// A draft of nothing but defaults, with one item in each list.
+config_draft defaults() {
+  config_draft draft;
+  draft.providers.emplace_back();
+  draft.upstreams.emplace_back();
+  draft.clients.emplace_back();
+  return draft;
+}
+
+json::object schema_of_type(const config_key& key) {
+  json::object o;
+  auto type = type_name(key);
+  if (type == "list") {
+    o["type"] = json::array{"array", "string"};
+    o["items"] = json::object{{"type", "string"}};
+  } else if (type == "true or false") {
+    o["type"] = json::array{"boolean", "string"};
+  } else if (type == "number" || type == "bytes" || type == "seconds" || type == "milliseconds") {
+    o["type"] = json::array{"integer", "string"};
+    o["minimum"] = key.least;
+    o["maximum"] = key.most;
+  } else if (key.path == "response_transform" || key.path == "providers.*.pkce_enabled") {
+    o["type"] = json::array{"boolean", "string"};
+  } else {
+    // A port or a client id that is all digits is text as well.
+    o["type"] = json::array{"string", "number"};
+  }
+  o["description"] = json::string_view(key.doc.data(), key.doc.size());
+  return o;
+}
+
+json::object tools_schema(const config_key& key) {
+  json::object list{{"type", json::array{"array", "string"}}, {"items", json::object{{"type", "string"}}}};
+  json::object either{{"type", "object"},
+                      {"properties", json::object{{"any_of", list}, {"all_of", list}}},
+                      {"additionalProperties", false},
+                      {"minProperties", 1},
+                      {"maxProperties", 1}};
+  json::object o{{"type", "object"}};
+  o["additionalProperties"] = json::object{{"anyOf", json::array{list, either}}};
+  o["description"] = json::string_view(key.doc.data(), key.doc.size());
+  return o;
+}
+
+json::object empty_map() {
+  return {{"type", "object"}, {"properties", json::object{}}, {"additionalProperties", false}};
+}
+
+// The object that holds the key of this path, made on the way; `path` is cut
+// down to the key's own name.
+json::object& holder(json::object& root, std::string_view& path) {
+  auto& properties = root["properties"].as_object();
+  auto member = [&](std::string_view name) -> json::object& {
+    auto& value = properties[json::string_view(name.data(), name.size())];
+    if (!value.is_object()) value = empty_map();
+    return value.as_object();
+  };
+  auto dot = path.find('.');
+  if (dot == std::string_view::npos) return root;
+  auto name = path.substr(0, dot);
+  path.remove_prefix(dot + 1);
+  if (name.ends_with("[]")) {
+    auto& list = member(name.substr(0, name.size() - 2));
+    if (!list.contains("items")) list = {{"type", json::array{"array", "null"}}, {"items", empty_map()}};
+    return list["items"].as_object();
+  }
+  if (!path.starts_with("*.")) return member(name);
+  path.remove_prefix(2);
+  auto& map = member(name);
+  if (!map.contains("anyOf")) {
+    auto named = empty_map();
+    named["properties"].as_object()["name"] = json::object{{"type", "string"}};
+    map = {{"anyOf",
+            json::array{json::object{{"type", "object"}, {"additionalProperties", empty_map()}},
+                        json::object{{"type", "array"}, {"items", named}}, json::object{{"type", "null"}}}}};
+  }
+  return map["anyOf"].as_array()[0].as_object()["additionalProperties"].as_object();
+}
+
+void add_to_schema(json::object& root, std::string_view path, const config_key& key) {
+  bool in_provider = path.starts_with("providers.*.");
+  auto& map = holder(root, path);
+  bool tools = std::holds_alternative<tool_table>(key.slot);
+  auto schema = tools ? tools_schema(key) : schema_of_type(key);
+  json::string_view name(path.data(), path.size());
+  map["properties"].as_object()[name] = schema;
+  if (in_provider) {  // the list form has the same keys
+    auto& forms = root["properties"].as_object()["providers"].as_object()["anyOf"].as_array();
+    forms[1].as_object()["items"].as_object()["properties"].as_object()[name] = schema;
+  }
+}
+
+}  // namespace
+
+std::string to_yaml(const settings& s) {
+  config_draft draft;
+  static_cast<settings&>(draft) = s;
+  std::string text;
+  std::string_view section, items;
+  for (const auto& key : config_keys()) {
+    if (std::holds_alternative<tool_table>(key.slot)) {
+      text += yaml_tools(s);
+      continue;
+    }
+    if (auto prefix = item_prefix(key.path); !prefix.empty()) {
+      if (prefix != items) text += yaml_items(prefix, draft);
+      items = prefix;
+      continue;
+    }
+    auto value = yaml_of(key, draft, 0);
+    if (!value) continue;
+    auto dot = key.path.find('.');
+    auto owner = dot == std::string_view::npos ? std::string_view() : key.path.substr(0, dot);
+    if (!owner.empty() && owner != section) text += std::string(owner) + ":\n";
+    section = owner;
+    auto name = owner.empty() ? key.path : key.path.substr(dot + 1);
+    text += (owner.empty() ? "" : "  ") + std::string(name) + ": " + *value + "\n";
+  }
+  return text;
+}
+
+std::string reference_markdown() {
+  auto draft = defaults();
+  std::string text =
+      "# Configuration reference\n\n"
+      "Flags win over the environment, the environment over the file, the file "
+      "over the defaults. In the file\n"
+      "`${NAME}` is the environment variable NAME, `${NAME:-text}` has a "
+      "default, and `$$` is a dollar. Every name of\n"
+      "the environment also exists with `_FILE` at its end, for a file that "
+      "holds the value. Durations are numbers in\n"
+      "the unit shown, or have a unit of their own: `500ms`, `30s`, `15m`, "
+      "`8h`, `30d`. Bytes may be written `64KiB`,\n"
+      "`16MiB`, `1GiB`. A list may also be one text of words apart by commas "
+      "or blanks.\n\n"
+      "| Key | Type | Default | Environment | Meaning "
+      "|\n|---|---|---|---|---|\n";
+  for (const auto& key : config_keys()) {
+    auto value = yaml_of(key, draft, 0);
+    bool tools = std::holds_alternative<tool_table>(key.slot);
+    auto variable = key.path;
+    std::string environment = tools ? "" : "`" + environment_name(variable) + "`";
+    if (auto prefix = item_prefix(key.path); !prefix.empty()) {
+      auto list = prefix.substr(0, prefix.find_first_of(".["));
+      environment = "`" + environment_name(list) + "_<NAME>_" +
+                    environment_name(key.path.substr(prefix.size())).substr(environment_name("").size()) +
+                    "`";
+    }
+    for (const auto& other : split_words(key.environment)) environment += ", `" + other + "`";
+    std::string names = "`" + std::string(key.path) + "`";
+    for (const auto& other : split_words(key.also)) names += ", `" + other + "`";
+    text += "| " + names + " | " + type_text(key) + " | " + (value ? "`" + *value + "`" : "") + " | " +
+            environment + " | " + std::string(key.doc) + " |\n";
+  }
+  return text;
+}
+
+std::string json_schema() {
+  json::object root{{"$schema", "https://json-schema.org/draft/2020-12/schema"},
+                    {"title", "mcp-oauth-proxy configuration"},
+                    {"type", "object"},
+                    {"properties", json::object{}},
+                    {"additionalProperties", false}};
+  for (const auto& key : config_keys()) {
+    add_to_schema(root, key.path, key);
+    for (const auto& other : split_words(key.also)) add_to_schema(root, other, key);
+  }
+  return json::serialize(root) + "\n";
+}
+
+}  // namespace mcp_oauth

@@ -1,0 +1,262 @@
+#include "config/keys.h"
+
+#include "base/text.h"
+#include "config/config_error.h"
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+
+namespace mcp_oauth {
+namespace {
+
+// The address of a setting: a member, a member of a group, a member of an item.
+template <auto Member>
+auto& at(config_draft& d, std::size_t /*item*/) {
+  return d.*Member;
+}
+template <auto Group, auto Member>
+auto& in(config_draft& d, std::size_t /*item*/) {
+  return d.*Group.*Member;
+}
+template <auto List, auto Member>
+auto& of(config_draft& d, std::size_t item) {
+  return (d.*List)[item].*Member;
+}
+
+using S = settings;
+using P = provider_settings;
+using U = upstream_settings;
+using C = client_settings;
+using L = limit_settings;
+using T = timeout_settings;
+using R = registration_settings;
+
+constexpr std::int64_t a_minute = 60, an_hour = 3600, a_day = 24 * an_hour, a_year = 365 * a_day;
+constexpr std::int64_t ms_hour = 3'600'000;
+constexpr std::int64_t a_gib = 1024LL * 1024 * 1024;
+
+// clang-format off
+constexpr config_key table[] = {
+  {.path = "host", .slot = &at<&S::host>, .doc = "Address to listen on; 0.0.0.0 or :: for every interface.", .environment = "HOST", .check = checks::listen_host},
+  {.path = "port", .slot = &at<&S::port>, .doc = "Port to listen on; 0 takes a free one.", .environment = "PORT", .most = 65535},
+  {.path = "workers", .slot = &at<&S::workers>, .doc = "Threads that serve; 0 is one for each core.", .most = 1024},
+  {.path = "public_url", .slot = &at<&S::public_url>, .doc = "Origin under which clients reach the gateway, and its issuer. Taken from callback_url, else from host and port.", .also = "issuer", .check = checks::public_origin},
+  {.path = "callback_url", .slot = &at<&S::callback_url>, .doc = "Where the identity provider sends people back to; register exactly this there. Taken from public_url unless given.", .environment = "CALLBACK_URL", .check = checks::callback},
+  {.path = "danger_allow_http", .slot = &at<&S::danger_allow_http>, .doc = "Allow http for public_url and for issuers that are not on this machine. Everybody on the way can read the tokens."},
+  {.path = "database_url", .slot = &at<&S::database_url>, .doc = "The database: sqlite://FILE.", .environment = "DATABASE_URL", .check = checks::database},
+  {.path = "mcp_server_url", .slot = &at<&config_draft::mcp_server_url>, .doc = "The MCP server behind /mcp. Several servers are written under upstreams instead.", .environment = "MCP_SERVER_URL", .check = checks::upstream_url},
+  {.path = "encryption_key", .slot = &at<&S::encryption_key>, .doc = "32 bytes in base64, base64url or hex that seal what the database keeps. Without it a key file is made beside the database.", .environment = "ENCRYPTION_KEY", .check = checks::encryption_key},
+  {.path = "trusted_proxies", .slot = &at<&S::trusted_proxies>, .doc = "Addresses or prefixes of reverse proxies whose X-Forwarded-For is believed.", .check = checks::cidr},
+  {.path = "upstream_ca_file", .slot = &at<&S::upstream_ca_file>, .doc = "PEM file of further certificate authorities for MCP servers."},
+
+  {.path = "session_timeout", .slot = &at<&S::session_timeout>, .doc = "Time for a whole sign-in, from the first page to the callback.", .least = 1, .most = a_day},
+  {.path = "sign_in_lifetime", .slot = &at<&S::sign_in_lifetime>, .doc = "How long a browser stays signed in at the gateway.", .least = a_minute, .most = a_year},
+  {.path = "code_lifetime", .slot = &at<&S::code_lifetime>, .doc = "Lifetime of an authorization code.", .least = 1, .most = 600},
+  {.path = "access_token_lifetime", .slot = &at<&S::access_token_lifetime>, .doc = "Lifetime of an access token.", .least = 10, .most = a_day},
+  {.path = "refresh_token_lifetime", .slot = &at<&S::refresh_token_lifetime>, .doc = "Lifetime of a refresh token; each use starts it again.", .least = a_minute, .most = 10 * a_year},
+  {.path = "refresh_grace_seconds", .slot = &at<&S::refresh_grace>, .doc = "For this long a refresh token that was just used gets the same answer again.", .most = 600},
+  {.path = "signing_key_lifetime", .slot = &at<&S::signing_key_lifetime>, .doc = "After this long a new signing key takes over.", .least = an_hour, .most = 10 * a_year},
+  {.path = "leeway", .slot = &at<&S::leeway>, .doc = "Difference of clocks that is tolerated in tokens of others.", .most = 600},
+  {.path = "scopes_supported", .slot = &at<&S::scopes_supported>, .doc = "Scopes that clients may ask for. Unless given: mcp, and every scope named under tools and upstreams.", .check = checks::scope},
+
+  {.path = "providers.*.type", .slot = &of<&S::providers, &P::type>, .doc = "oidc or local. google, microsoft, okta, auth0 and keycloak are oidc and may be the name instead.", .check = checks::provider_type},
+  {.path = "providers.*.issuer", .slot = &of<&S::providers, &P::issuer>, .doc = "Issuer of the provider; its endpoints are discovered from it.", .check = checks::issuer},
+  {.path = "providers.*.tenant_id", .slot = &of<&S::providers, &P::tenant_id>, .doc = "Directory of a microsoft provider, in place of issuer.", .check = checks::item_name},
+  {.path = "providers.*.client_id", .slot = &of<&S::providers, &P::client_id>, .doc = "What the provider calls the gateway.", .check = checks::visible_text},
+  {.path = "providers.*.client_secret", .slot = &of<&S::providers, &P::client_secret>, .doc = "The gateway's secret at the provider; none makes it a public client."},
+  {.path = "providers.*.scopes", .slot = &of<&S::providers, &P::scopes>, .doc = "Scopes asked of the provider; openid email profile unless given.", .check = checks::scope},
+  {.path = "providers.*.prompt", .slot = &of<&S::providers, &P::prompt>, .doc = "The prompt parameter: login, consent or select_account.", .check = checks::prompt},
+  {.path = "providers.*.allowed_users", .slot = &of<&S::providers, &P::allowed_users>, .doc = "Who may sign in, by e-mail address or subject; everyone unless given.", .check = checks::visible_text},
+  {.path = "providers.*.allowed_domains", .slot = &of<&S::providers, &P::allowed_domains>, .doc = "Who may sign in, by the domain of a verified e-mail address; everyone unless given.", .check = checks::domain},
+  {.path = "providers.*.pkce_enabled", .doc = "Only true: PKCE is always used.", .check = checks::pkce_enabled},
+  {.path = "providers.*.code_challenge_method", .doc = "Only S256.", .check = checks::challenge_method},
+  {.path = "providers.*.client_type", .doc = "public or confidential; client_secret decides which it is.", .choices = "public confidential"},
+  {.path = "providers.*.refresh_strategy", .doc = "none or reauthorize; accepted, as this version keeps no token of a provider.", .choices = "none reauthorize"},
+
+  {.path = "upstreams[].name", .slot = &of<&S::upstreams, &U::name>, .doc = "Name in logs and metrics.", .check = checks::item_name},
+  {.path = "upstreams[].url", .slot = &of<&S::upstreams, &U::url>, .doc = "The MCP server.", .check = checks::upstream_url},
+  {.path = "upstreams[].paths", .slot = &of<&S::upstreams, &U::paths>, .doc = "Public paths that lead to it, with everything below; /mcp unless given.", .check = checks::public_path},
+  {.path = "upstreams[].resource", .slot = &of<&S::upstreams, &U::resource>, .doc = "Resource identifier (RFC 8707); public_url and the first path unless given.", .check = checks::resource},
+  {.path = "upstreams[].scopes", .slot = &of<&S::upstreams, &U::scopes>, .doc = "Scopes that every call to it needs.", .check = checks::scope},
+
+  {.path = "tools", .slot = tool_table{}, .doc = "Scopes for each tool, by name or with *: a list is all of them, {any_of: [...]} one of them. A tool that no line names is denied once this is given."},
+
+  {.path = "clients[].client_id", .slot = &of<&S::clients, &C::client_id>, .doc = "A client that need not register itself.", .check = checks::visible_text},
+  {.path = "clients[].client_secret", .slot = &of<&S::clients, &C::client_secret>, .doc = "Its secret; none makes it a public client."},
+  {.path = "clients[].client_name", .slot = &of<&S::clients, &C::client_name>, .doc = "Its name on the consent page."},
+  {.path = "clients[].redirect_uris", .slot = &of<&S::clients, &C::redirect_uris>, .doc = "Where answers may go; compared exactly, but for the port of a loopback address.", .check = checks::redirect_uri},
+  {.path = "clients[].scopes", .slot = &of<&S::clients, &C::scopes>, .doc = "Scopes it may ask for; every supported one unless given.", .check = checks::scope},
+
+  {.path = "registration.dynamic", .slot = &in<&S::registration, &R::dynamic>, .doc = "Let clients register themselves (RFC 7591)."},
+  {.path = "registration.client_documents", .slot = &in<&S::registration, &R::client_documents>, .doc = "Let a client be named by the URL of its metadata document."},
+  {.path = "registration.client_documents_from_private_addresses", .slot = &in<&S::registration, &R::client_documents_from_private_addresses>, .doc = "Fetch such documents from private addresses too; for tests and closed networks."},
+  {.path = "registration.private_use_schemes", .slot = &in<&S::registration, &R::private_use_schemes>, .doc = "Schemes of applications that redirect URIs may have, such as cursor.", .check = checks::uri_scheme},
+
+  {.path = "header_forwarding.forward_headers", .slot = &in<&S::headers, &header_settings::forward>, .doc = "Request headers that reach the MCP server, with * as wildcard; every end-to-end header unless given.", .check = checks::header_name},
+  {.path = "header_forwarding.blocked_headers", .slot = &in<&S::headers, &header_settings::blocked>, .doc = "Request headers that never do.", .also = "blocked_headers", .check = checks::header_name},
+  {.path = "response_transform", .doc = "Only none: answers pass through untouched.", .check = checks::no_transform},
+
+  {.path = "cors.enabled", .slot = &in<&S::cors, &cors_settings::enabled>, .doc = "Answer browsers of other origins."},
+  {.path = "cors.origins", .slot = &in<&S::cors, &cors_settings::origins>, .doc = "Origins that may call; http://localhost:* takes any port, * any origin. Unless given: localhost on any port if public_url is on this machine, else none.", .check = checks::cors_origin},
+  {.path = "cors.allow_credentials", .slot = &in<&S::cors, &cors_settings::allow_credentials>, .doc = "Let browsers send cookies."},
+  {.path = "cors.allowed_headers", .slot = &in<&S::cors, &cors_settings::allowed_headers>, .doc = "Request headers that browsers may send beyond those that MCP needs.", .check = checks::header_name},
+
+  {.path = "tls.cert_file", .slot = &in<&S::tls, &tls_settings::cert_file>, .doc = "PEM file of our certificate and its chain; with it the gateway speaks https itself."},
+  {.path = "tls.key_file", .slot = &in<&S::tls, &tls_settings::key_file>, .doc = "PEM file of its private key."},
+
+  {.path = "log_level", .slot = &in<&S::log, &log_settings::level>, .doc = "How much is logged.", .also = "logging.level", .environment = "LOG_LEVEL", .choices = "error warn info debug"},
+  {.path = "logging.file", .slot = &in<&S::log, &log_settings::file>, .doc = "Log file; - for standard output only."},
+  {.path = "logging.access", .slot = &in<&S::log, &log_settings::access>, .doc = "Log every request."},
+
+  {.path = "connect_timeout", .slot = &in<&S::timeouts, &T::connect>, .doc = "Until the MCP server has taken the connection.", .also = "timeouts.connect", .least = 1, .most = ms_hour},
+  {.path = "request_timeout", .slot = &in<&S::timeouts, &T::request>, .doc = "Until the first byte of the MCP server's answer.", .also = "timeouts.request", .least = 1, .most = 24 * ms_hour},
+  {.path = "timeouts.header", .slot = &in<&S::timeouts, &T::header>, .doc = "Until a client has sent a request head.", .least = 1, .most = ms_hour},
+  {.path = "timeouts.body", .slot = &in<&S::timeouts, &T::body>, .doc = "Between two pieces of a client's request body.", .least = 1, .most = ms_hour},
+  {.path = "timeouts.keep_alive", .slot = &in<&S::timeouts, &T::keep_alive>, .doc = "An idle client connection is closed after this.", .least = 1, .most = ms_hour},
+  {.path = "timeouts.idle", .slot = &in<&S::timeouts, &T::idle>, .doc = "Between two pieces of an answer that is no event stream.", .least = 1, .most = 24 * ms_hour},
+  {.path = "timeouts.write", .slot = &in<&S::timeouts, &T::write>, .doc = "How long a client may leave an answer unread.", .least = 1, .most = ms_hour},
+  {.path = "timeouts.stream_keep_alive", .slot = &in<&S::timeouts, &T::stream_keep_alive>, .doc = "A comment is sent on an event stream after this much silence.", .least = 100, .most = ms_hour},
+  {.path = "timeouts.drain", .slot = &in<&S::timeouts, &T::drain>, .doc = "Time for open requests to finish after SIGTERM.", .most = ms_hour},
+
+  {.path = "limits.head", .slot = &in<&S::limits, &L::head>, .doc = "Bytes of a request head.", .least = 1024, .most = 1024 * 1024, .unit = config_unit::bytes},
+  {.path = "limits.body", .slot = &in<&S::limits, &L::body>, .doc = "Bytes of a request body to an MCP server.", .least = 1024, .most = 64 * a_gib, .unit = config_unit::bytes},
+  {.path = "limits.admission", .slot = &in<&S::limits, &L::admission>, .doc = "Bytes of a body that may be held before the call is decided.", .least = 1024, .most = a_gib, .unit = config_unit::bytes},
+  {.path = "limits.connections", .slot = &in<&S::limits, &L::connections>, .doc = "Client connections at a time.", .least = 1, .most = 10'000'000},
+  {.path = "limits.requests_per_minute", .slot = &in<&S::limits, &L::requests_per_minute>, .doc = "Requests to the OAuth endpoints, for each client address.", .least = 1, .most = 10'000'000},
+  {.path = "limits.registrations_per_hour", .slot = &in<&S::limits, &L::registrations_per_hour>, .doc = "Clients that one address may register.", .least = 1, .most = 10'000'000},
+  {.path = "limits.logins_in_flight", .slot = &in<&S::limits, &L::logins_in_flight>, .doc = "Sign-ins begun and not finished.", .least = 1, .most = 10'000'000},
+  {.path = "limits.sign_in_attempts", .slot = &in<&S::limits, &L::sign_in_attempts>, .doc = "Wrong passwords before an account has to wait.", .least = 1, .most = 1000},
+};
+// clang-format on
+
+template <class Integer>
+std::optional<config_flaw> assign_number(const config_key& key, Integer& into, const std::string& text) {
+  bool bytes = key.unit == config_unit::bytes;
+  auto number = bytes ? parse_size(text) : parse_decimal(text);
+  constexpr auto widest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  auto least = static_cast<std::uint64_t>(key.least), most = static_cast<std::uint64_t>(key.most);
+  if (!number || *number < least || *number > most || *number > std::numeric_limits<Integer>::max()) {
+    std::string rule = bytes ? "must be a number of bytes" : "must be a whole number";
+    if (most != widest) rule += " from " + std::to_string(least) + " to " + std::to_string(most);
+    return config_flaw{rule, bytes ? "65536, 64KiB, 16MiB" : ""};
+  }
+  into = static_cast<Integer>(*number);
+  return std::nullopt;
+}
+
+template <class Duration>
+std::optional<config_flaw> assign_duration(const config_key& key, Duration& into, const std::string& text) {
+  constexpr bool whole_seconds = std::is_same_v<Duration, seconds>;
+  auto length = parse_duration(text, milliseconds(Duration(1)));
+  bool fits = length && Duration(key.least) <= *length && *length <= Duration(key.most) &&
+              *length % milliseconds(Duration(1)) == milliseconds(0);
+  if (!fits) {
+    return config_flaw{std::string("must be ") + (whole_seconds ? "seconds" : "milliseconds") + " from " +
+                           std::to_string(key.least) + " to " + std::to_string(key.most) +
+                           ", or a number with a unit",
+                       whole_seconds ? "600, 15m, 8h, 30d" : "30000, 500ms, 30s, 5m"};
+  }
+  into = std::chrono::duration_cast<Duration>(*length);
+  return std::nullopt;
+}
+
+std::optional<config_flaw> check_text(const config_key& key, std::string& text) {
+  if (!key.choices.empty()) {
+    auto choices = split_words(key.choices);
+    for (const auto& choice : choices) {
+      if (equal_ignoring_case(text, choice)) text = choice;
+    }
+    if (std::find(choices.begin(), choices.end(), text) == choices.end()) {
+      return config_flaw{"must be one of " + join(choices, ", ")};
+    }
+  }
+  return key.check ? key.check(text) : std::nullopt;
+}
+
+}  // namespace
+
+std::span<const config_key> config_keys() { return table; }
+
+const config_key* find_config_key(std::string_view path) {
+  for (const auto& key : table) {
+    if (key.path == path) return &key;
+    for (const auto& other : split_words(key.also)) {
+      if (other == path) return &key;
+    }
+  }
+  return nullptr;
+}
+
+std::string environment_name(std::string_view path) {
+  std::string name = "MCP_OAUTH_";
+  for (char c : path) {
+    if (c >= 'a' && c <= 'z') {
+      name += static_cast<char>(c - ('a' - 'A'));
+    } else {
+      bool plain = (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+      name += plain ? c : '_';
+    }
+  }
+  return name;
+}
+
+bool is_list(const config_key& key) {
+  return std::holds_alternative<config_place<std::vector<std::string>>>(key.slot);
+}
+bool is_secret(const config_key& key) { return std::holds_alternative<config_place<secret>>(key.slot); }
+
+std::optional<config_flaw> assign(const config_key& key, config_draft& draft, std::size_t item,
+                                  const std::string& given) {
+  std::string text = given;
+  return std::visit(
+      [&](auto slot) -> std::optional<config_flaw> {
+        using slot_type = decltype(slot);
+        if constexpr (std::is_same_v<slot_type, tool_table>) {
+          return config_flaw{"must be a map from tools to scopes"};
+        } else if constexpr (std::is_same_v<slot_type, checked_only>) {
+          return check_text(key, text);
+        } else if constexpr (std::is_same_v<slot_type, config_place<std::string>>) {
+          if (auto bad = check_text(key, text)) return bad;
+          slot(draft, item) = text;
+          return std::nullopt;
+        } else if constexpr (std::is_same_v<slot_type, config_place<secret>>) {
+          if (auto bad = check_text(key, text)) return bad;
+          slot(draft, item) = secret(text);
+          return std::nullopt;
+        } else if constexpr (std::is_same_v<slot_type, config_place<bool>>) {
+          auto value = parse_bool(text);
+          if (!value) return config_flaw{"must be true or false"};
+          slot(draft, item) = *value;
+          return std::nullopt;
+        } else if constexpr (std::is_same_v<slot_type, config_place<std::vector<std::string>>>) {
+          return assign(key, draft, item, parse_words(text));
+        } else if constexpr (std::is_same_v<slot_type, config_place<seconds>> ||
+                             std::is_same_v<slot_type, config_place<milliseconds>>) {
+          return assign_duration(key, slot(draft, item), text);
+        } else {
+          return assign_number(key, slot(draft, item), text);
+        }
+      },
+      key.slot);
+}
+
+std::optional<config_flaw> assign(const config_key& key, config_draft& draft, std::size_t item,
+                                  const std::vector<std::string>& list) {
+  auto place = std::get_if<config_place<std::vector<std::string>>>(&key.slot);
+  if (!place) return config_flaw{"must be a single value, not a list"};
+  auto checked = list;
+  config_flaw flaws;
+  for (auto& element : checked) {
+    auto bad = check_text(key, element);
+    if (!bad) continue;
+    if (!flaws.rule.empty()) flaws.rule += "; ";
+    flaws.rule += "\"" + displayed(element) + "\" " + bad->rule;
+    if (flaws.hint.empty()) flaws.hint = bad->hint;
+  }
+  if (!flaws.rule.empty()) return flaws;
+  (*place)(draft, item) = std::move(checked);
+  return std::nullopt;
+}
+
+}  // namespace mcp_oauth

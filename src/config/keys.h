@@ -1,0 +1,75 @@
+#pragma once
+
+#include "config/check.h"
+#include "config/settings.h"
+
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace mcp_oauth {
+
+// The settings while they are being read: what the file may say but only the
+// derivation needs is beside them.
+struct config_draft : settings {
+  std::string mcp_server_url;
+};
+
+// Where a key's value lives. `item` is the index in the list that the key's
+// path goes through, else unused.
+template <class T>
+using config_place = T& (*)(config_draft&, std::size_t item);
+
+struct checked_only {};  // the value is checked and not kept
+struct tool_table {};    // `tools:`, a map with a grammar of its own
+
+using config_slot = std::variant<checked_only, tool_table, config_place<std::string>, config_place<secret>,
+                                 config_place<bool>, config_place<std::uint16_t>, config_place<std::uint32_t>,
+                                 config_place<std::uint64_t>, config_place<seconds>,
+                                 config_place<milliseconds>, config_place<std::vector<std::string>>>;
+
+enum class config_unit { none, bytes };
+
+// One row per key. Reading the file, the environment and the command line,
+// defaults, errors, the dump, the reference and the schema are loops over these
+// rows. Defaults are those of a fresh `settings`.
+struct config_key {
+  std::string_view path;  // "tls.cert_file"; "providers.*.issuer" in a map by
+                          // name; "upstreams[].url" in a list
+  config_slot slot = checked_only{};
+  std::string_view doc = {};          // one sentence
+  std::string_view also = {};         // other paths that mean the same, apart by blanks
+  std::string_view environment = {};  // other environment names, after the generated one, apart by blanks
+  config_check check = nullptr;       // of the text, or of each element of a list
+  std::string_view choices = {};      // the only values, apart by blanks; compared without case
+  std::int64_t least = 0;             // of numbers, and of durations in their own unit
+  std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  config_unit unit = config_unit::none;
+};
+
+std::span<const config_key> config_keys();
+
+// The row of a path as it stands in the table, under its own or another
+// accepted path.
+const config_key* find_config_key(std::string_view path);
+
+// `MCP_OAUTH_` and the path in capitals with '_' for everything that is no
+// letter or digit: "tls.cert_file" is MCP_OAUTH_TLS_CERT_FILE,
+// "providers.corp.issuer" is MCP_OAUTH_PROVIDERS_CORP_ISSUER.
+std::string environment_name(std::string_view path);
+
+// Puts a value where it belongs, checked. Lists take words apart by commas or
+// blanks.
+std::optional<config_flaw> assign(const config_key& key, config_draft& draft, std::size_t item,
+                                  const std::string& text);
+std::optional<config_flaw> assign(const config_key& key, config_draft& draft, std::size_t item,
+                                  const std::vector<std::string>& list);
+
+bool is_list(const config_key& key);
+bool is_secret(const config_key& key);
+
+}  // namespace mcp_oauth

@@ -1,0 +1,45 @@
+#include "config/reading.h"
+
+#include "base/text.h"
+
+#include <utility>
+
+namespace mcp_oauth {
+
+void config_reading::take(const config_key& key, const std::string& path, std::size_t item,
+                          const config_origin& from, const std::string& text) {
+  given[path] = from;
+  failed.erase(path);
+  if (auto flaw = assign(key, draft, item, text)) refuse(path, from, std::move(*flaw));
+}
+
+void config_reading::take(const config_key& key, const std::string& path, std::size_t item,
+                          const config_origin& from, const std::vector<std::string>& list) {
+  given[path] = from;
+  failed.erase(path);
+  if (auto flaw = assign(key, draft, item, list)) refuse(path, from, std::move(*flaw));
+}
+
+void config_reading::refuse(const std::string& path, const config_origin& from, config_flaw flaw) {
+  failed.insert(path);
+  errors.push_back({from.file, from.line, from.key, from.shown, std::move(flaw.rule), std::move(flaw.hint)});
+}
+
+void config_reading::refuse(const std::string& path, const std::string& file_name, config_flaw flaw) {
+  config_origin from{file_name, 0, path, ""};
+  if (auto found = given.find(path); found != given.end()) {
+    from = found->second;
+  } else if (auto above = given.find(path.substr(0, path.rfind('.'))); above != given.end()) {
+    from = {above->second.file, above->second.line, path, ""};
+  }
+  refuse(path, from, std::move(flaw));
+}
+
+std::string concrete_path(std::string_view key_path, std::string_view name, std::size_t item) {
+  std::string path(key_path);
+  if (auto star = path.find('*'); star != std::string::npos) path.replace(star, 1, name);
+  if (auto list = path.find("[]"); list != std::string::npos) path.insert(list + 1, std::to_string(item));
+  return path;
+}
+
+}  // namespace mcp_oauth

@@ -1,0 +1,170 @@
+#include "config/yaml.h"
+
+#include "base/text.h"
+
+#include <algorithm>
+#include <exception>
+#include <optional>
+#include <sstream>
+#include <utility>
+
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/mark.h>
+#include <yaml-cpp/parser.h>
+
+namespace mcp_oauth {
+namespace {
+
+constexpr std::size_t most_bytes = 1024 * 1024;
+constexpr std::size_t most_nodes = 50'000;
+constexpr std::size_t most_depth = 16;
+
+constexpr auto alias_reason = "aliases are not read: quote a value that begins with *";
+constexpr auto anchor_reason = "anchors are not read: quote a value that begins with &";
+
+int line_of(const YAML::Mark& mark) { return mark.is_null() ? 0 : mark.line + 1; }
+
+// Builds the tree from the parser's events. It throws a yaml_fault, because
+// nothing else stops the parser.
+class tree_builder final : public YAML::EventHandler {
+ public:
+  yaml_node take() { return std::move(root_); }
+
+  void OnDocumentStart(const YAML::Mark& /*mark*/) override {}
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    refuse_anchor(mark, anchor);
+    attach(leaf(yaml_node::kind::null, mark, {}), true);
+  }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override {
+    throw yaml_fault{line_of(mark), alias_reason};
+  }
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
+    refuse_tag(mark, tag);
+    refuse_anchor(mark, anchor);
+    attach(leaf(yaml_node::kind::scalar, mark, value), true);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value /*style*/) override {
+    refuse_anchor(mark, anchor);
+    open(yaml_node::kind::list, mark, tag);
+  }
+  void OnSequenceEnd() override { close(); }
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value /*style*/) override {
+    refuse_anchor(mark, anchor);
+    open(yaml_node::kind::map, mark, tag);
+  }
+  void OnMapEnd() override { close(); }
+
+ private:
+  // "" and "?" stand for a plain scalar, "!" for a quoted one.
+  static void refuse_tag(const YAML::Mark& mark, const std::string& tag) {
+    if (!tag.empty() && tag != "?" && tag != "!") throw yaml_fault{line_of(mark), "tags are not read"};
+  }
+
+  static void refuse_anchor(const YAML::Mark& mark, YAML::anchor_t anchor) {
+    if (anchor != YAML::NullAnchor) throw yaml_fault{line_of(mark), anchor_reason};
+  }
+
+  yaml_node leaf(yaml_node::kind is, const YAML::Mark& mark, const std::string& text) {
+    if (++nodes_ > most_nodes) throw yaml_fault{line_of(mark), "more than 50000 values"};
+    yaml_node node;
+    node.is = is;
+    node.line = line_of(mark);
+    node.text = text;
+    return node;
+  }
+
+  void open(yaml_node::kind is, const YAML::Mark& mark, const std::string& tag) {
+    refuse_tag(mark, tag);
+    if (open_.size() >= most_depth) throw yaml_fault{line_of(mark), "nested deeper than 16"};
+    if (expects_name()) throw yaml_fault{line_of(mark), "a key must be text"};
+    open_.push_back(leaf(is, mark, {}));
+  }
+
+  void close() {
+    yaml_node done = std::move(open_.back());
+    open_.pop_back();
+    attach(std::move(done), false);
+  }
+
+  bool expects_name() const {
+    return !open_.empty() && open_.back().is == yaml_node::kind::map &&
+           open_.back().names.size() == open_.back().items.size();
+  }
+
+  void attach(yaml_node node, bool may_be_name) {
+    if (open_.empty()) {
+      root_ = std::move(node);
+      return;
+    }
+    auto& parent = open_.back();
+    if (may_be_name && expects_name()) {
+      if (node.is != yaml_node::kind::scalar) throw yaml_fault{node.line, "a key must be text"};
+      if (node.text == "<<") throw yaml_fault{node.line, "merge keys are not read: write the values out"};
+      auto first = std::find(parent.names.begin(), parent.names.end(), node.text);
+      if (first != parent.names.end()) {
+        auto index = static_cast<std::size_t>(first - parent.names.begin());
+        throw yaml_fault{node.line, "a key is given twice in one map, first on line " +
+                                        std::to_string(parent.name_lines[index])};
+      }
+      parent.names.push_back(std::move(node.text));
+      parent.name_lines.push_back(node.line);
+      return;
+    }
+    parent.items.push_back(std::move(node));
+  }
+
+  yaml_node root_;
+  std::vector<yaml_node> open_;
+  std::size_t nodes_ = 0;
+};
+
+std::optional<yaml_fault> refuse_bytes(std::string_view text) {
+  if (text.size() > most_bytes) return yaml_fault{0, "larger than 1 MiB"};
+  if (!is_valid_utf8(text)) return yaml_fault{0, "not UTF-8"};
+  int line = 1;
+  for (char c : text) {
+    if (c == '\n') ++line;
+    bool control = (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7F;
+    if (control) return yaml_fault{line, "a control character"};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+const yaml_node* yaml_node::find(std::string_view name) const {
+  for (std::size_t i = 0; i < names.size() && i < items.size(); ++i) {
+    if (names[i] == name) return &items[i];
+  }
+  return nullptr;
+}
+
+tl::expected<yaml_node, yaml_fault> parse_yaml(std::string_view text) {
+  if (auto fault = refuse_bytes(text)) return tl::unexpected(*fault);
+  std::istringstream in{std::string(text)};
+  try {
+    YAML::Parser parser(in);
+    tree_builder tree;
+    if (!parser.HandleNextDocument(tree)) return yaml_node{};
+    tree_builder rest;
+    if (parser.HandleNextDocument(rest)) return tl::unexpected(yaml_fault{0, "more than one document"});
+    return tree.take();
+  } catch (const yaml_fault& fault) {
+    return tl::unexpected(fault);
+  } catch (const YAML::Exception& e) {
+    // Some of the parser's messages end in ": " and a piece of the text.
+    auto reason = e.msg.substr(0, e.msg.find(':'));
+    if (reason == "the referenced anchor is not defined") reason = alias_reason;
+    return tl::unexpected(yaml_fault{line_of(e.mark), reason});
+  } catch (const std::exception&) {
+    return tl::unexpected(yaml_fault{0, "cannot be read"});
+  }
+}
+
+}  // namespace mcp_oauth

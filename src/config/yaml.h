@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+namespace mcp_oauth {
+
+// A YAML document as plain data that knows its lines. Scalars are kept as
+// written; their types are the reader's matter.
+struct yaml_node {
+  enum class kind { null, scalar, list, map };
+  kind is = kind::null;
+  int line = 0;                    // 1-based
+  std::string text;                // of a scalar
+  std::vector<std::string> names;  // of a map, in the order of the file
+  std::vector<int> name_lines;     // 1-based, one per name
+  std::vector<yaml_node> items;    // of a list, or the values of a map
+
+  const yaml_node* find(std::string_view name) const;
+};
+
+struct yaml_fault {
+  int line = 0;  // 0: the text as a whole
+  std::string reason;
+};
+
+// Exactly one document, or none (a null). Refused besides bad syntax: more than
+// 1 MiB, bytes that are not UTF-8, control characters but tab and line breaks,
+// a depth over 16, more than 50,000 nodes, anchors, aliases, merge keys and
+// tags (a small file could grow without end), keys that are not text, and a key
+// given twice in one map. No reason quotes the text: it may hold secrets.
+tl::expected<yaml_node, yaml_fault> parse_yaml(std::string_view text);
+
+}  // namespace mcp_oauth
