@@ -221,8 +221,8 @@ TEST(Jws, DoesNotTakeAPublicKeyForASharedOne) {
   open_jwk.erase("alg");
   auto keys = key_set::of({*public_key::from_jwk(open_jwk)});
   memory_bio out(BIO_new(BIO_s_mem()));
-  memory_bio in(
-      BIO_new_mem_buf(rsa.to_pem().reveal().data(), static_cast<int>(rsa.to_pem().reveal().size())));
+  const auto private_pem = test_keys::rsa2048_pem().reveal();
+  memory_bio in(BIO_new_mem_buf(private_pem.data(), static_cast<int>(private_pem.size())));
   evp_pkey pkey(PEM_read_bio_PrivateKey(in.get(), nullptr, nullptr, nullptr));
   PEM_write_bio_PUBKEY(out.get(), pkey.get());
   char* bytes = nullptr;
@@ -271,7 +271,8 @@ TEST(Jws, RefusesEveryChange) {
     for (char c : alphabet) {
       auto changed = compact;
       changed[i] = c;
-      if (changed != compact) EXPECT_NE(verdict(changed, f.keys, es256_only), errc::count_) << changed;
+      if (changed == compact) continue;
+      EXPECT_NE(verdict(changed, f.keys, es256_only), errc::count_) << changed;
     }
   }
 }

@@ -23,7 +23,7 @@ TEST(Sealer, OpensWhatItSealed) {
     auto sealed = s->seal("token", "row 1", plain, random_bytes);
     EXPECT_EQ(sealed.size(), plain.size() + 1 + 4 + 12 + 16);
     EXPECT_EQ(s->open("token", "row 1", sealed), plain);
-    if (!plain.empty() && plain.size() > 2) EXPECT_EQ(sealed.find(plain), std::string::npos);
+    EXPECT_TRUE(plain.size() < 3 || sealed.find(plain) == std::string::npos);
   }
 }
 
