@@ -3,77 +3,27 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "jose/jws.h"
+#include "oauth/jwt_claims.h"
 
 #include <algorithm>
-#include <optional>
 
 namespace mcp_oauth {
 namespace {
 
 json::string text(std::string_view value) { return json::string(value.data(), value.size()); }
 
-std::string seen_and_expected(std::string_view name, std::string_view seen, std::string_view expected) {
-  return std::string(name) + " is '" + std::string(seen) + "', expected '" + std::string(expected) + "'";
-}
-
 // RFC 9068 §4 takes the short form and the full media type; media types have no case.
 bool is_access_token_type(std::string_view typ) {
   return equal_ignoring_case(typ, "at+jwt") || equal_ignoring_case(typ, "application/at+jwt");
 }
 
-tl::unexpected<error> missing(std::string_view name) {
-  return fail(errc::token_claim_missing, "no " + std::string(name));
-}
-tl::unexpected<error> wrong_type(std::string_view name) {
-  return fail(errc::token_malformed, std::string(name) + " has the wrong type");
-}
-
-result<std::string> required_text(const json::object& claims, std::string_view name) {
-  std::string value;
-  auto found = read(claims, name, value);
-  if (found == member::wrong_type) return wrong_type(name);
-  if (found == member::absent || value.empty()) return missing(name);
-  return value;
-}
-
-// A NumericDate (RFC 7519 §2), held within what a time_point can say: a far future stays one.
-result<std::optional<time_point>> optional_time(const json::object& claims, std::string_view name) {
-  constexpr std::int64_t latest = 9'000'000'000;
-  std::int64_t value = 0;
-  auto found = read(claims, name, value);
-  if (found == member::wrong_type) return wrong_type(name);
-  if (found == member::absent) return std::nullopt;
-  return from_unix(std::clamp<std::int64_t>(value, 0, latest));
-}
-
-result<time_point> required_time(const json::object& claims, std::string_view name) {
-  auto value = optional_time(claims, name);
-  if (!value) return tl::unexpected(value.error());
-  if (!*value) return missing(name);
-  return **value;
-}
-
-// RFC 7519 §4.1.3: one string or a list of them.
-result<std::vector<std::string>> audiences(const json::object& claims) {
-  std::string one;
-  std::vector<std::string> several;
-  switch (read(claims, "aud", one)) {
-    case member::present: return std::vector{one};
-    case member::absent: return missing("aud");
-    case member::wrong_type: break;
-  }
-  if (read(claims, "aud", several) != member::present) return wrong_type("aud");
-  return several;
-}
-
-// RFC 9068 §4: "The resource server MUST …", issuer and audience.
 result<void> check_recipient(const json::object& claims, const token_rules& rules) {
   auto issuer = required_text(claims, "iss");
   if (!issuer) return tl::unexpected(issuer.error());
   if (*issuer != rules.issuer) {
     return fail(errc::token_issuer_mismatch, seen_and_expected("iss", *issuer, rules.issuer));
   }
-  auto audience = audiences(claims);
+  auto audience = required_audience(claims);
   if (!audience) return tl::unexpected(audience.error());
   bool ours = std::find(audience->begin(), audience->end(), rules.audience) != audience->end();
   if (!ours || rules.audience.empty()) {
@@ -81,23 +31,6 @@ result<void> check_recipient(const json::object& claims, const token_rules& rule
                 seen_and_expected("aud", join(*audience, " "), rules.audience));
   }
   return {};
-}
-
-result<time_point> check_times(const json::object& claims, seconds leeway, time_point now) {
-  auto at = [](time_point t) { return to_iso8601(t); };
-  auto expires = required_time(claims, "exp");
-  if (!expires) return expires;
-  if (*expires + leeway <= now) {
-    return fail(errc::token_expired, "exp is " + at(*expires) + ", now is " + at(now) + ", leeway " +
-                                         std::to_string(leeway.count()) + " s");
-  }
-  auto not_before = optional_time(claims, "nbf");
-  if (!not_before) return tl::unexpected(not_before.error());
-  if (*not_before && **not_before > now + leeway) {
-    return fail(errc::token_not_yet_valid, "nbf is " + at(**not_before) + ", now is " + at(now) +
-                                               ", leeway " + std::to_string(leeway.count()) + " s");
-  }
-  return expires;
 }
 
 // RFC 9068 §2.2
@@ -116,7 +49,9 @@ result<access_claims> read_claims(const json::object& claims) {
   read_so_far.issued = *issued;
 
   std::string scope;
-  if (read(claims, "scope", scope) == member::wrong_type) return wrong_type("scope");
+  if (read(claims, "scope", scope) == member::wrong_type) {
+    return fail(errc::token_malformed, "scope has the wrong type");
+  }
   read_so_far.scopes = split_words(scope);
   read_so_far.grant_id = text_member(claims, "gid");
   read_so_far.provider = text_member(claims, "provider");

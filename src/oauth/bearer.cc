@@ -43,7 +43,8 @@ result<std::string_view> bearer_token(std::span<const field> fields, std::string
   auto space = value.find(' ');
   if (!equal_ignoring_case(value.substr(0, space), "bearer")) {
     // The value stays out of the detail: it may be a token, or a password under Basic.
-    if (space == std::string_view::npos) return fail(errc::token_malformed, "one word, without \"Bearer \" before it");
+    if (space == std::string_view::npos)
+      return fail(errc::token_malformed, "one word, without \"Bearer \" before it");
     return fail(errc::authorization_scheme_unsupported, "another scheme than Bearer");
   }
   if (space == std::string_view::npos) return fail(errc::token_malformed, "no token after Bearer");

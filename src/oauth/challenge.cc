@@ -2,18 +2,13 @@
 
 #include "base/form.h"
 #include "base/text.h"
+#include "oauth/scope.h"
 #include "symptom/catalogue.h"
 
 #include <algorithm>
 
 namespace mcp_oauth {
 namespace {
-
-// RFC 6749 appendix A: scope-token = 1*NQCHAR
-bool is_scope_token(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(),
-                                      [](char c) { return c > ' ' && c < 0x7F && c != '"' && c != '\\'; });
-}
 
 std::string scope_list(const std::vector<std::string>& scopes) {
   std::vector<std::string> shown;

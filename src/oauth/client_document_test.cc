@@ -144,9 +144,9 @@ TEST(ClientDocument, LeavesOutUrlsThatNobodyMayBeSentTo) {
       R"("redirect_uris":["javascript:alert","http://example.com/cb","https://client.example/cb#f","cursor://cb/x",)"
       R"("https://client.example/cb",""],"client_uri":"javascript:alert","logo_uri":"data:image/png;base64,AA"})"));
   ASSERT_TRUE(client) << client.error().detail;
-EXPECT_THAT(client->redirect_uris, ElementsAre("cursor://cb/x", "https://client.example/cb"));
-EXPECT_EQ(client->client_uri, "");
-EXPECT_EQ(client->logo_uri, "");
+  EXPECT_THAT(client->redirect_uris, ElementsAre("cursor://cb/x", "https://client.example/cb"));
+  EXPECT_EQ(client->client_uri, "");
+  EXPECT_EQ(client->logo_uri, "");
 }  // namespace
 
 TEST(ClientDocument, ComesAsJsonWithStatus200) {
@@ -222,9 +222,12 @@ TEST(ClientDocument, IsRefusedWhereItBreaksARule) {
            row{with(own, R"("n")", R"(["javascript:alert"])"), "redirect_uris"},
            row{document(R"(,"client_secret":"s3cret")"), "secret"},
            row{document(R"(,"client_secret_expires_at":0)"), "secret"},
-           row{document(R"(,"token_endpoint_auth_method":"client_secret_basic")"), "token_endpoint_auth_method"},
-           row{document(R"(,"token_endpoint_auth_method":"client_secret_post")"), "token_endpoint_auth_method"},
-           row{document(R"(,"token_endpoint_auth_method":"client_secret_jwt")"), "token_endpoint_auth_method"},
+           row{document(R"(,"token_endpoint_auth_method":"client_secret_basic")"),
+               "token_endpoint_auth_method"},
+           row{document(R"(,"token_endpoint_auth_method":"client_secret_post")"),
+               "token_endpoint_auth_method"},
+           row{document(R"(,"token_endpoint_auth_method":"client_secret_jwt")"),
+               "token_endpoint_auth_method"},
            row{document(R"(,"token_endpoint_auth_method":"private_key_jwt")"), "token_endpoint_auth_method"},
            row{document(R"(,"token_endpoint_auth_method":["none"])"), "token_endpoint_auth_method"},
            row{document(R"(,"grant_types":"authorization_code")"), "grant_types"},
@@ -232,44 +235,44 @@ TEST(ClientDocument, IsRefusedWhereItBreaksARule) {
            row{document(R"(,"scope":["a"])"), "scope"},
            row{document(R"(,"logo_uri":7)"), "logo_uri"},
        }) {
-             auto client = parse(answer_with(body));
-             ASSERT_FALSE(client) << body;
-             EXPECT_EQ(client.error().code, errc::client_document_invalid) << body;
-             EXPECT_THAT(client.error().detail, HasSubstr(why)) << body;
-             EXPECT_EQ(client.error().detail.find("s3cret"), std::string::npos);
-           }
+    auto client = parse(answer_with(body));
+    ASSERT_FALSE(client) << body;
+    EXPECT_EQ(client.error().code, errc::client_document_invalid) << body;
+    EXPECT_THAT(client.error().detail, HasSubstr(why)) << body;
+    EXPECT_EQ(client.error().detail.find("s3cret"), std::string::npos);
+  }
 }
 
 TEST(ClientDocumentLifetime, FollowsTheServerWithinBounds) {
-    struct row {
-      std::string_view cache_control;
-      int seconds_expected;
-    };
-    for (auto [cache_control, expected] : {
-             row{"max-age=600", 600},
-             row{"public, max-age=7200", 7200},
-             row{"Public , MAX-AGE=7200", 7200},
-             row{"max-age=1", 300},
-             row{"max-age=0", 300},
-             row{"max-age=86401", 86400},
-             row{"max-age=18446744073709551615", 86400},
-             row{"max-age=99999999999999999999999", 300},
-             row{"max-age=-1", 300},
-             row{"max-age=", 300},
-             row{"max-age=\"7200\"", 300},
-             row{"max-age=600, s-maxage=1200", 1200},
-             row{"no-store, max-age=7200", 300},
-             row{"no-cache", 300},
-             row{"public", 3600},
-             row{"", 3600},
-         }) {
-      http_answer answer{200, {{"cache-control", std::string(cache_control)}}, ""};
-      EXPECT_EQ(client_document_lifetime(answer).count(), expected) << cache_control;
-    }
-    EXPECT_EQ(client_document_lifetime({200, {}, ""}), seconds(3600));
-    EXPECT_EQ(client_document_lifetime(
-                  {200, {{"Cache-Control", "max-age=7200"}, {"Cache-Control", "no-store"}}, ""}),
-              seconds(300));
+  struct row {
+    std::string_view cache_control;
+    int seconds_expected;
+  };
+  for (auto [cache_control, expected] : {
+           row{"max-age=600", 600},
+           row{"public, max-age=7200", 7200},
+           row{"Public , MAX-AGE=7200", 7200},
+           row{"max-age=1", 300},
+           row{"max-age=0", 300},
+           row{"max-age=86401", 86400},
+           row{"max-age=18446744073709551615", 86400},
+           row{"max-age=99999999999999999999999", 300},
+           row{"max-age=-1", 300},
+           row{"max-age=", 300},
+           row{"max-age=\"7200\"", 300},
+           row{"max-age=600, s-maxage=1200", 1200},
+           row{"no-store, max-age=7200", 300},
+           row{"no-cache", 300},
+           row{"public", 3600},
+           row{"", 3600},
+       }) {
+    http_answer answer{200, {{"cache-control", std::string(cache_control)}}, ""};
+    EXPECT_EQ(client_document_lifetime(answer).count(), expected) << cache_control;
+  }
+  EXPECT_EQ(client_document_lifetime({200, {}, ""}), seconds(3600));
+  EXPECT_EQ(
+      client_document_lifetime({200, {{"Cache-Control", "max-age=7200"}, {"Cache-Control", "no-store"}}, ""}),
+      seconds(300));
 }
 
 }  // namespace

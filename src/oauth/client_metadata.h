@@ -5,8 +5,9 @@
 
 namespace mcp_oauth {
 
-// What a client says about itself: in a registration request (RFC 7591 §2), or in the document that its client id
-// leads to. Members are named as on the wire. Absent members hold the RFC's defaults once a reader has checked them.
+// What a client says about itself: in a registration request (RFC 7591 §2), or in the document that its
+// client id leads to. Members are named as on the wire. Absent members hold the RFC's defaults once a reader
+// has checked them.
 struct client_metadata {
   std::string client_id;    // issued by us, or the URL of the document
   std::string client_name;  // unverified: a page shows it together with the redirect host

@@ -1,0 +1,108 @@
+#pragma once
+
+#include "base/error.h"
+#include "base/http.h"
+#include "base/secret.h"
+#include "base/time.h"
+#include "jose/algorithm.h"
+#include "jose/key_set.h"
+#include "provider/identity.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mcp_oauth {
+
+// OpenID Connect as a client (OIDC Core §3.1): we build requests and judge answers; sending is somebody
+// else's.
+
+// What we use of a provider's discovery document, checked.
+struct provider_metadata {
+  std::string issuer;
+  std::string authorization_endpoint;
+  std::string token_endpoint;
+  std::string jwks_uri;
+  std::string userinfo_endpoint;     // "" when none
+  std::string end_session_endpoint;  // "" when none
+  std::vector<std::string> token_endpoint_auth_methods;
+  std::vector<algorithm> id_token_algorithms;  // never empty, never HMAC
+  bool sends_iss = false;                      // authorization_response_iss_parameter_supported (RFC 9207 §3)
+};
+
+// OIDC Discovery §4. The issuer is taken as configured and not checked.
+http_call discovery_request(std::string_view issuer);
+
+// The document must state the issuer that it was asked for, byte for byte (§4.3); endpoints must be https, or
+// http on the loopback; `code_challenge_methods_supported`, if there, must hold S256. Errors:
+// provider_unreachable (status), provider_metadata_invalid, provider_issuer_mismatch.
+result<provider_metadata> process_discovery_answer(std::string_view issuer, const http_answer& answer);
+
+// What one sign-in asks of the provider.
+struct sign_in_request {
+  std::string client_id;
+  std::string redirect_uri;
+  std::vector<std::string> scopes;  // `openid` is added
+  std::string prompt;               // "" leaves it out
+  std::string state;
+  std::string nonce;
+  std::string code_challenge;  // S256
+};
+
+// Where the browser is sent (OIDC Core §3.1.2.1 with RFC 7636). A query that the endpoint has is kept.
+std::string authorization_url(const provider_metadata& provider, const sign_in_request& request);
+
+// RFC 9207 §2.4: an `iss` in the callback must equal the issuer byte for byte; from a provider that announces
+// it, it must be there. To be called for error answers, too, before they are believed. Errors:
+// provider_issuer_mismatch.
+result<void> check_callback_iss(const provider_metadata& provider, std::optional<std::string_view> iss);
+
+// What the provider wants to see for a code.
+struct code_exchange {
+  std::string client_id;
+  secret client_secret;  // empty: a public client
+  std::string code;
+  std::string redirect_uri;  // as in the authorization request
+  secret code_verifier;
+};
+
+// OIDC Core §3.1.3.1. The secret goes by client_secret_basic with form-encoded parts (RFC 6749 §2.3.1), or in
+// the body when the provider announces only that. The call holds secrets: it must not be logged.
+http_call token_request(const provider_metadata& provider, const code_exchange& exchange);
+
+struct token_answer {
+  secret id_token;
+  secret access_token;   // empty when none
+  secret refresh_token;  // empty when none
+  std::optional<seconds> expires_in;
+  std::string scope;
+};
+
+// Errors: provider_refused with the provider's own code and words in `detail`; provider_unreachable for 5xx
+// and 429; provider_token_invalid when the answer is no token answer, or holds no id token.
+result<token_answer> process_token_answer(const http_answer& answer);
+
+http_call jwks_request(const provider_metadata& provider);
+// Errors: provider_unreachable (status), provider_metadata_invalid.
+result<key_set> process_jwks_answer(const http_answer& answer);
+
+struct id_token_rules {
+  std::string provider;  // name for the identity
+  std::string client_id;
+  std::string nonce;  // of this sign-in; an empty one matches nothing
+  seconds leeway{60};
+};
+
+// OIDC Core §3.1.3.7, no claim before the signature. `email_verified` counts as true only when the provider
+// says so (as a boolean, or as the string some send). Errors: provider_issuer_mismatch,
+// provider_nonce_mismatch, provider_token_invalid for everything else. NOT checked: at_hash (the access token
+// came on the same connection), auth_time, acr.
+result<identity> process_id_token(std::string_view id_token, const key_set& keys,
+                                  const provider_metadata& provider, const id_token_rules& rules,
+                                  time_point now);
+
+// Whether the token names a key that is not in the set: keys were rotated, and fetching them again may help.
+bool names_unknown_key(std::string_view id_token, const key_set& keys);
+
+}  // namespace mcp_oauth

@@ -1,0 +1,124 @@
+#include "base/json.h"
+#include "base/text.h"
+#include "jose/jws.h"
+#include "oauth/jwt_claims.h"
+#include "provider/oidc.h"
+
+#include <algorithm>
+
+namespace mcp_oauth {
+namespace {
+
+tl::unexpected<error> invalid(std::string why) {
+  return fail(errc::provider_token_invalid, "id token: " + std::move(why));
+}
+
+// RFC 8725 §3.11: what is typed as another kind of JWT is not an id token.
+bool is_id_token_type(std::string_view typ) {
+  return typ.empty() || equal_ignoring_case(typ, "JWT") || equal_ignoring_case(typ, "application/jwt");
+}
+
+// OIDC Core §3.1.3.7 steps 3 to 5.
+result<void> check_audience(const json::object& claims, std::string_view client_id) {
+  auto audience = required_audience(claims);
+  if (!audience) return invalid(audience.error().detail);
+  if (client_id.empty() || std::find(audience->begin(), audience->end(), client_id) == audience->end()) {
+    return invalid(seen_and_expected("aud", join(*audience, " "), client_id));
+  }
+  std::string authorized_party;
+  auto found = read(claims, "azp", authorized_party);
+  if (found == member::wrong_type) return invalid("azp has the wrong type");
+  if (found == member::absent && audience->size() > 1) return invalid("several audiences and no azp");
+  if (found == member::present && authorized_party != client_id) {
+    return invalid(seen_and_expected("azp", authorized_party, client_id));
+  }
+  return {};
+}
+
+// Steps 9 and 10.
+result<void> check_moments(const json::object& claims, seconds leeway, time_point now) {
+  auto expires = check_times(claims, leeway, now);
+  if (!expires) return invalid(expires.error().detail);
+  auto issued = required_time(claims, "iat");
+  if (!issued) return invalid(issued.error().detail);
+  if (*issued > now + leeway) {
+    return invalid("iat is " + to_iso8601(*issued) + ", now is " + to_iso8601(now));
+  }
+  return {};
+}
+
+// Step 11.
+result<void> check_nonce(const json::object& claims, std::string_view expected) {
+  std::string nonce;
+  if (read(claims, "nonce", nonce) != member::present || expected.empty()) {
+    return fail(errc::provider_nonce_mismatch, "no nonce");
+  }
+  if (!equal_constant_time(nonce, expected)) return fail(errc::provider_nonce_mismatch, "another nonce");
+  return {};
+}
+
+bool says_true(const json::object& claims, std::string_view name) {
+  bool value = false;
+  return read(claims, name, value) == member::present ? value : text_member(claims, name) == "true";
+}
+
+// A list, or one name.
+std::vector<std::string> groups_of(const json::object& claims) {
+  std::vector<std::string> groups;
+  if (read(claims, "groups", groups) == member::present) return groups;
+  auto one = text_member(claims, "groups");
+  if (!one.empty()) groups.push_back(std::move(one));
+  return groups;
+}
+
+// OIDC Core §2: at most 255 ASCII characters; it becomes part of headers and log lines.
+bool is_subject(std::string_view text) {
+  return !text.empty() && text.size() <= 255 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < 0x7F; });
+}
+
+}  // namespace
+
+result<identity> process_id_token(std::string_view id_token, const key_set& keys,
+                                  const provider_metadata& provider, const id_token_rules& rules,
+                                  time_point now) {
+  auto jws = parse_jws(id_token);
+  if (!jws) return invalid(jws.error().detail);
+  if (!is_id_token_type(jws->header().typ))
+    return invalid(seen_and_expected("typ", jws->header().typ, "JWT"));
+  auto verified = verify_jws(*jws, keys, provider.id_token_algorithms);
+  if (!verified) return invalid(verified.error().detail);
+  auto claims = parse_json_object(verified->payload());
+  if (!claims) return invalid("the payload is no JSON object");
+
+  auto issuer = required_text(*claims, "iss");
+  if (!issuer) return invalid(issuer.error().detail);
+  if (*issuer != provider.issuer) {
+    return fail(errc::provider_issuer_mismatch,
+                "id token: " + seen_and_expected("iss", *issuer, provider.issuer));
+  }
+  auto audience = check_audience(*claims, rules.client_id);
+  if (!audience) return tl::unexpected(audience.error());
+  auto moments = check_moments(*claims, rules.leeway, now);
+  if (!moments) return tl::unexpected(moments.error());
+  auto nonce = check_nonce(*claims, rules.nonce);
+  if (!nonce) return tl::unexpected(nonce.error());
+
+  identity who;
+  who.provider = rules.provider;
+  who.subject = text_member(*claims, "sub");
+  if (!is_subject(who.subject)) return invalid("sub is absent or not 1 to 255 printable ASCII characters");
+  who.email = text_member(*claims, "email");
+  who.email_verified = says_true(*claims, "email_verified");
+  who.name = text_member(*claims, "name");
+  who.preferred_username = text_member(*claims, "preferred_username");
+  who.groups = groups_of(*claims);
+  return who;
+}
+
+bool names_unknown_key(std::string_view id_token, const key_set& keys) {
+  auto jws = parse_jws(id_token);
+  return jws && !jws->header().kid.empty() && !keys.has_kid(jws->header().kid);
+}
+
+}  // namespace mcp_oauth

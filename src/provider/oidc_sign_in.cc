@@ -1,0 +1,121 @@
+#include "base/base64url.h"
+#include "base/form.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "provider/oidc.h"
+
+#include <algorithm>
+
+namespace mcp_oauth {
+namespace {
+
+bool holds(const std::vector<std::string>& list, std::string_view value) {
+  return std::find(list.begin(), list.end(), value) != list.end();
+}
+
+// A provider's own words, short and on one line.
+std::string quoted(std::string_view text) {
+  constexpr std::size_t longest = 300;
+  std::string line(text.substr(0, longest));
+  std::replace_if(line.begin(), line.end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7F; }, ' ');
+  return line;
+}
+
+std::string refusal(const json::object& body, int status) {
+  auto code = text_member(body, "error");
+  auto words = text_member(body, "error_description");
+  std::string detail = code.empty() ? "status " + std::to_string(status) : quoted(code);
+  if (!words.empty()) detail += ": " + quoted(words);
+  return detail;
+}
+
+// A number, or the digits some providers send as a string.
+std::optional<seconds> lifetime(const json::object& body) {
+  constexpr std::int64_t longest = 10LL * 365 * 24 * 3600;
+  std::int64_t value = 0;
+  if (read(body, "expires_in", value) != member::present) {
+    auto digits = parse_decimal(text_member(body, "expires_in"));
+    if (!digits) return std::nullopt;
+    value = static_cast<std::int64_t>(std::min<std::uint64_t>(*digits, static_cast<std::uint64_t>(longest)));
+  }
+  return seconds(std::clamp<std::int64_t>(value, 0, longest));
+}
+
+}  // namespace
+
+std::string authorization_url(const provider_metadata& provider, const sign_in_request& request) {
+  auto scopes = request.scopes;
+  if (!holds(scopes, "openid")) scopes.insert(scopes.begin(), "openid");
+
+  form parameters;
+  parameters.add("response_type", "code");
+  parameters.add("client_id", request.client_id);
+  parameters.add("redirect_uri", request.redirect_uri);
+  parameters.add("scope", join(scopes, " "));
+  parameters.add("state", request.state);
+  parameters.add("nonce", request.nonce);
+  parameters.add("code_challenge", request.code_challenge);
+  parameters.add("code_challenge_method", "S256");
+  if (!request.prompt.empty()) parameters.add("prompt", request.prompt);
+
+  const auto& endpoint = provider.authorization_endpoint;
+  return endpoint + (endpoint.find('?') == std::string::npos ? "?" : "&") + parameters.encode();
+}
+
+result<void> check_callback_iss(const provider_metadata& provider, std::optional<std::string_view> iss) {
+  if (!iss && !provider.sends_iss) return {};
+  if (!iss)
+    return fail(errc::provider_issuer_mismatch, "no iss in the callback of a provider that announces it");
+  if (*iss != provider.issuer) {
+    return fail(errc::provider_issuer_mismatch,
+                "iss of the callback is '" + quoted(*iss) + "', expected '" + provider.issuer + "'");
+  }
+  return {};
+}
+
+http_call token_request(const provider_metadata& provider, const code_exchange& exchange) {
+  http_call call{"POST",
+                 provider.token_endpoint,
+                 {{"Content-Type", "application/x-www-form-urlencoded"}, {"Accept", "application/json"}},
+                 ""};
+  form body;
+  body.add("grant_type", "authorization_code");
+  body.add("code", exchange.code);
+  body.add("redirect_uri", exchange.redirect_uri);
+  body.add("code_verifier", std::string(exchange.code_verifier.reveal()));
+
+  const auto& methods = provider.token_endpoint_auth_methods;
+  bool only_in_body = !holds(methods, "client_secret_basic") && holds(methods, "client_secret_post");
+  if (exchange.client_secret.empty()) {
+    body.add("client_id", exchange.client_id);
+  } else if (only_in_body) {
+    body.add("client_id", exchange.client_id);
+    body.add("client_secret", std::string(exchange.client_secret.reveal()));
+  } else {
+    auto pair = percent_encode(exchange.client_id) + ":" + percent_encode(exchange.client_secret.reveal());
+    call.fields.add("Authorization", "Basic " + base64_encode(pair));
+  }
+  call.body = body.encode();
+  return call;
+}
+
+result<token_answer> process_token_answer(const http_answer& answer) {
+  if (answer.status >= 500 || answer.status == 429) {
+    return fail(errc::provider_unreachable,
+                "status " + std::to_string(answer.status) + " from the token endpoint");
+  }
+  auto body = parse_json_object(answer.body);
+  // Some providers answer errors with status 200.
+  if (answer.status != 200 || (body && body->contains("error"))) {
+    return fail(errc::provider_refused, refusal(body.value_or(json::object()), answer.status));
+  }
+  if (!body) return fail(errc::provider_token_invalid, "the token answer is no JSON object");
+
+  auto text = [&](std::string_view name) { return secret(text_member(*body, name)); };
+  token_answer tokens{text("id_token"), text("access_token"), text("refresh_token"), lifetime(*body),
+                      text_member(*body, "scope")};
+  if (tokens.id_token.empty()) return fail(errc::provider_token_invalid, "no id_token in the token answer");
+  return tokens;
+}
+
+}  // namespace mcp_oauth
