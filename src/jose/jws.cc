@@ -13,6 +13,11 @@ constexpr std::size_t longest = 16 * 1024;
 
 json::string_view text(std::string_view s) { return {s.data(), s.size()}; }
 
+// A stranger's word for our log: whole or not at all.
+std::string shown(const std::string& word) {
+  return word.size() <= 128 ? word : "of " + std::to_string(word.size()) + " bytes";
+}
+
 result<jws_header> parse_header(std::string_view encoded) {
   auto bytes = base64url_decode(encoded);
   if (!bytes) return fail(errc::jwt_malformed, "the header is not base64url");
@@ -30,7 +35,7 @@ result<jws_header> parse_header(std::string_view encoded) {
   if (read(*members, "typ", header.typ) == member::wrong_type)
     return fail(errc::jwt_malformed, "typ is not a string");
   auto known = algorithm_from_name(alg);
-  if (!known) return fail(errc::token_algorithm_refused, "alg " + alg.substr(0, 32));
+  if (!known) return fail(errc::token_algorithm_refused, "alg " + shown(alg));
   header.alg = *known;
   return header;
 }
@@ -75,8 +80,8 @@ result<verified_jws> verify_jws(const unverified_jws& jws, const key_set& keys,
     return fail(errc::token_algorithm_refused, "the key is not for " + std::string(to_name(header.alg)));
   }
   if (key == nullptr) {
-    return fail(errc::token_key_unknown, header.kid.empty() ? "no kid, and not exactly one key fits"
-                                                            : "kid " + header.kid.substr(0, 128));
+    return fail(errc::token_key_unknown,
+                header.kid.empty() ? "no kid, and not exactly one key fits" : "kid " + shown(header.kid));
   }
   if (!key->verifies(header.alg, jws.input_, jws.signature_)) return fail(errc::token_signature_invalid);
   return verified_jws(header, jws.payload_);

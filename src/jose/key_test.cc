@@ -241,6 +241,20 @@ TEST(HmacKey, VerifiesWhatTheHmacSays) {
   EXPECT_FALSE(shared->verifies(algorithm::hs512, "input", mac));
 }
 
+TEST(HmacKey, UsesTheHashOfItsAlgorithm) {
+  using enum algorithm;
+  const std::string key(64, 'k');
+  for (auto alg : {hs256, hs384, hs512}) {
+    std::string mac(traits(alg).signature_size, '\0');
+    std::size_t size = 0;
+    ASSERT_NE(EVP_Q_mac(nullptr, "HMAC", nullptr, traits(alg).digest, nullptr, key.data(), key.size(),
+                        octets("input"), 5, octets(mac), mac.size(), &size),
+              nullptr);
+    EXPECT_EQ(size, mac.size());
+    EXPECT_TRUE(public_key::hmac(secret(key), alg)->verifies(alg, "input", mac)) << to_name(alg);
+  }
+}
+
 TEST(SigningKey, SignsWhatItsPublicPartVerifies) {
   const secret pems[] = {test_keys::ec_pem("P-256"), test_keys::ec_pem("P-384"), test_keys::ec_pem("P-521"),
                          test_keys::pem("ED25519"), test_keys::rsa2048_pem()};
@@ -326,6 +340,39 @@ TEST(SigningKey, RefusesWhatItCannotSignWith) {
     auto key = signing_key::from_pem(r.pem);
     ASSERT_FALSE(key) << r.what;
     EXPECT_EQ(key.error().code, r.code) << r.what;
+  }
+}
+
+std::string signed_by(EVP_PKEY* pkey, algorithm alg, int salt = RSA_PSS_SALTLEN_DIGEST) {
+  auto ctx = ready_context(pkey, alg, key_use::sign);
+  if (traits(alg).rsa_padding == padding::pss) {
+    EXPECT_EQ(EVP_PKEY_CTX_set_rsa_pss_saltlen(EVP_MD_CTX_get_pkey_ctx(ctx.get()), salt), 1);
+  }
+  std::string signature(static_cast<std::size_t>(EVP_PKEY_get_size(pkey)), '\0');
+  auto size = signature.size();
+  EXPECT_EQ(EVP_DigestSign(ctx.get(), octets(signature), &size, octets("input"), 5), 1);
+  return signature;
+}
+
+TEST(RsaKey, VerifiesEachOfItsAlgorithmsAndTakesNoneForAnother) {
+  const auto pem = test_keys::rsa2048_pem().reveal();
+  memory_bio in(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  evp_pkey pkey(PEM_read_bio_PrivateKey(in.get(), nullptr, nullptr, nullptr));
+  auto jwk = jwk_of(key_from(test_keys::rsa2048_pem()));
+  jwk.erase("alg");
+  const auto key = *public_key::from_jwk(jwk);
+  for (const auto& signer : all_traits()) {
+    if (signer.kty != "RSA") continue;
+    const auto signature = signed_by(pkey.get(), signer.alg);
+    for (const auto& verifier : all_traits()) {
+      EXPECT_EQ(key.verifies(verifier.alg, "input", signature), verifier.alg == signer.alg)
+          << signer.name << " as " << verifier.name;
+    }
+  }
+  // RFC 7518 §3.5: the salt is as long as the hash.
+  for (int salt : {0, 20, 31, 33}) {
+    EXPECT_FALSE(key.verifies(algorithm::ps256, "input", signed_by(pkey.get(), algorithm::ps256, salt)))
+        << salt;
   }
 }
 

@@ -112,7 +112,7 @@ INSTANTIATE_TEST_SUITE_P(Rfc7520, Cookbook,
                                          "jws/4_4.hmac-sha2_integrity_protection.json",
                                          "curve25519/jws.json"));
 
-TEST(Cookbook, UnencodedPayloadIsRefused) {
+TEST(Rfc7797, UnencodedPayloadIsRefused) {
   const auto path = folder() / "cookbook" / "rfc7797" / "hmac-sha2_b64_false.json";
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "no test vectors at " << path << "; set MOP_VECTORS";
   const auto example = load(path);
