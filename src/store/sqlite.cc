@@ -39,7 +39,23 @@ meaning meaning_of(int code) {
   }
 }
 
-// "SQLITE_FULL: database or disk is full (/var/lib/oauth.db: No space left on device)"
+// What the system said to the last call that failed; 0 where it said nothing.
+int system_error(sqlite3* db, int code) {
+  int primary = code & 0xff;
+  if (primary != SQLITE_IOERR && primary != SQLITE_CANTOPEN) return 0;
+  if (int known = sqlite3_system_errno(db)) return known;
+  // A COMMIT that fails leaves it with the file alone.
+  for (int which : {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER}) {
+    sqlite3_file* file = nullptr;
+    int of_file = 0;
+    if (sqlite3_file_control(db, "main", which, &file) != SQLITE_OK || !file || !file->pMethods) continue;
+    int asked = file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &of_file);
+    if (asked == SQLITE_OK && of_file != 0) return of_file;
+  }
+  return 0;
+}
+
+// "SQLITE_IOERR: disk I/O error (/var/lib/oauth.db: Input/output error)"
 tl::unexpected<error> failure(sqlite3* db, int code, std::string_view path = {}) {
   auto [ours, name] = meaning_of(code);
   std::string detail(name);
@@ -50,10 +66,7 @@ tl::unexpected<error> failure(sqlite3* db, int code, std::string_view path = {})
   if (!path.empty()) {
     detail += " (";
     detail += path;
-    int os = db ? sqlite3_system_errno(db) : 0;
-    if (os != 0 && ours == errc::store_unavailable) {
-      detail += ": " + std::generic_category().message(os);
-    }
+    if (int os = db ? system_error(db, code) : 0) detail += ": " + std::generic_category().message(os);
     detail += ")";
   }
   return fail(ours, std::move(detail));
