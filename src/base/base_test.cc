@@ -1,5 +1,3 @@
-#include <gtest/gtest.h>
-
 #include "base/base64url.h"
 #include "base/form.h"
 #include "base/http.h"
@@ -8,6 +6,8 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "base/url.h"
+
+#include <gtest/gtest.h>
 
 namespace mcp_oauth {
 namespace {
@@ -25,7 +25,8 @@ TEST(Base64Url, RefusesWhatIsNotCanonical) {
   for (auto text : {"A", "AA=", "AA==", "A+/A", "AB", "AAB", "A A", "AAAAA", "\xC3\xA9"}) {
     EXPECT_EQ(base64url_decode(text), std::nullopt) << text;
   }
-  for (auto text : {"AA", "AA=A", "A===", "=", "AB==", "A-_A"}) EXPECT_EQ(base64_decode(text), std::nullopt) << text;
+  for (auto text : {"AA", "AA=A", "A===", "=", "AB==", "A-_A"})
+    EXPECT_EQ(base64_decode(text), std::nullopt) << text;
 }
 
 TEST(Form, KeepsEmptyApartFromAbsentAsTheStandardSays) {
@@ -71,21 +72,25 @@ TEST(Url, TakesApart) {
 }
 
 TEST(Url, RefusesWhatBrowsersRepair) {
-  for (auto text : {"", "/a", "//h/a", "https://h\\@evil/", "https://user@h/", "https://u:p@h/", "http://h:0/",
-                    "http://h:65536/", "https:///x", "http://h /", "https://h/\t", "http://%31/", "javascript"}) {
+  for (auto text :
+       {"", "/a", "//h/a", "https://h\\@evil/", "https://user@h/", "https://u:p@h/", "http://h:0/",
+        "http://h:65536/", "https:///x", "http://h /", "https://h/\t", "http://%31/", "javascript"}) {
     EXPECT_FALSE(url::parse(text)) << text;
   }
 }
 
 TEST(Url, KnowsLoopbackInItsLiteralFormsOnly) {
-  for (auto host : {"127.0.0.1", "127.255.0.9", "localhost", "LOCALHOST", "::1"}) EXPECT_TRUE(is_loopback_host(host));
-  for (auto host : {"127.1", "127.0.0.1.evil", "127.0.0.256", "localhost.evil", "0.0.0.0", "127..0.1", "127.0.0.1."}) {
+  for (auto host : {"127.0.0.1", "127.255.0.9", "localhost", "LOCALHOST", "::1"})
+    EXPECT_TRUE(is_loopback_host(host));
+  for (auto host :
+       {"127.1", "127.0.0.1.evil", "127.0.0.256", "localhost.evil", "0.0.0.0", "127..0.1", "127.0.0.1."}) {
     EXPECT_FALSE(is_loopback_host(host)) << host;
   }
 }
 
 TEST(Json, RefusesWhatTwoReadersCouldReadDifferently) {
-  for (auto text : {R"({"a":1,"a":2})", R"({"x":{"a":1,"a":1}})", "", "{", "{}x", "[1,]", "\"\xff\"", "nul", "{'a':1}"}) {
+  for (auto text :
+       {R"({"a":1,"a":2})", R"({"x":{"a":1,"a":1}})", "", "{", "{}x", "[1,]", "\"\xff\"", "nul", "{'a':1}"}) {
     EXPECT_FALSE(parse_json(text)) << text;
   }
   EXPECT_FALSE(parse_json(std::string(40, '[') + std::string(40, ']')));
@@ -130,7 +135,8 @@ TEST(Text, MeasuresEdits) {
 
 TEST(Text, KnowsUtf8) {
   EXPECT_TRUE(is_valid_utf8("a\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80"));
-  for (std::string_view bad : {"\x80", "\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE2\x82", "\xF8\x88\x80\x80\x80"}) {
+  for (std::string_view bad :
+       {"\x80", "\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE2\x82", "\xF8\x88\x80\x80\x80"}) {
     EXPECT_FALSE(is_valid_utf8(bad));
   }
 }

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cstddef>
-
 #include "base/time.h"
+
+#include <cstddef>
 
 namespace mcp_oauth {
 

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "base/error.h"
+
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "base/error.h"
 
 namespace mcp_oauth {
 

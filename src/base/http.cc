@@ -1,8 +1,8 @@
 #include "base/http.h"
 
-#include <algorithm>
-
 #include "base/text.h"
+
+#include <algorithm>
 
 namespace mcp_oauth {
 
@@ -28,8 +28,8 @@ std::string_view http_fields::first(std::string_view name) const {
 }
 
 std::size_t http_fields::count(std::string_view name) const {
-  return static_cast<std::size_t>(
-      std::count_if(fields_.begin(), fields_.end(), [&](const auto& f) { return equal_ignoring_case(f.first, name); }));
+  return static_cast<std::size_t>(std::count_if(
+      fields_.begin(), fields_.end(), [&](const auto& f) { return equal_ignoring_case(f.first, name); }));
 }
 
 std::string_view reason_phrase(int status) {

@@ -1,9 +1,10 @@
 #include "base/json.h"
 
-#include <cmath>
-#include <simdjson.h>
-
 #include "base/text.h"
+
+#include <cmath>
+
+#include <simdjson.h>
 
 namespace mcp_oauth {
 namespace {

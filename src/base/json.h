@@ -1,15 +1,16 @@
 #pragma once
 
-#include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
-#include <boost/json/value.hpp>
+#include "base/error.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/error.h"
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
 
 namespace mcp_oauth {
 
@@ -24,7 +25,8 @@ result<json::object> parse_json_object(std::string_view text);
 // Typed reads that say "absent" apart from "wrong type".
 enum class member { absent, wrong_type, present };
 member read(const json::object& o, std::string_view name, std::string& out);
-member read(const json::object& o, std::string_view name, std::int64_t& out);  // whole seconds; 1.0 and 1.5 count, rounded down
+member read(const json::object& o, std::string_view name,
+            std::int64_t& out);  // whole seconds; 1.0 and 1.5 count, rounded down
 member read(const json::object& o, std::string_view name, bool& out);
 member read(const json::object& o, std::string_view name, std::vector<std::string>& out);  // array of strings
 // The string, or "" when absent or of another type.

@@ -111,10 +111,10 @@ bool is_valid_utf8(std::string_view bytes) {
     if (first < 0xC2 || first > 0xF4 || i + length > bytes.size()) return false;
     unsigned char second = byte(i + 1);
     if (second < 0x80 || second > 0xBF) return false;
-    if (first == 0xE0 && second < 0xA0) return false;   // overlong
-    if (first == 0xED && second > 0x9F) return false;   // surrogate
-    if (first == 0xF0 && second < 0x90) return false;   // overlong
-    if (first == 0xF4 && second > 0x8F) return false;   // beyond U+10FFFF
+    if (first == 0xE0 && second < 0xA0) return false;  // overlong
+    if (first == 0xED && second > 0x9F) return false;  // surrogate
+    if (first == 0xF0 && second < 0x90) return false;  // overlong
+    if (first == 0xF4 && second > 0x8F) return false;  // beyond U+10FFFF
     for (std::size_t k = 2; k < length; ++k) {
       if ((byte(i + k) & 0xC0) != 0x80) return false;
     }

@@ -1,24 +1,24 @@
 #pragma once
 
+#include "base/error.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "base/error.h"
 
 namespace mcp_oauth {
 
 // An absolute URL in its parts, as strict as RFC 3986 with the characters that browsers "repair" refused:
 // no backslash, no control, no space, nothing above 0x7E, no userinfo.
 struct url {
-  std::string scheme;       // lower case
-  std::string host;         // lower case; an IPv6 literal without its brackets; "" for private-use schemes
+  std::string scheme;  // lower case
+  std::string host;    // lower case; an IPv6 literal without its brackets; "" for private-use schemes
   bool host_is_ipv6 = false;
-  std::uint16_t port = 0;   // 0: none given
-  std::string path;         // as written; "" when absent
-  std::string query;        // without '?'
+  std::uint16_t port = 0;  // 0: none given
+  std::string path;        // as written; "" when absent
+  std::string query;       // without '?'
   bool has_query = false;
-  std::string fragment;     // without '#'
+  std::string fragment;  // without '#'
   bool has_fragment = false;
 
   // Errors: url_malformed, with the reason in `detail`.

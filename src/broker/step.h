@@ -1,12 +1,12 @@
 #pragma once
 
-#include <functional>
-#include <variant>
-
 #include "base/error.h"
 #include "base/fetch.h"
 #include "base/http.h"
 #include "base/time.h"
+
+#include <functional>
+#include <variant>
 
 namespace mcp_oauth {
 

@@ -1,14 +1,14 @@
 #pragma once
 
+#include "base/error.h"
+
 #include <span>
 #include <string_view>
 
-#include "base/error.h"
-
 namespace mcp_oauth {
 
-// One row for everything that can go wrong. From this table come the answer on the wire, the words of pages and log
-// lines, and the reference in docs/reference/errors.
+// One row for everything that can go wrong. From this table come the answer on the wire, the words of pages
+// and log lines, and the reference in docs/reference/errors.
 struct symptom {
   errc code;
   std::string_view id;           // stable for ever: "MOP-AUD-002"

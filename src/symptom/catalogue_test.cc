@@ -1,9 +1,9 @@
 #include "symptom/catalogue.h"
 
-#include <gtest/gtest.h>
-
 #include <set>
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace mcp_oauth {
 namespace {
