@@ -130,6 +130,35 @@ TEST(ClientDocument, GivesEveryMemberThatWeUse) {
   EXPECT_EQ(client->software_version, "2");
 }
 
+TEST(ClientDocument, OfClientsInUseIsAccepted) {
+  struct row {
+    std::string_view id, body;
+    std::size_t redirect_uris;
+  };
+  for (
+      auto [client_id, body, redirect_uris] : {
+          row{"https://claude.ai/oauth/claude-code-client-metadata",
+              R"({"client_id":"https://claude.ai/oauth/claude-code-client-metadata","client_name":"Claude Code",
+                   "client_uri":"https://claude.ai","redirect_uris":["http://localhost/callback","http://127.0.0.1/callback"],
+                   "grant_types":["authorization_code","refresh_token"],"response_types":["code"],
+                   "token_endpoint_auth_method":"none"})",
+              2},
+          row{"https://vscode.dev/oauth/client-metadata.json",
+              R"({"client_id":"https://vscode.dev/oauth/client-metadata.json","client_name":"Visual Studio Code",
+                   "client_uri":"https://vscode.dev/product","grant_types":["authorization_code","refresh_token",
+                   "urn:ietf:params:oauth:grant-type:device_code"],"response_types":["code"],"application_type":"native",
+                   "redirect_uris":["http://127.0.0.1:33418/","https://vscode.dev/redirect"],
+                   "token_endpoint_auth_method":"none"})",
+              2},
+      }) {
+    ASSERT_TRUE(client_document_url(client_id));
+    auto client = parse_client_document(client_id, answer_with(std::string(body)));
+    ASSERT_TRUE(client) << client.error().detail;
+    EXPECT_EQ(client->redirect_uris.size(), redirect_uris);
+    EXPECT_THAT(client->grant_types, testing::Contains("refresh_token"));
+  }
+}
+
 TEST(ClientDocument, TakesNullForAbsent) {
   auto client = parse(answer_with(document(
       R"(,"scope":null,"grant_types":null,"token_endpoint_auth_method":null,"client_secret":null)")));

@@ -79,6 +79,50 @@ TEST(OidcDiscovery, TakesTheDefaultsOfTheStandard) {
   EXPECT_FALSE(found->sends_iss);
 }
 
+TEST(OidcDiscovery, WorksWithTheDocumentsOfProvidersInUse) {
+  struct row {
+    std::string_view issuer, body;
+    bool secret_in_body;
+  };
+  for (auto [name, body, secret_in_body] : {
+           row{"https://accounts.google.com",
+               R"({"issuer":"https://accounts.google.com",
+                   "authorization_endpoint":"https://accounts.google.com/o/oauth2/v2/auth",
+                   "token_endpoint":"https://oauth2.googleapis.com/token",
+                   "jwks_uri":"https://www.googleapis.com/oauth2/v3/certs",
+                   "response_types_supported":["code","token","id_token","none"],
+                   "id_token_signing_alg_values_supported":["RS256"],
+                   "token_endpoint_auth_methods_supported":["client_secret_post","client_secret_basic"],
+                   "code_challenge_methods_supported":["plain","S256"]})",
+               false},
+           row{"https://login.microsoftonline.com/9f2c/v2.0",  // says nothing about PKCE
+               R"({"issuer":"https://login.microsoftonline.com/9f2c/v2.0",
+                   "authorization_endpoint":"https://login.microsoftonline.com/9f2c/oauth2/v2.0/authorize",
+                   "token_endpoint":"https://login.microsoftonline.com/9f2c/oauth2/v2.0/token",
+                   "jwks_uri":"https://login.microsoftonline.com/9f2c/discovery/v2.0/keys",
+                   "response_types_supported":["code","id_token","code id_token","id_token token"],
+                   "id_token_signing_alg_values_supported":["RS256"],"cloud_instance_name":"x","request_uri_parameter_supported":false,
+                   "token_endpoint_auth_methods_supported":["client_secret_post","private_key_jwt"]})",
+               true},
+           row{"http://localhost:8081/realms/dev",
+               R"({"issuer":"http://localhost:8081/realms/dev",
+                   "authorization_endpoint":"http://localhost:8081/realms/dev/protocol/openid-connect/auth",
+                   "token_endpoint":"http://localhost:8081/realms/dev/protocol/openid-connect/token",
+                   "jwks_uri":"http://localhost:8081/realms/dev/protocol/openid-connect/certs",
+                   "response_types_supported":["code","none"],"authorization_response_iss_parameter_supported":true,
+                   "id_token_signing_alg_values_supported":["PS384","RS384","EdDSA","ES384","HS256","HS512","ES256"],
+                   "token_endpoint_auth_methods_supported":["private_key_jwt","client_secret_basic","client_secret_post"],
+                   "code_challenge_methods_supported":["plain","S256"]})",
+               false},
+       }) {
+    auto found = process_discovery_answer(name, json_answer(std::string(body)));
+    ASSERT_TRUE(found) << name << ": " << found.error().detail;
+    code_exchange exchange{"id", secret("s"), "c", "https://mcp.example.com/auth/callback", secret("v")};
+    EXPECT_NE(token_request(*found, exchange).fields.only("authorization").has_value(), secret_in_body)
+        << name;
+  }
+}
+
 TEST(OidcDiscovery, HoldsTheDocumentToItsIssuerByteForByte) {
   for (auto stated :
        {R"("https://idp.example.com/")", R"("https://IDP.example.com")", R"("http://idp.example.com")",
