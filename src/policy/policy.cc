@@ -45,7 +45,7 @@ class needs {
 };
 
 // For a log line: a name comes from outside.
-std::string quoted(std::string_view name) {
+std::string in_quotes(std::string_view name) {
   std::string out = "\"";
   for (char c : name.substr(0, 128)) out += c >= 0x20 && c < 0x7F && c != '"' ? c : '?';
   return out + '"';
@@ -72,7 +72,7 @@ std::optional<refusal> gather(const policy& rules, const envelope& message, need
       out.any_of(rule.scopes);
     }
   }
-  if (!matched) return refusal{errc::policy_denied, {}, "no rule matches tool " + quoted(message.name)};
+  if (!matched) return refusal{errc::policy_denied, {}, "no rule matches tool " + in_quotes(message.name)};
   return std::nullopt;
 }
 

@@ -14,7 +14,7 @@ bool holds(const std::vector<std::string>& list, std::string_view value) {
 }
 
 // A provider's own words, short and on one line.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr std::size_t longest = 300;
   std::string line(text.substr(0, longest));
   std::replace_if(line.begin(), line.end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7F; }, ' ');
@@ -24,8 +24,8 @@ std::string quoted(std::string_view text) {
 std::string refusal(const json::object& body, int status) {
   auto code = text_member(body, "error");
   auto words = text_member(body, "error_description");
-  std::string detail = code.empty() ? "status " + std::to_string(status) : quoted(code);
-  if (!words.empty()) detail += ": " + quoted(words);
+  std::string detail = code.empty() ? "status " + std::to_string(status) : in_quotes(code);
+  if (!words.empty()) detail += ": " + in_quotes(words);
   return detail;
 }
 
@@ -68,7 +68,7 @@ result<void> check_callback_iss(const provider_metadata& provider, std::optional
     return fail(errc::provider_issuer_mismatch, "no iss in the callback of a provider that announces it");
   if (*iss != provider.issuer) {
     return fail(errc::provider_issuer_mismatch,
-                "iss of the callback is '" + quoted(*iss) + "', expected '" + provider.issuer + "'");
+                "iss of the callback is '" + in_quotes(*iss) + "', expected '" + provider.issuer + "'");
   }
   return {};
 }
