@@ -51,6 +51,14 @@ flaw http_url(std::string_view value, url& parts) {
 
 }  // namespace
 
+flaw clean_text(std::string_view value) {
+  if (!is_valid_utf8(value)) return config_flaw{"must be UTF-8"};
+  if (!all_are(value, [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7F; })) {
+    return config_flaw{"must not have line breaks or other control characters"};
+  }
+  return fine;
+}
+
 flaw listen_host(std::string_view value) {
   if (is_address(value, AF_INET) || is_address(value, AF_INET6)) return fine;
   if (value.find("://") != std::string_view::npos) {

@@ -14,6 +14,8 @@ using config_check = std::optional<config_flaw> (*)(std::string_view value);
 
 namespace checks {
 
+std::optional<config_flaw> clean_text(
+    std::string_view value);  // UTF-8 without control characters; for every key
 std::optional<config_flaw> listen_host(std::string_view value);    // an IP address or a host name
 std::optional<config_flaw> public_origin(std::string_view value);  // scheme://host[:port] and nothing more
 std::optional<config_flaw> callback(

@@ -162,6 +162,7 @@ std::optional<config_flaw> assign_duration(const config_key& key, Duration& into
 }
 
 std::optional<config_flaw> check_text(const config_key& key, std::string& text) {
+  if (auto bad = checks::clean_text(text)) return bad;
   if (!key.choices.empty()) {
     auto choices = split_words(key.choices);
     for (const auto& choice : choices) {

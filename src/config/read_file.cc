@@ -279,6 +279,7 @@ class file_reader {
     std::string here = "tools." + displayed(pattern);
     tool_rule rule{pattern, {}, scopes_needed::all};
     if (pattern.empty()) return refuse("tools", line, {"has a tool without a name"});
+    if (auto bad = checks::clean_text(pattern)) return refuse(here, line, *bad);
     const yaml_node* scopes = &node;
     if (node.is == kind::map) {
       bool any = node.names.size() == 1 && node.names[0] == "any_of";

@@ -147,6 +147,8 @@ const yaml_node* yaml_node::find(std::string_view name) const {
 
 tl::expected<yaml_node, yaml_fault> parse_yaml(std::string_view text) {
   if (auto fault = refuse_bytes(text)) return tl::unexpected(*fault);
+  // yaml-cpp takes a quote that never closes for closed where a line break ends the text.
+  text = text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
   std::istringstream in{std::string(text)};
   try {
     YAML::Parser parser(in);

@@ -1,0 +1,259 @@
+#include "config/load.h"
+
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace mcp_oauth {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+const std::string upstream = "mcp_server_url: http://localhost:3000\n";
+
+settings good(const std::string& text) {
+  auto answer = load({"config.yaml", text});
+  if (answer) return answer->value;
+  for (const auto& e : answer.error()) ADD_FAILURE() << to_string(e);
+  return {};
+}
+
+std::string bad(const std::string& text) {
+  auto answer = load({"config.yaml", text});
+  if (answer) {
+    ADD_FAILURE() << "loaded: " << text;
+    return "";
+  }
+  std::string errors;
+  for (const auto& e : answer.error()) errors += to_string(e) + "\n";
+  return errors;
+}
+
+TEST(Derive, PublicUrlComesFromCallbackUrlOrFromWhereWeListen) {
+  EXPECT_EQ(good(upstream + "callback_url: https://a.example:8443/oauth/callback\n").public_url,
+            "https://a.example:8443");
+  EXPECT_EQ(good(upstream + "public_url: https://a.example\n").callback_url,
+            "https://a.example/auth/callback");
+  EXPECT_EQ(good(upstream + "host: \"::1\"\nport: 9000\n").public_url, "http://[::1]:9000");
+  EXPECT_EQ(good(upstream + "host: localhost\nport: 80\n").public_url, "http://localhost");
+  EXPECT_EQ(good(upstream + "host: a.example\nport: 443\ntls: {cert_file: c, key_file: k}\n").public_url,
+            "https://a.example");
+  for (const char* host : {"0.0.0.0", "\"::\""}) {
+    EXPECT_THAT(bad(upstream + "host: " + host + "\n"), HasSubstr("public_url: is missing")) << host;
+  }
+}
+
+TEST(Derive, PublicUrlUsesHttpsUnlessItIsThisMachine) {
+  EXPECT_THAT(bad(upstream + "public_url: http://mcp.example.com\n"),
+              HasSubstr("config.yaml:2: public_url: value \"http://mcp.example.com\": must use https"));
+  EXPECT_THAT(bad(upstream + "callback_url: http://mcp.example.com/callback\n"),
+              HasSubstr("callback_url: value"));
+  EXPECT_THAT(bad(upstream + "host: 10.0.0.1\n"),
+              HasSubstr("config.yaml:2: host: value \"10.0.0.1\": must use https"));
+  EXPECT_EQ(good(upstream + "public_url: http://mcp.example.com\ndanger_allow_http: true\n").public_url,
+            "http://mcp.example.com");
+  for (const char* local : {"http://localhost:1", "http://127.8.9.1", "http://[::1]"}) {
+    EXPECT_EQ(good(upstream + "public_url: " + local + "\n").public_url, local);
+  }
+}
+
+TEST(Derive, CallbackUrlAndPublicUrlShareTheirOrigin) {
+  EXPECT_THAT(
+      bad(upstream + "public_url: https://a.example\ncallback_url: https://b.example/callback\n"),
+      HasSubstr("callback_url: value \"https://b.example/callback\": must have the origin of public_url"));
+}
+
+TEST(Derive, APortThatIsOnlyKnownLaterIsFilledInThen) {
+  auto s = with_port(good(upstream + "port: 0\n"), 4711);
+  EXPECT_EQ(s.port, 4711);
+  EXPECT_EQ(s.public_url, "http://127.0.0.1:4711");
+  EXPECT_EQ(s.callback_url, "http://127.0.0.1:4711/auth/callback");
+  EXPECT_EQ(s.upstreams[0].resource, "http://127.0.0.1:4711/mcp");
+  EXPECT_THAT(s.cors.origins, ElementsAre("http://localhost:*", "http://127.0.0.1:*"));
+
+  EXPECT_EQ(with_port(good(upstream + "port: 0\npublic_url: https://a.example\n"), 4711).public_url,
+            "https://a.example");
+  EXPECT_EQ(with_port(good(upstream + "port: 8080\n"), 4711).port, 8080);
+  EXPECT_THAT(bad(upstream + "port: 0\nhost: 10.0.0.1\ndanger_allow_http: true\n"),
+              HasSubstr("public_url: is missing"));
+}
+
+TEST(Derive, TlsNeedsBothFiles) {
+  EXPECT_THAT(bad(upstream + "tls: {cert_file: c}\n"),
+              HasSubstr("tls.cert_file: value \"c\": needs tls.key_file"));
+  EXPECT_THAT(bad(upstream + "tls: {key_file: k}\n"),
+              HasSubstr("tls.key_file: value \"k\": needs tls.cert_file"));
+}
+
+TEST(Derive, ProvidersKnowTheirIssuerWhereItIsFixed) {
+  auto s = good(upstream +
+                "providers:\n"
+                "  google: {client_id: a}\n"
+                "  work: {type: google, client_id: a}\n"
+                "  named: {issuer: https://idp.example.com, client_id: a}\n"
+                "  microsoft: {tenant_id: t-1, client_id: a}\n"
+                "  entra: {type: azure, issuer: https://login.example.com/v2.0, client_id: a}\n"
+                "  okta: {issuer: https://x.okta.com, client_id: a, scopes: [openid]}\n");
+  std::vector<std::string> issuers;
+  for (const auto& p : s.providers) {
+    EXPECT_EQ(p.type, "oidc") << p.name;
+    issuers.push_back(p.issuer);
+  }
+  EXPECT_THAT(issuers, ElementsAre("https://accounts.google.com", "https://accounts.google.com",
+                                   "https://idp.example.com", "https://login.microsoftonline.com/t-1/v2.0",
+                                   "https://login.example.com/v2.0", "https://x.okta.com"));
+  EXPECT_THAT(s.providers[0].scopes, ElementsAre("openid", "email", "profile"));
+  EXPECT_THAT(s.providers[5].scopes, ElementsAre("openid"));
+}
+
+TEST(Derive, ProvidersMayBeAListOrAMap) {
+  auto list = good(upstream + "providers:\n  - name: corp\n    type: local\n");
+  auto map = good(upstream + "providers:\n  corp:\n    type: local\n");
+  EXPECT_EQ(list.providers[0].name, "corp");
+  EXPECT_EQ(map.providers[0].name, "corp");
+  EXPECT_EQ(list.providers[0].type, map.providers[0].type);
+  EXPECT_EQ(good(upstream + "providers: {local: }\n").providers[0].type, "local");
+}
+
+TEST(Derive, AProviderThatCannotWorkIsRefused) {
+  struct row {
+    const char *provider, *message;
+  };
+  for (auto [provider, message] : {
+           row{"corp: {type: oidc, client_id: a}", "providers.corp.issuer: is missing"},
+           row{"corp: {type: oidc, issuer: https://a.example}", "providers.corp.client_id: is missing"},
+           row{"corp: {client_id: a}", "providers.corp: has no type"},
+           row{"corp: {type: github}",
+               "the type github comes with a later version (use type: oidc with issuer)"},
+           row{"github: {client_id: a}", "the type github comes with a later version"},
+           row{"okta: {client_id: a}", "providers.okta.issuer: is missing"},
+           row{"microsoft: {client_id: a}", "providers.microsoft.tenant_id: is missing"},
+           row{"microsoft: {client_id: a, tenant_id: common}", "must be one directory"},
+           row{"corp: {type: oidc, issuer: http://a.example, client_id: a}", "must use https"},
+           row{"corp: {type: oidc, issuer: https://a.example, client_id: a, scopes: [email]}",
+               "must contain openid"},
+           row{"corp: {type: oidc, issuer: https://a.example, client_id: a, pkce_enabled: false}",
+               "must be true"},
+           row{"corp: {type: oidc, issuer: https://a.example, client_id: a, code_challenge_method: plain}",
+               "code_challenge_method 'plain' is not supported"},
+           row{"corp: {type: local, client_id: a}", "has no meaning for local users"},
+           row{"\"a b\": {type: local}", "must be a name"},
+           row{"a: {type: local}, b: {type: local}", "providers.b: is a second local provider"},
+       }) {
+    EXPECT_THAT(bad(upstream + "providers: {" + provider + "}\n"), HasSubstr(message)) << provider;
+  }
+  EXPECT_THAT(bad(upstream + "providers: [{name: a, type: local}, {name: a, type: local}]\n"),
+              HasSubstr("providers.a: is given twice"));
+  EXPECT_EQ(good(upstream + "providers: {a: {type: oidc, issuer: \"http://localhost:1\", client_id: a}}\n")
+                .providers[0]
+                .issuer,
+            "http://localhost:1");
+}
+
+TEST(Derive, OneUpstreamNeedsOnlyItsUrl) {
+  auto s = good("public_url: https://a.example\nupstreams: [{url: \"http://localhost:1\"}]\n");
+  EXPECT_EQ(s.upstreams[0].name, "mcp");
+  EXPECT_EQ(s.upstreams[0].resource, "https://a.example/mcp");
+}
+
+TEST(Derive, SeveralUpstreamsAreToldApart) {
+  auto s = good(
+      "public_url: https://a.example\n"
+      "upstreams:\n"
+      "  - {name: a, url: \"http://localhost:1\", paths: [\"/a/*\", /x]}\n"
+      "  - {name: b, url: \"http://localhost:2\", paths: /b, resource: https://a.example/other}\n");
+  EXPECT_THAT(s.upstreams[0].paths, ElementsAre("/a", "/x"));
+  EXPECT_EQ(s.upstreams[0].resource, "https://a.example/a");
+  EXPECT_EQ(s.upstreams[1].resource, "https://a.example/other");
+
+  auto errors =
+      bad("public_url: https://a.example\n"
+          "upstreams:\n"
+          "  - {name: a, url: \"http://localhost:1\", paths: [/a]}\n"
+          "  - {name: a, url: \"http://localhost:2\", paths: [/a], resource: https://a.example/a}\n"
+          "  - {}\n");
+  EXPECT_THAT(errors, HasSubstr("config.yaml:4: upstreams[1].name: value \"a\": must differ"));
+  EXPECT_THAT(errors, HasSubstr("upstreams[1].paths: value \"/a\": has /a twice"));
+  EXPECT_THAT(errors, HasSubstr("upstreams[1].resource: value \"https://a.example/a\": must differ"));
+  EXPECT_THAT(errors, HasSubstr("config.yaml:5: upstreams[2]: has no name"));
+  EXPECT_THAT(errors, HasSubstr("upstreams[2]: has no url"));
+  EXPECT_THAT(errors, HasSubstr("upstreams[2]: has no paths"));
+}
+
+TEST(Derive, AnUpstreamIsGivenOnce) {
+  EXPECT_THAT(bad("port: 1\n"),
+              HasSubstr("mcp_server_url: is missing: there is no MCP server to protect (add mcp_server_url"));
+  EXPECT_THAT(bad(upstream + "upstreams: [{url: \"http://localhost:1\"}]\n"),
+              HasSubstr("is given together with upstreams"));
+  EXPECT_THAT(bad("upstreams: []\n"), HasSubstr("mcp_server_url: is missing"));
+}
+
+TEST(Derive, ToolsNameTheirScopes) {
+  auto s = good(
+      upstream +
+      "tools:\n  echo: [a, b]\n  one: {any_of: [c, a]}\n  all: {all_of: [d]}\n  open: []\n  text: e f\n");
+  ASSERT_TRUE(s.tools_given);
+  ASSERT_EQ(s.tools.size(), 5U);
+  EXPECT_EQ(s.tools[0].needed, scopes_needed::all);
+  EXPECT_EQ(s.tools[1].needed, scopes_needed::any);
+  EXPECT_EQ(s.tools[2].needed, scopes_needed::all);
+  EXPECT_THAT(s.tools[3].scopes, IsEmpty());
+  EXPECT_THAT(s.tools[4].scopes, ElementsAre("e", "f"));
+  EXPECT_THAT(s.scopes_supported, ElementsAre("mcp", "a", "b", "c", "d", "e", "f"));
+  EXPECT_TRUE(good(upstream + "tools: {}\n").tools_given);
+
+  struct row {
+    const char *tools, *message;
+  };
+  for (auto [tools, message] :
+       {row{"tools:\n", "tools: has no value"}, row{"tools: [a]\n", "tools: must be a map"},
+        row{"tools: {a: {any_of: []}}\n", "tools.a.any_of: names no scope"},
+        row{"tools: {a: {anyof: [b]}}\n", "tools.a: must be a list of scopes, {any_of"},
+        row{"tools: {a: {any_of: [b], all_of: [c]}}\n", "tools.a: must be a list"},
+        row{"tools: {a: }\n", "tools.a: must be a list of scopes, and is empty"},
+        row{"tools: {a: [\"b c\"]}\n", "tools.a: value \"b c\": must be a scope"},
+        row{"tools: {a: [[b]]}\n", "must be a list of single values"},
+        row{"tools: {\"\": [b]}\n", "has a tool without a name"}}) {
+    EXPECT_THAT(bad(upstream + tools), HasSubstr(message)) << tools;
+  }
+}
+
+TEST(Derive, ScopesThatAreNeededMustBeOffered) {
+  EXPECT_THAT(good(upstream + "scopes_supported: [a, b]\ntools: {t: [b]}\n").scopes_supported,
+              ElementsAre("a", "b"));
+  EXPECT_THAT(bad(upstream + "scopes_supported: [a]\ntools: {t: [b]}\n"), HasSubstr("it lacks b"));
+  EXPECT_THAT(bad(upstream + "clients: [{client_id: c, redirect_uris: [https://a.example], scopes: [z]}]\n"),
+              HasSubstr("clients[0].scopes: value \"z\": must be among scopes_supported; it adds z"));
+}
+
+TEST(Derive, ClientsOfTheFileAreComplete) {
+  auto s = good(upstream + "clients: [{client_id: c, redirect_uris: https://a.example/cb}]\n");
+  EXPECT_EQ(s.clients[0].client_name, "c");
+  EXPECT_THAT(s.clients[0].redirect_uris, ElementsAre("https://a.example/cb"));
+  auto errors =
+      bad(upstream + "clients: [{client_id: c, redirect_uris: [https://a.example]}, {client_id: c}, {}]\n");
+  EXPECT_THAT(errors, HasSubstr("clients[1].client_id: value \"c\": is given twice"));
+  EXPECT_THAT(errors, HasSubstr("clients[1]: has no redirect_uris"));
+  EXPECT_THAT(errors, HasSubstr("clients[2]: has no client_id"));
+}
+
+TEST(Derive, BrowsersOfThisMachineMayCallAGatewayOfThisMachine) {
+  EXPECT_THAT(good(upstream).cors.origins, ElementsAre("http://localhost:*", "http://127.0.0.1:*"));
+  EXPECT_THAT(good(upstream + "public_url: https://a.example\n").cors.origins, IsEmpty());
+  EXPECT_THAT(good(upstream + "cors: {origins: []}\n").cors.origins, IsEmpty());
+  EXPECT_THAT(good(upstream + "cors: {origins: \"*\"}\n").cors.origins, ElementsAre("*"));
+  EXPECT_THAT(bad(upstream + "cors: {origins: [\"*\"], allow_credentials: true}\n"),
+              HasSubstr("must not hold * while cors.allow_credentials is true"));
+}
+
+TEST(Derive, AdmissionFitsIntoTheBody) {
+  EXPECT_THAT(bad(upstream + "limits: {body: 1KiB}\n"),
+              HasSubstr("limits.body: value \"1KiB\": must leave limits.admission"));
+  EXPECT_EQ(good(upstream + "limits: {body: 1KiB, admission: 1KiB}\n").limits.body, 1024U);
+}
+
+}  // namespace
+}  // namespace mcp_oauth
