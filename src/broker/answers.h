@@ -1,0 +1,38 @@
+#pragma once
+
+#include "base/error.h"
+#include "base/http.h"
+#include "base/json.h"
+#include "broker/exchange.h"
+
+#include <optional>
+#include <string>
+
+namespace mcp_oauth {
+
+// A JSON body that nothing may cache.
+http_response json_answer(int status, const json::object& body);
+
+// 303: the browser asks with GET, whatever it sent (OAuth 2.1 §7.5.3). `location` must come from a check of
+// ours.
+http_response redirect_answer(std::string location);
+
+// The OAuth error of a failure: status, error and error_description from the catalogue, Retry-After where a
+// later attempt may succeed, and `WWW-Authenticate: Basic` on a 401 to a request that had an Authorization
+// field (RFC 6749 §5.2). Notes the failure with its detail, which the answer does not have.
+http_response error_answer(const exchange& x, const error& why);
+
+// The same as a page for those who accept HTML. With `return_to` the page offers the way back to
+// `return_host`.
+http_response error_answer_for_people(const exchange& x, const error& why, std::string return_to = {},
+                                      std::string return_host = {});
+
+// Whether the Accept field names text/html.
+bool accepts_html(const http_request& request);
+
+// As `error_answer`; how long to wait is known.
+http_response wait_answer(const exchange& x, const error& why, seconds wait);
+
+void note_failure(const exchange& x, const error& why);
+
+}  // namespace mcp_oauth

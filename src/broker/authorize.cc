@@ -1,0 +1,151 @@
+#include "base/url.h"
+#include "broker/answers.h"
+#include "broker/broker_parts.h"
+#include "broker/browser.h"
+#include "broker/consent_memory.h"
+#include "broker/pages.h"
+#include "broker/session.h"
+#include "oauth/displayable.h"
+#include "oauth/endpoint_form.h"
+#include "oauth/redirect_uri.h"
+
+#include <algorithm>
+
+namespace mcp_oauth {
+namespace {
+
+constexpr std::size_t longest_request = 16 * 1024;
+
+bool asks_for(const authorization_terms& terms, std::string_view word) {
+  return std::find(terms.prompt.begin(), terms.prompt.end(), word) != terms.prompt.end();
+}
+
+// Whether a refusal may go there without anybody having pressed a button (RFC 9700 §4.11.2). A stranger can
+// register any web address, and could use our name to send people to it.
+bool may_redirect_at_once(const known_client& client, std::string_view redirect_uri) {
+  if (client.origin == client_origin::configured) return true;
+  return describe_redirect_uri(redirect_uri).kind != redirect_kind::web;
+}
+
+step refuse(broker_parts& parts, const exchange& x, const known_client& client,
+            const authorization_refusal& refusal) {
+  if (!refusal.to_redirect()) return error_answer_for_people(x, refusal.why);
+  auto location =
+      error_location(*refusal.redirect_uri, refusal.why.code, refusal.state, parts.world.conf.public_url);
+  if (may_redirect_at_once(client, *refusal.redirect_uri)) {
+    note_failure(x, refusal.why);
+    return redirect_answer(std::move(location));
+  }
+  auto host = describe_redirect_uri(*refusal.redirect_uri).where;
+  return error_answer_for_people(x, refusal.why, std::move(location), std::move(host));
+}
+
+std::vector<std::pair<std::string, std::string>> choices_of(const settings& conf,
+                                                            const std::optional<person>& who) {
+  std::vector<std::pair<std::string, std::string>> choices;
+  for (const auto& p : conf.providers) {
+    std::string label = conf.providers.size() == 1 ? "Approve" : "Approve and sign in with " + p.name;
+    if (who && who->provider == p.name) label = "Approve as " + displayed(*who);
+    choices.emplace_back(p.name, std::move(label));
+  }
+  return choices;
+}
+
+http_response ask(broker_parts& parts, const exchange& x, const known_client& client,
+                  const authorization_terms& terms, const std::string& parameters) {
+  const auto& conf = parts.world.conf;
+  auto b = known_or_new_browser(parts.world, *x.request);
+  auto target = describe_redirect_uri(terms.redirect_uri);
+  auto who = signed_in_person(parts.world, *x.request, x.now);
+
+  consent_page page;
+  page.client_name = displayable(client.metadata.client_name);
+  if (page.client_name.empty()) page.client_name = "A program without a name";
+  page.configured = client.origin == client_origin::configured;
+  if (client.origin == client_origin::document) {
+    auto where = url::parse(terms.client_id);
+    if (where) page.client_host = where->host;
+  }
+  page.redirect_host = target.where;
+  if (target.kind == redirect_kind::application) page.redirect_host += ": (a program on this computer)";
+  page.this_computer = target.kind != redirect_kind::web;
+  page.resource = terms.resource;
+  page.scopes = terms.scopes;
+  page.choices = choices_of(conf, who);
+  if (who) {
+    page.signed_in_as = displayed(*who);
+    page.other_account = who->provider;
+  }
+  page.request =
+      seal_form(parts.world, "consent", b.digest, {{"parameters", parameters}}, x.now + conf.session_timeout);
+  auto answer = to_response(page);
+  keep_browser(answer, b);
+  x.log->note("result", "ok");
+  x.log->note("event", "consent_asked");
+  return answer;
+}
+
+step judge(broker_parts& parts, const exchange& x, const authorization_request& request,
+           const known_client& client, const std::string& parameters) {
+  auto checked = check_authorization_request(request, client.metadata, parts.clients.rules_for(client));
+  if (!checked) return refuse(parts, x, client, checked.error());
+  const auto& terms = checked->terms();
+  bool quiet = asks_for(terms, "none");
+
+  // A page of another site may have led here: then what was approved once is asked again (design rule 5).
+  std::optional<std::string> provider;
+  auto b = known_browser(parts.world, *x.request);
+  if (b && !is_cross_site(*x.request) && !asks_for(terms, "consent") && !asks_for(terms, "select_account")) {
+    provider = remembered_consent(parts.world, b->digest, terms, x.now);
+  }
+  if (!provider && quiet) {
+    return refuse(parts, x, client,
+                  {{errc::login_required, "prompt=none, and no consent is remembered"},
+                   terms.redirect_uri,
+                   terms.state});
+  }
+  if (!provider) return ask(parts, x, client, terms, parameters);
+
+  pending_login login;
+  login.access = access_of(client, terms);
+  login.provider = *provider;
+  login.browser = b->digest;
+  login.login_hint = terms.login_hint;
+  if (quiet && !signed_in_person(parts.world, *x.request, x.now)) {
+    return refuse(
+        parts, x, client,
+        {{errc::login_required, "prompt=none, and nobody is signed in"}, terms.redirect_uri, terms.state});
+  }
+  x.log->note("event", "consent_remembered");
+  return begin_sign_in(parts, x, std::move(login),
+                       asks_for(terms, "login") ? sign_in_mode::fresh : sign_in_mode::reuse);
+}
+
+}  // namespace
+
+// RFC 6749 §3.1: GET, and POST with the same parameters as a form.
+step authorize(broker_parts& parts, exchange x) {
+  if (auto refused = refuse_other_methods(x, {"GET", "POST"})) return *refused;
+  const auto& r = *x.request;
+  if (r.method == "POST" &&
+      !is_media_type(r.fields.first("content-type"), "application/x-www-form-urlencoded")) {
+    return error_answer_for_people(x, {errc::http_media_type_unsupported, ""});
+  }
+  const auto& parameters = r.method == "POST" ? r.body : r.query;
+  if (parameters.size() > longest_request) {
+    return error_answer_for_people(x, {errc::parameter_too_long, "the request has over 16 KiB"});
+  }
+  auto parsed = form::parse(parameters);
+  if (!parsed) return error_answer_for_people(x, parsed.error());
+  auto request = parse_authorization_request(*parsed);
+  if (!request) return error_answer_for_people(x, request.error());
+  x.log->note("client_id", request->client_id);
+  return with_client(parts, x, request->client_id,
+                     [&parts, request = *request, parameters](const exchange& later,
+                                                              const result<known_client>& client) -> step {
+                       if (!client) return error_answer_for_people(later, client.error());
+                       return judge(parts, later, request, *client, parameters);
+                     });
+}
+
+}  // namespace mcp_oauth

@@ -1,0 +1,80 @@
+#include "base/base64url.h"
+#include "broker/answers.h"
+#include "broker/broker_parts.h"
+#include "broker/grants.h"
+#include "broker/session.h"
+#include "broker/sign_in_at_provider.h"
+#include "oauth/pkce.h"
+#include "oauth/redirect_uri.h"
+#include "symptom/catalogue.h"
+
+namespace mcp_oauth {
+namespace {
+
+const provider_settings* find_provider(const settings& conf, std::string_view name) {
+  for (const auto& p : conf.providers) {
+    if (p.name == name) return &p;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+approved_access access_of(const known_client& client, const authorization_terms& terms) {
+  approved_access a;
+  a.client_id = terms.client_id;
+  a.client_name = client.metadata.client_name;
+  a.redirect_uri = terms.redirect_uri;
+  a.redirect_uri_sent = terms.redirect_uri_sent;
+  a.state = terms.state;
+  a.code_challenge = terms.code_challenge;
+  a.scopes = terms.scopes;
+  a.resource = terms.resource;
+  return a;
+}
+
+step begin_sign_in(broker_parts& parts, exchange x, pending_login login, sign_in_mode mode) {
+  const auto* provider = find_provider(parts.world.conf, login.provider);
+  if (provider == nullptr) {
+    return answer_with_error(parts, x, login.access, {errc::internal, "no provider " + login.provider});
+  }
+  x.log->note("provider", provider->name);
+  if (provider->type != "local")
+    return sign_in_at_provider(parts, std::move(x), *provider, std::move(login), mode);
+
+  auto who = signed_in_person(parts.world, *x.request, x.now);
+  if (who && who->provider == provider->name && mode == sign_in_mode::reuse) {
+    return answer_with_code(parts, x, login.access, *who, {});
+  }
+  auto access = login.access;
+  auto state = begin_login(parts.world, std::move(login), x.now);
+  if (!state) return answer_with_error(parts, x, access, state.error());
+  x.log->note("result", "ok");
+  return redirect_answer(std::string(paths::sign_in) + "?login=" + *state);
+}
+
+step answer_with_code(broker_parts& parts, const exchange& x, const approved_access& access,
+                      const person& who, change also) {
+  x.log->note("user", who.subject);
+  auto minted = mint_code(parts.world, access, who, x.now);
+  auto grant = minted.row.grant;
+  also.put.push_back(std::move(minted.row));
+  auto done = parts.world.store.commit(also, x.now);
+  if (!done) return answer_with_error(parts, x, access, done.error());
+  if (!*done)
+    return error_answer_for_people(x, {errc::state_invalid, "another request finished the login first"});
+  x.log->note("result", "ok");
+  x.log->note("event", "code_issued");
+  x.log->note("grant", grant);
+  return redirect_answer(
+      code_location(access.redirect_uri, minted.code.reveal(), access.state, parts.world.conf.public_url));
+}
+
+step answer_with_error(broker_parts& parts, const exchange& x, const approved_access& access,
+                       const error& why) {
+  note_failure(x, why);
+  return redirect_answer(
+      error_location(access.redirect_uri, why.code, access.state, parts.world.conf.public_url));
+}
+
+}  // namespace mcp_oauth

@@ -1,0 +1,153 @@
+#include "broker/answers.h"
+#include "broker/broker_parts.h"
+#include "broker/browser.h"
+#include "broker/sign_in_at_provider.h"
+#include "oauth/displayable.h"
+#include "oauth/endpoint_form.h"
+#include "provider/allowed.h"
+#include "provider/oidc.h"
+
+#include <memory>
+
+namespace mcp_oauth {
+namespace {
+
+// What the provider sent back, and the login that it belongs to. Shared by the steps that follow.
+struct arrival {
+  pending_login login;
+  const provider_settings* provider = nullptr;
+  std::string code;
+  std::optional<std::string> iss;
+  std::string error;
+  std::string error_description;
+  std::shared_ptr<const provider_metadata> metadata;
+};
+using arrival_ptr = std::shared_ptr<arrival>;
+
+result<arrival_ptr> read_arrival(broker_parts& parts, const exchange& x) {
+  auto parameters = form::parse(x.request->query);
+  if (!parameters) return tl::unexpected(parameters.error());
+  auto a = std::make_shared<arrival>();
+  std::string state;
+  auto read_one = [&](std::string_view name, std::string& into) -> result<void> {
+    auto value = optional_parameter(*parameters, name, 8192);
+    if (!value) return tl::unexpected(value.error());
+    into = value->value_or("");
+    return {};
+  };
+  for (auto [name, into] : {std::pair{"state", &state},
+                            {"code", &a->code},
+                            {"error", &a->error},
+                            {"error_description", &a->error_description}}) {
+    auto read = read_one(name, *into);
+    if (!read) return tl::unexpected(read.error());
+  }
+  auto iss = optional_parameter(*parameters, "iss", 2048);
+  if (!iss) return tl::unexpected(iss.error());
+  a->iss = *iss;
+
+  if (state.empty()) return fail(errc::state_invalid, "the callback has no state");
+  auto b = known_browser(parts.world, *x.request);
+  auto login = find_login(parts.world, state, b ? b->digest : "", x.now);
+  if (!login) return tl::unexpected(login.error());
+  for (const auto& p : parts.world.conf.providers) {
+    if (p.name == login->provider && p.type != "local") a->provider = &p;
+  }
+  if (a->provider == nullptr) return fail(errc::state_invalid, "the login is not at an identity provider");
+  a->login = std::move(*login);
+  return a;
+}
+
+// The provider's `error` as it is told to the client, with its own words in the log.
+error refusal_of(const arrival& a) {
+  auto words = displayable(a.error + (a.error_description.empty() ? "" : ": " + a.error_description));
+  if (a.error == "access_denied") return {errc::provider_refused, words};
+  if (a.error == "temporarily_unavailable" || a.error == "server_error")
+    return {errc::provider_unreachable, words};
+  return {errc::provider_refused, words};
+}
+
+step finish(broker_parts& parts, const exchange& x, const arrival& a, std::string_view id_token,
+            const key_set& keys) {
+  id_token_rules rules;
+  rules.provider = a.provider->name;
+  rules.client_id = a.provider->client_id;
+  rules.nonce = a.login.nonce.reveal();
+  rules.leeway = parts.world.conf.leeway;
+  auto who = process_id_token(id_token, keys, *a.metadata, rules, x.now);
+  if (!who) return answer_with_error(parts, x, a.login.access, who.error());
+  auto allowed = check_allowed({a.provider->allowed_users, a.provider->allowed_domains}, *who);
+  if (!allowed) return answer_with_error(parts, x, a.login.access, allowed.error());
+  person p;
+  p.provider = a.provider->name;
+  p.subject = a.provider->name + ":" + who->subject;
+  p.email = who->email_verified ? who->email : "";
+  p.name = displayable(!who->name.empty() ? who->name : who->preferred_username);
+  return answer_with_code(parts, x, a.login.access, p, {});
+}
+
+step judge_tokens(broker_parts& parts, const exchange& x, const arrival_ptr& a,
+                  const result<http_answer>& answer) {
+  if (!answer) {
+    return answer_with_error(parts, x, a->login.access, {errc::provider_unreachable, answer.error().detail});
+  }
+  auto tokens = process_token_answer(*answer);
+  if (!tokens) return answer_with_error(parts, x, a->login.access, tokens.error());
+  auto id_token = tokens->id_token;
+  auto token_text = std::string(id_token.reveal());
+  return with_provider_keys(
+      parts, x, *a->provider, a->metadata, token_text,
+      [&parts, a, id_token = std::move(id_token)](
+          const exchange& later, const result<std::shared_ptr<const key_set>>& keys) -> step {
+        if (!keys) return answer_with_error(parts, later, a->login.access, keys.error());
+        return finish(parts, later, *a, id_token.reveal(), **keys);
+      });
+}
+
+step redeem(broker_parts& parts, const exchange& x, const arrival_ptr& a) {
+  auto from_provider = check_callback_iss(*a->metadata, a->iss);
+  if (!from_provider) return answer_with_error(parts, x, a->login.access, from_provider.error());
+  if (!a->error.empty()) return answer_with_error(parts, x, a->login.access, refusal_of(*a));
+  if (a->code.empty()) {
+    return answer_with_error(parts, x, a->login.access, {errc::provider_refused, "neither code nor error"});
+  }
+  outbound fetch;
+  fetch.call = token_request(*a->metadata, {a->provider->client_id, a->provider->client_secret, a->code,
+                                            parts.world.conf.callback_url, a->login.code_verifier});
+  fetch.then = [&parts, x, a](result<http_answer> answer, time_point now) {
+    return judge_tokens(parts, x.at(now), a, answer);
+  };
+  return fetch;
+}
+
+}  // namespace
+
+// Where identity providers send the browser back to. What cannot be tied to a login of this browser goes to a
+// page; everything after that goes to the client.
+step callback(broker_parts& parts, exchange x) {
+  if (auto refused = refuse_other_methods(x, {"GET"})) return *refused;
+  auto arrived = read_arrival(parts, x);
+  if (!arrived) return error_answer_for_people(x, arrived.error());
+  auto a = *arrived;
+  x.log->note("client_id", a->login.access.client_id);
+  x.log->note("provider", a->provider->name);
+
+  // Used up before anything is fetched: a second arrival finds nothing to continue.
+  change used;
+  finish_login(used, a->login, x.now);
+  auto first = parts.world.store.commit(used, x.now);
+  if (!first) return error_answer_for_people(x, first.error());
+  if (!*first)
+    return error_answer_for_people(x, {errc::state_invalid, "another request finished the login first"});
+
+  return with_provider_metadata(
+      parts, std::move(x), *a->provider,
+      [&parts, a](const exchange& later,
+                  const result<std::shared_ptr<const provider_metadata>>& metadata) -> step {
+        if (!metadata) return answer_with_error(parts, later, a->login.access, metadata.error());
+        a->metadata = *metadata;
+        return redeem(parts, later, a);
+      });
+}
+
+}  // namespace mcp_oauth

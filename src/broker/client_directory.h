@@ -1,0 +1,71 @@
+#pragma once
+
+#include "base/error.h"
+#include "broker/step.h"
+#include "broker/world.h"
+#include "oauth/client_metadata.h"
+#include "oauth/registration_request.h"
+#include "oauth/server_rules.h"
+
+#include <list>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace mcp_oauth {
+
+// Who vouches for what a client says about itself.
+enum class client_origin {
+  configured,  // the operator
+  registered,  // nobody (RFC 7591)
+  document,    // whoever holds the host of its client id
+};
+
+struct known_client {
+  client_metadata metadata;
+  std::string secret_digest;  // "" for a public client
+  client_origin origin = client_origin::registered;
+  std::vector<std::string> scopes;  // that the operator allows it; empty: all there are
+};
+
+// The clients: of the configuration, registered (records of kind "client"), and those whose id is a URL, the
+// documents of which are kept in memory, bounded. Safe from every thread.
+class client_directory final {
+ public:
+  explicit client_directory(const broker_world& world) : world_(world) {}
+
+  // What is known without asking anybody; nothing when the client's document has to be fetched first.
+  // Errors: client_unknown, client_document_refused, those of the store.
+  result<std::optional<known_client>> find(std::string_view client_id, time_point now);
+
+  // The fetch for that, and what came of it. A document that is not valid is not kept.
+  static http_call document_request(std::string_view client_id);
+  fetch_rules document_rules() const;
+  result<known_client> keep_document(std::string_view client_id, const result<http_answer>& answer,
+                                     time_point now);
+
+  // A new registration: 24 hours to be used for the first time.
+  result<void> add(const registered_client& registered, time_point now);
+  // The client was used: a registered one is kept for another 90 days.
+  void renew(const known_client& client, time_point now);
+
+  // What the checks need to know for this client.
+  server_rules rules_for(const known_client& client) const;
+
+ private:
+  struct kept_document {
+    std::string client_id;
+    client_metadata metadata;
+    time_point until;
+  };
+
+  const broker_world& world_;
+  std::mutex mutex_;
+  std::list<kept_document> recent_;  // the front was used last
+  std::unordered_map<std::string_view, std::list<kept_document>::iterator> documents_;
+};
+
+}  // namespace mcp_oauth

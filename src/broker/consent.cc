@@ -1,0 +1,88 @@
+#include "broker/answers.h"
+#include "broker/broker_parts.h"
+#include "broker/browser.h"
+#include "broker/consent_memory.h"
+#include "oauth/endpoint_form.h"
+
+#include <algorithm>
+
+namespace mcp_oauth {
+namespace {
+
+struct decision {
+  bool approved = false;
+  std::string provider;
+  sign_in_mode mode = sign_in_mode::reuse;
+};
+
+result<decision> read_decision(const form& answers, const settings& conf) {
+  if (answers.find("deny")) return decision{};
+  auto approve = answers.find("approve"), other = answers.find("switch");
+  if (!approve && !other) return fail(errc::parameter_missing, "neither approve nor deny");
+  decision d{true, std::string(approve ? *approve : *other),
+             other ? sign_in_mode::fresh : sign_in_mode::reuse};
+  for (const auto& p : conf.providers) {
+    if (p.name == d.provider) return d;
+  }
+  return fail(errc::parameter_malformed, "no such provider");
+}
+
+step decide(broker_parts& parts, const exchange& x, const std::string& parameters, const decision& d,
+            const std::string& browser_digest, const known_client& client) {
+  auto parsed = form::parse(parameters);
+  if (!parsed) return error_answer_for_people(x, parsed.error());
+  auto request = parse_authorization_request(*parsed);
+  if (!request) return error_answer_for_people(x, request.error());
+  // Again, with what the client and the configuration say now.
+  auto checked = check_authorization_request(*request, client.metadata, parts.clients.rules_for(client));
+  if (!checked) return error_answer_for_people(x, checked.error().why);
+  const auto& terms = checked->terms();
+
+  auto access = access_of(client, terms);
+  if (!d.approved) return answer_with_error(parts, x, access, {errc::consent_denied, ""});
+  auto remembered = remember_consent(parts.world, browser_digest, terms, d.provider, x.now);
+  if (!remembered) return answer_with_error(parts, x, access, remembered.error());
+  x.log->note("event", "consent_given");
+
+  pending_login login;
+  login.access = std::move(access);
+  login.provider = d.provider;
+  login.browser = browser_digest;
+  login.login_hint = terms.login_hint;
+  bool asked_anew = std::find(terms.prompt.begin(), terms.prompt.end(), "login") != terms.prompt.end();
+  return begin_sign_in(parts, x, std::move(login), asked_anew ? sign_in_mode::fresh : d.mode);
+}
+
+}  // namespace
+
+// The form of the consent page. Nothing was written before it.
+step consent(broker_parts& parts, exchange x) {
+  if (auto refused = refuse_other_methods(x, {"POST"})) return *refused;
+  auto own = check_own_form(parts.world.conf, *x.request);
+  if (!own) return error_answer_for_people(x, own.error());
+  auto answers = parse_endpoint_form(*x.request);
+  if (!answers) return error_answer_for_people(x, answers.error());
+  auto b = known_browser(parts.world, *x.request);
+  if (!b) return error_answer_for_people(x, {errc::state_foreign_browser, "the browser sent no cookie"});
+  auto sealed = required_parameter(*answers, "request", 64 * 1024);
+  if (!sealed) return error_answer_for_people(x, {errc::consent_forged, "no hidden value"});
+  auto content = open_form(parts.world, "consent", b->digest, *sealed, x.now);
+  if (!content) return error_answer_for_people(x, content.error());
+  auto d = read_decision(*answers, parts.world.conf);
+  if (!d) return error_answer_for_people(x, d.error());
+
+  auto parameters = text_member(*content, "parameters");
+  auto asked = form::parse(parameters);
+  if (!asked) return error_answer_for_people(x, asked.error());
+  auto client_id = asked->find("client_id");
+  if (!client_id) return error_answer_for_people(x, {errc::parameter_missing, "client_id"});
+  x.log->note("client_id", *client_id);
+  return with_client(parts, x, std::string(*client_id),
+                     [&parts, parameters, d = *d, digest = b->digest](
+                         const exchange& later, const result<known_client>& client) -> step {
+                       if (!client) return error_answer_for_people(later, client.error());
+                       return decide(parts, later, parameters, d, digest, *client);
+                     });
+}
+
+}  // namespace mcp_oauth

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "base/http.h"
+#include "base/time.h"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace mcp_oauth {
+
+// What was decided about one request, for the log line that carries its correlation id. Names: result (a word
+// of the catalogue, or "ok"), symptom, detail, client_id, user, provider, grant, event. Holds no secret.
+struct broker_log {
+  std::vector<std::pair<std::string, std::string>> notes;
+
+  void note(std::string_view name, std::string_view value) { notes.emplace_back(name, value); }
+};
+
+// One request on its way through the endpoints, and through the fetches that it may need.
+struct exchange {
+  std::shared_ptr<const http_request> request;
+  time_point now;
+  broker_log* log = nullptr;  // the caller's; outlives the last step
+
+  exchange at(time_point later) const { return {request, later, log}; }
+};
+
+}  // namespace mcp_oauth

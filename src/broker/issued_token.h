@@ -1,0 +1,18 @@
+#pragma once
+
+#include "broker/world.h"
+#include "jose/key_set.h"
+#include "oauth/access_token.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace mcp_oauth {
+
+// An access token of ours for any of the resources served here, if it is genuine and not expired.
+// NOT checked: whether its grant has ended.
+std::optional<access_claims> read_access_token(const broker_world& world, const key_set& keys,
+                                               std::string_view token, time_point now);
+
+}  // namespace mcp_oauth

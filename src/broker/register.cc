@@ -1,0 +1,29 @@
+#include "base/text.h"
+#include "broker/answers.h"
+#include "broker/broker_parts.h"
+#include "oauth/registration_request.h"
+
+namespace mcp_oauth {
+
+// Dynamic client registration (RFC 7591), open to everybody: bounded per registrant, and forgotten unless
+// used.
+step register_client(broker_parts& parts, exchange x) {
+  if (auto refused = refuse_other_methods(x, {"POST"})) return *refused;
+  const auto& world = parts.world;
+  if (!world.conf.registration.dynamic) return error_answer(x, {errc::registration_disabled, ""});
+  if (auto wait = parts.registrations.refuse(limiter_key(x.request->peer), x.now)) {
+    return wait_answer(x, {errc::too_many_requests, "limits.registrations_per_hour"}, *wait);
+  }
+  auto request = parse_registration_request(*x.request, parts.clients.rules_for({}));
+  if (!request) return error_answer(x, request.error());
+  if (!request->dropped.empty()) x.log->note("dropped", join(request->dropped, "; "));
+  auto registered = register_client(std::move(*request), world.random, x.now);
+  auto kept = parts.clients.add(registered, x.now);
+  if (!kept) return error_answer(x, kept.error());
+  x.log->note("result", "ok");
+  x.log->note("event", "client_registered");
+  x.log->note("client_id", registered.client.client_id);
+  return registration_response(registered);
+}
+
+}  // namespace mcp_oauth

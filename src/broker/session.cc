@@ -1,0 +1,55 @@
+#include "broker/session.h"
+
+#include "base/base64url.h"
+#include "broker/browser.h"
+
+namespace mcp_oauth {
+namespace {
+
+constexpr std::string_view cookie = "mop_session";
+constexpr std::string_view kind = "browser";
+
+}  // namespace
+
+std::optional<person> signed_in_person(const broker_world& world, const http_request& request,
+                                       time_point now) {
+  auto value = find_cookie(request.fields, cookie, cookie_scheme(world.conf));
+  if (!value) return std::nullopt;
+  auto found = world.store.get(kind, digest_of(*value), now);
+  if (!found || !*found) return std::nullopt;
+  auto data = parse_json_object((*found)->data);
+  if (!data) return std::nullopt;
+  // The user may have been removed meanwhile.
+  auto known = find_user(world.store, text_member(*data, "user_name"), now);
+  if (!known || !*known) return std::nullopt;
+  return person_from(*data);
+}
+
+new_session begin_session(const broker_world& world, const person& who, time_point now) {
+  auto value = base64url_encode(world.random(32));
+  auto data = to_json(who);
+  data["user_name"] = who.subject.substr(who.provider.size() + 1);
+  new_session s;
+  s.row.kind = kind;
+  s.row.id = digest_of(value);
+  s.row.user = who.subject;
+  s.row.provider = who.provider;
+  s.row.data = json::serialize(data);
+  s.row.created = now;
+  s.row.expires = now + world.conf.sign_in_lifetime;
+  s.cookie = set_cookie(cookie, value, cookie_scheme(world.conf), world.conf.sign_in_lifetime).value_or("");
+  return s;
+}
+
+result<std::string> end_session(const broker_world& world, const http_request& request, time_point now) {
+  auto scheme = cookie_scheme(world.conf);
+  if (auto value = find_cookie(request.fields, cookie, scheme)) {
+    change c;
+    c.erase.emplace_back(kind, digest_of(*value));
+    auto done = world.store.commit(c, now);
+    if (!done) return tl::unexpected(done.error());
+  }
+  return expire_cookie(cookie, scheme);
+}
+
+}  // namespace mcp_oauth

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "base/http.h"
+#include "broker/person.h"
+#include "broker/world.h"
+
+#include <optional>
+#include <string>
+
+namespace mcp_oauth {
+
+// A browser in which a built-in user is signed in: record of kind "browser", named by the digest of its
+// cookie, for sign_in_lifetime. People of other identity providers are signed in there, not here.
+
+std::optional<person> signed_in_person(const broker_world& world, const http_request& request,
+                                       time_point now);
+
+// The record to commit, and the Set-Cookie of the answer. Always a fresh cookie: one that was there before
+// the sign-in may have been planted.
+struct new_session {
+  record row;
+  std::string cookie;
+};
+new_session begin_session(const broker_world& world, const person& who, time_point now);
+
+// Ends it; returns the Set-Cookie that removes the cookie.
+result<std::string> end_session(const broker_world& world, const http_request& request, time_point now);
+
+}  // namespace mcp_oauth

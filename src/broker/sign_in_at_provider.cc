@@ -1,0 +1,98 @@
+#include "broker/sign_in_at_provider.h"
+
+#include "base/base64url.h"
+#include "broker/answers.h"
+#include "broker/browser.h"
+#include "oauth/pkce.h"
+#include "provider/oidc.h"
+
+namespace mcp_oauth {
+namespace {
+
+error unreachable(const error& why) {
+  bool ours = why.code == errc::provider_metadata_invalid || why.code == errc::provider_issuer_mismatch;
+  return ours ? why : error{errc::provider_unreachable, why.detail};
+}
+
+}  // namespace
+
+step with_provider_metadata(broker_parts& parts, exchange x, const provider_settings& provider,
+                            metadata_step then) {
+  if (auto known = parts.providers.fresh_metadata(provider.name, x.now)) return then(x, known);
+  outbound fetch;
+  fetch.call = discovery_request(provider.issuer);
+  fetch.then = [&parts, x, &provider, then = std::move(then)](result<http_answer> answer,
+                                                              time_point now) -> step {
+    auto metadata =
+        answer.and_then([&](const auto& a) { return process_discovery_answer(provider.issuer, a); });
+    if (metadata) {
+      auto kept = std::make_shared<const provider_metadata>(std::move(*metadata));
+      parts.providers.keep(provider.name, kept, now);
+      return then(x.at(now), kept);
+    }
+    if (auto last = parts.providers.last_metadata(provider.name)) {
+      x.log->note("provider_detail", "its metadata of before is used: " + metadata.error().detail);
+      return then(x.at(now), last);
+    }
+    return then(x.at(now), tl::unexpected(unreachable(metadata.error())));
+  };
+  return fetch;
+}
+
+step with_provider_keys(broker_parts& parts, exchange x, const provider_settings& provider,
+                        std::shared_ptr<const provider_metadata> metadata, std::string_view id_token,
+                        keys_step then) {
+  auto known = parts.providers.fresh_keys(provider.name, x.now);
+  if (known) {
+    bool enough =
+        !names_unknown_key(id_token, *known) || !parts.providers.may_refetch_keys(provider.name, x.now);
+    if (enough) return then(x, known);
+  }
+  outbound fetch;
+  fetch.call = jwks_request(*metadata);
+  fetch.rules.most_bytes = 512 * 1024;
+  fetch.then = [&parts, x, &provider, then = std::move(then)](result<http_answer> answer,
+                                                              time_point now) -> step {
+    auto keys = answer.and_then([](const auto& a) { return process_jwks_answer(a); });
+    if (keys) {
+      auto kept = std::make_shared<const key_set>(std::move(*keys));
+      parts.providers.keep(provider.name, kept, now);
+      return then(x.at(now), kept);
+    }
+    if (auto last = parts.providers.last_keys(provider.name)) {
+      x.log->note("provider_detail", "its keys of before are used: " + keys.error().detail);
+      return then(x.at(now), last);
+    }
+    return then(x.at(now), tl::unexpected(unreachable(keys.error())));
+  };
+  return fetch;
+}
+
+step sign_in_at_provider(broker_parts& parts, exchange x, const provider_settings& provider,
+                         pending_login login, sign_in_mode mode) {
+  return with_provider_metadata(
+      parts, std::move(x), provider,
+      [&parts, &provider, login = std::move(login), mode](
+          const exchange& later, const result<std::shared_ptr<const provider_metadata>>& metadata) -> step {
+        if (!metadata) return answer_with_error(parts, later, login.access, metadata.error());
+        const auto& world = parts.world;
+        auto pkce = make_pkce(world.random);
+        auto begun = login;
+        begun.nonce = secret(base64url_encode(world.random(32)));
+        begun.code_verifier = pkce.verifier;
+        sign_in_request ask;
+        ask.nonce = begun.nonce.reveal();
+        auto state = begin_login(world, std::move(begun), later.now);
+        if (!state) return answer_with_error(parts, later, login.access, state.error());
+        ask.client_id = provider.client_id;
+        ask.redirect_uri = world.conf.callback_url;
+        ask.scopes = provider.scopes;
+        ask.prompt = mode == sign_in_mode::fresh ? "login" : provider.prompt;
+        ask.state = *state;
+        ask.code_challenge = pkce.challenge;
+        later.log->note("result", "ok");
+        return redirect_answer(authorization_url(**metadata, ask));
+      });
+}
+
+}  // namespace mcp_oauth

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "broker/broker_parts.h"
+
+#include <functional>
+#include <memory>
+
+namespace mcp_oauth {
+
+// Writes the login and leads the browser to the identity provider, with a state, a nonce and a PKCE pair of
+// our own; fetches the provider's metadata first where that is needed.
+step sign_in_at_provider(broker_parts& parts, exchange x, const provider_settings& provider,
+                         pending_login login, sign_in_mode mode);
+
+// The provider's metadata, fetched if we have none that is fresh.
+// Errors handed on: provider_unreachable, provider_metadata_invalid, provider_issuer_mismatch.
+using metadata_step = std::function<step(exchange, result<std::shared_ptr<const provider_metadata>>)>;
+step with_provider_metadata(broker_parts& parts, exchange x, const provider_settings& provider,
+                            metadata_step then);
+
+// Its keys; fetched again when the token names one that we do not have.
+using keys_step = std::function<step(exchange, result<std::shared_ptr<const key_set>>)>;
+step with_provider_keys(broker_parts& parts, exchange x, const provider_settings& provider,
+                        std::shared_ptr<const provider_metadata> metadata, std::string_view id_token,
+                        keys_step then);
+
+}  // namespace mcp_oauth

@@ -1,0 +1,57 @@
+#include "base/text.h"
+#include "broker/answers.h"
+#include "broker/broker_parts.h"
+#include "broker/grants.h"
+#include "oauth/endpoint_form.h"
+#include "oauth/token_request.h"
+
+namespace mcp_oauth {
+namespace {
+
+json::string_view view(std::string_view s) { return {s.data(), s.size()}; }
+
+// RFC 6749 §5.1
+http_response to_response(const issued_tokens& t) {
+  json::object body;
+  body["access_token"] = view(t.access_token.reveal());
+  body["token_type"] = "Bearer";
+  body["expires_in"] = t.expires_in.count();
+  if (!t.refresh_token.empty()) body["refresh_token"] = view(t.refresh_token.reveal());
+  body["scope"] = join(t.scopes, " ");
+  return json_answer(200, body);
+}
+
+step exchange_grant(broker_parts& parts, const exchange& x, const known_client& client,
+                    const token_grant& grant) {
+  auto allowed = check_grant_type(grant, client.metadata);
+  if (!allowed) return error_answer(x, allowed.error());
+  auto keys = parts.keys();
+  auto tokens =
+      std::holds_alternative<code_grant>(grant)
+          ? redeem_code(parts.world, keys->current, client, std::get<code_grant>(grant), x.now)
+          : redeem_refresh(parts.world, keys->current, client, std::get<refresh_grant>(grant), x.now);
+  if (!tokens) return error_answer(x, tokens.error());
+  parts.clients.renew(client, x.now);
+  x.log->note("result", "ok");
+  x.log->note("event", tokens->event);
+  x.log->note("user", tokens->who.subject);
+  x.log->note("grant", tokens->grant);
+  return to_response(*tokens);
+}
+
+}  // namespace
+
+step token(broker_parts& parts, exchange x) {
+  if (auto refused = refuse_other_methods(x, {"POST"})) return *refused;
+  auto body = parse_endpoint_form(*x.request);
+  if (!body) return error_answer(x, body.error());
+  auto request = parse_token_request(x.request->fields, *body);
+  if (!request) return error_answer(x, request.error());
+  return with_authenticated_client(
+      parts, x, std::move(request->client),
+      [&parts, grant = request->grant](const exchange& later, const known_client& client) {
+        return exchange_grant(parts, later, client, grant);
+      });
+}
+
+}  // namespace mcp_oauth
