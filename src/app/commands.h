@@ -1,0 +1,44 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "config/settings.h"
+
+namespace mcp_oauth {
+
+// How a command ended, for the shell (docs/guide/operations.md).
+enum class exit_code : int {
+  ok = 0,
+  crash = 1,          // a defect of ours
+  usage = 2,          // the command line
+  configuration = 3,  // the configuration cannot work as it is
+  dependency = 4,     // something we need is not there: port, database, file
+};
+
+struct command_input {
+  std::string config_file;  // "" : CONFIG_PATH, else ./config.yaml
+  std::vector<std::pair<std::string, std::string>> flags;
+  bool debug = false;
+};
+
+// `mcp-oauth-proxy`: runs until SIGTERM or SIGINT.
+exit_code serve_command(const command_input& in);
+// `demo`: the gateway on its embedded defaults before a demo MCP server of ours.
+exit_code demo_command(const command_input& in);
+// `demo-server`: the demo MCP server alone, without any sign-in.
+exit_code demo_server_command(const std::string& host, std::uint16_t port);
+// `check-config FILE`, `validate-config FILE`
+exit_code check_config_command(const command_input& in);
+exit_code validate_config_command(const command_input& in);
+// `users add|reset|remove|list [NAME]`
+exit_code users_command(const command_input& in, const std::string& what, const std::string& name);
+// `docs --out DIR`: the generated reference.
+exit_code docs_command(const std::string& folder);
+
+// Loads and checks the configuration; prints every error of it to standard error.
+std::optional<settings> load_settings(const command_input& in, bool standalone_ok, exit_code& why, bool quiet = false);
+
+}  // namespace mcp_oauth

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "config/settings.h"
+
+namespace mcp_oauth {
+
+// The gateway, wired and running: store, authorization server, event loops.
+class gateway_app {
+ public:
+  // Opens everything the settings name and starts to listen. `conf.port` 0 takes any free port.
+  // Adds to `warnings` what the operator should know. Errors: store_*, listen_*, tls_*, key files, config_invalid.
+  static result<std::unique_ptr<gateway_app>> start(settings conf, std::vector<std::string>& warnings);
+  ~gateway_app();
+  gateway_app(const gateway_app&) = delete;
+  gateway_app& operator=(const gateway_app&) = delete;
+
+  const settings& conf() const;
+  // The password to print once, when nobody could sign in otherwise.
+  const std::string& first_password() const;
+  // Reads the TLS certificate again. Errors: tls_certificate_invalid; the old one stays in use.
+  result<void> reload_certificate();
+  // Lets requests in flight end, then ends. Idempotent.
+  void stop();
+
+ private:
+  struct parts;
+  explicit gateway_app(std::unique_ptr<parts> p);
+  std::unique_ptr<parts> parts_;
+};
+
+// The key that seals what the store keeps: `encryption_key`, or a file beside the database that is made when absent.
+result<secret> master_key(const settings& conf, std::vector<std::string>& warnings);
+
+}  // namespace mcp_oauth

@@ -1,0 +1,128 @@
+#include "app/gateway_service.h"
+
+#include "app/story.h"
+#include "base/ip_address.h"
+#include "base/text.h"
+#include "gateway/refusal.h"
+#include "symptom/catalogue.h"
+
+namespace mcp_oauth {
+namespace {
+
+constexpr milliseconds flush_every{200};
+constexpr std::size_t flush_size = 32 * 1024;
+
+bool is_trusted(std::string_view address, const std::vector<std::string>& trusted) {
+  auto parsed = ip_address::parse(address);
+  if (!parsed) return false;
+  for (const auto& range : trusted) {
+    auto r = address_range::parse(range);
+    if (r && r->contains(*parsed)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string address_of_client(const std::string& peer, std::string_view forwarded_for, const std::vector<std::string>& trusted) {
+  if (trusted.empty() || forwarded_for.empty() || !is_trusted(peer, trusted)) return peer;
+  // From the right: each proxy appends the address it saw, and only those of proxies we trust are believed.
+  auto hops = split_words(forwarded_for, ',');
+  for (auto hop = hops.rbegin(); hop != hops.rend(); ++hop) {
+    auto address = trim(*hop);
+    if (!ip_address::parse(address)) return peer;
+    if (!is_trusted(address, trusted)) return std::string(address);
+  }
+  return peer;
+}
+
+gateway_service::gateway_service(net::worker& w, const gateway_parts& parts, std::shared_ptr<const snapshot> first)
+    : worker_(w),
+      parts_(parts),
+      rules_(std::move(first)),
+      upstreams_(w, *parts.blocking),
+      flushing_(w, flush_every, [this] { flush_log(); }),
+      sweeping_(w, milliseconds(10'000), [this] { tokens_.sweep(std::chrono::system_clock::now()); }) {}
+
+gateway_service::~gateway_service() { flush_log(); }
+
+void gateway_service::use(std::shared_ptr<const snapshot> next) {
+  rules_ = std::move(next);
+  tokens_.clear();
+}
+
+void gateway_service::flush_log() {
+  parts_.log->write(lines_);
+  lines_.clear();
+}
+
+std::string gateway_service::client_address(const net::exchange& x) const {
+  if (rules_->conf.trusted_proxies.empty()) return x.peer();
+  return address_of_client(x.peer(), x.head().find("x-forwarded-for").value_or(""), rules_->conf.trusted_proxies);
+}
+
+net::task<void> gateway_service::serve(net::exchange& x) {
+  // A reload may come while the request is under way: it ends under the rules it began with.
+  auto rules = rules_;
+  story told;
+  told.client = client_address(x);
+  auto path = x.head().path;
+  if (const auto* to = rules->find(path); to != nullptr) {
+    told.area = metrics::area::mcp;
+    co_await serve_mcp(x, *to, told);
+  } else if (auto at = endpoint_of(path)) {
+    told.area = metrics::area::oauth;
+    told.action = to_name(*at);
+    co_await serve_oauth(x, *at, told);
+  } else {
+    co_await serve_plain(x, told);
+  }
+  tell(x, told);
+}
+
+http_response gateway_service::refuse(const error& why, const net::exchange& x) {
+  parts_.counts->refused(why.code);
+  parts_.counts->request(metrics::area::other, explain(why.code).status, -1);
+  if (parts_.log->wants(log_level::info)) {
+    log_line line(lines_, log_level::info, "http", std::chrono::system_clock::now());
+    const auto& row = explain(why.code);
+    line.text("request_id", x.request_id()).text("client", x.peer()).text("decision", "refused");
+    line.text("symptom", row.id).text("reason", row.name).text("detail", why.detail);
+  }
+  return refuse_plain(why.code);
+}
+
+net::task<void> gateway_service::answer(net::exchange& x, http_response response, bool open_to_pages) {
+  auto origin = x.head().find("origin").value_or("");
+  for (const auto& [name, value] : rules_->cors.fields_for(origin, open_to_pages)) response.fields.add(name, value);
+  if (response.fields.count("X-Content-Type-Options") == 0) response.fields.add("X-Content-Type-Options", "nosniff");
+  co_await x.respond(response);
+}
+
+void gateway_service::tell(const net::exchange& x, const story& told) {
+  auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - told.began);
+  parts_.counts->request(told.area, x.status, told.stream ? -1 : static_cast<double>(took.count()) / 1e6);
+  if (told.why) parts_.counts->refused(told.why->code);
+  bool is_probe = told.area == metrics::area::health;
+  if (!rules_->conf.log.access || !parts_.log->wants(is_probe ? log_level::debug : log_level::info)) return;
+  {
+    auto level = x.status >= 500 ? log_level::error : log_level::info;
+    log_line line(lines_, level, told.area == metrics::area::oauth ? "oauth" : "proxy", std::chrono::system_clock::now());
+    line.text("request_id", x.request_id()).text("client", told.client);
+    line.text("http_method", x.head().method).text("path", x.head().path);
+    line.number("status", static_cast<std::uint64_t>(x.status));
+    line.milliseconds_of("duration_ms", static_cast<std::uint64_t>(took.count()));
+    line.text("action", told.action).text("user_id", told.subject).text("client_id", told.client_id);
+    line.text("mcp_method", told.method).text("mcp_name", told.tool).text("upstream", told.upstream);
+    if (told.area == metrics::area::mcp) line.text("decision", told.why ? "refused" : "allowed");
+    if (told.why) {
+      const auto& row = explain(told.why->code);
+      line.text("symptom", row.id).text("reason", row.name).text("detail", told.why->detail);
+    }
+    if (told.response_bytes > 0) line.number("response_bytes", told.response_bytes);
+    for (const auto& [name, value] : told.notes) line.text(name, value);
+  }
+  if (lines_.size() >= flush_size) flush_log();
+}
+
+}  // namespace mcp_oauth

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "app/log.h"
+#include "app/metrics.h"
+#include "app/snapshot.h"
+#include "broker/broker.h"
+#include "gateway/token_cache.h"
+#include "net/blocking.h"
+#include "net/server.h"
+
+namespace mcp_oauth {
+
+// What the workers share. Each part is safe to use from all of them.
+struct gateway_parts {
+  broker* authorization_server = nullptr;
+  record_store* store = nullptr;
+  log_sink* log = nullptr;
+  metrics* counts = nullptr;
+  net::blocking_pool* blocking = nullptr;   // the store, passwords, names
+  net::blocking_pool* fetching = nullptr;   // outbound HTTP
+  std::function<std::size_t()> connections; // open, over all workers
+  time_point started;
+};
+
+// The gateway as one worker runs it: routes, the token cache, kept upstream connections, the log buffer.
+class gateway_service final : public net::service {
+ public:
+  gateway_service(net::worker& w, const gateway_parts& parts, std::shared_ptr<const snapshot> first);
+  ~gateway_service() override;
+
+  net::task<void> serve(net::exchange& x) override;
+  http_response refuse(const error& why, const net::exchange& x) override;
+
+  // On this worker's thread only.
+  void use(std::shared_ptr<const snapshot> next);
+  void revoke(const std::string& grant, time_point until) { tokens_.revoke(grant, until); }
+
+ private:
+  struct story;  // what the log will say about a request
+  class mcp_watcher;
+  struct admission;
+
+  // app/serve_mcp.cc
+  net::task<void> serve_mcp(net::exchange& x, const upstream& to, story& told);
+  net::task<result<void>> read_call(net::exchange& x, admission& in);
+  result<std::shared_ptr<credential>> authenticate(const net::exchange& x, const upstream& to);
+  result<std::string> session_of(const net::exchange& x, const upstream& to, credential& who);
+  static std::string upstream_head(const net::exchange& x, const upstream& to, const snapshot& rules, const credential& who,
+                                   std::string_view session, std::string_view query, std::string_view client_address);
+  net::task<void> refuse_mcp(net::exchange& x, const upstream& to, story& told, error why, std::vector<std::string> scopes,
+                             std::string raw_id);
+
+  // app/serve_oauth.cc
+  net::task<void> serve_oauth(net::exchange& x, endpoint at, story& told);
+  http_request owned_request(const net::exchange& x) const;
+
+  // app/serve_plain.cc: metadata, health, metrics
+  net::task<void> serve_plain(net::exchange& x, story& told);
+  net::task<http_response> health(std::string_view path);
+
+  net::task<void> answer(net::exchange& x, http_response response, bool open_to_pages);
+  std::string client_address(const net::exchange& x) const;
+  void tell(const net::exchange& x, const story& told);
+  void flush_log();
+
+  net::worker& worker_;
+  const gateway_parts& parts_;
+  std::shared_ptr<const snapshot> rules_;
+  token_cache tokens_;
+  net::upstream_pool upstreams_;
+  std::string lines_;
+  net::periodic flushing_;
+  net::periodic sweeping_;
+};
+
+// Where a request came from: the peer, or, behind a trusted proxy, the last address of X-Forwarded-For that is not one.
+std::string address_of_client(const std::string& peer, std::string_view forwarded_for, const std::vector<std::string>& trusted);
+
+}  // namespace mcp_oauth

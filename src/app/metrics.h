@@ -1,0 +1,33 @@
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace mcp_oauth {
+
+// What /metrics shows. Handles are made once; counting is an atomic addition.
+class metrics {
+ public:
+  metrics();
+  ~metrics();
+  metrics(const metrics&) = delete;
+  metrics& operator=(const metrics&) = delete;
+
+  enum class area { mcp, oauth, metadata, health, other };
+  void request(area where, int status, double seconds);
+  void refused(errc why);
+  void stream_opened();
+  void stream_closed();
+
+  std::string expose(std::size_t connections) const;  // Prometheus text format 0.0.4
+
+ private:
+  struct handles;
+  std::unique_ptr<handles> handles_;
+};
+
+}  // namespace mcp_oauth

@@ -1,0 +1,386 @@
+// The coroutine behind every MCP call: who is it, what is asked, may they, and then the relay.
+
+#include <array>
+
+#include "app/forward.h"
+#include "app/gateway_service.h"
+#include "app/story.h"
+#include "base/form.h"
+#include "base/text.h"
+#include "gateway/refusal.h"
+#include "mcp/envelope.h"
+#include "mcp/headers.h"
+#include "mcp/legacy_sse.h"
+#include "mcp/revision.h"
+#include "mcp/sse.h"
+#include "net/http_write.h"
+#include "oauth/bearer.h"
+
+namespace mcp_oauth {
+namespace {
+
+// The parameter that binds a session of MCP 2024-11-05, whose id stands in the query, to its subject.
+constexpr std::string_view legacy_binding = "mop_session";
+
+bool is_json(std::string_view media_type) {
+  auto type = trim(media_type.substr(0, media_type.find(';')));
+  return equal_ignoring_case(type, "application/json");
+}
+
+// Methods that change nothing at the server: asking twice is the same as asking once.
+bool may_repeat(std::string_view http_method, const envelope& message) {
+  if (http_method != "POST") return http_method == "GET";
+  constexpr std::array<std::string_view, 9> harmless = {
+      "initialize", "ping", "tools/list", "resources/list", "resources/templates/list",
+      "resources/read", "prompts/list", "prompts/get", "server/discover"};
+  return std::find(harmless.begin(), harmless.end(), message.method) != harmless.end();
+}
+
+// The query without one parameter.
+std::string without(std::string_view query, std::string_view name) {
+  std::string kept;
+  for (const auto& pair : split_words(query, '&')) {
+    if (std::string_view(pair).substr(0, pair.find('=')) == name) continue;
+    if (!kept.empty()) kept += '&';
+    kept += pair;
+  }
+  return kept;
+}
+
+std::string_view parameter(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    auto end = std::min(query.find('&'), query.size());
+    auto pair = query.substr(0, end);
+    query.remove_prefix(std::min(end + 1, query.size()));
+    auto equals = pair.find('=');
+    if (equals != std::string_view::npos && pair.substr(0, equals) == name) return pair.substr(equals + 1);
+  }
+  return {};
+}
+
+bool names_a_session(std::string_view query) {
+  return !parameter(query, "sessionId").empty() || !parameter(query, "session_id").empty();
+}
+
+}  // namespace
+
+// The call as far as it was read before the decision.
+struct gateway_service::admission {
+  envelope_scanner scanner;
+  std::string copied;      // content that had to be kept beyond a read
+  std::string_view held;   // content read so far: `copied`, or where it arrived
+  std::uint64_t read = 0;
+  bool ended = false;
+};
+
+// Watches a call pass: goes on reading the request after the decision, turns the answer's head into ours.
+class gateway_service::mcp_watcher final : public net::relay_watcher {
+ public:
+  mcp_watcher(const net::exchange& x, const upstream& to, const snapshot& rules, const credential& who, admission& in)
+      : x_(x), to_(to), rules_(rules), who_(who), in_(in), rewriter_([this](std::string_view u) { return public_endpoint(u); }) {}
+
+  result<void> on_request_piece(std::string_view content, bool last) override {
+    in_.read += content.size();
+    if (in_.read > rules_.conf.limits.body) return fail(errc::body_too_large);
+    if (in_.ended || x_.head().method != "POST") return {};
+    auto fed = in_.scanner.feed(content);
+    if (!fed || !last) return fed;
+    auto finished = in_.scanner.finish();
+    if (!finished) return finished;
+    in_.ended = true;
+    return check_mirrored_headers(in_.scanner.seen(), x_.head().fields);
+  }
+
+  verdict on_response_head(const net::response_head& head, std::string& out) override {
+    status = head.status;
+    auto type = head.find("content-type").value_or("");
+    bool html = starts_with_ignoring_case(type, "text/html");
+    bool call = in_.scanner.seen().kind == envelope::kind::request;
+    // A web page in answer to a call: a wrong path, or somebody else's sign-in. The client could only stumble over it.
+    if (html && call) {
+      replacement = error{errc::upstream_not_mcp, "status " + std::to_string(head.status) + " " + std::string(type)};
+      return verdict::replace;
+    }
+    // The upstream refuses us, not the client: its challenge would send the client to the wrong sign-in.
+    if (head.status == 401 || head.status == 407) {
+      replacement = error{errc::upstream_not_mcp, "the MCP server answered " + std::to_string(head.status) +
+                                                      ": it wants credentials of its own"};
+      return verdict::replace;
+    }
+    legacy_ = x_.head().method == "GET" && starts_with_ignoring_case(type, "text/event-stream");
+    net::append_status_line(out, head.status);
+    for (const auto& f : head.fields) {
+      if (response_field_passes(f.name)) {
+        net::append_field(out, f.name, f.value);
+      } else if (equal_ignoring_case(f.name, "mcp-session-id")) {
+        const auto& c = who_.token.claims();
+        net::append_field(out, f.name, rules_.sessions.bind(to_.where.conf().resource, c.subject, f.value));
+      }
+    }
+    if (!head.find("date")) net::append_field(out, "Date", net::http_date());
+    for (const auto& [name, value] : rules_.cors.fields_for(x_.head().find("origin").value_or(""), false)) {
+      net::append_field(out, name, value);
+    }
+    if (starts_with_ignoring_case(type, "text/event-stream")) net::append_field(out, "X-Accel-Buffering", "no");
+    return verdict::pass;
+  }
+
+  std::string_view on_stream_piece(std::string_view content) override {
+    if (legacy_ && !rewriter_.done()) {
+      auto rewritten = rewriter_.feed(content);
+      rewritten_ = rewritten ? std::move(*rewritten) : std::string();
+      content = rewritten_;
+    }
+    boundary_.feed(content);
+    return content;
+  }
+  bool between_events() const override { return boundary_.between_events(); }
+
+  int status = 0;
+  std::optional<error> replacement;
+
+ private:
+  // Where a client of 2024-11-05 shall post to: our path for the server's, bound to who opened the stream.
+  result<std::string> public_endpoint(std::string_view announced) const {
+    std::string path(announced);
+    if (auto absolute = url::parse(announced)) {
+      if (absolute->origin() != to_.where.where().origin()) return fail(errc::upstream_malformed, "endpoint of another origin");
+      path = absolute->path + (absolute->has_query ? "?" + absolute->query : "");
+    }
+    auto question = std::min(path.find('?'), path.size());
+    auto ours = to_.where.public_path(std::string_view(path).substr(0, question));
+    if (!ours) return fail(errc::upstream_malformed, "endpoint outside of mcp_server_url: " + path);
+    auto query = path.substr(question);
+    const auto& c = who_.token.claims();
+    auto bound = rules_.sessions.bind(to_.where.conf().resource, c.subject, path);
+    return *ours + query + (query.empty() ? "?" : "&") + std::string(legacy_binding) + "=" + bound.substr(path.size() + 1);
+  }
+
+  const net::exchange& x_;
+  const upstream& to_;
+  const snapshot& rules_;
+  const credential& who_;
+  admission& in_;
+  endpoint_rewriter rewriter_;
+  std::string rewritten_;
+  event_boundary boundary_;
+  bool legacy_ = false;
+};
+
+result<std::shared_ptr<credential>> gateway_service::authenticate(const net::exchange& x, const upstream& to) {
+  auto token = bearer_token(x.head().fields, x.head().query);
+  if (!token) return tl::unexpected<error>(token.error());
+  auto now = std::chrono::system_clock::now();
+  auto verify = [&](std::string_view text) { return verify_access_token(text, *rules_->keys, to.tokens, now); };
+  auto found = tokens_.find(*token, to.tokens.leeway, now, verify);
+  // The cache is one for all upstreams; the audience is each one's own.
+  if (found && (*found)->token.claims().audience != to.tokens.audience) {
+    return fail(errc::token_audience_mismatch,
+                "aud " + (*found)->token.claims().audience + ", expected " + to.tokens.audience);
+  }
+  return found;
+}
+
+result<std::string> gateway_service::session_of(const net::exchange& x, const upstream& to, credential& who) {
+  std::string_view named;
+  int times = 0;
+  for (const auto& f : x.head().fields) {
+    if (f.name.size() == 14 && equal_ignoring_case(f.name, "mcp-session-id")) {
+      named = f.value;
+      ++times;
+    }
+  }
+  if (times > 1) return fail(errc::session_foreign, "Mcp-Session-Id stands twice");
+  const auto& subject = who.token.claims().subject;
+  const auto& resource = to.where.conf().resource;
+  if (times == 1) {
+    if (named == who.checked_session) return who.checked_session.substr(0, who.checked_length);
+    auto id = rules_->sessions.release(resource, subject, named);
+    if (!id) return fail(errc::session_foreign, "the session id was not given to " + subject);
+    who.checked_session = named;
+    who.checked_length = id->size();
+    return std::string(*id);
+  }
+  auto mac = parameter(x.head().query, legacy_binding);
+  if (!mac.empty() || names_a_session(x.head().query)) {
+    auto target = to.where.upstream_path(x.head().path) + "?" + without(x.head().query, legacy_binding);
+    if (!rules_->sessions.release(resource, subject, target + "." + std::string(mac))) {
+      return fail(errc::session_foreign, "the session in the query was not given to " + subject);
+    }
+  }
+  return std::string();
+}
+
+net::task<result<void>> gateway_service::read_call(net::exchange& x, admission& in) {
+  std::vector<std::string_view> pieces;
+  pieces.reserve(4);
+  x.take_arrived(pieces);
+  // Usually all of it lies in one piece where it arrived, and stays there.
+  if (pieces.size() == 1 && x.body_done()) {
+    in.held = pieces[0];
+    in.read = in.held.size();
+    auto fed = in.scanner.feed(in.held);
+    if (!fed) co_return fed;
+  } else {
+    for (;;) {
+      for (auto p : pieces) {
+        auto fed = in.scanner.feed(p);
+        if (!fed) co_return fed;
+        in.copied += p;
+      }
+      in.read = in.copied.size();
+      if (x.body_done()) break;
+      if (in.scanner.decided()) break;
+      if (in.read > rules_->conf.limits.admission) {
+        co_return fail(errc::body_too_large, "method and name stand behind more than limits.admission bytes");
+      }
+      auto more = co_await x.read_more(pieces);
+      if (!more) co_return more;
+    }
+    in.held = in.copied;
+  }
+  if (x.body_done()) {
+    auto finished = in.scanner.finish();
+    if (!finished) co_return finished;
+    in.ended = true;
+  }
+  co_return result<void>();
+}
+
+std::string gateway_service::upstream_head(const net::exchange& x, const upstream& to, const snapshot& rules,
+                                           const credential& who, std::string_view session, std::string_view query,
+                                           std::string_view client_address) {
+  const auto& head = x.head();
+  std::string out;
+  out.reserve(x.head_text().size() + who.identity.size() + 256);
+  out += head.method;
+  out += ' ';
+  out += to.where.upstream_path(head.path);
+  if (!query.empty()) {
+    out += '?';
+    out += query;
+  }
+  out += " HTTP/1.1\r\n";
+  net::append_field(out, "Host", to.target.authority);
+  append_request_fields(out, head.fields, rules.headers);
+  if (!session.empty()) net::append_field(out, "Mcp-Session-Id", session);
+  out += who.identity;
+  net::append_field(out, "X-Forwarded-For", client_address);
+  net::append_field(out, "X-Forwarded-Host", head.host);
+  net::append_field(out, "X-Forwarded-Proto", rules.conf.public_url.rfind("https", 0) == 0 ? "https" : "http");
+  net::append_field(out, "X-Request-Id", x.request_id());
+  return out;
+}
+
+net::task<void> gateway_service::refuse_mcp(net::exchange& x, const upstream& to, story& told, error why,
+                                            std::vector<std::string> scopes, std::string raw_id) {
+  if (scopes.empty()) scopes = to.where.conf().scopes;
+  if (scopes.empty() && why.code == errc::token_missing) scopes = rules_->conf.scopes_supported;
+  http_response refusal = refuse_call(why, to.metadata_url, scopes, raw_id);
+  if (why.code == errc::http_method_refused) refusal.fields.add("Allow", "GET, POST, DELETE, OPTIONS");
+  told.why = std::move(why);
+  co_await answer(x, std::move(refusal), false);
+}
+
+net::task<void> gateway_service::serve_mcp(net::exchange& x, const upstream& to, story& told) {
+  auto rules = rules_;
+  const auto& head = x.head();
+  told.upstream = to.where.conf().name;
+  auto origin = head.find("origin");
+
+  if (head.method == "OPTIONS") {
+    http_response preflight;
+    preflight.status = 204;
+    preflight.fields = rules->cors.preflight_for(origin.value_or(""), false, "GET, POST, DELETE, OPTIONS");
+    co_await x.respond(preflight);
+    co_return;
+  }
+  error why;
+  std::vector<std::string> scopes;
+  std::string id;
+  if (!is_plain_path(head.path)) {
+    why = error{errc::http_not_found, "the path holds dot segments or encoded separators"};
+    co_return co_await refuse_mcp(x, to, told, why, scopes, id);
+  }
+  if (origin && !rules->cors.may_call_mcp(*origin)) {
+    why = error{errc::origin_refused, "Origin " + std::string(*origin)};
+    co_return co_await refuse_mcp(x, to, told, why, scopes, id);
+  }
+  if (head.method != "POST" && head.method != "GET" && head.method != "DELETE") {
+    why = error{errc::http_method_refused, std::string(head.method)};
+    co_return co_await refuse_mcp(x, to, told, why, scopes, id);
+  }
+
+  auto who = authenticate(x, to);
+  if (!who) {
+    why = who.error();
+    co_return co_await refuse_mcp(x, to, told, why, scopes, id);
+  }
+  const auto& claims = (*who)->token.claims();
+  told.subject = claims.subject;
+  told.client_id = claims.client_id;
+
+  admission in;
+  if (head.method == "POST") {
+    if (!is_json(head.find("content-type").value_or(""))) {
+      why = error{errc::http_media_type_unsupported, std::string(head.find("content-type").value_or("none"))};
+      co_return co_await refuse_mcp(x, to, told, why, scopes, id);
+    }
+    if (head.body == net::framing::length && head.length > rules->conf.limits.body) {
+      why = error{errc::body_too_large, "Content-Length " + std::to_string(head.length)};
+      co_return co_await refuse_mcp(x, to, told, why, scopes, id);
+    }
+    auto read = co_await read_call(x, in);
+    if (read) read = check_mirrored_headers(in.scanner.seen(), head.fields);
+    id = in.scanner.seen().id;
+    told.method = in.scanner.seen().method;
+    told.tool = in.scanner.seen().name;
+    if (!read) {
+      why = read.error();
+      if (why.code == errc::client_gone) x.close_after();
+      co_return co_await refuse_mcp(x, to, told, why, scopes, id);
+    }
+  }
+
+  auto session = session_of(x, to, **who);
+  if (!session) {
+    why = session.error();
+    co_return co_await refuse_mcp(x, to, told, why, scopes, id);
+  }
+
+  caller asks;
+  asks.subject = claims.subject;
+  asks.client_id = claims.client_id;
+  asks.scopes = claims.scopes;
+  auto permitted = head.method == "POST" ? authorize(to.rules, asks, in.scanner.seen()) : authorize_stream(to.rules, asks);
+  if (!permitted) {
+    why = error{permitted.error().code, permitted.error().detail};
+    scopes = permitted.error().scopes;
+    co_return co_await refuse_mcp(x, to, told, why, scopes, id);
+  }
+
+  auto query = without(without(head.query, "access_token"), legacy_binding);
+  auto up_head = upstream_head(x, to, *rules, **who, *session, query, told.client);
+  mcp_watcher watcher(x, to, *rules, **who, in);
+  net::relay_order order{to.target, up_head, in.held, may_repeat(head.method, in.scanner.seen())};
+  parts_.counts->stream_opened();
+  auto outcome = co_await forward(*permitted, x, upstreams_, order, rules->relaying, watcher);
+  parts_.counts->stream_closed();
+  told.response_bytes = outcome.response_bytes;
+  told.stream = outcome.stream;
+  if (watcher.replacement) {
+    co_return co_await refuse_mcp(x, to, told, *watcher.replacement, scopes, id);
+  }
+  if (outcome.ended) co_return;
+  told.why = outcome.ended.error();
+  if (outcome.answer_begun || told.why->code == errc::client_gone) {
+    x.close_after();
+    x.client().abort();
+    co_return;
+  }
+  x.close_after();
+  why = *told.why;
+  co_await refuse_mcp(x, to, told, why, scopes, id);
+}
+
+}  // namespace mcp_oauth

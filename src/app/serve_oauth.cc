@@ -1,0 +1,75 @@
+// The coroutine that drives the authorization server: off the loop for each step, out to the network in between.
+
+#include "app/gateway_service.h"
+#include "app/story.h"
+#include "gateway/refusal.h"
+#include "net/http_client.h"
+
+namespace mcp_oauth {
+namespace {
+
+constexpr std::size_t largest_form = 64 * 1024;
+
+time_point wall_clock() { return std::chrono::system_clock::now(); }
+
+}  // namespace
+
+http_request gateway_service::owned_request(const net::exchange& x) const {
+  http_request request;
+  const auto& head = x.head();
+  request.method = head.method;
+  request.path = head.path;
+  request.query = head.query;
+  for (const auto& f : head.fields) request.fields.add(std::string(f.name), std::string(f.value));
+  request.peer = client_address(x);
+  request.request_id = x.request_id();
+  return request;
+}
+
+net::task<void> gateway_service::serve_oauth(net::exchange& x, endpoint at, story& told) {
+  bool open = is_for_scripts(at);
+  if (x.head().method == "OPTIONS") {
+    http_response preflight;
+    preflight.status = 204;
+    preflight.fields = rules_->cors.preflight_for(x.head().find("origin").value_or(""), open, "GET, POST, OPTIONS");
+    co_await x.respond(preflight);
+    co_return;
+  }
+  http_request request = owned_request(x);
+  auto read = co_await x.read_all(request.body, largest_form);
+  if (!read) {
+    told.why = read.error();
+    x.close_after();
+    http_response refusal = refuse_plain(read.error().code);
+    co_await answer(x, std::move(refusal), open);
+    co_return;
+  }
+
+  broker_log log;
+  auto& as = *parts_.authorization_server;
+  step next;
+  auto first = [&] {
+    next = as.handle(at, request, wall_clock(), log);
+    return true;
+  };
+  net::off_loop starting(worker_, *parts_.blocking, first);
+  co_await starting;
+  while (auto* wanted = std::get_if<outbound>(&next)) {
+    result<http_answer> got;
+    auto call = [&] { return net::fetch(wanted->call, wanted->rules, rules_->conf.upstream_ca_file); };
+    net::off_loop fetching(worker_, *parts_.fetching, call);
+    got = co_await fetching;
+    auto then = std::move(wanted->then);
+    auto go_on = [&] {
+      next = then(std::move(got), wall_clock());
+      return true;
+    };
+    net::off_loop continuing(worker_, *parts_.blocking, go_on);
+    co_await continuing;
+  }
+  told.notes = std::move(log.notes);
+  http_response response = std::move(std::get<http_response>(next));
+  co_await answer(x, std::move(response), open);
+}
+
+}  // namespace mcp_oauth

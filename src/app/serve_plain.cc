@@ -1,0 +1,112 @@
+// What needs no decision: metadata, health, metrics, the front page.
+
+#include "app/gateway_service.h"
+#include "app/story.h"
+#include "app/version.h"
+#include "gateway/refusal.h"
+#include "oauth/metadata.h"
+
+namespace mcp_oauth {
+namespace {
+
+http_response json_response(int status, std::string body, std::string_view cache) {
+  http_response r;
+  r.status = status;
+  r.fields.add("Content-Type", "application/json");
+  r.fields.add("Cache-Control", std::string(cache));
+  r.body = std::move(body);
+  return r;
+}
+
+std::string quoted(std::string_view text) { return json::serialize(json::value(json::string(text.data(), text.size()))); }
+
+std::string front_page(const snapshot& rules) {
+  std::string text = "mcp-oauth-proxy " + std::string(version) + "\n\nMCP servers behind this gateway:\n";
+  for (const auto& u : rules.upstreams) text += "  " + u.where.conf().resource + "\n";
+  return text + "\nPoint an MCP client at one of them; it finds the sign-in by itself.\n";
+}
+
+}  // namespace
+
+net::task<http_response> gateway_service::health(std::string_view path) {
+  auto check_store = [store = parts_.store] { return store->check(); };
+  bool wants_upstream = path != "/health" && path != "/health/database";
+  std::string database = "connected", server = "reachable";
+  bool well = true;
+  if (path != "/health/mcp-server") {
+    net::off_loop checking(worker_, *parts_.blocking, check_store);
+    auto checked = co_await checking;
+    if (!checked) {
+      database = "unavailable";
+      well = false;
+    }
+  }
+  if (wants_upstream) {
+    auto rules = rules_;
+    for (const auto& u : rules->upstreams) {
+      auto leased = co_await upstreams_.acquire(u.target, net::upstream_pool::freshness::fresh);
+      if (leased) {
+        leased->connection->abort();
+      } else {
+        server = "unreachable";
+        well = false;
+      }
+    }
+  }
+  auto now = std::chrono::system_clock::now();
+  auto uptime = std::chrono::duration_cast<seconds>(now - parts_.started).count();
+  std::string body = "{\"status\": \"" + std::string(well ? "healthy" : "unhealthy") + "\"";
+  if (path != "/health/mcp-server") body += ", \"database\": \"" + database + "\"";
+  if (wants_upstream) body += ", \"mcp_server\": \"" + server + "\"";
+  body += ", \"uptime\": " + std::to_string(uptime) + ", \"version\": " + quoted(version) + "}";
+  co_return json_response(well ? 200 : 503, std::move(body), "no-store");
+}
+
+net::task<void> gateway_service::serve_plain(net::exchange& x, story& told) {
+  auto path = x.head().path;
+  auto method = x.head().method;
+  if (method == "OPTIONS") {
+    http_response preflight;
+    preflight.status = 204;
+    preflight.fields = rules_->cors.preflight_for(x.head().find("origin").value_or(""), true, "GET, OPTIONS");
+    co_await x.respond(preflight);
+    co_return;
+  }
+  http_response response;
+  if (method != "GET" && method != "HEAD") {
+    auto known = match_metadata_path(path) || path == "/health" || path == "/metrics" || path == "/ready" || path == "/";
+    told.why = error{known ? errc::http_method_refused : errc::http_not_found, {}};
+    response = refuse_plain(told.why->code);
+    if (known) response.fields.add("Allow", "GET, HEAD, OPTIONS");
+  } else if (auto asked = match_metadata_path(path)) {
+    told.area = metrics::area::metadata;
+    const auto* of = rules_->find_resource_path(asked->resource_path);
+    using document = metadata_path::document;
+    if (asked->kind == document::protected_resource && of != nullptr) {
+      response = json_response(200, of->metadata_body, "max-age=300");
+    } else if (asked->kind == document::authorization_server && of != nullptr) {
+      response = json_response(200, rules_->server_metadata, "max-age=300");
+    } else if (asked->kind == document::openid_configuration && of != nullptr) {
+      response = json_response(200, rules_->openid_metadata, "max-age=300");
+    } else {
+      told.why = error{errc::http_not_found, "no such resource"};
+      response = refuse_plain(errc::http_not_found);
+    }
+  } else if (path == "/health" || path == "/ready" || path == "/health/database" || path == "/health/mcp-server") {
+    told.area = metrics::area::health;
+    response = co_await health(path);
+  } else if (path == "/metrics") {
+    told.area = metrics::area::health;
+    response.fields.add("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+    response.body = parts_.counts->expose(parts_.connections());
+  } else if (path == "/") {
+    response.fields.add("Content-Type", "text/plain; charset=utf-8");
+    response.body = front_page(*rules_);
+  } else {
+    told.why = error{errc::http_not_found, {}};
+    response = refuse_plain(errc::http_not_found);
+  }
+  co_await answer(x, std::move(response), true);
+}
+
+}  // namespace mcp_oauth

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "app/gateway_service.h"
+
+namespace mcp_oauth {
+
+struct gateway_service::story {
+  metrics::area area = metrics::area::other;
+  std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
+  std::string client;       // address
+  std::string_view action;  // what was asked for, in a word
+  std::string subject, client_id, method, tool;
+  std::string_view upstream;
+  std::optional<error> why;
+  std::uint64_t request_bytes = 0, response_bytes = 0;
+  bool stream = false;
+  std::vector<std::pair<std::string, std::string>> notes;
+};
+
+}  // namespace mcp_oauth

@@ -1,0 +1,265 @@
+// The gateway as a parts list: what is made, in which order, and who knows whom.
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <future>
+#include <latch>
+#include <thread>
+
+#include "app/gateway_app.h"
+#include "app/gateway_service.h"
+#include "base/base64url.h"
+#include "config/load.h"
+#include "jose/digest.h"
+#include "jose/random.h"
+#include "net/server.h"
+#include "store/open.h"
+
+namespace mcp_oauth {
+namespace {
+
+constexpr unsigned blocking_threads = 32;
+constexpr unsigned fetching_threads = 32;
+
+time_point wall_clock() { return std::chrono::system_clock::now(); }
+
+unsigned worker_count(const settings& conf) {
+  if (conf.workers > 0) return conf.workers;
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
+net::server_options server_options_of(const settings& conf) {
+  net::server_options options;
+  options.host = conf.host;
+  options.port = conf.port;
+  options.workers = worker_count(conf);
+  options.most_connections = conf.limits.connections;
+  options.drain = conf.timeouts.drain;
+  options.limits.head = conf.limits.head;
+  options.limits.header = conf.timeouts.header;
+  options.limits.body = conf.timeouts.body;
+  options.limits.keep_alive = conf.timeouts.keep_alive;
+  options.limits.write = conf.timeouts.write;
+  return options;
+}
+
+bool signs_in_locally(const settings& conf) {
+  for (const auto& p : conf.providers) {
+    if (p.type == "local") return true;
+  }
+  return false;
+}
+
+result<secret> read_or_make_key(const std::string& path) {
+  int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return fail(errc::file_unwritable, path + ": " + std::strerror(errno));
+  char text[128];
+  auto n = ::read(fd, text, sizeof text);
+  if (n == 0) {
+    auto made = base64url_encode(random_bytes(32)) + "\n";
+    bool written = ::write(fd, made.data(), made.size()) == static_cast<ssize_t>(made.size()) && ::fsync(fd) == 0;
+    ::close(fd);
+    if (!written) return fail(errc::file_unwritable, path + ": " + std::strerror(errno));
+    return secret(*base64url_decode(std::string_view(made).substr(0, made.size() - 1)));
+  }
+  ::close(fd);
+  std::string_view seen(text, n > 0 ? static_cast<std::size_t>(n) : 0);
+  while (!seen.empty() && (seen.back() == '\n' || seen.back() == '\r' || seen.back() == ' ')) seen.remove_suffix(1);
+  auto key = base64url_decode(seen);
+  if (!key || key->size() != 32) return fail(errc::file_unreadable, path + ": does not hold a key of 32 bytes in base64url");
+  return secret(std::move(*key));
+}
+
+}  // namespace
+
+result<secret> master_key(const settings& conf, std::vector<std::string>& warnings) {
+  if (!conf.encryption_key.empty()) return conf.encryption_key;
+  auto database = sqlite_path(conf.database_url);
+  if (!database) return fail(errc::config_invalid, "encryption_key: is needed with a shared database");
+  if (database->empty()) return secret(random_bytes(32));
+  auto path = *database + ".key";
+  auto key = read_or_make_key(path);
+  if (key) warnings.push_back("encryption_key is not set: using the key in " + path + " (keep it with the database, and apart from its backups)");
+  return key;
+}
+
+struct gateway_app::parts {
+  settings conf;
+  std::unique_ptr<log_sink> log;
+  std::unique_ptr<record_store> store;
+  std::optional<sealer> seal;
+  metrics counts;
+  std::unique_ptr<net::blocking_pool> blocking;
+  std::unique_ptr<net::blocking_pool> fetching;
+  std::unique_ptr<broker> authorization_server;
+  gateway_parts shared;
+  std::shared_ptr<const snapshot> rules;
+  secret session_key;
+  std::unique_ptr<net::server> server;
+  std::string first_password;
+
+  std::thread housekeeping;
+  std::mutex mutex;
+  std::condition_variable wake;
+  bool stopping = false;
+  bool stopped = false;
+
+  // Runs `job` with each worker's service on its own thread, and waits for all of them.
+  void on_every_worker(const std::function<void(gateway_service&)>& job) {
+    if (!server || stopped) return;
+    auto left = std::make_shared<std::latch>(static_cast<std::ptrdiff_t>(server->workers().size()));
+    for (auto& w : server->workers()) {
+      auto& s = static_cast<gateway_service&>(server->service_of(w->index()));
+      w->post([&s, job, left] {
+        job(s);
+        left->count_down();
+      });
+    }
+    // Bounded, since a worker that has stopped will not answer any more.
+    for (int i = 0; i < 1000 && !left->try_wait(); ++i) std::this_thread::sleep_for(milliseconds(1));
+  }
+
+  void revoked(const std::string& grant, time_point until) {
+    on_every_worker([grant, until](gateway_service& s) { s.revoke(grant, until); });
+  }
+
+  result<void> adopt_keys() {
+    auto keys = authorization_server->keys();
+    if (rules && rules->keys == keys->all) return {};
+    auto next = make_snapshot(conf, keys->all, session_key);
+    if (!next) return tl::unexpected<error>(next.error());
+    rules = *next;
+    on_every_worker([fresh = rules](gateway_service& s) { s.use(fresh); });
+    return {};
+  }
+
+  void keep_house() {
+    auto next_keys = wall_clock() + std::chrono::minutes(10);
+    std::unique_lock lock(mutex);
+    while (!wake.wait_for(lock, seconds(30), [this] { return stopping; })) {
+      lock.unlock();
+      auto now = wall_clock();
+      for (int batch = 0; batch < 20; ++batch) {
+        auto swept = store->sweep(now, 500);
+        if (!swept || *swept < 500) break;
+      }
+      if (now >= next_keys) {
+        next_keys = now + std::chrono::minutes(10);
+        auto refreshed = authorization_server->refresh_keys(now);
+        if (refreshed) refreshed = adopt_keys();
+        if (!refreshed) log->event(log_level::error, "oauth", "signing keys could not be refreshed", &refreshed.error());
+      }
+      lock.lock();
+    }
+  }
+};
+
+gateway_app::gateway_app(std::unique_ptr<parts> p) : parts_(std::move(p)) {}
+gateway_app::~gateway_app() { stop(); }
+const settings& gateway_app::conf() const { return parts_->conf; }
+const std::string& gateway_app::first_password() const { return parts_->first_password; }
+
+result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vector<std::string>& warnings) {
+  auto made = std::make_unique<parts>();
+  auto& p = *made;
+
+  auto log = log_sink::open(conf.log.file, parse_log_level(conf.log.level));
+  if (!log) return tl::unexpected<error>(log.error());
+  p.log = std::move(*log);
+
+  auto store = open_store(conf.database_url, warnings);
+  if (!store) return tl::unexpected<error>(store.error());
+  p.store = std::move(*store);
+
+  auto key = master_key(conf, warnings);
+  if (!key) return tl::unexpected<error>(key.error());
+  auto seal = sealer::of({*key});
+  if (!seal) return tl::unexpected<error>(seal.error());
+  p.seal = std::move(*seal);
+  p.session_key = secret(hkdf_sha256(key->reveal(), "", "mcp session binding", 32));
+
+  p.blocking = std::make_unique<net::blocking_pool>(blocking_threads);
+  p.fetching = std::make_unique<net::blocking_pool>(fetching_threads);
+
+  // The port decides about addresses of our own when it was left open, so it comes before all that uses them.
+  p.shared.started = wall_clock();
+  p.shared.log = p.log.get();
+  p.shared.store = p.store.get();
+  p.shared.counts = &p.counts;
+  p.shared.blocking = p.blocking.get();
+  p.shared.fetching = p.fetching.get();
+  p.shared.connections = [&p] { return p.server ? p.server->connections() : 0; };
+
+  auto options = server_options_of(conf);
+  auto held = net::reserve_port(options);
+  if (!held) return tl::unexpected<error>(held.error());
+  p.conf = with_port(std::move(conf), options.port);
+
+  broker_world world{p.conf, *p.store, *p.seal, [](std::size_t n) { return random_bytes(n); },
+                     [&p](const std::string& grant, time_point until) { p.revoked(grant, until); }};
+  auto as = broker::start(std::move(world), wall_clock());
+  if (!as) return tl::unexpected<error>(as.error());
+  p.authorization_server = std::move(*as);
+  p.shared.authorization_server = p.authorization_server.get();
+
+  if (signs_in_locally(p.conf)) {
+    auto first = ensure_first_user(*p.store, [](std::size_t n) { return random_bytes(n); }, {}, wall_clock());
+    if (!first) return tl::unexpected<error>(first.error());
+    if (*first) p.first_password = (*first)->reveal();
+  }
+
+  auto adopted = p.adopt_keys();
+  if (!adopted) return tl::unexpected<error>(adopted.error());
+  auto revoked = p.authorization_server->revoked(wall_clock());
+  if (!revoked) return tl::unexpected<error>(revoked.error());
+
+  p.server = std::make_unique<net::server>(options, [&p, &revoked](net::worker& w) {
+    auto service = std::make_unique<gateway_service>(w, p.shared, p.rules);
+    for (const auto& [grant, until] : *revoked) service->revoke(grant, until);
+    return service;
+  });
+  if (p.conf.tls.enabled()) {
+    auto tls = net::tls_context::server(p.conf.tls.cert_file, p.conf.tls.key_file);
+    if (!tls) return tl::unexpected<error>(tls.error());
+    p.server->use_tls(*tls);
+  }
+  auto started = p.server->start(std::move(*held));
+  if (!started) return tl::unexpected<error>(started.error());
+  p.housekeeping = std::thread([&p] { p.keep_house(); });
+  p.log->event(log_level::info, "proxy", "listening on " + p.conf.host + ":" + std::to_string(p.server->port()));
+  return std::unique_ptr<gateway_app>(new gateway_app(std::move(made)));
+}
+
+result<void> gateway_app::reload_certificate() {
+  if (!parts_->conf.tls.enabled()) return {};
+  auto tls = net::tls_context::server(parts_->conf.tls.cert_file, parts_->conf.tls.key_file);
+  if (!tls) return tl::unexpected<error>(tls.error());
+  parts_->server->use_tls(*tls);
+  return {};
+}
+
+void gateway_app::stop() {
+  auto& p = *parts_;
+  {
+    std::lock_guard lock(p.mutex);
+    if (std::exchange(p.stopping, true)) return;
+  }
+  p.wake.notify_all();
+  if (p.housekeeping.joinable()) p.housekeeping.join();
+  if (p.server) p.server->stop();
+  p.stopped = true;
+  // The pools first: what still runs there belongs to requests that are gone.
+  p.fetching.reset();
+  p.blocking.reset();
+  p.server.reset();
+  p.authorization_server.reset();
+  p.store.reset();
+  p.log->event(log_level::info, "proxy", "stopped");
+}
+
+}  // namespace mcp_oauth

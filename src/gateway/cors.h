@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/http.h"
+#include "config/settings.h"
+
+namespace mcp_oauth {
+
+// Which web pages may call us (Fetch standard, CORS protocol), and what they may send and see.
+class cors_rules {
+ public:
+  // `own_origin`: our public origin, which always may.
+  cors_rules(const cors_settings& conf, std::string own_origin);
+
+  // MCP, streamable HTTP: a foreign Origin is refused, whatever else the request holds. No Origin: no browser.
+  bool may_call_mcp(std::string_view origin) const;
+
+  // Fields for the answer to a request with that Origin. `open`: an endpoint that holds no ambient authority
+  // (metadata, token, registration), which any page may read.
+  http_fields fields_for(std::string_view origin, bool open) const;
+  // The same for a preflight.
+  http_fields preflight_for(std::string_view origin, bool open, std::string_view methods) const;
+
+ private:
+  bool listed(std::string_view origin) const;
+
+  cors_settings conf_;
+  std::string own_origin_;
+  std::string allowed_headers_;
+};
+
+}  // namespace mcp_oauth

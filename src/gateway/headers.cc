@@ -1,0 +1,149 @@
+#include "gateway/headers.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+
+namespace mcp_oauth {
+namespace {
+
+// `-` and `_` are one character to servers that turn names into variables (CGI, WSGI).
+constexpr char fold(char c) { return c == '_' ? '-' : to_lower(c); }
+
+bool is(std::string_view name, std::string_view folded) {
+  if (name.size() != folded.size()) return false;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    if (fold(name[i]) != folded[i]) return false;
+  }
+  return true;
+}
+
+bool begins(std::string_view name, std::string_view folded) {
+  return name.size() >= folded.size() && is(name.substr(0, folded.size()), folded);
+}
+
+template <std::size_t N>
+bool is_one_of(std::string_view name, const std::array<std::string_view, N>& folded) {
+  return std::any_of(folded.begin(), folded.end(), [&](auto f) { return is(name, f); });
+}
+
+constexpr std::array<std::string_view, 13> of_the_connection = {
+    "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "te", "trailer",
+    "transfer-encoding", "upgrade", "http2-settings", "content-length", "host", "expect"};
+
+// `origin` is ours because we have judged it: to the upstream we are the client, and no browser.
+// `mcp-session-id` is ours because the id that the client knows is not the one that the upstream gave.
+constexpr std::array<std::string_view, 9> ours = {"authorization", "cookie", "forwarded", "x-real-ip", "x-request-id",
+                                                  "remote-user", "x-client-id", "origin", "mcp-session-id"};
+constexpr std::array<std::string_view, 5> our_prefixes = {"x-user-", "x-forwarded-", "x-auth-request-", "x-remote-", "x-mop-"};
+
+constexpr std::array<std::string_view, 11> mcp_needs = {
+    "accept", "accept-encoding", "accept-language", "cache-control", "content-encoding", "content-type",
+    "last-event-id", "user-agent", "traceparent", "tracestate", "baggage"};
+
+constexpr std::array<std::string_view, 10> not_of_this_server = {
+    "www-authenticate", "set-cookie", "server", "x-request-id", "alt-svc", "strict-transport-security",
+    "x-powered-by", "via", "clear-site-data", "mcp-session-id"};
+
+bool is_ours(std::string_view name) {
+  // Most names of a request start otherwise; ours start with one of these.
+  switch (fold(name.front())) {
+    case 'a': case 'c': case 'f': case 'm': case 'o': case 'r': case 'x': break;
+    default: return false;
+  }
+  return is_one_of(name, ours) || std::any_of(our_prefixes.begin(), our_prefixes.end(), [&](auto p) { return begins(name, p); });
+}
+
+bool is_of_the_connection(std::string_view name) {
+  switch (fold(name.front())) {
+    case 'c': case 'k': case 'p': case 't': case 'u': case 'h': case 'e': return is_one_of(name, of_the_connection);
+    default: return false;
+  }
+}
+
+bool nominated(std::string_view connection_value, std::string_view name) {
+  while (!connection_value.empty()) {
+    auto end = std::min(connection_value.find(','), connection_value.size());
+    if (equal_ignoring_case(trim(connection_value.substr(0, end)), name)) return true;
+    connection_value.remove_prefix(std::min(end + 1, connection_value.size()));
+  }
+  return false;
+}
+
+std::vector<std::string> lower_all(const std::vector<std::string>& names) {
+  std::vector<std::string> out;
+  for (const auto& n : names) out.push_back(to_lower(n));
+  return out;
+}
+
+bool matches_any(const std::vector<std::string>& patterns, const std::string& name) {
+  return std::any_of(patterns.begin(), patterns.end(), [&](const auto& p) { return matches_wildcard(p, name); });
+}
+
+void append_line(std::string& out, std::string_view name, std::string_view value) {
+  if (value.empty()) return;
+  constexpr char hex[] = "0123456789ABCDEF";
+  out += name;
+  out += ": ";
+  for (char c : value) {
+    auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte >= 0x7F || c == '%') {
+      out += '%';
+      out += hex[byte >> 4];
+      out += hex[byte & 15];
+    } else {
+      out += c;
+    }
+  }
+  out += "\r\n";
+}
+
+}  // namespace
+
+header_rules::header_rules(const header_settings& conf) : allowed_(lower_all(conf.forward)), blocked_(lower_all(conf.blocked)) {}
+
+bool header_rules::passes(std::string_view name) const {
+  if (is_of_the_connection(name) || is_ours(name)) return false;
+  if (allowed_.empty() && blocked_.empty()) return true;
+  auto lower = to_lower(name);
+  if (matches_any(blocked_, lower)) return false;
+  return allowed_.empty() || is_one_of(lower, mcp_needs) || begins(lower, "mcp-") || matches_any(allowed_, lower);
+}
+
+void append_request_fields(std::string& out, std::span<const field> from, const header_rules& rules) {
+  std::string_view connection;
+  for (const auto& f : from) {
+    if (is(f.name, "connection") && !equal_ignoring_case(f.value, "keep-alive") && !equal_ignoring_case(f.value, "close")) {
+      connection = f.value;
+    }
+  }
+  for (const auto& f : from) {
+    if (!rules.passes(f.name)) continue;
+    if (!connection.empty() && nominated(connection, f.name)) continue;
+    out += f.name;
+    out += ": ";
+    out += f.value;
+    out += "\r\n";
+  }
+}
+
+std::string identity_lines(const access_claims& who) {
+  std::string lines;
+  append_line(lines, "X-User-Id", who.subject);
+  append_line(lines, "X-User-Email", who.email);
+  append_line(lines, "X-User-Name", who.name);
+  append_line(lines, "X-User-Provider", who.provider);
+  append_line(lines, "X-Client-Id", who.client_id);
+  return lines;
+}
+
+bool response_field_passes(std::string_view name) {
+  if (is_of_the_connection(name) || begins(name, "access-control-")) return false;
+  switch (fold(name.front())) {
+    case 'w': case 's': case 'x': case 'a': case 'v': case 'c': case 'm': return !is_one_of(name, not_of_this_server);
+    default: return true;
+  }
+}
+
+}  // namespace mcp_oauth

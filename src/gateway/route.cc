@@ -1,0 +1,58 @@
+#include "gateway/route.h"
+
+#include "base/form.h"
+
+namespace mcp_oauth {
+
+result<mount> mount::of(const upstream_settings& conf) {
+  auto where = url::parse(conf.url);
+  if (!where || !where->is_http()) return fail(errc::config_invalid, "mcp_server_url: " + conf.url);
+  return mount(conf, std::move(*where));
+}
+
+std::optional<std::string_view> mount::prefix_of(std::string_view path) const {
+  std::optional<std::string_view> longest;
+  for (const auto& prefix : conf_.paths) {
+    if (path.substr(0, prefix.size()) != prefix) continue;
+    bool whole = path.size() == prefix.size() || path[prefix.size()] == '/' || prefix == "/";
+    if (whole && (!longest || prefix.size() > longest->size())) longest = prefix;
+  }
+  return longest;
+}
+
+std::string mount::upstream_path(std::string_view path) const {
+  auto prefix = prefix_of(path).value_or("");
+  auto rest = path.substr(prefix == "/" ? 0 : prefix.size());
+  std::string_view base = where_.path == "/" ? std::string_view{} : std::string_view(where_.path);
+  if (rest.empty()) return base.empty() ? "/mcp" : std::string(base);
+  while (!base.empty() && base.back() == '/') base.remove_suffix(1);
+  return std::string(base) + std::string(rest);
+}
+
+std::optional<std::string> mount::public_path(std::string_view upstream_path) const {
+  std::string_view base = where_.path == "/" ? std::string_view{} : std::string_view(where_.path);
+  while (!base.empty() && base.back() == '/') base.remove_suffix(1);
+  const auto& prefix = conf_.paths.front();
+  if (upstream_path == (base.empty() ? std::string_view("/mcp") : base)) return prefix;
+  if (upstream_path.substr(0, base.size()) != base) return std::nullopt;
+  auto rest = upstream_path.substr(base.size());
+  if (rest.empty() || rest.front() != '/') return std::nullopt;
+  return (prefix == "/" ? std::string() : prefix) + std::string(rest);
+}
+
+bool is_plain_path(std::string_view path) {
+  if (path.empty() || path.front() != '/') return false;
+  while (!path.empty()) {
+    path.remove_prefix(1);
+    auto end = std::min(path.find('/'), path.size());
+    auto segment = percent_decode(path.substr(0, end));
+    path.remove_prefix(end);
+    if (!segment || *segment == "." || *segment == "..") return false;
+    for (char c : *segment) {
+      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F || c == '/' || c == '\\') return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace mcp_oauth

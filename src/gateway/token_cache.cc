@@ -1,0 +1,24 @@
+#include "gateway/token_cache.h"
+
+#include "gateway/headers.h"
+
+namespace mcp_oauth {
+
+std::shared_ptr<credential> token_cache::remember(const sha256_digest& key, verified_token token) {
+  if (entries_.size() >= most_) {
+    // Full: a flood of tokens must not cost more than the room. Every other one goes, cheaply and at random.
+    bool odd = false;
+    boost::unordered::erase_if(entries_, [&odd](const auto&) { return odd = !odd; });
+  }
+  auto lines = identity_lines(token.claims());
+  auto made = std::make_shared<credential>(credential{std::move(token), std::move(lines), {}, 0});
+  entries_.emplace(key, made);
+  return made;
+}
+
+void token_cache::sweep(time_point now) {
+  boost::unordered::erase_if(entries_, [now](const auto& e) { return e.second->token.claims().expires <= now; });
+  std::erase_if(revoked_, [now](const auto& r) { return r.second <= now; });
+}
+
+}  // namespace mcp_oauth

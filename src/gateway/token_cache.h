@@ -1,0 +1,76 @@
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "base/time.h"
+#include "jose/digest.h"
+#include "oauth/access_token.h"
+
+namespace mcp_oauth {
+
+// A token that was verified, with what every request with it needs.
+struct credential {
+  verified_token token;
+  std::string identity;           // header lines for the upstream
+  std::string checked_session;    // the last session id found to belong to it, and the upstream's part of it
+  std::size_t checked_length = 0;
+};
+
+// Verified tokens of one worker, by the SHA-256 of their text: no token is kept. Bounded, never beyond `exp`, and
+// emptied of a grant when that is revoked. Not for two threads.
+class token_cache {
+ public:
+  explicit token_cache(std::size_t most = 10'000) : most_(most) {}
+
+  // The verified token, from memory or by `verify` (a function of the text, giving result<verified_token>).
+  // Errors: token_revoked, token_expired, and those of `verify`.
+  template <class Verify>
+  result<std::shared_ptr<credential>> find(std::string_view token, seconds leeway, time_point now, Verify verify) {
+    auto key = sha256(token);
+    auto at = entries_.find(key);
+    if (at == entries_.end()) {
+      result<verified_token> fresh = verify(token);
+      if (!fresh) return tl::unexpected<error>(fresh.error());
+      if (is_revoked(fresh->claims())) return fail(errc::token_revoked, "grant " + fresh->claims().grant_id);
+      auto made = remember(key, std::move(*fresh));
+      return made;
+    }
+    const auto& claims = at->second->token.claims();
+    if (claims.expires + leeway <= now) {
+      entries_.erase(at);
+      return fail(errc::token_expired, "exp passed");
+    }
+    if (is_revoked(claims)) return fail(errc::token_revoked, "grant " + claims.grant_id);
+    return at->second;
+  }
+
+  // From now until `until`, no token of that grant is valid.
+  void revoke(const std::string& grant, time_point until) { revoked_[grant] = until; }
+  // Keys or rules changed: what was verified under the old ones counts no longer.
+  void clear() { entries_.clear(); }
+  void sweep(time_point now);
+  std::size_t size() const { return entries_.size(); }
+
+ private:
+  struct digest_hash {
+    std::size_t operator()(const sha256_digest& d) const {
+      std::size_t h = 0;
+      std::memcpy(&h, d.data(), sizeof h);  // already uniform
+      return h;
+    }
+  };
+  bool is_revoked(const access_claims& c) const { return !revoked_.empty() && revoked_.contains(c.grant_id); }
+  std::shared_ptr<credential> remember(const sha256_digest& key, verified_token token);
+
+  std::size_t most_;
+  boost::unordered_flat_map<sha256_digest, std::shared_ptr<credential>, digest_hash> entries_;
+  std::unordered_map<std::string, time_point> revoked_;
+};
+
+}  // namespace mcp_oauth

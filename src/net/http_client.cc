@@ -1,0 +1,139 @@
+#include "net/http_client.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "base/ip_address.h"
+#include "base/text.h"
+
+namespace mcp_oauth::net {
+namespace {
+
+struct transfer {
+  http_answer answer;
+  const fetch_rules* rules = nullptr;
+  bool too_large = false;
+  bool refused = false;
+  std::string refused_address;
+};
+
+std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
+  auto& t = *static_cast<transfer*>(user);
+  if (t.answer.body.size() + size > t.rules->most_bytes) {
+    t.too_large = true;
+    return 0;
+  }
+  t.answer.body.append(data, size);
+  return size;
+}
+
+std::size_t on_field(char* data, std::size_t, std::size_t size, void* user) {
+  auto& t = *static_cast<transfer*>(user);
+  std::string_view line(data, size);
+  while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
+  if (starts_with_ignoring_case(line, "HTTP/")) {
+    t.answer.fields = {};  // the head of the last answer counts, not that of an interim one
+    return size;
+  }
+  auto colon = line.find(':');
+  if (colon != std::string_view::npos) {
+    t.answer.fields.add(std::string(line.substr(0, colon)), std::string(trim(line.substr(colon + 1))));
+  }
+  return size;
+}
+
+curl_socket_t open_socket(void* user, curlsocktype, curl_sockaddr* address) {
+  auto& t = *static_cast<transfer*>(user);
+  if (t.rules->allowed == addresses::public_only) {
+    char text[INET6_ADDRSTRLEN] = "";
+    if (address->family == AF_INET6) {
+      inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6&>(address->addr).sin6_addr, text, sizeof text);
+    } else if (address->family == AF_INET) {
+      inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(address->addr).sin_addr, text, sizeof text);
+    }
+    auto parsed = ip_address::parse(text);
+    if (!parsed || !is_public(*parsed)) {
+      t.refused = true;
+      t.refused_address = text;
+      return CURL_SOCKET_BAD;
+    }
+  }
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+// One handle a thread: its connections, names and TLS sessions are used again.
+CURL* handle() {
+  struct owner {
+    CURL* curl = curl_easy_init();
+    ~owner() { curl_easy_cleanup(curl); }
+  };
+  thread_local owner mine;
+  curl_easy_reset(mine.curl);
+  return mine.curl;
+}
+
+struct global {
+  global() { curl_global_init(CURL_GLOBAL_DEFAULT); }
+};
+
+}  // namespace
+
+result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file) {
+  static const global once;
+  CURL* curl = handle();
+  transfer t;
+  t.rules = &rules;
+
+  curl_slist* list = nullptr;
+  for (const auto& [name, value] : call.fields) list = curl_slist_append(list, (name + ": " + value).c_str());
+  list = curl_slist_append(list, "Expect:");
+  std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> fields(list, &curl_slist_free_all);
+
+  curl_easy_setopt(curl, CURLOPT_URL, call.url.c_str());
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(milliseconds(rules.timeout).count()));
+  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(milliseconds(rules.timeout).count()));
+  curl_easy_setopt(curl, CURLOPT_USERAGENT, "mcp-oauth-proxy");
+  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, fields.get());
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &on_body);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &t);
+  curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, &on_field);
+  curl_easy_setopt(curl, CURLOPT_HEADERDATA, &t);
+  curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, &open_socket);
+  curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &t);
+  if (rules.allowed == addresses::public_only) {
+    curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    // A kept connection was judged when it was made, under rules that may have been others.
+    curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
+    curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
+  }
+  if (!ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file.c_str());
+  if (call.method == "POST") {
+    curl_easy_setopt(curl, CURLOPT_POST, 1L);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call.body.c_str());
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(call.body.size()));
+  } else if (call.method != "GET") {
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call.method.c_str());
+  }
+
+  auto code = curl_easy_perform(curl);
+  std::string why = curl_easy_strerror(code);
+  auto place = call.url.substr(0, call.url.find_first_of("?#"));
+  if (t.refused) return fail(errc::address_refused, place + ": " + t.refused_address + " is not a public address");
+  if (t.too_large) return fail(errc::fetch_too_large, place + ": over " + std::to_string(rules.most_bytes) + " bytes");
+  if (code == CURLE_OPERATION_TIMEDOUT) return fail(errc::fetch_timeout, place + ": " + why);
+  if (code != CURLE_OK) return fail(errc::fetch_failed, place + ": " + why);
+  long status = 0;
+  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  t.answer.status = static_cast<int>(status);
+  return std::move(t.answer);
+}
+
+}  // namespace mcp_oauth::net

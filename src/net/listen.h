@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/time.h"
+
+namespace mcp_oauth::net {
+
+// Listening descriptors; closes those that nobody took.
+class listeners {
+ public:
+  listeners() = default;
+  listeners(listeners&& other) noexcept : descriptors_(std::exchange(other.descriptors_, {})) {}
+  listeners& operator=(listeners&&) = delete;
+  ~listeners();
+  void add(int descriptor) { descriptors_.push_back(descriptor); }
+  std::vector<int> take() { return std::exchange(descriptors_, {}); }
+
+ private:
+  std::vector<int> descriptors_;
+};
+
+// Opens `count` listening descriptors on one address that share its connections (SO_REUSEPORT), and refuses a port on
+// which somebody else listens already: a second gateway by mistake must not take half of the requests.
+// Waits up to `patience` for a predecessor that is about to leave. `port` 0: any free one, stored back.
+// Errors: listen_in_use (with the holder, if it can be seen), listen_denied, config_invalid (host).
+result<listeners> open_listeners(const std::string& host, std::uint16_t& port, unsigned count, milliseconds patience);
+
+// "PID 4312 (nginx)" for who listens on that TCP port, or "".
+std::string port_holder(std::uint16_t port);
+
+}  // namespace mcp_oauth::net

@@ -1,0 +1,371 @@
+#include "net/relay.h"
+
+#include <array>
+#include <charconv>
+
+#include "base/text.h"
+#include "net/http_write.h"
+
+namespace mcp_oauth::net {
+namespace {
+
+constexpr std::size_t largest_response_head = 64 * 1024;
+constexpr std::size_t largest_replay = 64 * 1024;
+constexpr std::string_view keep_alive_comment = ": keep-alive\n\n";
+
+// One content as the chunked coding has it, or as it is.
+class framed {
+ public:
+  explicit framed(bool chunked) : chunked_(chunked) {}
+
+  void begin() { pieces_.clear(); }
+  void add_head(std::string_view head) { pieces_.push_back(piece(head)); }
+  void add(const std::vector<std::string_view>& content, bool last) {
+    std::size_t size = 0;
+    for (auto c : content) size += c.size();
+    if (chunked_ && size > 0) {
+      auto* end = std::to_chars(size_.data(), size_.data() + 16, size, 16).ptr;
+      *end++ = '\r';
+      *end++ = '\n';
+      pieces_.push_back(piece({size_.data(), static_cast<std::size_t>(end - size_.data())}));
+    }
+    for (auto c : content) {
+      if (!c.empty()) pieces_.push_back(piece(c));
+    }
+    if (chunked_ && size > 0) pieces_.push_back(piece("\r\n"));
+    if (chunked_ && last) pieces_.push_back(piece("0\r\n\r\n"));
+  }
+  std::span<const iovec> pieces() const { return pieces_; }
+
+ private:
+  bool chunked_;
+  std::array<char, 20> size_{};
+  std::vector<iovec> pieces_;
+};
+
+struct connection_guard {
+  std::shared_ptr<channel> connection;
+  ~connection_guard() { drop(); }
+  connection_guard() = default;
+  connection_guard(const connection_guard&) = delete;
+  connection_guard& operator=(const connection_guard&) = delete;
+  void drop() {
+    if (connection) connection->abort();
+    connection.reset();
+  }
+};
+
+// Node and others close an idle connection after the time they announce; a request sent just then is lost.
+milliseconds announced_keep_alive(const response_head& head) {
+  auto value = head.find("keep-alive");
+  if (!value) return milliseconds(60'000);
+  auto at = value->find("timeout=");
+  if (at == std::string_view::npos) return milliseconds(60'000);
+  auto digits = value->substr(at + 8);
+  digits = digits.substr(0, digits.find_first_not_of("0123456789"));
+  auto seconds_kept = parse_decimal(digits);
+  if (!seconds_kept || *seconds_kept > 3600) return milliseconds(60'000);
+  return milliseconds(*seconds_kept > 1 ? static_cast<std::int64_t>(*seconds_kept) * 1000 - 1000 : 500);
+}
+
+class relaying {
+ public:
+  relaying(exchange& x, upstream_pool& pool, const relay_order& order, const relay_limits& limits, relay_watcher& watcher)
+      : x_(x), pool_(pool), order_(order), limits_(limits), watcher_(watcher) {}
+
+  task<relay_outcome> run() {
+    auto done = co_await send_with_retry();
+    if (done) done = co_await pass_answer();
+    x_.client().listen(nullptr);
+    outcome_.ended = std::move(done);
+    co_return outcome_;
+  }
+
+ private:
+  // ---- the request goes up
+
+  task<result<void>> send_with_retry() {
+    build_head();
+    auto wanted = upstream_pool::freshness::any;
+    for (;;) {
+      auto leased = co_await pool_.acquire(order_.target, wanted);
+      if (!leased) co_return tl::unexpected<error>(leased.error());
+      up_.connection = std::move(leased->connection);
+      outcome_.reused = leased->reused;
+
+      auto sent = co_await send_request();
+      if (sent) {
+        watch_client();
+        sent = co_await read_answer_head();
+      }
+      if (sent) co_return sent;
+      // A kept connection that ended before it answered with a single byte was closed by the other side while idle;
+      // what it may have seen of the request decides whether asking again is safe.
+      bool dead = sent.error().code == errc::upstream_closed && outcome_.reused && !answer_seen_;
+      bool again = dead && wanted == upstream_pool::freshness::any && replayable_ && (order_.may_repeat || !sent_any_);
+      up_.drop();
+      if (!again) co_return sent;
+      wanted = upstream_pool::freshness::fresh;
+    }
+  }
+
+  void build_head() {
+    head_.assign(order_.head);
+    const auto& asked = x_.head();
+    chunked_up_ = asked.body == framing::chunked;
+    if (chunked_up_) {
+      head_ += "Transfer-Encoding: chunked\r\n";
+    } else if (asked.body == framing::length) {
+      head_ += "Content-Length: ";
+      append_decimal(head_, asked.length);
+      head_ += "\r\n";
+    } else if (asked.method == "POST" || asked.method == "PUT" || asked.method == "PATCH") {
+      head_ += "Content-Length: 0\r\n";
+    }
+    head_ += "\r\n";
+  }
+
+  task<result<void>> send_request() {
+    framed out(chunked_up_);
+    if (std::exchange(collected_, true)) {
+      // A second attempt: from the copy, or, where nothing has been sent, the pieces as they still lie there.
+      if (!replay_.empty()) content_.assign(1, replay_);
+    } else {
+      if (!order_.held.empty()) content_.push_back(order_.held);
+      auto before = content_.size();
+      x_.take_arrived(content_);
+      for (auto i = before; i < content_.size(); ++i) {
+        auto allowed = watcher_.on_request_piece(content_[i], false);
+        if (!allowed) co_return allowed;
+      }
+      if (x_.body_done()) {
+        auto allowed = watcher_.on_request_piece({}, true);
+        if (!allowed) co_return allowed;
+      }
+    }
+    replayable_ = x_.body_done() && keep_for_replay();
+    out.begin();
+    out.add_head(head_);
+    out.add(content_, x_.body_done());
+    for (;;) {
+      for (auto c : content_) outcome_.request_bytes += c.size();
+      auto sent = co_await up_.connection->write(out.pieces(), limits_.first_byte);
+      if (sent == io::timeout) co_return fail(errc::upstream_timeout, "the upstream stopped reading the request");
+      if (sent != io::ok) {
+        if (outcome_.reused && !sent_any_) co_return fail(errc::upstream_closed, "while idle");
+        // It may have answered and closed without reading on, as a 413 does.
+        if (!x_.body_done()) x_.close_after();
+        co_return result<void>();
+      }
+      sent_any_ = true;
+      if (x_.body_done()) co_return result<void>();
+      auto more = co_await x_.read_more(content_);
+      if (!more) co_return more;
+      for (auto c : content_) {
+        auto allowed = watcher_.on_request_piece(c, false);
+        if (!allowed) co_return allowed;
+      }
+      if (x_.body_done()) {
+        auto allowed = watcher_.on_request_piece({}, true);
+        if (!allowed) co_return allowed;
+      }
+      out.begin();
+      out.add(content_, x_.body_done());
+    }
+  }
+
+  // The client's buffer is read into again once the request is out; what might be sent twice is kept aside.
+  bool keep_for_replay() {
+    if (!outcome_.reused || !order_.may_repeat) return true;  // only what was not sent at all would be repeated
+    std::size_t size = 0;
+    for (auto c : content_) size += c.size();
+    if (size > largest_replay) return false;
+    for (auto c : content_) replay_ += c;
+    return true;
+  }
+
+  void watch_client() {
+    // Weak: the client may outlive the upstream connection it is to cut.
+    std::weak_ptr<channel> up = up_.connection;
+    x_.client().listen([this, up] {
+      client_gone_ = true;
+      if (auto connection = up.lock()) connection->abort();
+    });
+  }
+
+  // ---- the answer comes down
+
+  task<result<void>> read_answer_head() {
+    auto& up = *up_.connection;
+    std::size_t searched = 0;
+    for (;;) {
+      auto input = up.input();
+      if (auto end = find_head_end(input, searched)) {
+        answer_seen_ = true;
+        answer_text_.assign(input.substr(0, *end));
+        auto parsed = parse_response_head(answer_text_, x_.head().method, answer_);
+        if (!parsed) co_return parsed;
+        up.consume(*end);
+        searched = 0;
+        if (answer_.status == 101) co_return fail(errc::upstream_malformed, "101 without an upgrade");
+        if (answer_.status >= 200) co_return result<void>();
+        continue;  // RFC 9110 §15.2: interim answers are skipped; a client that asked for 100 has had ours
+      }
+      searched = input.size();
+      if (!input.empty()) answer_seen_ = true;
+      if (input.size() > largest_response_head) co_return fail(errc::upstream_malformed, "head over 64 KiB");
+      if (input.size() >= 5 && input.substr(0, 5) != "HTTP/") co_return fail(errc::upstream_malformed, "not HTTP");
+      auto got = co_await up.more(limits_.first_byte);
+      if (client_gone_) co_return fail(errc::client_gone);
+      if (got == io::timeout) {
+        co_return fail(errc::upstream_timeout,
+                       "timeout of " + std::to_string(limits_.first_byte.count()) + "ms exceeded: connected, request sent, no answer");
+      }
+      if (got != io::ok) co_return fail(errc::upstream_closed, answer_seen_ ? "in the middle of the answer's head" : "before the answer");
+    }
+  }
+
+  task<result<void>> pass_answer() {
+    outcome_.status = answer_.status;
+    std::string out;
+    out.reserve(answer_text_.size() + 512);
+    if (watcher_.on_response_head(answer_, out) == relay_watcher::verdict::replace) {
+      up_.drop();
+      co_return result<void>();
+    }
+    auto type = answer_.find("content-type");
+    outcome_.stream = type && starts_with_ignoring_case(*type, "text/event-stream") && !answer_.find("content-encoding");
+
+    bool old_client = x_.head().minor_version == 0;
+    bool chunked = answer_.body == framing::chunked || answer_.body == framing::until_close;
+    if (chunked && old_client) {
+      chunked = false;
+      x_.close_after();
+    }
+    if (!x_.body_done()) x_.close_after();
+    if (chunked) {
+      out += "Transfer-Encoding: chunked\r\n";
+    } else if (answer_.body == framing::length || (answer_.body == framing::none && answer_.status != 204 &&
+                                                   answer_.status != 304 && x_.head().method != "HEAD")) {
+      out += "Content-Length: ";
+      append_decimal(out, answer_.length);
+      out += "\r\n";
+    }
+    x_.finish_head(out);
+    x_.mark_answered();
+    x_.status = answer_.status;
+
+    body_decoder decoder(answer_.body, answer_.length, chunk_extensions::skip);
+    auto& up = *up_.connection;
+    framed framing_out(chunked);
+    framing_out.begin();
+    framing_out.add_head(out);
+    bool head_due = true;
+    if (outcome_.stream) {
+      up.go_lean();
+      x_.client().go_lean();
+    }
+    for (;;) {
+      content_.clear();
+      while (!decoder.done() && !decoder.failed() && !up.input().empty()) {
+        up.consume(decoder.feed(up.input(), content_));
+      }
+      if (decoder.failed()) co_return cut(errc::upstream_malformed, "chunked framing");
+      if (outcome_.stream) {
+        for (auto& c : content_) c = watcher_.on_stream_piece(c);
+      }
+      for (auto c : content_) outcome_.response_bytes += c.size();
+      bool something = false;
+      for (auto c : content_) something = something || !c.empty();
+      if (head_due || something || decoder.done()) {
+        framing_out.add(content_, decoder.done());
+        if (!framing_out.pieces().empty()) {
+          outcome_.answer_begun = true;
+          head_due = false;
+          auto sent = co_await x_.client().write(framing_out.pieces(), limits_.write);
+          if (sent == io::timeout) co_return cut(errc::client_gone, "the client stopped reading");
+          if (sent != io::ok) co_return cut(errc::client_gone, "");
+        }
+        framing_out.begin();
+        if (outcome_.stream) release_head(out);
+      }
+      if (decoder.done()) break;
+
+      auto got = co_await up.more(outcome_.stream ? limits_.stream_keep_alive : limits_.idle);
+      if (client_gone_) co_return cut(errc::client_gone, "");
+      if (got == io::ok) continue;
+      if (got == io::timeout) {
+        if (!outcome_.stream) co_return cut(errc::upstream_timeout, "the answer stopped in the middle");
+        if (watcher_.between_events()) {
+          content_.clear();
+          content_.push_back(keep_alive_comment);
+          framing_out.add(content_, false);
+          auto sent = co_await x_.client().write(framing_out.pieces(), limits_.write);
+          if (sent != io::ok) co_return cut(errc::client_gone, "");
+          framing_out.begin();
+        }
+        continue;
+      }
+      if (up.input().empty() && decoder.finish()) {
+        content_.clear();
+        framing_out.add(content_, true);
+        if (!framing_out.pieces().empty()) {
+          auto sent = co_await x_.client().write(framing_out.pieces(), limits_.write);
+          if (sent != io::ok) co_return cut(errc::client_gone, "");
+        }
+        co_return result<void>();
+      }
+      if (up.input().empty()) co_return cut(errc::upstream_closed, "in the middle of the answer");
+    }
+    if (answer_.keep_alive && x_.body_done()) {
+      pool_.release(order_.target, std::move(up_.connection), announced_keep_alive(answer_));
+    }
+    co_return result<void>();
+  }
+
+  // The client has part of an answer; only a connection that ends early tells it so.
+  tl::unexpected<error> cut(errc why, const char* detail) {
+    x_.close_after();
+    x_.client().abort();
+    return fail(why, detail);
+  }
+
+  // A stream may last for hours; what its head needed does not.
+  void release_head(std::string& out) {
+    if (answer_text_.empty()) return;
+    std::string().swap(out);
+    std::string().swap(head_);
+    std::string().swap(answer_text_);
+    std::string().swap(replay_);
+    std::vector<field>().swap(answer_.fields);
+  }
+
+  exchange& x_;
+  upstream_pool& pool_;
+  const relay_order& order_;
+  const relay_limits& limits_;
+  relay_watcher& watcher_;
+  relay_outcome outcome_;
+  connection_guard up_;
+  std::string head_;
+  std::string replay_;
+  std::string answer_text_;
+  response_head answer_;
+  std::vector<std::string_view> content_;
+  bool collected_ = false;
+  bool chunked_up_ = false;
+  bool sent_any_ = false;
+  bool replayable_ = false;
+  bool answer_seen_ = false;
+  bool client_gone_ = false;
+};
+
+}  // namespace
+
+task<relay_outcome> relay(exchange& x, upstream_pool& pool, const relay_order& order, const relay_limits& limits,
+                          relay_watcher& watcher) {
+  relaying work(x, pool, order, limits, watcher);
+  co_return co_await work.run();
+}
+
+}  // namespace mcp_oauth::net

@@ -1,0 +1,275 @@
+#include "net/server.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <condition_variable>
+#include <list>
+
+
+namespace mcp_oauth::net {
+namespace {
+
+using tcp = asio::ip::tcp;
+
+// A connection whose last answer is out: wait a moment for the peer to close first, so that bytes it still sends do
+// not turn into a reset that destroys the answer (RFC 9112 §9.6).
+task<void> linger(channel& client) {
+  client.shut_output();
+  std::size_t drained = 0;
+  while (drained < 256 * 1024) {
+    drained += client.input().size();
+    client.consume(client.input().size());
+    auto got = co_await client.more(milliseconds(2000));
+    if (got != io::ok) break;
+  }
+}
+
+}  // namespace
+
+struct server::state {
+  struct entry {
+    std::shared_ptr<channel> client;
+    bool idle = true;
+  };
+
+  state(server& s, worker& w) : owner(s), loop(w) {}
+
+  server& owner;
+  worker& loop;
+  std::unique_ptr<service> answers;
+  std::optional<asio::basic_socket_acceptor<tcp, executor>> acceptor;
+  std::shared_ptr<const tls_context> tls;
+  std::list<entry> sessions;
+  bool draining = false;
+
+  // How many sessions are left, for the thread that waits for the end.
+  std::mutex mutex;
+  std::condition_variable ended;
+  std::size_t active = 0;
+
+  void begin() {
+    std::lock_guard lock(mutex);
+    ++active;
+  }
+  void end() {
+    std::lock_guard lock(mutex);
+    --active;
+    ended.notify_all();
+  }
+};
+
+server::server(server_options options, std::function<std::unique_ptr<service>(worker&)> make_service)
+    : options_(std::move(options)), make_service_(std::move(make_service)) {
+  for (unsigned i = 0; i < std::max(1U, options_.workers); ++i) {
+    workers_.push_back(std::make_unique<worker>(i));
+    states_.push_back(std::make_unique<state>(*this, *workers_.back()));
+    states_.back()->answers = make_service_(*workers_.back());
+  }
+}
+
+server::~server() { stop(); }
+
+service& server::service_of(unsigned index) { return *states_[index]->answers; }
+
+result<listeners> reserve_port(server_options& options) {
+  return open_listeners(options.host, options.port, std::max(1U, options.workers), options.listen_patience);
+}
+
+result<void> server::start(listeners open) {
+  auto descriptors = open.take();
+  if (descriptors.size() != states_.size()) return fail(errc::internal, "listeners and workers differ");
+  for (std::size_t i = 0; i < states_.size(); ++i) {
+    auto& s = *states_[i];
+    int fd = descriptors[i];
+    sockaddr_storage where{};
+    socklen_t size = sizeof where;
+    ::getsockname(fd, reinterpret_cast<sockaddr*>(&where), &size);
+    s.acceptor.emplace(s.loop.context(), where.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), fd);
+    s.loop.post([&s] { spawn(accept_loop(s)); });
+  }
+  launch();
+  return {};
+}
+
+void server::start_unbound() { launch(); }
+
+void server::launch() {
+  for (auto& w : workers_) threads_.emplace_back([loop = w.get()] { loop->run(); });
+}
+
+void server::use_tls(std::shared_ptr<const tls_context> context) {
+  for (auto& s : states_) {
+    s->loop.post([state = s.get(), context] { state->tls = context; });
+  }
+}
+
+void server::adopt(int descriptor, unsigned worker_index) {
+  auto& s = *states_[worker_index];
+  s.loop.post([&s, descriptor] {
+    sockaddr_storage where{};
+    socklen_t size = sizeof where;
+    ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&where), &size);
+    net::socket owned(s.loop.context(), asio::generic::stream_protocol(where.ss_family, 0), descriptor);
+    auto client = std::make_shared<channel>(s.loop, std::move(owned));
+    spawn(session(s, std::move(client), "local"));
+  });
+}
+
+task<void> server::accept_loop(state& s) {
+  struct accept_awaiter {
+    state& s;
+    error_code failed;
+    std::optional<asio::basic_stream_socket<tcp, executor>> taken;
+    tcp::endpoint from;
+    bool await_ready() const { return false; }
+    void await_suspend(std::coroutine_handle<> h) {
+      s.acceptor->async_accept(from, [this, h](error_code e, asio::basic_stream_socket<tcp, executor> peer) {
+        failed = e;
+        taken.emplace(std::move(peer));
+        h.resume();
+      });
+    }
+    void await_resume() const {}
+  };
+  for (;;) {
+    accept_awaiter accept{s, {}, {}, {}};
+    co_await accept;
+    if (!s.acceptor->is_open()) co_return;
+    if (accept.failed) {
+      // Out of descriptors, or a connection that was gone already: let others end first.
+      sleep pause(s.loop, milliseconds(100));
+      co_await pause;
+      continue;
+    }
+    auto address = accept.from.address();
+    if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+      address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+    }
+    auto client = std::make_shared<channel>(s.loop, net::socket(std::move(*accept.taken)));
+    spawn(session(s, std::move(client), address.to_string()));
+  }
+}
+
+task<void> server::session(state& s, std::shared_ptr<channel> client, std::string peer) {
+  struct membership {
+    state& s;
+    std::list<state::entry>::iterator me;
+    membership(state& of, const std::shared_ptr<channel>& c) : s(of) {
+      s.begin();
+      ++s.loop.connections;
+      state::entry added;
+      added.client = c;
+      me = s.sessions.insert(s.sessions.end(), std::move(added));
+    }
+    membership(const membership&) = delete;
+    membership& operator=(const membership&) = delete;
+    ~membership() {
+      me->client->abort();
+      s.sessions.erase(me);
+      --s.loop.connections;
+      s.end();
+    }
+  };
+  membership here(s, client);
+  const auto& limits = s.owner.options_.limits;
+
+  if (s.tls) {
+    auto shaken = co_await client->handshake(s.tls, tls_session::role::server, {}, limits.header);
+    if (shaken != io::ok) co_return;
+  }
+  exchange x(client, limits, std::move(peer));
+  bool crowded = s.loop.connections > s.owner.options_.most_connections / s.owner.states_.size() + 1;
+  for (;;) {
+    here.me->idle = true;
+    auto arrived = co_await x.next();
+    here.me->idle = false;
+    if (!arrived) {
+      http_response refusal = s.answers->refuse(arrived.error(), x);
+      x.close_after();
+      co_await x.respond(refusal);
+      break;
+    }
+    if (!*arrived) co_return;
+    if (s.draining) x.close_after();
+    if (crowded) {
+      http_response refusal = s.answers->refuse(error{errc::too_many_connections, {}}, x);
+      x.close_after();
+      co_await x.respond(refusal);
+      break;
+    }
+    co_await s.answers->serve(x);
+    if (!x.answered()) co_return;
+    if (!x.keep_alive()) break;
+  }
+  co_await linger(*client);
+}
+
+std::size_t server::connections() const {
+  std::size_t sum = 0;
+  for (const auto& s : states_) {
+    std::lock_guard lock(s->mutex);
+    sum += s->active;
+  }
+  return sum;
+}
+
+void server::stop() {
+  if (std::exchange(stopped_, true)) return;
+  auto deadline = std::chrono::steady_clock::now() + options_.drain;
+  for (auto& s : states_) {
+    s->loop.post([state = s.get()] {
+      state->draining = true;
+      // Connections that the kernel has already accepted for us would be reset with the listener: take them first.
+      if (state->acceptor) {
+        error_code none;
+        state->acceptor->non_blocking(true, none);
+        for (;;) {
+          tcp::endpoint from;
+          error_code failed;
+          auto taken = state->acceptor->accept(from, failed);
+          if (failed) break;
+          auto client = std::make_shared<channel>(state->loop, net::socket(std::move(taken)));
+          spawn(session(*state, std::move(client), from.address().to_string()));
+        }
+        state->acceptor->close(none);
+      }
+    });
+  }
+  auto abort_sessions = [this](bool idle_only) {
+    for (auto& s : states_) {
+      s->loop.post([state = s.get(), idle_only] {
+        // Aborting one ends it at once and takes it off the list.
+        std::vector<std::shared_ptr<channel>> going;
+        for (auto& e : state->sessions) {
+          if (!idle_only || e.idle) going.push_back(e.client);
+        }
+        for (auto& c : going) c->abort();
+      });
+    }
+  };
+  auto wait_until = [this](std::chrono::steady_clock::time_point when) {
+    bool all = true;
+    for (auto& s : states_) {
+      std::unique_lock lock(s->mutex);
+      all = s->ended.wait_until(lock, when, [&] { return s->active == 0; }) && all;
+    }
+    return all;
+  };
+  // A kept connection may be about to carry its next request: it gets a moment, and an answer that says close.
+  auto grace = std::min(deadline, std::chrono::steady_clock::now() + std::chrono::milliseconds(500));
+  if (!threads_.empty() && !wait_until(grace)) {
+    abort_sessions(true);
+    if (!wait_until(deadline)) {
+      abort_sessions(false);
+      wait_until(std::chrono::steady_clock::now() + std::chrono::seconds(5));
+    }
+  }
+  for (auto& w : workers_) w->stop();
+  for (auto& t : threads_) t.join();
+  threads_.clear();
+}
+
+}  // namespace mcp_oauth::net

@@ -1,0 +1,141 @@
+#include "net/tls.h"
+
+#include <arpa/inet.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+namespace mcp_oauth::net {
+namespace {
+
+std::string openssl_reason() {
+  auto code = ERR_peek_last_error();
+  const char* text = code != 0 ? ERR_reason_error_string(code) : nullptr;
+  ERR_clear_error();
+  return text != nullptr ? text : "unknown reason";
+}
+
+SSL_CTX* make_context(const SSL_METHOD* method) {
+  SSL_CTX* context = SSL_CTX_new(method);
+  if (context == nullptr) return nullptr;
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                   SSL_OP_IGNORE_UNEXPECTED_EOF);
+  // Forward secrecy and AEAD only, for TLS 1.2; TLS 1.3 has nothing else.
+  SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20");
+  return context;
+}
+
+bool is_ip_literal(const std::string& name) {
+  unsigned char bytes[16];
+  return inet_pton(AF_INET, name.c_str(), bytes) == 1 || inet_pton(AF_INET6, name.c_str(), bytes) == 1;
+}
+
+}  // namespace
+
+result<std::shared_ptr<const tls_context>> tls_context::server(const std::string& cert_file, const std::string& key_file) {
+  ERR_clear_error();
+  std::shared_ptr<const tls_context> made(new tls_context(make_context(TLS_server_method())));
+  auto* context = made->native();
+  if (context == nullptr) return fail(errc::internal, "no TLS context");
+  if (SSL_CTX_use_certificate_chain_file(context, cert_file.c_str()) != 1) {
+    return fail(errc::tls_certificate_invalid, "tls.cert_file " + cert_file + ": " + openssl_reason());
+  }
+  if (SSL_CTX_use_PrivateKey_file(context, key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
+    return fail(errc::tls_certificate_invalid, "tls.key_file " + key_file + ": " + openssl_reason());
+  }
+  if (SSL_CTX_check_private_key(context) != 1) {
+    return fail(errc::tls_certificate_invalid, cert_file + " and " + key_file + " do not belong together");
+  }
+  constexpr unsigned char session_id_context[] = "mcp-oauth-proxy";
+  SSL_CTX_set_session_id_context(context, session_id_context, sizeof session_id_context - 1);
+  return made;
+}
+
+result<std::shared_ptr<const tls_context>> tls_context::client(const std::string& ca_file) {
+  ERR_clear_error();
+  std::shared_ptr<const tls_context> made(new tls_context(make_context(TLS_client_method())));
+  auto* context = made->native();
+  if (context == nullptr) return fail(errc::internal, "no TLS context");
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  int trusted = ca_file.empty() ? SSL_CTX_set_default_verify_paths(context)
+                                : SSL_CTX_load_verify_locations(context, ca_file.c_str(), nullptr);
+  if (trusted != 1) return fail(errc::tls_certificate_invalid, "upstream_ca_file " + ca_file + ": " + openssl_reason());
+  return made;
+}
+
+tls_context::~tls_context() { SSL_CTX_free(context_); }
+
+tls_session::tls_session(std::shared_ptr<const tls_context> context, int descriptor, role r, const std::string& name)
+    : context_(std::move(context)), ssl_(SSL_new(context_->native())) {
+  if (ssl_ == nullptr || SSL_set_fd(ssl_, descriptor) != 1) {
+    broken_ = true;
+    return;
+  }
+  if (r == role::server) {
+    SSL_set_accept_state(ssl_);
+    return;
+  }
+  SSL_set_connect_state(ssl_);
+  if (is_ip_literal(name)) {
+    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_), name.c_str());
+  } else {
+    SSL_set_tlsext_host_name(ssl_, name.c_str());
+    SSL_set_hostflags(ssl_, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (SSL_set1_host(ssl_, name.c_str()) != 1) broken_ = true;
+  }
+}
+
+tls_session::~tls_session() { SSL_free(ssl_); }
+
+tls_session::want tls_session::after(int returned) {
+  switch (SSL_get_error(ssl_, returned)) {
+    case SSL_ERROR_WANT_READ: return want::read;
+    case SSL_ERROR_WANT_WRITE: return want::write;
+    case SSL_ERROR_ZERO_RETURN: return want::closed;
+    default:
+      reason_ = ERR_peek_last_error();
+      broken_ = true;
+      return want::failed;
+  }
+}
+
+tls_session::want tls_session::handshake() {
+  if (broken_) return want::failed;
+  ERR_clear_error();
+  int returned = SSL_do_handshake(ssl_);
+  return returned == 1 ? want::nothing : after(returned);
+}
+
+tls_session::want tls_session::read(char* data, std::size_t size, std::size_t& moved) {
+  moved = 0;
+  if (broken_) return want::failed;
+  ERR_clear_error();
+  int returned = SSL_read_ex(ssl_, data, size, &moved);
+  return returned == 1 ? want::nothing : after(returned);
+}
+
+tls_session::want tls_session::write(const char* data, std::size_t size, std::size_t& moved) {
+  moved = 0;
+  if (broken_) return want::failed;
+  ERR_clear_error();
+  int returned = SSL_write_ex(ssl_, data, size, &moved);
+  return returned == 1 ? want::nothing : after(returned);
+}
+
+void tls_session::close_notify() noexcept {
+  if (broken_ || SSL_in_init(ssl_) != 0) return;
+  ERR_clear_error();
+  SSL_shutdown(ssl_);
+}
+
+std::string tls_session::failure() const {
+  if (long verified = SSL_get_verify_result(ssl_); verified != X509_V_OK) {
+    return X509_verify_cert_error_string(verified);
+  }
+  const char* text = reason_ != 0 ? ERR_reason_error_string(reason_) : nullptr;
+  return text != nullptr ? text : "the other side closed";
+}
+
+}  // namespace mcp_oauth::net

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+
+struct ssl_ctx_st;
+struct ssl_st;
+
+namespace mcp_oauth::net {
+
+// A TLS configuration, shared by the connections made from it. Immutable: a reload makes another one.
+class tls_context {
+ public:
+  // TLS 1.2 and later, the certificate chain and key read from PEM files.
+  // Errors: tls_certificate_invalid, with the file and OpenSSL's reason.
+  static result<std::shared_ptr<const tls_context>> server(const std::string& cert_file, const std::string& key_file);
+  // Verifies the peer against the system's authorities, or those in `ca_file` when given.
+  static result<std::shared_ptr<const tls_context>> client(const std::string& ca_file);
+
+  ~tls_context();
+  tls_context(const tls_context&) = delete;
+  tls_context& operator=(const tls_context&) = delete;
+  ssl_ctx_st* native() const { return context_; }
+
+ private:
+  explicit tls_context(ssl_ctx_st* context) : context_(context) {}
+  ssl_ctx_st* context_;
+};
+
+// One TLS connection over a descriptor that somebody else owns and waits for.
+class tls_session {
+ public:
+  enum class role { server, client };
+  // `name`: for a client, the host the certificate must be for (a DNS name or an IP literal), and SNI.
+  tls_session(std::shared_ptr<const tls_context> context, int descriptor, role r, const std::string& name);
+  ~tls_session();
+  tls_session(const tls_session&) = delete;
+  tls_session& operator=(const tls_session&) = delete;
+
+  enum class want { nothing, read, write, closed, failed };
+  want handshake();
+  // `moved`: how many bytes went.
+  want read(char* data, std::size_t size, std::size_t& moved);
+  want write(const char* data, std::size_t size, std::size_t& moved);
+  // Says goodbye, so that the session can be resumed; does not wait for an answer.
+  void close_notify() noexcept;
+  // Why the handshake failed, for our log.
+  std::string failure() const;
+
+ private:
+  want after(int returned);
+  std::shared_ptr<const tls_context> context_;
+  ssl_st* ssl_;
+  bool broken_ = false;
+  unsigned long reason_ = 0;
+};
+
+}  // namespace mcp_oauth::net
