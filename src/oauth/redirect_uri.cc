@@ -45,8 +45,25 @@ bool contains(const std::array<std::string_view, n>& words, std::string_view wor
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
+// A host that ends in a number is an IPv4 address to a browser, in decimal, octal or hex, in one to four
+// parts: only the form that shows what it is passes.
+bool is_disguised_ipv4(std::string_view host) {
+  if (!host.empty() && host.back() == '.') host.remove_suffix(1);
+  auto last = host.substr(host.rfind('.') + 1);
+  auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  bool number = std::all_of(last.begin(), last.end(), is_digit) || last.substr(0, 2) == "0x";
+  if (!number) return false;
+  auto parts = split_words(host, '.');
+  bool quad = parts.size() == 4 && std::all_of(parts.begin(), parts.end(), [](const std::string& part) {
+                auto value = parse_decimal(part);
+                return value && *value <= 255 && std::to_string(*value) == part;
+              });
+  return !quad;
+}
+
 bool is_plain_host(const url& u) {
   if (u.host_is_ipv6) return true;
+  if (is_disguised_ipv4(u.host)) return false;
   if (u.host.empty() || u.host.front() == '.' || u.host.find("..") != std::string::npos) return false;
   return std::all_of(u.host.begin(), u.host.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
@@ -92,7 +109,7 @@ result<void> check_redirect_uri_form(std::string_view uri) {
   if (parsed->has_fragment) return fail(errc::redirect_uri_refused, "a fragment");
   if (has_escaped_control(uri)) return fail(errc::redirect_uri_refused, "an escaped control character");
   if (!parsed->host.empty() && !is_plain_host(*parsed)) {
-    return fail(errc::redirect_uri_refused, "no plain host name; wildcards are not supported");
+    return fail(errc::redirect_uri_refused, "no plain host name or address; wildcards are not supported");
   }
   auto query = form::parse(parsed->query);
   if (!query) return fail(errc::redirect_uri_refused, "its query: " + query.error().detail);

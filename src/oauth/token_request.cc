@@ -67,7 +67,9 @@ result<token_request> parse_token_request(const http_fields& fields, const form&
 result<void> check_grant_type(const token_grant& grant, const client_metadata& client) {
   std::string_view type = std::holds_alternative<code_grant>(grant) ? "authorization_code" : "refresh_token";
   const auto& registered = client.grant_types;
-  if (std::find(registered.begin(), registered.end(), type) == registered.end()) {
+  bool named = std::find(registered.begin(), registered.end(), type) != registered.end();
+  bool by_default = registered.empty() && type == "authorization_code";  // RFC 7591 §2
+  if (!named && !by_default) {
     return fail(errc::client_not_allowed, "the client did not register for " + std::string(type));
   }
   return {};
