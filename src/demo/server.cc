@@ -194,9 +194,9 @@ demo_server::answer demo_server::initialize(const envelope& about, time_point no
   // Over this transport an offer of 2024-11-05 is taken too, as the official servers do.
   bool spoken_here = offered && *offered <= newest_with_sessions;
   auto session = sessions_->create(spoken_here ? *offered : newest_with_sessions, now);
-  auto answer = json_answer(200, jsonrpc_result(about.id, initialize_result(session->spoken())));
-  answer.response.fields.add("Mcp-Session-Id", session->id());
-  return answer;
+  auto answered = json_answer(200, jsonrpc_result(about.id, initialize_result(session->spoken())));
+  answered.response.fields.add("Mcp-Session-Id", session->id());
+  return answered;
 }
 
 demo_server::answer demo_server::post_batch(const http_request& request, const envelope& about,
@@ -300,10 +300,10 @@ demo_server::answer demo_server::send(const http_request& request, demo_reply re
     for (const auto& message : reply.messages) wait += message.wait;
     response.push_back({wait, std::move(reply.messages.back().json)});
   }
-  auto answer = json_answer(200, "");
-  answer.stream = std::make_unique<timed_stream>(std::move(response), timed_stream::framing::json, reply.end,
-                                                 std::move(cancelled), counters_);
-  return answer;
+  auto answered = json_answer(200, "");
+  answered.stream = std::make_unique<timed_stream>(std::move(response), timed_stream::framing::json,
+                                                   reply.end, std::move(cancelled), counters_);
+  return answered;
 }
 
 }  // namespace mcp_oauth

@@ -109,22 +109,22 @@ demo_stream::item session_stream::next() {
   }
   std::string now = std::move(fresh.events);
   auto wait = poll;
-  for (auto& part : parts_) {
-    while (part.stream && part.due.wait <= milliseconds(0)) {
-      now += part.due.bytes;
+  for (auto& p : parts_) {
+    while (p.stream && p.due.wait <= milliseconds(0)) {
+      now += p.due.bytes;
       // A broken part breaks the whole: it stands for a connection that is lost.
-      if (part.due.abort) return {milliseconds(0), std::move(now), true, true};
-      if (part.due.last) {
-        part.stream.reset();
+      if (p.due.abort) return {milliseconds(0), std::move(now), true, true};
+      if (p.due.last) {
+        p.stream.reset();
       } else {
-        part.due = part.stream->next();
+        p.due = p.stream->next();
       }
     }
-    if (part.stream) wait = std::min(wait, part.due.wait);
+    if (p.stream) wait = std::min(wait, p.due.wait);
   }
-  std::erase_if(parts_, [](const auto& part) { return !part.stream; });
+  std::erase_if(parts_, [](const auto& p) { return !p.stream; });
   if (!now.empty()) return {milliseconds(0), std::move(now), false, false};
-  for (auto& part : parts_) part.due.wait -= wait;
+  for (auto& p : parts_) p.due.wait -= wait;
   return {wait, "", false, false};
 }
 
