@@ -101,7 +101,7 @@ class Store : public testing::TestWithParam<store_kind> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Every, Store, testing::ValuesIn(every_store),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& tested) { return tested.param.name; });
 
 TEST_P(Store, GivesBackWhatWasPutInEveryKind) {
   for (const auto& kind : kinds) {
@@ -253,7 +253,9 @@ TEST_P(Store, ChangesTheVersionWithEveryWrite) {
       put(same);
       EXPECT_TRUE(seen.insert(get(kind, "a")->version).second) << kind;
       // An erased record of that name must not come back under its old version.
-      if (i % 5 == 0) EXPECT_TRUE(take(kind, "a"));
+      if (i % 5 == 0) {
+        EXPECT_TRUE(take(kind, "a"));
+      }
     }
     EXPECT_EQ(seen.count(0), 0U);
     EXPECT_EQ(seen.count(unwanted), 0U);

@@ -139,12 +139,12 @@ TEST(Durability, LosesNothingAcknowledgedToAKill) {
       // commit.
       auto until = dice() % 120;
       for (unsigned i = 0; i < until; ++i) {
-        auto word = writer.read();
-        ASSERT_FALSE(word.empty()) << "the writer ended by itself";
-        acknowledged.push_back(word);
+        auto said = writer.read();
+        ASSERT_FALSE(said.empty()) << "the writer ended by itself";
+        acknowledged.push_back(said);
       }
       writer.kill();
-      for (auto word = writer.read(); !word.empty(); word = writer.read()) acknowledged.push_back(word);
+      for (auto said = writer.read(); !said.empty(); said = writer.read()) acknowledged.push_back(said);
       int status = writer.wait();
       ASSERT_TRUE(WIFSIGNALED(status)) << status;
     }
@@ -194,7 +194,7 @@ TEST(Durability, GivesARecordToOneProcessOnly) {
     child two(take_all);
     child three(take_all);
     for (child* c : {&one, &two, &three}) {
-      for (auto word = c->read(); !word.empty(); word = c->read()) ++winners[word];
+      for (auto said = c->read(); !said.empty(); said = c->read()) ++winners[said];
       EXPECT_EQ(c->wait(), 0);
     }
   }
