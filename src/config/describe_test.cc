@@ -46,7 +46,9 @@ TEST(Keys, DefaultsKeepTheirOwnRules) {
   for (const auto& key : config_keys()) {
     if (const auto* text = std::get_if<config_place<std::string>>(&key.slot)) {
       auto value = (*text)(draft, 0);
-      if (!value.empty()) EXPECT_FALSE(assign(key, draft, 0, value)) << key.path;
+      if (!value.empty()) {
+        EXPECT_FALSE(assign(key, draft, 0, value)) << key.path;
+      }
     } else if (const auto* duration = std::get_if<config_place<seconds>>(&key.slot)) {
       EXPECT_FALSE(assign(key, draft, 0, std::to_string((*duration)(draft, 0).count()))) << key.path;
     } else if (const auto* short_duration = std::get_if<config_place<milliseconds>>(&key.slot)) {

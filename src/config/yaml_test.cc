@@ -78,7 +78,9 @@ TEST(Yaml, HostileTextIsRefusedAndNeverQuoted) {
     SCOPED_TRACE(what);
     auto root = parse_yaml(text);
     ASSERT_FALSE(root);
-    if (line > 0) EXPECT_EQ(root.error().line, line);
+    if (line > 0) {
+      EXPECT_EQ(root.error().line, line);
+    }
     EXPECT_NE(root.error().reason.find(reason), std::string::npos) << root.error().reason;
     EXPECT_FALSE(root.error().reason.empty());
     EXPECT_EQ(root.error().reason.find("s3cret"), std::string::npos) << root.error().reason;
