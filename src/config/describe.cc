@@ -50,6 +50,7 @@ std::string yaml_value(std::string_view text) {
 
 std::string yaml_list(const std::vector<std::string>& list) {
   std::vector<std::string> scalars;
+  scalars.reserve(list.size());
   for (const auto& element : list) scalars.push_back(yaml_value(element));
   return "[" + join(scalars, ", ") + "]";
 }

@@ -128,7 +128,7 @@ class file_reader {
     }
     config_flaw flaw{"is not a key of this version"};
     auto names = names_under(pattern);
-    if (pattern == "providers.*.") names.push_back("name");
+    if (pattern == "providers.*.") names.emplace_back("name");
     if (auto known = nearest(name, names); !known.empty()) {
       flaw.hint = "did you mean " + known + "?";
     } else {
