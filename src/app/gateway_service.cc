@@ -1,5 +1,7 @@
 #include "app/gateway_service.h"
 
+#include <algorithm>
+
 #include "app/story.h"
 #include "base/ip_address.h"
 #include "base/text.h"
@@ -120,7 +122,14 @@ void gateway_service::tell(const net::exchange& x, const story& told) {
       line.text("symptom", row.id).text("reason", row.name).text("detail", told.why->detail);
     }
     if (told.response_bytes > 0) line.number("response_bytes", told.response_bytes);
-    for (const auto& [name, value] : told.notes) line.text(name, value);
+    for (std::size_t i = 0; i < told.notes.size(); ++i) {
+      // A step may say a thing again; the last word counts, and a JSON object has each name once.
+      const auto& [name, value] = told.notes[i];
+      bool again = std::any_of(told.notes.begin() + static_cast<std::ptrdiff_t>(i) + 1, told.notes.end(),
+                               [&n = name](const auto& later) { return later.first == n; });
+      bool said = name == "endpoint" || (name == "client_id" && !told.client_id.empty());
+      if (!again && !said) line.text(name, value);
+    }
   }
   if (lines_.size() >= flush_size) flush_log();
 }

@@ -15,6 +15,7 @@
 #include "mcp/sse.h"
 #include "net/http_write.h"
 #include "oauth/bearer.h"
+#include "symptom/catalogue.h"
 
 namespace mcp_oauth {
 namespace {
@@ -275,7 +276,8 @@ std::string gateway_service::upstream_head(const net::exchange& x, const upstrea
 net::task<void> gateway_service::refuse_mcp(net::exchange& x, const upstream& to, story& told, error why,
                                             std::vector<std::string> scopes, std::string raw_id) {
   if (scopes.empty()) scopes = to.where.conf().scopes;
-  if (scopes.empty() && why.code == errc::token_missing) scopes = rules_->conf.scopes_supported;
+  // Who has to sign in anew learns what to ask for (MCP, scope selection).
+  if (scopes.empty() && explain(why.code).status == 401) scopes = rules_->conf.scopes_supported;
   http_response refusal = refuse_call(why, to.metadata_url, scopes, raw_id);
   if (why.code == errc::http_method_refused) refusal.fields.add("Allow", "GET, POST, DELETE, OPTIONS");
   told.why = std::move(why);

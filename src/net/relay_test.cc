@@ -1,0 +1,341 @@
+#include "net/relay.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <mutex>
+
+#include "net/http_write.h"
+#include "net/server.h"
+#include "net/test_peer.h"
+
+namespace mcp_oauth::net {
+namespace {
+
+class pass_all final : public relay_watcher {
+ public:
+  result<void> on_request_piece(std::string_view content, bool) override {
+    if (content.find("FORBIDDEN") != std::string_view::npos) return fail(errc::body_malformed);
+    return {};
+  }
+  verdict on_response_head(const response_head& head, std::string& out) override {
+    if (head.find("x-replace")) return verdict::replace;
+    append_status_line(out, head.status);
+    for (const auto& f : head.fields) {
+      if (f.name != "Content-Length" && f.name != "Transfer-Encoding" && f.name != "Connection") append_field(out, f.name, f.value);
+    }
+    return verdict::pass;
+  }
+  std::string_view on_stream_piece(std::string_view content) override {
+    between_ = content.ends_with("\n\n");
+    return content;
+  }
+  bool between_events() const override { return between_; }
+
+ private:
+  bool between_ = true;
+};
+
+// Forwards everything to the test, which plays the upstream on the other ends of what is dialled.
+class forwarding final : public service {
+ public:
+  forwarding(worker& w, blocking_pool& blocking, const upstream_target& target, const relay_limits& limits, bool may_repeat)
+      : pool_(w, blocking), target_(target), limits_(limits), may_repeat_(may_repeat) {}
+
+  task<void> serve(exchange& x) override {
+    std::string head = std::string(x.head().method) + " " + std::string(x.head().path) + " HTTP/1.1\r\nHost: up\r\n";
+    pass_all watcher;
+    relay_order order{target_, head, {}, may_repeat_};
+    auto outcome = co_await relay(x, pool_, order, limits_, watcher);
+    if (x.answered() || (!outcome.ended && outcome.ended.error().code == errc::client_gone)) co_return;
+    http_response answer;
+    answer.status = outcome.ended ? 299 : outcome.ended.error().code == errc::upstream_timeout ? 504 : 502;
+    if (!outcome.ended) answer.body = outcome.ended.error().detail;
+    co_await x.respond(answer);
+  }
+  http_response refuse(const error&, const exchange&) override {
+    http_response r;
+    r.status = 400;
+    return r;
+  }
+
+ private:
+  upstream_pool pool_;
+  const upstream_target& target_;
+  const relay_limits& limits_;
+  bool may_repeat_;
+};
+
+class Relay : public testing::Test {
+ protected:
+  Relay() {
+    limits.first_byte = milliseconds(2000);
+    limits.stream_keep_alive = milliseconds(10'000);
+    target.authority = "up";
+    target.dial = [this] {
+      auto [mine, theirs] = test_peer::pair();
+      std::lock_guard lock(mutex);
+      dialled.push_back(std::move(mine));
+      arrived.notify_all();
+      return theirs;
+    };
+  }
+  ~Relay() override {
+    if (made) made->stop();
+  }
+  test_peer connect() {
+    if (!made) {
+      made = std::make_unique<server>(server_options{}, [this](worker& w) {
+        return std::make_unique<forwarding>(w, blocking, target, limits, may_repeat);
+      });
+      made->start_unbound();
+    }
+    auto [mine, theirs] = test_peer::pair();
+    made->adopt(theirs);
+    return std::move(mine);
+  }
+  // The next connection made to us as the upstream.
+  test_peer upstream() {
+    std::unique_lock lock(mutex);
+    arrived.wait_for(lock, seconds(5), [this] { return !dialled.empty(); });
+    if (dialled.empty()) return test_peer(-1);
+    auto next = std::move(dialled.front());
+    dialled.pop_front();
+    return next;
+  }
+
+  relay_limits limits;
+  upstream_target target;
+  blocking_pool blocking{2};
+  bool may_repeat = false;
+  std::mutex mutex;
+  std::condition_variable arrived;
+  std::deque<test_peer> dialled;
+  std::unique_ptr<server> made;
+};
+
+constexpr const char* post = "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc";
+constexpr const char* ok_answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+
+TEST_F(Relay, PassesRequestAndAnswerAndKeepsBothConnections) {
+  auto client = connect();
+  client.send(post);
+  auto up = upstream();
+  EXPECT_EQ(up.until("abc"), "POST /a HTTP/1.1\r\nHost: up\r\nContent-Length: 3\r\n\r\nabc");
+  up.send(ok_answer);
+  EXPECT_NE(client.until("\r\n\r\n").find("Content-Length: 2"), std::string::npos);
+  EXPECT_EQ(client.exactly(2), "hi");
+  client.send(post);
+  EXPECT_NE(up.until("abc").find("POST /a"), std::string::npos) << "on the same upstream connection";
+  up.send(ok_answer);
+  client.until("hi");
+}
+
+TEST_F(Relay, ForwardsEachEventAsItArrives) {
+  auto client = connect();
+  client.send(post);
+  auto up = upstream();
+  up.until("abc");
+  up.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
+  EXPECT_NE(client.until("\r\n\r\n").find("Transfer-Encoding: chunked"), std::string::npos);
+  for (int i = 0; i < 5; ++i) {
+    // The next event is written only after the last one was seen: nothing can have been held back.
+    auto event = "data: " + std::to_string(i) + "\n\n";
+    up.send("9\r\n" + event + "\r\n");
+    EXPECT_EQ(client.until("\r\n" + event + "\r\n"), "9\r\n" + event + "\r\n");
+  }
+  up.send("0\r\n\r\n");
+  EXPECT_EQ(client.until("0\r\n\r\n"), "0\r\n\r\n");
+  client.send(post);
+  EXPECT_NE(up.until("abc").find("POST"), std::string::npos);
+  up.send(ok_answer);
+  EXPECT_NE(client.until("hi").find("200"), std::string::npos) << "the connection lives on after a stream";
+}
+
+TEST_F(Relay, ForwardsARequestBodyAsItArrives) {
+  auto client = connect();
+  client.send("POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+  auto up = upstream();
+  EXPECT_NE(up.until("3\r\nabc\r\n").find("Transfer-Encoding: chunked"), std::string::npos);
+  client.send("2\r\nde\r\n");
+  EXPECT_EQ(up.until("de\r\n"), "2\r\nde\r\n");
+  client.send("0\r\n\r\n");
+  EXPECT_EQ(up.until("0\r\n\r\n"), "0\r\n\r\n");
+  up.send(ok_answer);
+  client.until("hi");
+}
+
+TEST_F(Relay, TellsTheUpstreamAtOnceThatTheClientIsGone) {
+  for (const char* sent : {"", "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"}) {
+    auto client = connect();
+    client.send(post);
+    auto up = upstream();
+    up.until("abc");
+    up.send(sent);
+    if (*sent != '\0') client.until("\r\n\r\n");
+    client.close();
+    EXPECT_TRUE(up.sees_end());
+  }
+}
+
+TEST_F(Relay, MovesMegabytesBothWaysWithAReaderThatPauses) {
+  auto client = connect();
+  std::string body(5 * 1024 * 1024, 'x');
+  std::thread sending([&] { client.send("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body); });
+  auto up = upstream();
+  up.until("\r\n\r\n");
+  EXPECT_EQ(up.exactly(body.size()), body);
+  sending.join();
+  std::thread answering([&] { up.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body); });
+  client.until("\r\n\r\n");
+  EXPECT_EQ(client.exactly(body.size()), body);
+  answering.join();
+}
+
+TEST_F(Relay, CutsTheClientOffWhenTheAnswerBreaks) {
+  auto client = connect();
+  client.send(post);
+  auto up = upstream();
+  up.until("abc");
+  up.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+  client.until("abc\r\n");
+  up.close();
+  EXPECT_EQ(client.rest(), "") << "no final chunk: the answer is visibly not whole";
+}
+
+TEST_F(Relay, AnswersUntilCloseBecomeChunked) {
+  auto client = connect();
+  client.send(post);
+  auto up = upstream();
+  up.until("abc");
+  up.send("HTTP/1.1 200 OK\r\n\r\nhello");
+  up.close();
+  EXPECT_NE(client.until("\r\n\r\n").find("Transfer-Encoding: chunked"), std::string::npos);
+  EXPECT_EQ(client.until("0\r\n\r\n"), "5\r\nhello\r\n0\r\n\r\n");
+}
+
+TEST_F(Relay, GivesUpOnASilentUpstream) {
+  limits.first_byte = milliseconds(200);
+  auto client = connect();
+  client.send(post);
+  auto up = upstream();
+  up.until("abc");
+  auto answer = client.until("no answer");
+  EXPECT_EQ(answer.substr(9, 3), "504");
+  EXPECT_NE(answer.find("timeout of 200ms exceeded"), std::string::npos);
+}
+
+TEST_F(Relay, AnswersForAnUpstreamThatClosesOrTalksNonsense) {
+  for (const char* sent : {"", "HTTP/1.1 200 OK\r\nContent-", "SSH-2.0-OpenSSH\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"}) {
+    auto client = connect();
+    client.send(post);
+    auto up = upstream();
+    up.until("abc");
+    up.send(sent);
+    up.close();
+    EXPECT_EQ(client.until("\r\n\r\n").substr(9, 3), "502") << sent;
+  }
+}
+
+TEST_F(Relay, RepeatsOnceWhenAKeptConnectionProvesDead) {
+  may_repeat = true;
+  auto client = connect();
+  client.send(post);
+  auto first = upstream();
+  first.until("abc");
+  first.send(ok_answer);
+  client.until("hi");
+  client.send(post);
+  first.until("abc");
+  first.close();
+  auto second = upstream();
+  EXPECT_NE(second.until("abc").find("POST /a"), std::string::npos);
+  second.send(ok_answer);
+  EXPECT_NE(client.until("hi").find("200"), std::string::npos);
+  // Once: a fresh connection that fails is an answer.
+  client.send(post);
+  second.until("abc");
+  second.close();
+  auto third = upstream();
+  third.until("abc");
+  third.close();
+  EXPECT_EQ(client.until("\r\n\r\n").substr(9, 3), "502");
+}
+
+TEST_F(Relay, DoesNotRepeatWhatMayHaveBeenDone) {
+  auto client = connect();
+  client.send(post);
+  auto up = upstream();
+  up.until("abc");
+  up.send(ok_answer);
+  client.until("hi");
+  client.send(post);
+  up.until("abc");
+  up.close();
+  EXPECT_EQ(client.until("\r\n\r\n").substr(9, 3), "502");
+}
+
+TEST_F(Relay, LeavesAConnectionThatTheUpstreamClosedWhileIdle) {
+  auto client = connect();
+  client.send(post);
+  auto first = upstream();
+  first.until("abc");
+  first.send(ok_answer);
+  client.until("hi");
+  first.close();
+  // Not a repetition: the end was seen, or will be at the first byte, before the request could have had an effect.
+  client.send(post);
+  auto second = upstream();
+  EXPECT_NE(second.until("abc").find("POST /a"), std::string::npos);
+  second.send(ok_answer);
+  EXPECT_NE(client.until("hi").find("200"), std::string::npos);
+}
+
+TEST_F(Relay, StopsARequestThatItsWatcherRefuses) {
+  auto client = connect();
+  client.send("POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+  auto up = upstream();
+  up.until("abc\r\n");
+  client.send("9\r\nFORBIDDEN\r\n0\r\n\r\n");
+  EXPECT_EQ(up.rest(), "") << "neither the piece nor the end of the body";
+  EXPECT_EQ(client.until("\r\n\r\n").substr(9, 3), "502");
+}
+
+TEST_F(Relay, LetsItsWatcherReplaceAnAnswer) {
+  auto client = connect();
+  client.send(post);
+  auto up = upstream();
+  up.until("abc");
+  up.send("HTTP/1.1 200 OK\r\nX-Replace: yes\r\nContent-Length: 6\r\n\r\nsecret");
+  auto head = client.until("\r\n\r\n");
+  EXPECT_EQ(head.substr(9, 3), "299");
+  EXPECT_TRUE(client.hears_nothing());
+}
+
+TEST_F(Relay, KeepsAQuietStreamOpenWithComments) {
+  limits.stream_keep_alive = milliseconds(100);
+  auto client = connect();
+  client.send(post);
+  auto up = upstream();
+  up.until("abc");
+  up.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n");
+  client.until("data: 1\n\n\r\n");
+  EXPECT_EQ(client.until("\n\n\r\n"), "e\r\n: keep-alive\n\n\r\n");
+  up.send("6\r\ndata: \r\n");
+  client.until("data: \r\n");
+  EXPECT_TRUE(client.hears_nothing(350)) << "never inside an event";
+  up.send("3\r\n2\n\n\r\n");
+  EXPECT_EQ(client.until("2\n\n\r\n"), "3\r\n2\n\n\r\n");
+}
+
+TEST_F(Relay, SkipsInterimAnswers) {
+  auto client = connect();
+  client.send(post);
+  auto up = upstream();
+  up.until("abc");
+  up.send(std::string("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n") + ok_answer);
+  EXPECT_EQ(client.until("\r\n\r\n").substr(9, 3), "200");
+}
+
+}  // namespace
+}  // namespace mcp_oauth::net
