@@ -47,7 +47,7 @@ result<void> envelope_scanner::feed(std::string_view piece) {
   for (;;) {
     auto t = json_.next(piece);
     if (t == token::more) return {};
-    if (t == token::error ? !refuse(json_.why().data()) : !take(t)) return failure();
+    if (t == token::error ? !refuse(json_.why()) : !take(t)) return failure();
   }
 }
 

@@ -44,7 +44,7 @@ class json_scanner {
   // What was kept of the last token.
   std::string_view text() const { return text_; }
   bool overlong() const { return overlong_; }
-  std::string_view why() const { return why_; }
+  const char* why() const { return why_; }
   // Bytes taken so far.
   std::uint64_t offset() const { return offset_; }
 
