@@ -8,6 +8,7 @@
 #include "oauth/pkce.h"
 #include "oauth/resource.h"
 #include "oauth/scope.h"
+#include "provider/allowed.h"
 
 #include <algorithm>
 
@@ -85,6 +86,28 @@ result<void> check_resources(const std::vector<std::string>& asked, const std::s
   auto resolved = resolve_resource(asked, {granted});
   if (!resolved) return tl::unexpected(resolved.error());
   return {};
+}
+
+// Whether the person could still sign in. What the operator changed since counts at the next refresh.
+// Errors: refresh_invalid.
+result<void> check_still_allowed(const broker_world& world, const person& who, time_point now) {
+  for (const auto& p : world.conf.providers) {
+    if (p.name != who.provider) continue;
+    identity id;
+    id.provider = p.name;
+    id.subject = who.subject.substr(std::min(p.name.size() + 1, who.subject.size()));
+    id.email = who.email;
+    id.email_verified = !who.email.empty();
+    if (!check_allowed({p.allowed_users, p.allowed_domains}, id)) {
+      return fail(errc::refresh_invalid, who.subject + " is no longer allowed");
+    }
+    if (p.type != "local") return {};
+    auto known = find_user(world.store, id.subject, now);
+    if (!known) return tl::unexpected(known.error());
+    if (*known) return {};
+    return fail(errc::refresh_invalid, who.subject + " was removed");
+  }
+  return fail(errc::refresh_invalid, "provider " + who.provider + " is no longer configured");
 }
 
 // The successor of a rotated token, again; or the end of the grant.
@@ -186,6 +209,13 @@ result<issued_tokens> redeem_refresh(const broker_world& world, const signing_ke
     if (!grant) return tl::unexpected(grant.error());
     if (!*grant) return fail(errc::refresh_invalid, "the grant has ended");
     auto& g = **grant;
+    auto allowed = check_still_allowed(world, g.who, now);
+    if (!allowed) {
+      if (allowed.error().code != errc::refresh_invalid) return tl::unexpected(allowed.error());
+      auto ended = revoke_grant(world, g.id, now);
+      if (!ended) return tl::unexpected(ended.error());
+      return tl::unexpected(allowed.error());
+    }
     if (old.rotated) return again(world, key, g, old, asked.refresh_token, std::move(*scopes), now);
 
     auto token = new_token(world);
