@@ -70,6 +70,15 @@ bool is_plain_host(const url& u) {
   });
 }
 
+// Whether host and port are written as they will be shown: the parser forgives zeros before a port.
+bool is_plain_authority(std::string_view uri, const url& u) {
+  auto start = uri.find("://") + 3;
+  auto authority = uri.substr(start, std::min(uri.find_first_of("/?#", start), uri.size()) - start);
+  auto plain = u.host_is_ipv6 ? "[" + u.host + "]" : u.host;
+  if (u.port != 0) plain += ":" + std::to_string(u.port);
+  return equal_ignoring_case(authority, plain);
+}
+
 bool has_escaped_control(std::string_view uri) {
   for (auto at = uri.find('%'); at != std::string_view::npos; at = uri.find('%', at + 1)) {
     auto byte = percent_decode(uri.substr(at, 3));
@@ -110,6 +119,9 @@ result<void> check_redirect_uri_form(std::string_view uri) {
   if (has_escaped_control(uri)) return fail(errc::redirect_uri_refused, "an escaped control character");
   if (!parsed->host.empty() && !is_plain_host(*parsed)) {
     return fail(errc::redirect_uri_refused, "no plain host name or address; wildcards are not supported");
+  }
+  if (parsed->is_http() && !is_plain_authority(uri, *parsed)) {
+    return fail(errc::redirect_uri_refused, "host or port not in their plain form");
   }
   auto query = form::parse(parsed->query);
   if (!query) return fail(errc::redirect_uri_refused, "its query: " + query.error().detail);

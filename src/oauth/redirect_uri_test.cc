@@ -88,6 +88,8 @@ TEST(RedirectUri, OfWrongFormIsRefused) {
            std::string("https://client.example:65536/cb"),
            std::string("https://client.example:/cb"),
            std::string("https://client.example:x/cb"),
+           std::string("http://127.0.0.1:00246/cb"),
+           std::string("https://client.example:0443/cb"),
            std::string("https://client.example/c b"),
            std::string("https://client.example/cb\n"),
            std::string("https://client.example/cb\\x"),

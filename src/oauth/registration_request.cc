@@ -59,7 +59,7 @@ result<void> read_page_uri(const json::object& o, std::string_view name, std::st
   return {};
 }
 
-// Keeps those of `offered`; when the member is absent or empty, the first `by_default` of them.
+// Keeps those of `offered`, the first of which must remain; all of them when the member is absent or empty.
 result<void> read_choices(const json::object& o, std::string_view name,
                           std::initializer_list<std::string_view> offered, std::vector<std::string>& out,
                           std::vector<std::string>& dropped) {
