@@ -31,8 +31,8 @@ result<std::string> set_cookie(std::string_view name, std::string_view value, or
 // A Set-Cookie value that removes it.
 std::string expire_cookie(std::string_view name, origin_scheme scheme);
 
-// The pairs of one Cookie header field, in order, borrowed. Pieces without '=' or with a name or value outside the
-// grammar are left out. A field over 16 KiB yields none; at most 128 pairs are read.
+// The pairs of one Cookie header field, in order, borrowed. Pieces without '=' or with a name or value
+// outside the grammar are left out. A field over 16 KiB yields none; at most 128 pairs are read.
 std::vector<std::pair<std::string_view, std::string_view>> parse_cookies(std::string_view header);
 
 }  // namespace mcp_oauth
