@@ -1,11 +1,11 @@
 #pragma once
 
+#include "base/form.h"
+#include "base/http.h"
+
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "base/form.h"
-#include "base/http.h"
 
 namespace mcp_oauth {
 
