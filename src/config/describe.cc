@@ -69,7 +69,9 @@ std::optional<std::string> yaml_of(const config_key& key, config_draft& draft, s
           using value_type = std::remove_cvref_t<decltype(value)>;
           if constexpr (std::is_same_v<value_type, std::string>) {
             if (value.empty()) return std::nullopt;
-            return yaml_value(without_credentials(value));
+            // The one URL that may carry a password; any other was refused with one.
+            bool may_hold_password = key.path == "database_url" && !value.starts_with("sqlite://");
+            return yaml_value(may_hold_password ? without_credentials(value) : value);
           } else if constexpr (std::is_same_v<value_type, secret>) {
             if (value.empty()) return std::nullopt;
             return "\"***\"";

@@ -78,6 +78,14 @@ TEST(ConfigError, PrintsWhatItKnows) {
   EXPECT_EQ(to_string({"environment", 0, "PORT", "", "must be", ""}), "environment: PORT: must be");
 }
 
+TEST(Describe, TheDumpHidesThePasswordOfTheDatabaseAndNothingElse) {
+  settings s;
+  s.database_url = "postgresql://user:s3cret@host/db";
+  s.upstreams.emplace_back().url = "https://a.example/@me";
+  EXPECT_THAT(to_yaml(s), HasSubstr("postgresql://***@host/db"));
+  EXPECT_THAT(to_yaml(s), HasSubstr("url: https://a.example/@me"));
+}
+
 TEST(Describe, TheReferenceHasEveryKeyAndName) {
   auto page = reference_markdown();
   for (const auto& key : config_keys()) {
