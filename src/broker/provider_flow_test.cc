@@ -1,0 +1,330 @@
+// Signing in at an OpenID provider, which is a function here.
+
+#include "broker/fixture.h"
+#include "jose/jws.h"
+
+namespace mcp_oauth {
+namespace {
+
+using testing::HasSubstr;
+
+settings with_provider() {
+  auto s = local_settings();
+  s.providers.clear();
+  provider_settings corp;
+  corp.name = "corp";
+  corp.type = "oidc";
+  corp.issuer = "https://idp.example.com";
+  corp.client_id = "gateway";
+  corp.client_secret = secret("idp-secret");
+  corp.scopes = {"openid", "email"};
+  s.providers.push_back(std::move(corp));
+  return s;
+}
+
+class ProviderFlow : public BrokerTest {
+ protected:
+  ProviderFlow() : BrokerTest(with_provider()) {
+    client = register_public();
+    fetch = [this](const http_call& call) { return serve(call); };
+  }
+
+  result<http_answer> serve(const http_call& call) {
+    if (away) return fail(errc::fetch_timeout, "no answer");
+    http_answer answer;
+    answer.status = 200;
+    answer.fields.add("Content-Type", "application/json");
+    json::object body;
+    if (call.url == "https://idp.example.com/.well-known/openid-configuration") {
+      body = {{"issuer", "https://idp.example.com"},
+              {"authorization_endpoint", "https://idp.example.com/authorize"},
+              {"token_endpoint", "https://idp.example.com/token"},
+              {"jwks_uri", "https://idp.example.com/jwks"},
+              {"response_types_supported", json::array{"code"}},
+              {"subject_types_supported", json::array{"public"}},
+              {"id_token_signing_alg_values_supported", json::array{"ES256"}},
+              {"authorization_response_iss_parameter_supported", true}};
+    } else if (call.url == "https://idp.example.com/jwks") {
+      body = key_set::of({key.public_part()}).to_json();
+    } else if (call.url == "https://idp.example.com/token") {
+      token_body = *form::parse(call.body);
+      answer.status = token_status;
+      if (token_status != 200) {
+        body = {{"error", "invalid_grant"}, {"error_description", "AADSTS54005: used"}};
+      } else {
+        json::object claims{{"iss", "https://idp.example.com"},
+                            {"aud", "gateway"},
+                            {"sub", "ada-1"},
+                            {"iat", to_unix(now)},
+                            {"exp", to_unix(now) + 300},
+                            {"nonce", nonce},
+                            {"email", "ada@example.org"},
+                            {"email_verified", true},
+                            {"name", "Ada"}};
+        for (const auto& [n, v] : other_claims) claims[n] = v;
+        body = {{"access_token", "idp-access-token"},
+                {"token_type", "Bearer"},
+                {"id_token", sign_jws(key, "JWT", key.public_part().kid(), json::serialize(claims))}};
+      }
+    } else {
+      answer.status = 404;
+    }
+    answer.body = json::serialize(body);
+    return answer;
+  }
+
+  // From the client's request to the provider's own page.
+  std::string to_provider(test_browser& b) {
+    auto page = visit(b, endpoint::authorize, get_request("/oauth/authorize", authorization(client)));
+    auto redirect = approve(b, page);
+    std::string location(redirect.fields.first("location"));
+    nonce = parameter_of(location, "nonce");
+    return location;
+  }
+  http_response back(test_browser& b, const form& parameters) {
+    return visit(b, endpoint::callback, get_request("/auth/callback", parameters));
+  }
+  form success(const std::string& at_provider) {
+    return make_form({{"code", "idp-code"},
+                      {"state", parameter_of(at_provider, "state")},
+                      {"iss", "https://idp.example.com"}});
+  }
+
+  std::string client;
+  signing_key key = signing_key::generate_es256();
+  bool away = false;
+  int token_status = 200;
+  std::string nonce;
+  json::object other_claims;
+  form token_body;
+};
+
+TEST_F(ProviderFlow, LeadsThroughTheProviderToATokenOfOurOwn) {
+  test_browser b;
+  auto location = to_provider(b);
+  EXPECT_EQ(location.rfind("https://idp.example.com/authorize?", 0), 0u) << location;
+  EXPECT_EQ(parameter_of(location, "client_id"), "gateway");
+  EXPECT_EQ(parameter_of(location, "redirect_uri"), "https://mcp.example.com/auth/callback");
+  EXPECT_EQ(parameter_of(location, "code_challenge_method"), "S256");
+  EXPECT_NE(parameter_of(location, "code_challenge"), std::string(challenge)) << "a pair of our own";
+  EXPECT_NE(parameter_of(location, "state"), "client state & more");
+
+  auto done = back(b, success(location));
+  ASSERT_EQ(done.status, 303) << done.body;
+  std::string at_client(done.fields.first("location"));
+  EXPECT_EQ(parameter_of(at_client, "state"), "client state & more");
+  EXPECT_EQ(parameter_of(at_client, "iss"), "https://mcp.example.com");
+  auto proof = std::string(token_body.find("code_verifier").value_or(""));
+  EXPECT_EQ(base64url_encode(sha256_bytes(proof)), parameter_of(location, "code_challenge"));
+
+  auto tokens = body_of(redeem(client, parameter_of(at_client, "code")));
+  EXPECT_EQ(noted(log, "user"), "corp:ada-1");
+  EXPECT_TRUE(introspects_as_active(client, text_member(tokens, "access_token")));
+  EXPECT_EQ(dump().find("idp-access-token"), std::string::npos);
+}
+
+TEST_F(ProviderFlow, KeepsNonceAndVerifierSealed) {
+  test_browser b;
+  to_provider(b);
+  EXPECT_EQ(dump().find(nonce), std::string::npos);
+}
+
+TEST_F(ProviderFlow, ACallbackThatBelongsToNoLoginOfThisBrowserGetsAPage) {
+  test_browser b, other;
+  auto location = to_provider(b);
+  auto state = parameter_of(location, "state");
+  visit(other, endpoint::authorize, get_request("/oauth/authorize", authorization(client)));
+  struct {
+    test_browser& who;
+    form parameters;
+    const char* result;
+  } cases[] = {{b, make_form({{"code", "test"}}), "state_invalid"},
+               {b, make_form({{"code", "test"}, {"state", ""}}), "state_invalid"},
+               {b, make_form({{"code", "test"}, {"state", "test"}}), "state_invalid"},
+               {b, make_form({{"code", "x"}, {"state", state}, {"state", state}}), "parameter_repeated"},
+               {b, make_form({{"code", "x"}, {"code", "y"}, {"state", state}}), "parameter_repeated"},
+               {b, make_form({{"code", std::string(9000, 'x')}, {"state", state}}), "parameter_too_long"},
+               {other, success(location), "state_foreign_browser"}};
+  for (auto& c : cases) {
+    auto answer = back(c.who, c.parameters);
+    EXPECT_EQ(answer.status, 400) << c.result;
+    EXPECT_EQ(noted(log, "result"), c.result);
+    EXPECT_EQ(answer.fields.count("location"), 0u);
+    EXPECT_THAT(answer.body, HasSubstr("req-1"));
+  }
+  EXPECT_EQ(back(b, success(location)).status, 303) << "and none of it ended the login";
+}
+
+TEST_F(ProviderFlow, TheTextsOfTheOperatorsGuideAreThere) {
+  auto page = ask(endpoint::callback, get_request("/auth/callback", make_form({{"code", "test"}})));
+  EXPECT_THAT(page.body, HasSubstr("Invalid state"));
+  auto request = get_request("/auth/callback", make_form({{"code", "test"}}));
+  request.fields.set("Accept", "*/*");
+  auto plain = ask(endpoint::callback, request);
+  EXPECT_EQ(error_of(plain), "invalid_state");
+  EXPECT_THAT(text_member(body_of(plain), "error_description"), HasSubstr("Invalid state"));
+}
+
+TEST_F(ProviderFlow, AStateWorksOnce) {
+  test_browser b;
+  auto location = to_provider(b);
+  EXPECT_EQ(back(b, success(location)).status, 303);
+  auto again = back(b, success(location));
+  EXPECT_EQ(again.status, 400);
+  EXPECT_EQ(noted(log, "detail"), "the login was already finished");
+}
+
+TEST_F(ProviderFlow, AStateExpires) {
+  test_browser b;
+  auto location = to_provider(b);
+  now += conf.session_timeout;
+  EXPECT_EQ(back(b, success(location)).status, 400);
+  EXPECT_EQ(noted(log, "result"), "state_expired");
+}
+
+TEST_F(ProviderFlow, WhatTheProviderRefusesTheClientIsTold) {
+  struct {
+    const char* from;
+    const char* to;
+  } cases[] = {{"access_denied", "access_denied"},
+               {"consent_required", "access_denied"},
+               {"temporarily_unavailable", "temporarily_unavailable"},
+               {"<script>", "access_denied"}};
+  for (const auto& c : cases) {
+    test_browser b;
+    auto location = to_provider(b);
+    auto answer = back(b, make_form({{"error", c.from},
+                                     {"error_description", "AADSTS65001: secret words"},
+                                     {"state", parameter_of(location, "state")},
+                                     {"iss", "https://idp.example.com"}}));
+    EXPECT_EQ(answer.status, 303) << c.from;
+    auto at_client = answer.fields.first("location");
+    EXPECT_EQ(parameter_of(at_client, "error"), c.to) << c.from;
+    EXPECT_EQ(parameter_of(at_client, "state"), "client state & more");
+    EXPECT_EQ(parameter_of(at_client, "iss"), "https://mcp.example.com");
+    EXPECT_THAT(std::string(at_client), testing::Not(HasSubstr("secret")));
+    EXPECT_THAT(noted(log, "detail"), HasSubstr("AADSTS65001"));
+  }
+}
+
+TEST_F(ProviderFlow, AnAnswerOfAnotherIssuerIsNotBelieved) {
+  for (const auto& [outcome, iss] : {std::pair{"code", "https://evil.example"},
+                                     {"code", "https://idp.example.com/"},
+                                     {"code", ""},
+                                     {"error", "https://evil.example"},
+                                     {"error", ""}}) {
+    test_browser b;
+    auto location = to_provider(b);
+    auto answer = back(
+        b, make_form({{outcome, "access_denied"}, {"state", parameter_of(location, "state")}, {"iss", iss}}));
+    EXPECT_EQ(parameter_of(answer.fields.first("location"), "error"), "server_error") << iss;
+    EXPECT_EQ(noted(log, "result"), "provider_issuer_mismatch");
+    EXPECT_EQ(token_body.find("code"), std::nullopt) << "the code went to nobody";
+  }
+}
+
+TEST_F(ProviderFlow, AnIdTokenThatIsNotForThisLoginIsRefused) {
+  struct {
+    json::object claims;
+    const char* result;
+  } cases[] = {{{{"nonce", "another"}}, "provider_nonce_mismatch"},
+               {{{"aud", "another"}}, "provider_token_invalid"},
+               {{{"iss", "https://evil.example"}}, "provider_issuer_mismatch"},
+               {{{"exp", 1}}, "provider_token_invalid"},
+               {{{"sub", ""}}, "provider_token_invalid"}};
+  for (const auto& c : cases) {
+    other_claims = c.claims;
+    test_browser b;
+    auto answer = back(b, success(to_provider(b)));
+    EXPECT_EQ(parameter_of(answer.fields.first("location"), "code"), "") << c.result;
+    EXPECT_EQ(noted(log, "result"), c.result);
+  }
+}
+
+TEST_F(ProviderFlow, OnlyThoseOnTheListMaySignIn) {
+  conf.providers[0].allowed_domains = {"example.net"};
+  test_browser b;
+  auto answer = back(b, success(to_provider(b)));
+  EXPECT_EQ(parameter_of(answer.fields.first("location"), "error"), "access_denied");
+  EXPECT_EQ(noted(log, "result"), "user_not_allowed");
+}
+
+TEST_F(ProviderFlow, ThoseTakenOffTheListCannotRefresh) {
+  test_browser b;
+  auto done = back(b, success(to_provider(b)));
+  auto tokens = body_of(redeem(client, parameter_of(done.fields.first("location"), "code")));
+  conf.providers[0].allowed_domains = {"example.net"};
+  EXPECT_EQ(error_of(refresh(client, text_member(tokens, "refresh_token"))), "invalid_grant");
+  EXPECT_EQ(revoked.size(), 1u);
+}
+
+TEST_F(ProviderFlow, AnEmailThatIsNotVerifiedIsNobodys) {
+  conf.providers[0].allowed_users = {"ada@example.org"};
+  other_claims = {{"email_verified", false}};
+  test_browser b;
+  auto answer = back(b, success(to_provider(b)));
+  EXPECT_EQ(noted(log, "result"), "user_not_allowed");
+}
+
+TEST_F(ProviderFlow, ARefusedCodeIsNamedInTheLogOnly) {
+  token_status = 400;
+  test_browser b;
+  auto answer = back(b, success(to_provider(b)));
+  EXPECT_EQ(parameter_of(answer.fields.first("location"), "error"), "access_denied");
+  EXPECT_THAT(noted(log, "detail"), HasSubstr("AADSTS54005"));
+  EXPECT_THAT(std::string(answer.fields.first("location")), testing::Not(HasSubstr("AADSTS")));
+}
+
+TEST_F(ProviderFlow, WhileTheProviderIsAwayTheClientIsToldToTryLater) {
+  away = true;
+  test_browser b;
+  auto page = visit(b, endpoint::authorize, get_request("/oauth/authorize", authorization(client)));
+  auto answer = approve(b, page);
+  EXPECT_EQ(parameter_of(answer.fields.first("location"), "error"), "temporarily_unavailable");
+  EXPECT_EQ(noted(log, "result"), "provider_unreachable");
+}
+
+TEST_F(ProviderFlow, AsksForMetadataAndKeysOnceAnHour) {
+  for (int i = 0; i < 3; ++i) {
+    test_browser b;
+    EXPECT_EQ(back(b, success(to_provider(b))).status, 303);
+  }
+  EXPECT_EQ(fetched.size(), 2u + 3u) << "the two documents, and a token request each";
+  now += std::chrono::minutes(61);
+  test_browser b;
+  back(b, success(to_provider(b)));
+  EXPECT_EQ(fetched.size(), 5u + 3u);
+}
+
+TEST_F(ProviderFlow, KnownDocumentsServeWhileTheyCannotBeFetchedAgain) {
+  test_browser b;
+  EXPECT_EQ(back(b, success(to_provider(b))).status, 303);
+  now += std::chrono::hours(2);
+  fetch = [&](const http_call& call) -> result<http_answer> {
+    if (call.url.find("/token") == std::string::npos) return fail(errc::fetch_timeout, "no answer");
+    return serve(call);
+  };
+  test_browser c;
+  auto answer = back(c, success(to_provider(c)));
+  EXPECT_NE(parameter_of(answer.fields.first("location"), "code"), "") << answer.fields.first("location");
+}
+
+TEST_F(ProviderFlow, AKeyThatWasRotatedIsFetchedButNotWithoutEnd) {
+  test_browser b;
+  back(b, success(to_provider(b)));
+  key = signing_key::generate_es256();
+  test_browser c;
+  EXPECT_NE(parameter_of(back(c, success(to_provider(c))).fields.first("location"), "code"), "");
+  auto before = fetched.size();
+  key = signing_key::generate_es256();
+  test_browser d;
+  EXPECT_EQ(parameter_of(back(d, success(to_provider(d))).fields.first("location"), "code"), "");
+  EXPECT_EQ(fetched.size(), before + 1)
+      << "a token request, and no second fetch of the keys within 30 seconds";
+  now += seconds(31);
+  test_browser e;
+  EXPECT_NE(parameter_of(back(e, success(to_provider(e))).fields.first("location"), "code"), "");
+}
+
+}  // namespace
+}  // namespace mcp_oauth
