@@ -109,6 +109,45 @@ inline std::string noted(const broker_log& log, std::string_view name) {
   return last;
 }
 
+// The store, with something happening at a moment of the test's choice.
+class watched_store final : public record_store {
+ public:
+  explicit watched_store(record_store& behind) : behind_(behind) {}
+
+  std::function<void()> before_commit;  // once, between what a request has read and what it writes
+  bool fails = false;                   // every write from now on
+
+  result<std::optional<record>> get(std::string_view kind, std::string_view id, time_point now) override {
+    return behind_.get(kind, id, now);
+  }
+  result<std::optional<record>> take(std::string_view kind, std::string_view id, time_point now) override {
+    return behind_.take(kind, id, now);
+  }
+  result<bool> commit(const change& wanted, time_point now) override {
+    if (before_commit) std::exchange(before_commit, nullptr)();
+    if (fails) return fail(errc::store_unavailable, "disk full");
+    return behind_.commit(wanted, now);
+  }
+  result<std::uint64_t> erase_grant(std::string_view grant) override {
+    if (fails || erase_grant_fails) return fail(errc::store_unavailable, "disk full");
+    return behind_.erase_grant(grant);
+  }
+  result<std::vector<record>> list(std::string_view kind, time_point now, std::size_t most,
+                                   std::string_view user) override {
+    return behind_.list(kind, now, most, user);
+  }
+  result<std::uint64_t> count(std::string_view kind, time_point now) override {
+    return behind_.count(kind, now);
+  }
+  result<std::uint64_t> sweep(time_point now, std::size_t most) override { return behind_.sweep(now, most); }
+  result<void> check() override { return behind_.check(); }
+
+  bool erase_grant_fails = false;
+
+ private:
+  record_store& behind_;
+};
+
 // A browser: keeps cookies, as far as our server sets any.
 struct test_browser {
   std::map<std::string, std::string> cookies;
@@ -141,7 +180,7 @@ class BrokerTest : public testing::Test {
 
   // As after a crash: the store is all that is left.
   void restart() {
-    broker_world world{conf, store, seal, random, {}, cheap};
+    broker_world world{conf, watched, seal, random, {}, cheap};
     world.on_revoked = [this](const std::string& grant, time_point) { revoked.push_back(grant); };
     as = *broker::start(std::move(world), now);
   }
@@ -280,6 +319,7 @@ class BrokerTest : public testing::Test {
 
   settings conf;
   memory_store store;
+  watched_store watched{store};
   sealer seal = *sealer::of({secret(std::string(32, 'k'))});
   random_fn random = counted_random();
   time_point now = from_unix(1'800'000'000);

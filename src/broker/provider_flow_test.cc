@@ -174,6 +174,16 @@ TEST_F(ProviderFlow, AStateWorksOnce) {
   EXPECT_EQ(noted(log, "detail"), "the login was already finished");
 }
 
+TEST_F(ProviderFlow, OfTwoCallbacksAtOnceOneGoesOn) {
+  test_browser b;
+  auto location = to_provider(b);
+  watched.before_commit = [&] { EXPECT_EQ(back(b, success(location)).status, 303); };
+  auto second = back(b, success(location));
+  EXPECT_EQ(second.status, 400);
+  EXPECT_EQ(noted(log, "result"), "state_invalid");
+  EXPECT_EQ(*store.count("code", now), 1u);
+}
+
 TEST_F(ProviderFlow, AStateExpires) {
   test_browser b;
   auto location = to_provider(b);

@@ -135,6 +135,18 @@ TEST_F(SignIn, TheFormOfOneLoginIsNotThatOfAnother) {
   EXPECT_EQ(noted(log, "result"), "consent_forged");
 }
 
+TEST_F(SignIn, APasswordThatAnotherSiteSendsIsNotJudged) {
+  test_browser b;
+  auto form_page = page(b);
+  auto request = post_request("/auth/signin", make_form({{"login", value_on(form_page.body, "login")},
+                                                         {"form", value_on(form_page.body, "form")},
+                                                         {"user", "ada"},
+                                                         {"password", "correct horse battery"}}));
+  request.fields.set("Sec-Fetch-Site", "cross-site");
+  EXPECT_EQ(visit(b, endpoint::sign_in, request).status, 403);
+  EXPECT_EQ(*store.count("attempts", now), 0u);
+}
+
 TEST_F(SignIn, AOneTimePasswordLeadsToANewOneAndThenOn) {
   auto once = *mcp_oauth::add_user(store, "grace", random, cheap, now);
   test_browser b;
