@@ -10,6 +10,8 @@
 namespace mcp_oauth {
 namespace {
 
+constexpr std::string_view host_characters = "abcdefghijklmnopqrstuvwxyz0123456789.-_";
+
 result<std::uint16_t> parse_port(std::string_view digits) {
   auto port = parse_decimal(digits);
   if (!port || *port == 0 || *port > 65535) return fail(errc::url_malformed, "port out of range");
@@ -26,9 +28,6 @@ result<void> mend_host(url& u) {
   auto rest = std::string_view(u.path).substr(0, end);
   auto colon = rest.find(':');
   u.host += mcp_oauth::to_lower(rest.substr(0, colon));
-  if (u.host.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-_") != std::string::npos) {
-    return fail(errc::url_malformed, "a character that no host name may hold");
-  }
   if (colon != std::string_view::npos) {
     auto port = parse_port(rest.substr(colon + 1));
     if (!port) return tl::unexpected(port.error());
@@ -59,6 +58,8 @@ result<url> url::parse(std::string_view text) {
   if (view.has_authority()) {
     u.host = mcp_oauth::to_lower(own(view.encoded_host_address()));
     u.host_is_ipv6 = view.host_type() == boost::urls::host_type::ipv6;
+    if (view.host_type() == boost::urls::host_type::ipvfuture)
+      return fail(errc::url_malformed, "an address of an unknown kind");
     if (u.host.find('%') != std::string::npos) return fail(errc::url_malformed, "an escape in the host");
     if (view.has_port()) {
       auto port = parse_port({view.port().data(), view.port().size()});
@@ -71,6 +72,10 @@ result<url> url::parse(std::string_view text) {
   if (view.has_authority()) {
     auto mended = mend_host(u);
     if (!mended) return tl::unexpected(mended.error());
+    // RFC 3986 §3.2.2 allows more in a reg-name, and Boost's versions differ in what they take; no name of a
+    // host needs it.
+    if (!u.host_is_ipv6 && u.host.find_first_not_of(host_characters) != std::string::npos)
+      return fail(errc::url_malformed, "a character that no host name may hold");
   }
   u.has_query = view.has_query();
   u.query = own(view.encoded_query());

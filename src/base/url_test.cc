@@ -40,5 +40,17 @@ TEST(Url, RefusesWhatStandsBetweenHostAndPath) {
   }
 }
 
+TEST(Url, RefusesHostsThatAreNeitherNameNorAddress) {
+  for (auto text : {"http://a,b/", "http://a;b/", "http://a!b/", "http://a$b/", "http://a=b/", "http://a*b/",
+                    "http://a+b/", "http://a'b/", "http://a(b)/", "http://a~b/", "http://[v1.x]/",
+                    "http://[v1.x:y]/", "custom://a,b/"}) {
+    EXPECT_FALSE(url::parse(text)) << text;
+  }
+  for (auto text : {"http://a_b.example/", "http://xn--bcher-kva.example/",
+                    "cursor://anysphere.cursor-mcp/oauth/callback"}) {
+    EXPECT_TRUE(url::parse(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace mcp_oauth
