@@ -69,7 +69,9 @@ net::task<void> gateway_service::serve(net::exchange& x) {
   story told;
   told.client = client_address(x);
   auto path = x.head().path;
-  if (const auto* to = rules->find(path); to != nullptr) {
+  // Some clients look for metadata below the MCP endpoint itself.
+  bool well_known = path.find("/.well-known/") != std::string_view::npos;
+  if (const auto* to = well_known ? nullptr : rules->find(path); to != nullptr) {
     told.area = metrics::area::mcp;
     co_await serve_mcp(x, *to, told);
   } else if (auto at = endpoint_of(path)) {

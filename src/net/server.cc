@@ -177,7 +177,8 @@ task<void> server::session(state& s, std::shared_ptr<channel> client, std::strin
   const auto& limits = s.owner.options_.limits;
 
   if (s.tls) {
-    auto shaken = co_await client->handshake(s.tls, tls_session::role::server, {}, limits.header);
+    std::string no_name;
+    auto shaken = co_await client->handshake(s.tls, tls_session::role::server, no_name, limits.header);
     if (shaken != io::ok) co_return;
   }
   exchange x(client, limits, std::move(peer));

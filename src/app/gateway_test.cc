@@ -1,0 +1,478 @@
+// The whole gateway in one process and without ports: clients and the MCP server are the test's ends of socket pairs.
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <deque>
+#include <future>
+
+#include "app/gateway_service.h"
+#include "jose/random.h"
+#include "net/server.h"
+#include "net/test_peer.h"
+#include "oauth/access_token.h"
+#include "store/memory_store.h"
+
+namespace mcp_oauth {
+namespace {
+
+constexpr const char* origin = "http://127.0.0.1:8080";
+constexpr const char* resource = "http://127.0.0.1:8080/mcp";
+
+class Gateway : public testing::Test {
+ protected:
+  Gateway() {
+    conf.public_url = origin;
+    conf.callback_url = std::string(origin) + "/auth/callback";
+    conf.scopes_supported = {"mcp"};
+    conf.cors.origins = {"http://localhost:*"};
+    conf.timeouts.request = milliseconds(500);
+    conf.limits.admission = 2048;
+    conf.limits.body = 1 << 20;
+    provider_settings local;
+    local.name = local.type = "local";
+    conf.providers = {local};
+    upstream_settings up;
+    up.name = "files";
+    up.url = "http://up:3000/rpc";
+    up.paths = {"/mcp"};
+    up.resource = resource;
+    conf.upstreams = {up};
+  }
+  ~Gateway() override {
+    if (server) server->stop();
+    server.reset();
+  }
+
+  void start() {
+    auto opened = log_sink::open("/dev/null", log_level::debug);
+    log = std::move(*opened);
+    auto made_seal = sealer::of({secret(std::string(32, 'k'))});
+    seal.emplace(std::move(*made_seal));
+    broker_world world{conf, store, *seal, [](std::size_t n) { return random_bytes(n); },
+                       [this](const std::string& grant, time_point until) { revoke(grant, until); }};
+    auto as = broker::start(std::move(world), now());
+    ASSERT_TRUE(as);
+    authorization_server = std::move(*as);
+    auto made = make_snapshot(conf, authorization_server->keys()->all, secret("session key"));
+    ASSERT_TRUE(made);
+    auto dialled_snapshot = std::make_shared<snapshot>(**made);
+    for (auto& u : dialled_snapshot->upstreams) {
+      u.target.dial = [this] {
+        if (upstream_is_down) return -1;
+        auto [mine, theirs] = net::test_peer::pair();
+        std::lock_guard lock(mutex);
+        dialled.push_back(std::move(mine));
+        arrived.notify_all();
+        return theirs;
+      };
+    }
+    rules = dialled_snapshot;
+    parts.authorization_server = authorization_server.get();
+    parts.store = &store;
+    parts.log = log.get();
+    parts.counts = &counts;
+    parts.blocking = &blocking;
+    parts.fetching = &blocking;
+    parts.connections = [this] { return server->connections(); };
+    parts.started = now();
+    server = std::make_unique<net::server>(net::server_options{}, [this](net::worker& w) {
+      return std::make_unique<gateway_service>(w, parts, rules);
+    });
+    server->start_unbound();
+  }
+
+  void revoke(const std::string& grant, time_point until) {
+    std::promise<void> done;
+    server->workers()[0]->post([&] {
+      static_cast<gateway_service&>(server->service_of(0)).revoke(grant, until);
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+
+  static time_point now() { return std::chrono::system_clock::now(); }
+
+  std::string token(const std::function<void(access_claims&)>& change = nullptr) {
+    if (!server) start();
+    access_claims c;
+    c.issuer = origin;
+    c.subject = "local:ada";
+    c.audience = resource;
+    c.client_id = "client";
+    c.grant_id = "grant";
+    c.token_id = "id";
+    c.email = "ada@example.com";
+    c.name = "Ad\xC3\xA4";
+    c.scopes = {"mcp"};
+    c.issued = now();
+    c.expires = now() + seconds(60);
+    if (change) change(c);
+    return mint_access_token(c, authorization_server->keys()->current);
+  }
+
+  net::test_peer connect() {
+    if (!server) start();
+    auto [mine, theirs] = net::test_peer::pair();
+    server->adopt(theirs);
+    return std::move(mine);
+  }
+  net::test_peer upstream_end() {
+    std::unique_lock lock(mutex);
+    arrived.wait_for(lock, seconds(5), [this] { return !dialled.empty(); });
+    if (dialled.empty()) return net::test_peer(-1);
+    auto next = std::move(dialled.front());
+    dialled.pop_front();
+    return next;
+  }
+
+  static std::string post(const std::string& body, const std::string& fields) {
+    return "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nContent-Type: application/json\r\n" + fields +
+           "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  }
+  std::string with_token(const std::string& more = "") { return "Authorization: Bearer " + token() + "\r\n" + more; }
+  // The whole answer to one request on a connection of its own.
+  std::string answer_to(std::string request) {
+    auto client = connect();
+    auto at = request.find("\r\n");
+    request.insert(at + 2, "Connection: close\r\n");
+    client.send(request);
+    return client.rest();
+  }
+
+  settings conf;
+  memory_store store;
+  std::optional<sealer> seal;
+  std::unique_ptr<log_sink> log;
+  metrics counts;
+  net::blocking_pool blocking{2};
+  std::unique_ptr<broker> authorization_server;
+  std::shared_ptr<const snapshot> rules;
+  gateway_parts parts;
+  std::atomic<bool> upstream_is_down{false};
+  std::mutex mutex;
+  std::condition_variable arrived;
+  std::deque<net::test_peer> dialled;
+  std::unique_ptr<net::server> server;
+};
+
+constexpr const char* call = R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{}}})";
+constexpr const char* ok = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+TEST_F(Gateway, AsksForATokenWithOneChallengeAndNoError) {
+  auto answer = answer_to(post(call, ""));
+  EXPECT_EQ(answer.substr(9, 3), "401");
+  auto at = answer.find("WWW-Authenticate: ");
+  ASSERT_NE(at, std::string::npos);
+  auto challenge = answer.substr(at, answer.find("\r\n", at) - at);
+  EXPECT_TRUE(has(challenge, "resource_metadata=\"http://127.0.0.1:8080/.well-known/oauth-protected-resource/mcp\"")) << challenge;
+  EXPECT_TRUE(has(challenge, "scope=\"mcp\""));
+  EXPECT_FALSE(has(challenge, "error")) << challenge;
+  EXPECT_EQ(answer.find("WWW-Authenticate: ", at + 1), std::string::npos);
+  EXPECT_TRUE(has(answer, "X-Request-Id: "));
+}
+
+TEST_F(Gateway, SendsIdentityUpstreamAndNeverTheToken) {
+  auto client = connect();
+  auto t = token();
+  client.send(post(call, "authorization: bEaReR " + t + "\r\nX-Custom: kept\r\nCookie: a=b\r\n"));
+  auto up = upstream_end();
+  auto seen = up.until(call);
+  EXPECT_TRUE(has(seen, "POST /rpc HTTP/1.1\r\nHost: up:3000\r\n")) << seen;
+  EXPECT_TRUE(has(seen, "X-User-Id: local:ada\r\n"));
+  EXPECT_TRUE(has(seen, "X-User-Email: ada@example.com\r\n"));
+  EXPECT_TRUE(has(seen, "X-User-Name: Ad%C3%A4\r\n"));
+  EXPECT_TRUE(has(seen, "X-Client-Id: client\r\n"));
+  EXPECT_TRUE(has(seen, "X-Custom: kept\r\n"));
+  EXPECT_TRUE(has(seen, "X-Forwarded-Host: 127.0.0.1:8080\r\n"));
+  EXPECT_FALSE(has(seen, t));
+  EXPECT_FALSE(has(seen, "ookie"));
+  up.send(ok);
+  EXPECT_EQ(client.until("{}").substr(9, 3), "200");
+}
+
+TEST_F(Gateway, RemovesForgedIdentityInEverySpelling) {
+  for (const char* name : {"X-User-Id", "x-user-id", "X-USER-ID", "X_User_Id", "x_user-id", "X-User_Email", "X-User-Anything",
+                           "X-Forwarded-User", "X_Forwarded_Email", "X-Forwarded-For", "Forwarded", "Remote-User", "Remote_User",
+                           "X-Auth-Request-Email", "X-Remote-User", "X-Client-Id", "X_Client_Id", "X-Real-IP", "X-Request-Id"}) {
+    auto client = connect();
+    client.send(post(call, with_token(std::string(name) + ": forged\r\n")));
+    auto up = upstream_end();
+    EXPECT_FALSE(has(up.until(call), "forged")) << name;
+    up.send(ok);
+    client.until("{}");
+    up.close();
+  }
+}
+
+TEST_F(Gateway, DropsWhatAConnectionFieldNames) {
+  auto client = connect();
+  client.send(post(call, with_token("Connection: X-Secret, X-User-Id\r\nX-Secret: s\r\nX-Other: o\r\n")));
+  auto up = upstream_end();
+  auto seen = up.until(call);
+  EXPECT_FALSE(has(seen, "X-Secret: s"));
+  EXPECT_TRUE(has(seen, "X-Other: o"));
+  EXPECT_TRUE(has(seen, "X-User-Id: local:ada")) << "ours cannot be named away";
+  up.send(ok);
+}
+
+TEST_F(Gateway, RefusesTokensForTheirOwnReason) {
+  start();
+  struct row {
+    std::function<void(access_claims&)> change;
+    const char* says;
+  } rows[] = {
+      {[](access_claims& c) { c.issuer = "http://evil"; }, "issuer mismatch"},
+      {[](access_claims& c) { c.audience = "http://127.0.0.1:8080/other"; }, "audience mismatch"},
+      {[](access_claims& c) { c.audience = std::string(resource) + "/"; }, "audience mismatch"},
+      {[](access_claims& c) { c.expires = now() - seconds(120); }, "expired"},
+  };
+  for (const auto& r : rows) {
+    auto answer = answer_to(post(call, "Authorization: Bearer " + token(r.change) + "\r\n"));
+    EXPECT_EQ(answer.substr(9, 3), "401");
+    EXPECT_TRUE(has(answer, "error=\"invalid_token\", error_description=\"" + std::string(r.says) + "\"")) << answer;
+    EXPECT_TRUE(has(answer, "\"error_description\":\"" + std::string(r.says) + "\""));
+  }
+  auto t = token();
+  t[t.size() - 3] = t[t.size() - 3] == 'A' ? 'B' : 'A';
+  EXPECT_TRUE(has(answer_to(post(call, "Authorization: Bearer " + t + "\r\n")), "signature"));
+  EXPECT_EQ(answer_to(post(call, "Authorization: Bearer x\r\nAuthorization: Bearer y\r\n")).substr(9, 3), "400");
+  EXPECT_EQ(answer_to("POST /mcp?access_token=" + token() + " HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n").substr(9, 3), "401");
+}
+
+TEST_F(Gateway, RefusesARevokedGrantAtOnceAlsoFromItsCache) {
+  auto client = connect();
+  auto t = token();
+  auto request = post(call, "Authorization: Bearer " + t + "\r\n");
+  client.send(request);
+  auto up = upstream_end();
+  up.until(call);
+  up.send(ok);
+  client.until("{}");
+  revoke("grant", now() + seconds(60));
+  client.send(request);
+  auto answer = client.until("\r\n\r\n");
+  EXPECT_EQ(answer.substr(9, 3), "401");
+  EXPECT_TRUE(has(answer, "The token has been revoked"));
+}
+
+TEST_F(Gateway, DecidesOnTheBodyAndRefusesHeadersThatContradictIt) {
+  for (const char* fields : {"Mcp-Method: tools/list\r\n", "Mcp-Name: other\r\n", "Mcp-Method: tools/call\r\nMcp-Method: tools/call\r\n"}) {
+    auto answer = answer_to(post(call, with_token(fields)));
+    EXPECT_EQ(answer.substr(9, 3), "400") << fields;
+    EXPECT_TRUE(has(answer, "-32020")) << fields;
+    EXPECT_TRUE(has(answer, "\"id\":7"));
+  }
+}
+
+TEST_F(Gateway, RefusesBodiesThatTwoReadersCouldReadDifferently) {
+  for (const char* body : {R"({"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call"})", R"({"jsonrpc":"2.0","id":1,"method":"ping","m\u0065thod":"x"})",
+                           R"({"jsonrpc":"2.0","id":1,"method":"ping","Method":"x"})", "", "{", "[]", "null", R"({"jsonrpc":"1.0","id":1,"method":"ping"})"}) {
+    auto answer = answer_to(post(body, with_token()));
+    EXPECT_EQ(answer.substr(9, 3), "400") << body;
+  }
+}
+
+TEST_F(Gateway, HoldsToolsToTheirScopes) {
+  conf.tools_given = true;
+  tool_rule rule;
+  rule.pattern = "echo";
+  rule.scopes = {"tools:read", "tools:extra"};
+  conf.tools = {rule};
+  auto answer = answer_to(post(call, with_token()));
+  EXPECT_EQ(answer.substr(9, 3), "403");
+  EXPECT_TRUE(has(answer, "error=\"insufficient_scope\"")) << answer;
+  EXPECT_TRUE(has(answer, "tools:read tools:extra")) << answer;
+  EXPECT_TRUE(has(answer, "\"required_scopes\":[\"tools:read\",\"tools:extra\"]")) << answer;
+  auto unnamed = answer_to(post(R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"rm"}})", with_token()));
+  EXPECT_EQ(unnamed.substr(9, 3), "403") << "what no rule names is denied";
+}
+
+TEST_F(Gateway, StreamsALargeCallAndStopsItWhenItTurnsBad) {
+  auto client = connect();
+  std::string start_of = R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"x":")";
+  std::string filler(100'000, 'a');
+  std::string end_of = R"("}},"method":"tools/list"})";
+  auto whole = start_of + filler + end_of;
+  client.send("POST /mcp HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n" + with_token() +
+              "Content-Length: " + std::to_string(whole.size()) + "\r\n\r\n" + start_of);
+  client.send(filler);
+  auto up = upstream_end();
+  EXPECT_TRUE(has(up.until("\"x\":\""), "POST /rpc")) << "forwarded once decided, before its end";
+  client.send(end_of);
+  auto rest = up.rest();
+  EXPECT_FALSE(has(rest, "tools/list")) << "the upstream never sees the end of it";
+  EXPECT_EQ(client.until("\r\n\r\n").substr(9, 3), "400");
+}
+
+TEST_F(Gateway, BoundsWhatItHoldsBeforeTheDecision) {
+  std::string body = R"({"jsonrpc":"2.0","id":1,"params":{"arguments":{"x":")" + std::string(10'000, 'a') + R"("},"name":"echo"},"method":"tools/call"})";
+  auto client = connect();
+  client.send("POST /mcp HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n" + with_token() + "Transfer-Encoding: chunked\r\n\r\n");
+  for (std::size_t at = 0; at < 6000; at += 1000) client.send("3e8\r\n" + body.substr(at, 1000) + "\r\n");
+  EXPECT_EQ(client.until("\r\n\r\n").substr(9, 3), "413");
+}
+
+TEST_F(Gateway, BindsASessionToWhoOpenedIt) {
+  auto client = connect();
+  client.send(post(R"({"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18"}})", with_token()));
+  auto up = upstream_end();
+  up.until("2025-06-18");
+  up.until("}}");
+  up.send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nMcp-Session-Id: abc-123\r\nContent-Length: 2\r\n\r\n{}");
+  auto answer = client.until("{}");
+  auto at = answer.find("Mcp-Session-Id: ") + 16;
+  auto id = answer.substr(at, answer.find("\r\n", at) - at);
+  EXPECT_EQ(id.substr(0, 8), "abc-123.");
+
+  client.send(post(call, with_token("Mcp-Session-Id: " + id + "\r\n")));
+  EXPECT_TRUE(has(up.until(call), "Mcp-Session-Id: abc-123\r\n")) << "the upstream knows its own id";
+  up.send(ok);
+  client.until("{}");
+
+  auto other = token([](access_claims& c) { c.subject = "local:eve"; });
+  for (const auto& [bearer, session] : {std::pair{other, id}, {token(), std::string("abc-123")}, {token(), id + "x"}, {token(), std::string("xyz") + id.substr(7)}}) {
+    auto refused = answer_to(post(call, "Authorization: Bearer " + bearer + "\r\nMcp-Session-Id: " + session + "\r\n"));
+    EXPECT_EQ(refused.substr(9, 3), "404") << session;
+  }
+  EXPECT_EQ(answer_to("DELETE /mcp HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer " + other + "\r\nMcp-Session-Id: " + id + "\r\n\r\n").substr(9, 3), "404");
+}
+
+TEST_F(Gateway, RewritesTheEndpointOfAnOldServerAndBindsIt) {
+  auto client = connect();
+  client.send("GET /mcp/sse HTTP/1.1\r\nHost: h\r\nAccept: text/event-stream\r\n" + with_token() + "\r\n");
+  auto up = upstream_end();
+  EXPECT_TRUE(has(up.until("\r\n\r\n"), "GET /rpc/sse HTTP/1.1"));
+  up.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: endpoint\ndata: /rpc/messages?sessionId=s1\n\n");
+  auto event = client.until("\n\n");
+  auto at = event.find("data: ") + 6;
+  auto uri = event.substr(at, event.find('\n', at) - at);
+  EXPECT_EQ(uri.rfind("/mcp/messages?sessionId=s1&mop_session=", 0), 0u) << event;
+
+  auto poster = connect();
+  auto request = post(call, with_token());
+  poster.send(request.replace(5, 4, uri));
+  auto other_up = upstream_end();
+  EXPECT_TRUE(has(other_up.until(call), "POST /rpc/messages?sessionId=s1 HTTP/1.1\r\n"));
+  other_up.send("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_EQ(poster.until("\r\n\r\n").substr(9, 3), "202");
+
+  auto eve = token([](access_claims& c) { c.subject = "local:eve"; });
+  auto stolen = post(call, "Authorization: Bearer " + eve + "\r\n");
+  EXPECT_EQ(answer_to(stolen.replace(5, 4, uri)).substr(9, 3), "404");
+  auto unbound = post(call, with_token());
+  EXPECT_EQ(answer_to(unbound.replace(5, 4, "/mcp/messages?sessionId=s1")).substr(9, 3), "404");
+}
+
+TEST_F(Gateway, AnswersForAnUpstreamThatFails) {
+  upstream_is_down = true;
+  auto down = answer_to(post(call, with_token()));
+  EXPECT_EQ(down.substr(9, 3), "502");
+  EXPECT_TRUE(has(down, "\"id\":7"));
+  EXPECT_TRUE(has(down, "\\nFailed to proxy request to MCP server")) << down;
+
+  upstream_is_down = false;
+  auto client = connect();
+  client.send(post(call, with_token()));
+  auto up = upstream_end();
+  up.until(call);
+  auto slow = client.until("in time");
+  EXPECT_EQ(slow.substr(9, 3), "504");
+  EXPECT_TRUE(has(slow, "timeout of 500ms exceeded\\nMCP server did not respond in time")) << slow;
+
+  auto page_client = connect();
+  page_client.send(post(call, with_token()));
+  auto page = upstream_end();
+  page.until(call);
+  page.send("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\n<html");
+  auto answer = page_client.until("format");
+  EXPECT_EQ(answer.substr(9, 3), "502");
+  EXPECT_TRUE(has(answer, "invalid_protocol")) << answer;
+  EXPECT_FALSE(has(answer, "<html"));
+}
+
+TEST_F(Gateway, DoesNotPassTheUpstreamsOwnChallengeOn) {
+  auto client = connect();
+  client.send(post(call, with_token()));
+  auto up = upstream_end();
+  up.until(call);
+  up.send("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer realm=\"other\"\r\nContent-Length: 0\r\n\r\n");
+  auto answer = client.until("\r\n\r\n");
+  EXPECT_EQ(answer.substr(9, 3), "502");
+  EXPECT_FALSE(has(answer, "realm"));
+}
+
+TEST_F(Gateway, PassesAnUpstreamsErrorsThrough) {
+  for (const char* status : {"400 Bad Request", "404 Not Found", "405 Method Not Allowed", "500 Oops"}) {
+    auto client = connect();
+    client.send(post(call, with_token()));
+    auto up = upstream_end();
+    up.until(call);
+    up.send("HTTP/1.1 " + std::string(status) + "\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{\"e\":123}");
+    EXPECT_EQ(client.until("{\"e\":123}").substr(9, 3), std::string(status).substr(0, 3));
+    up.close();
+  }
+}
+
+TEST_F(Gateway, RefusesForeignPagesAndAnswersPreflights) {
+  EXPECT_EQ(answer_to(post(call, with_token("Origin: http://evil.example\r\n"))).substr(9, 3), "403");
+  EXPECT_EQ(answer_to(post(call, with_token("Origin: http://localhost.evil:1\r\n"))).substr(9, 3), "403");
+  EXPECT_EQ(answer_to(post(call, with_token("Origin: null\r\n"))).substr(9, 3), "403");
+  auto refused = answer_to(post(call, "Origin: http://localhost:6274\r\n"));
+  EXPECT_EQ(refused.substr(9, 3), "401");
+  EXPECT_TRUE(has(refused, "Access-Control-Allow-Origin: http://localhost:6274\r\n")) << "on errors, too";
+  EXPECT_TRUE(has(refused, "WWW-Authenticate, Mcp-Session-Id"));
+  auto preflight = answer_to("OPTIONS /mcp HTTP/1.1\r\nHost: h\r\nOrigin: http://localhost:6274\r\nAccess-Control-Request-Method: POST\r\n\r\n");
+  EXPECT_EQ(preflight.substr(9, 3), "204");
+  for (const char* part : {"Access-Control-Allow-Methods: GET, POST, DELETE, OPTIONS", "Mcp-Protocol-Version", "Mcp-Session-Id", "Last-Event-ID", "Mcp-Method"}) {
+    EXPECT_TRUE(has(preflight, part) || has(preflight, "MCP-Protocol-Version")) << part;
+  }
+  EXPECT_FALSE(has(answer_to("OPTIONS /mcp HTTP/1.1\r\nHost: h\r\nOrigin: http://evil.example\r\n\r\n"), "Access-Control-Allow-Origin"));
+}
+
+TEST_F(Gateway, ServesMetadataInEveryFormThatClientsTry) {
+  for (const char* path : {"/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"}) {
+    auto answer = answer_to(std::string("GET ") + path + " HTTP/1.1\r\nHost: h\r\nOrigin: http://any.page\r\n\r\n");
+    EXPECT_EQ(answer.substr(9, 3), "200") << path;
+    EXPECT_TRUE(has(answer, "\"resource\":\"http://127.0.0.1:8080/mcp\"")) << answer;
+    EXPECT_TRUE(has(answer, "Access-Control-Allow-Origin: *"));
+  }
+  for (const char* path : {"/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server/mcp",
+                           "/.well-known/openid-configuration", "/.well-known/openid-configuration/mcp", "/mcp/.well-known/openid-configuration"}) {
+    auto answer = answer_to(std::string("GET ") + path + " HTTP/1.1\r\nHost: h\r\n\r\n");
+    EXPECT_EQ(answer.substr(9, 3), "200") << path;
+    EXPECT_TRUE(has(answer, "\"issuer\":\"http://127.0.0.1:8080\"")) << path;
+  }
+  EXPECT_EQ(answer_to("GET /.well-known/oauth-protected-resource/other HTTP/1.1\r\nHost: h\r\n\r\n").substr(9, 3), "404");
+}
+
+TEST_F(Gateway, RefusesPathsThatTwoServersCouldResolveDifferently) {
+  for (const char* path : {"/mcp/../admin", "/mcp/%2e%2e/admin", "/mcp/.%2E/admin", "/mcp/./x", "/mcp/a%2fb", "/mcp/a%5cb", "/mcp/%00", "/mcp/%zz"}) {
+    auto answer = answer_to(std::string("GET ") + path + " HTTP/1.1\r\nHost: h\r\n" + with_token() + "\r\n");
+    EXPECT_EQ(answer.substr(9, 3), "404") << path;
+  }
+}
+
+TEST_F(Gateway, TellsItsHealth) {
+  auto well = answer_to("GET /health HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_TRUE(has(well, "\"status\": \"healthy\", \"database\": \"connected\", \"uptime\": ")) << well;
+  upstream_is_down = true;
+  auto ready = answer_to("GET /ready HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_EQ(ready.substr(9, 3), "503");
+  EXPECT_TRUE(has(ready, "\"mcp_server\": \"unreachable\""));
+  EXPECT_TRUE(has(answer_to("GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n"), "mop_requests_total{area=\"health\",status=\"5xx\"} 1"));
+}
+
+TEST(AddressOfClient, BelievesTrustedProxiesOnly) {
+  EXPECT_EQ(address_of_client("10.0.0.1", "1.2.3.4", {}), "10.0.0.1");
+  EXPECT_EQ(address_of_client("10.0.0.1", "1.2.3.4", {"10.0.0.0/8"}), "1.2.3.4");
+  EXPECT_EQ(address_of_client("10.0.0.1", "6.6.6.6, 1.2.3.4", {"10.0.0.0/8"}), "1.2.3.4") << "what the client wrote itself";
+  EXPECT_EQ(address_of_client("10.0.0.1", "1.2.3.4, 10.0.0.2", {"10.0.0.0/8"}), "1.2.3.4");
+  EXPECT_EQ(address_of_client("9.9.9.9", "1.2.3.4", {"10.0.0.0/8"}), "9.9.9.9");
+  EXPECT_EQ(address_of_client("10.0.0.1", "junk", {"10.0.0.0/8"}), "10.0.0.1");
+}
+
+}  // namespace
+}  // namespace mcp_oauth
