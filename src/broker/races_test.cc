@@ -36,6 +36,17 @@ TEST_F(Races, ARefreshDoesNotReviveAGrantThatIsRevokedMeanwhile) {
   EXPECT_EQ(*store.count("refresh", now), 0u);
 }
 
+TEST_F(Races, ARefreshDoesNotReviveAGrantWhoseRevocationStopsHalfWay) {
+  auto t = tokens();
+  watched.before_commit = [&] {
+    watched.erase_grant_fails = true;
+    EXPECT_EQ(revoke(t).status, 503);
+    watched.erase_grant_fails = false;
+  };
+  EXPECT_EQ(error_of(refresh(client, text_member(t, "refresh_token"))), "invalid_grant");
+  EXPECT_EQ(*store.count("grant", now), 0u);
+}
+
 TEST_F(Races, ARefreshThatComesWhileARevocationIsHalfDoneIsRefused) {
   auto t = tokens();
   watched.erase_grant_fails = true;
