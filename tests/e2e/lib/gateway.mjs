@@ -1,0 +1,152 @@
+// The binary under test.
+
+import assert from 'node:assert/strict';
+import { spawn, execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+
+import { temporaryFolder } from './scope.mjs';
+import { until, within } from './until.mjs';
+
+const root = resolve(import.meta.dirname, '../../..');
+
+export const binary = (() => {
+  const named = process.env.MOP_BINARY || process.env.MCP_OAUTH_PROXY;
+  const candidates = named ? [named] : ['release', 'dev'].map((b) => join(root, 'build', b, 'mcp-oauth-proxy'));
+  const found = candidates.find(existsSync);
+  if (!found) throw new Error(`no binary at ${candidates.join(' or ')}: ./dev build release, or name it in MOP_BINARY`);
+  return resolve(found);
+})();
+
+// Nothing of the caller's environment may configure the gateway.
+const environment = { PATH: process.env.PATH, HOME: '/nonexistent' };
+
+// A child process whose output is kept by line.
+export class Program {
+  lines = [];
+  errors = [];
+
+  constructor(scope, file, args, options = {}) {
+    this.child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], env: environment, ...options });
+    this.exited = once(this.child, 'close');
+    collect(this.child.stdout, this.lines);
+    collect(this.child.stderr, this.errors);
+    scope.after(async () => {
+      if (!this.running) return;
+      this.child.kill('SIGKILL');
+      await this.exited;
+    });
+  }
+
+  get running() {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  // The match of the first line of standard output that fits.
+  async line(pattern, milliseconds = 30_000) {
+    let found;
+    await until(`a line like ${pattern}`, () => {
+      for (const line of this.lines) if ((found = pattern.exec(line))) return true;
+      if (!this.running) throw new Error(`exited with ${this.child.exitCode}: ${this.errors.join('\n')}`);
+      return false;
+    }, milliseconds);
+    return found;
+  }
+
+  // SIGTERM, and the exit code.
+  async stop() {
+    if (this.running) this.child.kill('SIGTERM');
+    const [code, signal] = await within('the end after SIGTERM', this.exited, 30_000);
+    return code ?? signal;
+  }
+
+  async kill() {
+    this.child.kill('SIGKILL');
+    await this.exited;
+  }
+}
+
+function collect(stream, lines) {
+  let rest = '';
+  stream.setEncoding('utf8');
+  stream.on('data', (text) => {
+    const parts = (rest + text).split('\n');
+    rest = parts.pop();
+    lines.push(...parts);
+  });
+  stream.on('close', () => rest && lines.push(rest));
+}
+
+export class Gateway {
+  // Starts with the settings, as config.yaml in a folder of its own, on a free port.
+  static async start(scope, settings = {}) {
+    const gateway = new Gateway();
+    gateway.scope = scope;
+    gateway.folder = await temporaryFolder(scope, 'gateway');
+    gateway.settings = { host: '127.0.0.1', port: 0, ...settings, timeouts: { drain: '2s', ...settings.timeouts } };
+    await gateway.run();
+    scope.after(async () => {
+      if (!gateway.stoppedByTest) assert.equal(await gateway.stop(), 0, `the gateway ends well: ${gateway.program.errors}`);
+    });
+    return gateway;
+  }
+
+  async run() {
+    // JSON is YAML.
+    await writeFile(join(this.folder, 'config.yaml'), JSON.stringify(this.settings, null, 2));
+    this.program = new Program(this.scope, binary, ['--config', 'config.yaml'], { cwd: this.folder });
+    const [, , port] = await this.program.line(/^mcp-oauth-proxy is listening on (\S+):(\d+)$/);
+    this.port = Number(port);
+    this.origin = this.settings.public_url ?? `http://127.0.0.1:${port}`;
+    this.mcp = `${this.origin}/mcp`;
+  }
+
+  // Again, at the same address and with the same folder.
+  async restart() {
+    this.settings.port = this.port;
+    this.stoppedByTest = false;
+    await this.run();
+  }
+
+  stop() {
+    this.stoppedByTest = true;
+    return this.program.stop();
+  }
+  kill() {
+    this.stoppedByTest = true;
+    return this.program.kill();
+  }
+
+  // The password that is printed once, at the first start.
+  async firstPassword() {
+    return (await this.program.line(/One-time password:\s+(\S+)/))[1];
+  }
+
+  // Another local user; the one-time password.
+  async addUser(name) {
+    const { stdout } = await promisify(execFile)(binary, ['--config', 'config.yaml', 'users', 'add', name], {
+      cwd: this.folder,
+      env: environment,
+    });
+    return /one-time password:\s+(\S+)/i.exec(stdout)[1];
+  }
+
+  async log() {
+    const text = await readFile(join(this.folder, 'logs/proxy.log'), 'utf8');
+    return text.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+  }
+  // Lines are written in batches.
+  logged(what, test) {
+    return until(`a log line: ${what}`, async () => (await this.log()).find(test));
+  }
+}
+
+// The MCP server that the binary holds, without any sign-in.
+export async function startDemoServer(scope) {
+  const program = new Program(scope, binary, ['demo-server']);
+  const [, url] = await program.line(/(http:\/\/\S+)\/mcp/);
+  return { program, url };
+}

@@ -1,0 +1,107 @@
+// The official client, with people who sign in at an OpenID provider.
+
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+
+import { Browser } from './lib/browser.mjs';
+import { Gateway } from './lib/gateway.mjs';
+import { Idp } from './lib/idp.mjs';
+import { authorization, call, post, redirectUri, refresh, register, tokensFor } from './lib/oauth.mjs';
+import { Person } from './lib/person.mjs';
+import { fileScope } from './lib/scope.mjs';
+import { connectAs, Keychain, textOf } from './lib/sdk_client.mjs';
+import { Upstream } from './lib/upstream.mjs';
+
+const scope = fileScope();
+let gateway, idp, upstream;
+
+before(async () => {
+  upstream = await Upstream.start(scope, { stateful: false });
+  idp = await Idp.start(scope);
+  gateway = await Gateway.start(scope, { mcp_server_url: upstream.url, providers: { corp: idp.settings } });
+  idp.allow(`${gateway.origin}/auth/callback`);
+});
+
+test('no local user exists where nobody signs in locally', () => {
+  assert.ok(!gateway.program.lines.join('\n').includes('password'));
+});
+
+test('consent comes first, then the provider, then the tools', async () => {
+  const alice = new Person({ user: 'alice' });
+  const { client } = await connectAs(alice, gateway.mcp, new Keychain());
+  assert.deepEqual(alice.pages, ['Allow access?', 'Sign in at the provider']);
+  const headers = JSON.parse(textOf(await client.callTool({ name: 'whoami' })));
+  assert.equal(headers['x-user-id'], 'corp:alice');
+  assert.equal(headers['x-user-email'], 'alice@idp.example');
+  assert.equal(headers['x-user-name'], 'alice of the provider');
+  assert.equal(headers['x-user-provider'], 'corp');
+  await client.close();
+});
+
+test('the gateway asks the provider with PKCE, state and nonce, and never with the resource of MCP', async () => {
+  const { authorizeUrl } = await atTheProvider(new Person({ user: 'alice' }));
+  const asked = authorizeUrl.searchParams;
+  assert.equal(asked.get('code_challenge_method'), 'S256');
+  assert.equal(asked.get('redirect_uri'), `${gateway.origin}/auth/callback`);
+  for (const name of ['state', 'nonce', 'code_challenge']) assert.ok(asked.get(name).length >= 43, name);
+  assert.equal(asked.get('resource'), null);
+});
+
+test('a provider that denies is reported to the client, with its state and our issuer', async () => {
+  const client = await register(gateway);
+  const asked = authorization(gateway, client);
+  const answer = await new Person({ user: 'nobody' }).approve(asked.url, redirectUri);
+  assert.equal(answer.searchParams.get('error'), 'access_denied');
+  assert.equal(answer.searchParams.get('state'), asked.state);
+  assert.equal(answer.searchParams.get('iss'), gateway.origin);
+  assert.equal(answer.searchParams.get('code'), null);
+});
+
+test('the answer of the provider counts in the browser that began the sign-in, and once', async () => {
+  const person = new Person({ user: 'bob' });
+  const client = await register(gateway);
+  const asked = authorization(gateway, client);
+  const callback = await person.approve(asked.url, `${gateway.origin}/auth/callback`);
+
+  const stranger = await new Browser().open(callback);
+  assert.ok(stranger.status >= 400, stranger.text);
+  assert.match(stranger.text, /MOP-[A-Z]+-\d+/);
+
+  const first = await person.browser.open(callback, { until: redirectUri, site: 'cross-site' });
+  assert.ok(first.left?.searchParams.get('code'), first.text);
+  const again = await person.browser.open(callback, { until: redirectUri, site: 'cross-site' });
+  assert.ok(again.status >= 400 && !again.left);
+});
+
+test('the provider may rotate its keys', async () => {
+  await tokensFor(gateway, new Person({ user: 'carol' }));
+  idp.rotateKeys();
+  await tokensFor(gateway, new Person({ user: 'carol' }));
+});
+
+test('while the provider is away, tokens work and are refreshed, and a new sign-in fails clearly', async () => {
+  const person = new Person({ user: 'dave' });
+  const { client, access_token, refresh_token } = await tokensFor(gateway, person);
+  await idp.goAway();
+
+  assert.equal((await post(gateway.mcp, call('echo', { text: 'x' }), access_token)).status, 200);
+  const refreshed = await refresh(gateway, client, refresh_token);
+  assert.equal(refreshed.status, 200, await refreshed.clone().text());
+
+  // A gateway that never met its provider can say only that.
+  const fresh = await Gateway.start(scope, { mcp_server_url: upstream.url, providers: { corp: idp.settings } });
+  const asked = authorization(fresh, await register(fresh));
+  const answer = await person.approve(asked.url, redirectUri);
+  assert.equal(answer.searchParams.get('error'), 'temporarily_unavailable');
+
+  await idp.comeBack();
+  idp.allow(`${fresh.origin}/auth/callback`);
+  await tokensFor(fresh, new Person({ user: 'dave' }));
+});
+
+// Where the gateway sends the browser once it has consent.
+async function atTheProvider(person) {
+  const asked = authorization(gateway, await register(gateway));
+  const authorizeUrl = await person.approve(asked.url, idp.issuer);
+  return { authorizeUrl };
+}
