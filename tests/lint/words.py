@@ -22,7 +22,7 @@ RULES = [
     ("a debugging print", "src/", r"\bstd::cerr\s*<<\s*\"(?:DEBUG|here)"),
 ]
 TEXT = (".cc", ".h", ".py", ".sh", ".mjs", ".js", ".ts", ".cmake", ".txt", ".md", ".json", ".yaml", ".yml", ".sql",
-        ".html", ".css", ".conf", ".mustache")
+        ".html", ".css", ".conf", ".mustache", ".npmrc")
 # These spell the words out.
 EXCEPT = {"tests/lint/words.py", "tests/lint/lint_test.py"}
 
@@ -44,7 +44,7 @@ def main():
     for name in repository_files():
         if name in EXCEPT or not (name.endswith(TEXT) or "." not in name.rsplit("/", 1)[-1]):
             continue
-        if name.startswith("fuzz/corpus/") or name.endswith("package-lock.json"):
+        if name.startswith("fuzz/corpus/"):
             continue
         try:
             text = (ROOT / name).read_text()
