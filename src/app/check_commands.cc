@@ -1,9 +1,5 @@
 // The commands that look and tell, and end.
 
-#include <filesystem>
-#include <fstream>
-#include <iostream>
-
 #include "app/commands.h"
 #include "app/gateway_app.h"
 #include "broker/users.h"
@@ -11,6 +7,10 @@
 #include "jose/random.h"
 #include "store/open.h"
 #include "symptom/catalogue.h"
+
+#include <filesystem>
+#include <fstream>
+#include <iostream>
 
 namespace mcp_oauth {
 namespace {
@@ -26,12 +26,16 @@ exit_code report_store(const error& why) {
 
 // One page per symptom would be many files; one table serves a reader and a search as well.
 std::string symptoms_markdown() {
-  std::string page = "# Errors\n\nGenerated from the catalogue in `src/symptom/catalogue.cc`. The code stands in log lines and on error pages.\n\n"
-                     "| code | name | status | OAuth error | words on the wire | likely cause | fix |\n|---|---|---|---|---|---|---|\n";
+  std::string page =
+      "# Errors\n\nGenerated from the catalogue in `src/symptom/catalogue.cc`. The code stands in log lines "
+      "and on error pages.\n\n"
+      "| code | name | status | OAuth error | words on the wire | likely cause | fix "
+      "|\n|---|---|---|---|---|---|---|\n";
   for (const auto& row : catalogue()) {
-    page += "| <a id=\"" + std::string(row.id) + "\"></a>" + std::string(row.id) + " | `" + std::string(row.name) + "` | " +
-            (row.status == 0 ? "-" : std::to_string(row.status)) + " | " + std::string(row.oauth_error) + " | " +
-            std::string(row.description) + " | " + std::string(row.cause) + " | " + std::string(row.fix) + " |\n";
+    page += "| <a id=\"" + std::string(row.id) + "\"></a>" + std::string(row.id) + " | `" +
+            std::string(row.name) + "` | " + (row.status == 0 ? "-" : std::to_string(row.status)) + " | " +
+            std::string(row.oauth_error) + " | " + std::string(row.description) + " | " +
+            std::string(row.cause) + " | " + std::string(row.fix) + " |\n";
   }
   return page;
 }
@@ -101,11 +105,13 @@ exit_code users_command(const command_input& in, const std::string& what, const 
   auto known = find_user(**store, *canonical, now);
   if (!known) return report_store(known.error());
   if (what == "add" && *known) {
-    std::cerr << "users add: " << *canonical << " exists already; `users reset " << *canonical << "` gives a new one-time password\n";
+    std::cerr << "users add: " << *canonical << " exists already; `users reset " << *canonical
+              << "` gives a new one-time password\n";
     return exit_code::usage;
   }
   if (what == "reset" && !*known) {
-    std::cerr << "users reset: there is no " << *canonical << "; `users add " << *canonical << "` makes the user\n";
+    std::cerr << "users reset: there is no " << *canonical << "; `users add " << *canonical
+              << "` makes the user\n";
     return exit_code::usage;
   }
   auto password = add_user(**store, *canonical, bytes_at_random, {}, now);
@@ -118,7 +124,8 @@ exit_code docs_command(const std::string& folder) {
   std::error_code failed;
   std::filesystem::path out(folder);
   std::filesystem::create_directories(out, failed);
-  bool written = write_file(out / "configuration.md", reference_markdown()) && write_file(out / "config.schema.json", json_schema()) &&
+  bool written = write_file(out / "configuration.md", reference_markdown()) &&
+                 write_file(out / "config.schema.json", json_schema()) &&
                  write_file(out / "errors.md", symptoms_markdown());
   if (!written) {
     std::cerr << "docs: cannot write to " << folder << "\n";

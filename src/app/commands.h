@@ -1,11 +1,11 @@
 #pragma once
 
+#include "config/settings.h"
+
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "config/settings.h"
 
 namespace mcp_oauth {
 
@@ -39,6 +39,7 @@ exit_code users_command(const command_input& in, const std::string& what, const 
 exit_code docs_command(const std::string& folder);
 
 // Loads and checks the configuration; prints every error of it to standard error.
-std::optional<settings> load_settings(const command_input& in, bool standalone_ok, exit_code& why, bool quiet = false);
+std::optional<settings> load_settings(const command_input& in, bool standalone_ok, exit_code& why,
+                                      bool quiet = false);
 
 }  // namespace mcp_oauth

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <memory>
-
 #include "demo/server.h"
 #include "net/server.h"
+
+#include <memory>
 
 namespace mcp_oauth {
 

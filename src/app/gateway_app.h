@@ -1,11 +1,11 @@
 #pragma once
 
+#include "base/error.h"
+#include "config/settings.h"
+
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "base/error.h"
-#include "config/settings.h"
 
 namespace mcp_oauth {
 
@@ -13,7 +13,8 @@ namespace mcp_oauth {
 class gateway_app {
  public:
   // Opens everything the settings name and starts to listen. `conf.port` 0 takes any free port.
-  // Adds to `warnings` what the operator should know. Errors: store_*, listen_*, tls_*, key files, config_invalid.
+  // Adds to `warnings` what the operator should know. Errors: store_*, listen_*, tls_*, key files,
+  // config_invalid.
   static result<std::unique_ptr<gateway_app>> start(settings conf, std::vector<std::string>& warnings);
   ~gateway_app();
   gateway_app(const gateway_app&) = delete;
@@ -33,7 +34,8 @@ class gateway_app {
   std::unique_ptr<parts> parts_;
 };
 
-// The key that seals what the store keeps: `encryption_key`, or a file beside the database that is made when absent.
+// The key that seals what the store keeps: `encryption_key`, or a file beside the database that is made when
+// absent.
 result<secret> master_key(const settings& conf, std::vector<std::string>& warnings);
 
 }  // namespace mcp_oauth

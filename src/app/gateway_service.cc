@@ -1,12 +1,12 @@
 #include "app/gateway_service.h"
 
-#include <algorithm>
-
 #include "app/story.h"
 #include "base/ip_address.h"
 #include "base/text.h"
 #include "gateway/refusal.h"
 #include "symptom/catalogue.h"
+
+#include <algorithm>
 
 namespace mcp_oauth {
 namespace {
@@ -26,7 +26,8 @@ bool is_trusted(std::string_view address, const std::vector<std::string>& truste
 
 }  // namespace
 
-std::string address_of_client(const std::string& peer, std::string_view forwarded_for, const std::vector<std::string>& trusted) {
+std::string address_of_client(const std::string& peer, std::string_view forwarded_for,
+                              const std::vector<std::string>& trusted) {
   if (trusted.empty() || forwarded_for.empty() || !is_trusted(peer, trusted)) return peer;
   // From the right: each proxy appends the address it saw, and only those of proxies we trust are believed.
   auto hops = split_words(forwarded_for, ',');
@@ -38,7 +39,8 @@ std::string address_of_client(const std::string& peer, std::string_view forwarde
   return peer;
 }
 
-gateway_service::gateway_service(net::worker& w, const gateway_parts& parts, std::shared_ptr<const snapshot> first)
+gateway_service::gateway_service(net::worker& w, const gateway_parts& parts,
+                                 std::shared_ptr<const snapshot> first)
     : worker_(w),
       parts_(parts),
       rules_(std::move(first)),
@@ -60,7 +62,8 @@ void gateway_service::flush_log() {
 
 std::string gateway_service::client_address(const net::exchange& x) const {
   if (rules_->conf.trusted_proxies.empty()) return x.peer();
-  return address_of_client(x.peer(), x.head().find("x-forwarded-for").value_or(""), rules_->conf.trusted_proxies);
+  return address_of_client(x.peer(), x.head().find("x-forwarded-for").value_or(""),
+                           rules_->conf.trusted_proxies);
 }
 
 net::task<void> gateway_service::serve(net::exchange& x) {
@@ -98,20 +101,24 @@ http_response gateway_service::refuse(const error& why, const net::exchange& x) 
 
 net::task<void> gateway_service::answer(net::exchange& x, http_response response, bool open_to_pages) {
   auto origin = x.head().find("origin").value_or("");
-  for (const auto& [name, value] : rules_->cors.fields_for(origin, open_to_pages)) response.fields.add(name, value);
-  if (response.fields.count("X-Content-Type-Options") == 0) response.fields.add("X-Content-Type-Options", "nosniff");
+  for (const auto& [name, value] : rules_->cors.fields_for(origin, open_to_pages))
+    response.fields.add(name, value);
+  if (response.fields.count("X-Content-Type-Options") == 0)
+    response.fields.add("X-Content-Type-Options", "nosniff");
   co_await x.respond(response);
 }
 
 void gateway_service::tell(const net::exchange& x, const story& told) {
-  auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - told.began);
+  auto took =
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - told.began);
   parts_.counts->request(told.area, x.status, told.stream ? -1 : static_cast<double>(took.count()) / 1e6);
   if (told.why) parts_.counts->refused(told.why->code);
   bool is_probe = told.area == metrics::area::health;
   if (!rules_->conf.log.access || !parts_.log->wants(is_probe ? log_level::debug : log_level::info)) return;
   {
     auto level = x.status >= 500 ? log_level::error : log_level::info;
-    log_line line(lines_, level, told.area == metrics::area::oauth ? "oauth" : "proxy", std::chrono::system_clock::now());
+    log_line line(lines_, level, told.area == metrics::area::oauth ? "oauth" : "proxy",
+                  std::chrono::system_clock::now());
     line.text("request_id", x.request_id()).text("client", told.client);
     line.text("http_method", x.head().method).text("path", x.head().path);
     line.number("status", static_cast<std::uint64_t>(x.status));

@@ -1,8 +1,5 @@
 #pragma once
 
-#include <memory>
-#include <string>
-
 #include "app/log.h"
 #include "app/metrics.h"
 #include "app/snapshot.h"
@@ -10,6 +7,9 @@
 #include "gateway/token_cache.h"
 #include "net/blocking.h"
 #include "net/server.h"
+
+#include <memory>
+#include <string>
 
 namespace mcp_oauth {
 
@@ -19,9 +19,9 @@ struct gateway_parts {
   record_store* store = nullptr;
   log_sink* log = nullptr;
   metrics* counts = nullptr;
-  net::blocking_pool* blocking = nullptr;   // the store, passwords, names
-  net::blocking_pool* fetching = nullptr;   // outbound HTTP
-  std::function<std::size_t()> connections; // open, over all workers
+  net::blocking_pool* blocking = nullptr;    // the store, passwords, names
+  net::blocking_pool* fetching = nullptr;    // outbound HTTP
+  std::function<std::size_t()> connections;  // open, over all workers
   time_point started;
 };
 
@@ -48,10 +48,11 @@ class gateway_service final : public net::service {
   net::task<result<void>> read_call(net::exchange& x, admission& in);
   result<std::shared_ptr<credential>> authenticate(const net::exchange& x, const upstream& to);
   result<std::string> session_of(const net::exchange& x, const upstream& to, credential& who);
-  static std::string upstream_head(const net::exchange& x, const upstream& to, const snapshot& rules, const credential& who,
-                                   std::string_view session, std::string_view query, std::string_view client_address);
-  net::task<void> refuse_mcp(net::exchange& x, const upstream& to, story& told, error why, std::vector<std::string> scopes,
-                             std::string raw_id);
+  static std::string upstream_head(const net::exchange& x, const upstream& to, const snapshot& rules,
+                                   const credential& who, std::string_view session, std::string_view query,
+                                   std::string_view client_address);
+  net::task<void> refuse_mcp(net::exchange& x, const upstream& to, story& told, error why,
+                             std::vector<std::string> scopes, std::string raw_id);
 
   // app/serve_oauth.cc
   net::task<void> serve_oauth(net::exchange& x, endpoint at, story& told);
@@ -76,7 +77,9 @@ class gateway_service final : public net::service {
   net::periodic sweeping_;
 };
 
-// Where a request came from: the peer, or, behind a trusted proxy, the last address of X-Forwarded-For that is not one.
-std::string address_of_client(const std::string& peer, std::string_view forwarded_for, const std::vector<std::string>& trusted);
+// Where a request came from: the peer, or, behind a trusted proxy, the last address of X-Forwarded-For that
+// is not one.
+std::string address_of_client(const std::string& peer, std::string_view forwarded_for,
+                              const std::vector<std::string>& trusted);
 
 }  // namespace mcp_oauth

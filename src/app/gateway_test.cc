@@ -1,10 +1,5 @@
-// The whole gateway in one process and without ports: clients and the MCP server are the test's ends of socket pairs.
-
-#include <gtest/gtest.h>
-
-#include <condition_variable>
-#include <deque>
-#include <future>
+// The whole gateway in one process and without ports: clients and the MCP server are the test's ends of
+// socket pairs.
 
 #include "app/gateway_service.h"
 #include "jose/random.h"
@@ -12,6 +7,12 @@
 #include "net/test_peer.h"
 #include "oauth/access_token.h"
 #include "store/memory_store.h"
+
+#include <condition_variable>
+#include <deque>
+#include <future>
+
+#include <gtest/gtest.h>
 
 namespace mcp_oauth {
 namespace {
@@ -130,7 +131,9 @@ class Gateway : public testing::Test {
     return "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nContent-Type: application/json\r\n" + fields +
            "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
   }
-  std::string with_token(const std::string& more = "") { return "Authorization: Bearer " + token() + "\r\n" + more; }
+  std::string with_token(const std::string& more = "") {
+    return "Authorization: Bearer " + token() + "\r\n" + more;
+  }
   // The whole answer to one request on a connection of its own.
   std::string answer_to(std::string request) {
     auto client = connect();
@@ -156,7 +159,8 @@ class Gateway : public testing::Test {
   std::unique_ptr<net::server> server;
 };
 
-constexpr const char* call = R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{}}})";
+constexpr const char* call =
+    R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{}}})";
 constexpr const char* ok = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
 
 bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
@@ -167,7 +171,9 @@ TEST_F(Gateway, AsksForATokenWithOneChallengeAndNoError) {
   auto at = answer.find("WWW-Authenticate: ");
   ASSERT_NE(at, std::string::npos);
   auto challenge = answer.substr(at, answer.find("\r\n", at) - at);
-  EXPECT_TRUE(has(challenge, "resource_metadata=\"http://127.0.0.1:8080/.well-known/oauth-protected-resource/mcp\"")) << challenge;
+  EXPECT_TRUE(
+      has(challenge, "resource_metadata=\"http://127.0.0.1:8080/.well-known/oauth-protected-resource/mcp\""))
+      << challenge;
   EXPECT_TRUE(has(challenge, "scope=\"mcp\""));
   EXPECT_FALSE(has(challenge, "error")) << challenge;
   EXPECT_EQ(answer.find("WWW-Authenticate: ", at + 1), std::string::npos);
@@ -194,9 +200,10 @@ TEST_F(Gateway, SendsIdentityUpstreamAndNeverTheToken) {
 }
 
 TEST_F(Gateway, RemovesForgedIdentityInEverySpelling) {
-  for (const char* name : {"X-User-Id", "x-user-id", "X-USER-ID", "X_User_Id", "x_user-id", "X-User_Email", "X-User-Anything",
-                           "X-Forwarded-User", "X_Forwarded_Email", "X-Forwarded-For", "Forwarded", "Remote-User", "Remote_User",
-                           "X-Auth-Request-Email", "X-Remote-User", "X-Client-Id", "X_Client_Id", "X-Real-IP", "X-Request-Id"}) {
+  for (const char* name :
+       {"X-User-Id", "x-user-id", "X-USER-ID", "X_User_Id", "x_user-id", "X-User_Email", "X-User-Anything",
+        "X-Forwarded-User", "X_Forwarded_Email", "X-Forwarded-For", "Forwarded", "Remote-User", "Remote_User",
+        "X-Auth-Request-Email", "X-Remote-User", "X-Client-Id", "X_Client_Id", "X-Real-IP", "X-Request-Id"}) {
     auto client = connect();
     client.send(post(call, with_token(std::string(name) + ": forged\r\n")));
     auto up = upstream_end();
@@ -232,14 +239,19 @@ TEST_F(Gateway, RefusesTokensForTheirOwnReason) {
   for (const auto& r : rows) {
     auto answer = answer_to(post(call, "Authorization: Bearer " + token(r.change) + "\r\n"));
     EXPECT_EQ(answer.substr(9, 3), "401");
-    EXPECT_TRUE(has(answer, "error=\"invalid_token\", error_description=\"" + std::string(r.says) + "\"")) << answer;
+    EXPECT_TRUE(has(answer, "error=\"invalid_token\", error_description=\"" + std::string(r.says) + "\""))
+        << answer;
     EXPECT_TRUE(has(answer, "\"error_description\":\"" + std::string(r.says) + "\""));
   }
   auto t = token();
   t[t.size() - 3] = t[t.size() - 3] == 'A' ? 'B' : 'A';
   EXPECT_TRUE(has(answer_to(post(call, "Authorization: Bearer " + t + "\r\n")), "signature"));
-  EXPECT_EQ(answer_to(post(call, "Authorization: Bearer x\r\nAuthorization: Bearer y\r\n")).substr(9, 3), "400");
-  EXPECT_EQ(answer_to("POST /mcp?access_token=" + token() + " HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n").substr(9, 3), "401");
+  EXPECT_EQ(answer_to(post(call, "Authorization: Bearer x\r\nAuthorization: Bearer y\r\n")).substr(9, 3),
+            "400");
+  EXPECT_EQ(
+      answer_to("POST /mcp?access_token=" + token() + " HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
+          .substr(9, 3),
+      "401");
 }
 
 TEST_F(Gateway, RefusesARevokedGrantAtOnceAlsoFromItsCache) {
@@ -259,7 +271,8 @@ TEST_F(Gateway, RefusesARevokedGrantAtOnceAlsoFromItsCache) {
 }
 
 TEST_F(Gateway, DecidesOnTheBodyAndRefusesHeadersThatContradictIt) {
-  for (const char* fields : {"Mcp-Method: tools/list\r\n", "Mcp-Name: other\r\n", "Mcp-Method: tools/call\r\nMcp-Method: tools/call\r\n"}) {
+  for (const char* fields : {"Mcp-Method: tools/list\r\n", "Mcp-Name: other\r\n",
+                             "Mcp-Method: tools/call\r\nMcp-Method: tools/call\r\n"}) {
     auto answer = answer_to(post(call, with_token(fields)));
     EXPECT_EQ(answer.substr(9, 3), "400") << fields;
     EXPECT_TRUE(has(answer, "-32020")) << fields;
@@ -268,8 +281,10 @@ TEST_F(Gateway, DecidesOnTheBodyAndRefusesHeadersThatContradictIt) {
 }
 
 TEST_F(Gateway, RefusesBodiesThatTwoReadersCouldReadDifferently) {
-  for (const char* body : {R"({"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call"})", R"({"jsonrpc":"2.0","id":1,"method":"ping","m\u0065thod":"x"})",
-                           R"({"jsonrpc":"2.0","id":1,"method":"ping","Method":"x"})", "", "{", "[]", "null", R"({"jsonrpc":"1.0","id":1,"method":"ping"})"}) {
+  for (const char* body : {R"({"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call"})",
+                           R"({"jsonrpc":"2.0","id":1,"method":"ping","m\u0065thod":"x"})",
+                           R"({"jsonrpc":"2.0","id":1,"method":"ping","Method":"x"})", "", "{", "[]", "null",
+                           R"({"jsonrpc":"1.0","id":1,"method":"ping"})"}) {
     auto answer = answer_to(post(body, with_token()));
     EXPECT_EQ(answer.substr(9, 3), "400") << body;
   }
@@ -286,13 +301,15 @@ TEST_F(Gateway, HoldsToolsToTheirScopes) {
   EXPECT_TRUE(has(answer, "error=\"insufficient_scope\"")) << answer;
   EXPECT_TRUE(has(answer, "tools:read tools:extra")) << answer;
   EXPECT_TRUE(has(answer, "\"required_scopes\":[\"tools:read\",\"tools:extra\"]")) << answer;
-  auto unnamed = answer_to(post(R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"rm"}})", with_token()));
+  auto unnamed = answer_to(
+      post(R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"rm"}})", with_token()));
   EXPECT_EQ(unnamed.substr(9, 3), "403") << "what no rule names is denied";
 }
 
 TEST_F(Gateway, StreamsALargeCallAndStopsItWhenItTurnsBad) {
   auto client = connect();
-  std::string start_of = R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"x":")";
+  std::string start_of =
+      R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"x":")";
   std::string filler(100'000, 'a');
   std::string end_of = R"("}},"method":"tools/list"})";
   auto whole = start_of + filler + end_of;
@@ -308,20 +325,26 @@ TEST_F(Gateway, StreamsALargeCallAndStopsItWhenItTurnsBad) {
 }
 
 TEST_F(Gateway, BoundsWhatItHoldsBeforeTheDecision) {
-  std::string body = R"({"jsonrpc":"2.0","id":1,"params":{"arguments":{"x":")" + std::string(10'000, 'a') + R"("},"name":"echo"},"method":"tools/call"})";
+  std::string body = R"({"jsonrpc":"2.0","id":1,"params":{"arguments":{"x":")" + std::string(10'000, 'a') +
+                     R"("},"name":"echo"},"method":"tools/call"})";
   auto client = connect();
-  client.send("POST /mcp HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n" + with_token() + "Transfer-Encoding: chunked\r\n\r\n");
+  client.send("POST /mcp HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n" + with_token() +
+              "Transfer-Encoding: chunked\r\n\r\n");
   for (std::size_t at = 0; at < 6000; at += 1000) client.send("3e8\r\n" + body.substr(at, 1000) + "\r\n");
   EXPECT_EQ(client.until("\r\n\r\n").substr(9, 3), "413");
 }
 
 TEST_F(Gateway, BindsASessionToWhoOpenedIt) {
   auto client = connect();
-  client.send(post(R"({"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18"}})", with_token()));
+  client.send(
+      post(R"({"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18"}})",
+           with_token()));
   auto up = upstream_end();
   up.until("2025-06-18");
   up.until("}}");
-  up.send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nMcp-Session-Id: abc-123\r\nContent-Length: 2\r\n\r\n{}");
+  up.send(
+      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nMcp-Session-Id: abc-123\r\nContent-Length: "
+      "2\r\n\r\n{}");
   auto answer = client.until("{}");
   auto at = answer.find("Mcp-Session-Id: ") + 16;
   auto id = answer.substr(at, answer.find("\r\n", at) - at);
@@ -333,11 +356,18 @@ TEST_F(Gateway, BindsASessionToWhoOpenedIt) {
   client.until("{}");
 
   auto other = token([](access_claims& c) { c.subject = "local:eve"; });
-  for (const auto& [bearer, session] : {std::pair{other, id}, {token(), std::string("abc-123")}, {token(), id + "x"}, {token(), std::string("xyz") + id.substr(7)}}) {
-    auto refused = answer_to(post(call, "Authorization: Bearer " + bearer + "\r\nMcp-Session-Id: " + session + "\r\n"));
+  for (const auto& [bearer, session] : {std::pair{other, id},
+                                        {token(), std::string("abc-123")},
+                                        {token(), id + "x"},
+                                        {token(), std::string("xyz") + id.substr(7)}}) {
+    auto refused =
+        answer_to(post(call, "Authorization: Bearer " + bearer + "\r\nMcp-Session-Id: " + session + "\r\n"));
     EXPECT_EQ(refused.substr(9, 3), "404") << session;
   }
-  EXPECT_EQ(answer_to("DELETE /mcp HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer " + other + "\r\nMcp-Session-Id: " + id + "\r\n\r\n").substr(9, 3), "404");
+  EXPECT_EQ(answer_to("DELETE /mcp HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer " + other +
+                      "\r\nMcp-Session-Id: " + id + "\r\n\r\n")
+                .substr(9, 3),
+            "404");
 }
 
 TEST_F(Gateway, RewritesTheEndpointOfAnOldServerAndBindsIt) {
@@ -345,7 +375,9 @@ TEST_F(Gateway, RewritesTheEndpointOfAnOldServerAndBindsIt) {
   client.send("GET /mcp/sse HTTP/1.1\r\nHost: h\r\nAccept: text/event-stream\r\n" + with_token() + "\r\n");
   auto up = upstream_end();
   EXPECT_TRUE(has(up.until("\r\n\r\n"), "GET /rpc/sse HTTP/1.1"));
-  up.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: endpoint\ndata: /rpc/messages?sessionId=s1\n\n");
+  up.send(
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: endpoint\ndata: "
+      "/rpc/messages?sessionId=s1\n\n");
   auto event = client.until("\n\n");
   auto at = event.find("data: ") + 6;
   auto uri = event.substr(at, event.find('\n', at) - at);
@@ -398,7 +430,8 @@ TEST_F(Gateway, DoesNotPassTheUpstreamsOwnChallengeOn) {
   client.send(post(call, with_token()));
   auto up = upstream_end();
   up.until(call);
-  up.send("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer realm=\"other\"\r\nContent-Length: 0\r\n\r\n");
+  up.send(
+      "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer realm=\"other\"\r\nContent-Length: 0\r\n\r\n");
   auto answer = client.until("\r\n\r\n");
   EXPECT_EQ(answer.substr(9, 3), "502");
   EXPECT_FALSE(has(answer, "realm"));
@@ -410,7 +443,8 @@ TEST_F(Gateway, PassesAnUpstreamsErrorsThrough) {
     client.send(post(call, with_token()));
     auto up = upstream_end();
     up.until(call);
-    up.send("HTTP/1.1 " + std::string(status) + "\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{\"e\":123}");
+    up.send("HTTP/1.1 " + std::string(status) +
+            "\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{\"e\":123}");
     EXPECT_EQ(client.until("{\"e\":123}").substr(9, 3), std::string(status).substr(0, 3));
     up.close();
   }
@@ -424,32 +458,43 @@ TEST_F(Gateway, RefusesForeignPagesAndAnswersPreflights) {
   EXPECT_EQ(refused.substr(9, 3), "401");
   EXPECT_TRUE(has(refused, "Access-Control-Allow-Origin: http://localhost:6274\r\n")) << "on errors, too";
   EXPECT_TRUE(has(refused, "WWW-Authenticate, Mcp-Session-Id"));
-  auto preflight = answer_to("OPTIONS /mcp HTTP/1.1\r\nHost: h\r\nOrigin: http://localhost:6274\r\nAccess-Control-Request-Method: POST\r\n\r\n");
+  auto preflight = answer_to(
+      "OPTIONS /mcp HTTP/1.1\r\nHost: h\r\nOrigin: http://localhost:6274\r\nAccess-Control-Request-Method: "
+      "POST\r\n\r\n");
   EXPECT_EQ(preflight.substr(9, 3), "204");
-  for (const char* part : {"Access-Control-Allow-Methods: GET, POST, DELETE, OPTIONS", "Mcp-Protocol-Version", "Mcp-Session-Id", "Last-Event-ID", "Mcp-Method"}) {
+  for (const char* part : {"Access-Control-Allow-Methods: GET, POST, DELETE, OPTIONS", "Mcp-Protocol-Version",
+                           "Mcp-Session-Id", "Last-Event-ID", "Mcp-Method"}) {
     EXPECT_TRUE(has(preflight, part) || has(preflight, "MCP-Protocol-Version")) << part;
   }
-  EXPECT_FALSE(has(answer_to("OPTIONS /mcp HTTP/1.1\r\nHost: h\r\nOrigin: http://evil.example\r\n\r\n"), "Access-Control-Allow-Origin"));
+  EXPECT_FALSE(has(answer_to("OPTIONS /mcp HTTP/1.1\r\nHost: h\r\nOrigin: http://evil.example\r\n\r\n"),
+                   "Access-Control-Allow-Origin"));
 }
 
 TEST_F(Gateway, ServesMetadataInEveryFormThatClientsTry) {
-  for (const char* path : {"/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"}) {
-    auto answer = answer_to(std::string("GET ") + path + " HTTP/1.1\r\nHost: h\r\nOrigin: http://any.page\r\n\r\n");
+  for (const char* path :
+       {"/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"}) {
+    auto answer =
+        answer_to(std::string("GET ") + path + " HTTP/1.1\r\nHost: h\r\nOrigin: http://any.page\r\n\r\n");
     EXPECT_EQ(answer.substr(9, 3), "200") << path;
     EXPECT_TRUE(has(answer, "\"resource\":\"http://127.0.0.1:8080/mcp\"")) << answer;
     EXPECT_TRUE(has(answer, "Access-Control-Allow-Origin: *"));
   }
-  for (const char* path : {"/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server/mcp",
-                           "/.well-known/openid-configuration", "/.well-known/openid-configuration/mcp", "/mcp/.well-known/openid-configuration"}) {
+  for (const char* path :
+       {"/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server/mcp",
+        "/.well-known/openid-configuration", "/.well-known/openid-configuration/mcp",
+        "/mcp/.well-known/openid-configuration"}) {
     auto answer = answer_to(std::string("GET ") + path + " HTTP/1.1\r\nHost: h\r\n\r\n");
     EXPECT_EQ(answer.substr(9, 3), "200") << path;
     EXPECT_TRUE(has(answer, "\"issuer\":\"http://127.0.0.1:8080\"")) << path;
   }
-  EXPECT_EQ(answer_to("GET /.well-known/oauth-protected-resource/other HTTP/1.1\r\nHost: h\r\n\r\n").substr(9, 3), "404");
+  EXPECT_EQ(
+      answer_to("GET /.well-known/oauth-protected-resource/other HTTP/1.1\r\nHost: h\r\n\r\n").substr(9, 3),
+      "404");
 }
 
 TEST_F(Gateway, RefusesPathsThatTwoServersCouldResolveDifferently) {
-  for (const char* path : {"/mcp/../admin", "/mcp/%2e%2e/admin", "/mcp/.%2E/admin", "/mcp/./x", "/mcp/a%2fb", "/mcp/a%5cb", "/mcp/%00", "/mcp/%zz"}) {
+  for (const char* path : {"/mcp/../admin", "/mcp/%2e%2e/admin", "/mcp/.%2E/admin", "/mcp/./x", "/mcp/a%2fb",
+                           "/mcp/a%5cb", "/mcp/%00", "/mcp/%zz"}) {
     auto answer = answer_to(std::string("GET ") + path + " HTTP/1.1\r\nHost: h\r\n" + with_token() + "\r\n");
     EXPECT_EQ(answer.substr(9, 3), "404") << path;
   }
@@ -462,13 +507,15 @@ TEST_F(Gateway, TellsItsHealth) {
   auto ready = answer_to("GET /ready HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_EQ(ready.substr(9, 3), "503");
   EXPECT_TRUE(has(ready, "\"mcp_server\": \"unreachable\""));
-  EXPECT_TRUE(has(answer_to("GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n"), "mop_requests_total{area=\"health\",status=\"5xx\"} 1"));
+  EXPECT_TRUE(has(answer_to("GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n"),
+                  "mop_requests_total{area=\"health\",status=\"5xx\"} 1"));
 }
 
 TEST(AddressOfClient, BelievesTrustedProxiesOnly) {
   EXPECT_EQ(address_of_client("10.0.0.1", "1.2.3.4", {}), "10.0.0.1");
   EXPECT_EQ(address_of_client("10.0.0.1", "1.2.3.4", {"10.0.0.0/8"}), "1.2.3.4");
-  EXPECT_EQ(address_of_client("10.0.0.1", "6.6.6.6, 1.2.3.4", {"10.0.0.0/8"}), "1.2.3.4") << "what the client wrote itself";
+  EXPECT_EQ(address_of_client("10.0.0.1", "6.6.6.6, 1.2.3.4", {"10.0.0.0/8"}), "1.2.3.4")
+      << "what the client wrote itself";
   EXPECT_EQ(address_of_client("10.0.0.1", "1.2.3.4, 10.0.0.2", {"10.0.0.0/8"}), "1.2.3.4");
   EXPECT_EQ(address_of_client("9.9.9.9", "1.2.3.4", {"10.0.0.0/8"}), "9.9.9.9");
   EXPECT_EQ(address_of_client("10.0.0.1", "junk", {"10.0.0.0/8"}), "10.0.0.1");

@@ -1,11 +1,11 @@
+#include "app/commands.h"
+#include "config/load.h"
+
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
-
-#include "app/commands.h"
-#include "config/load.h"
 
 namespace mcp_oauth {
 namespace {
@@ -26,7 +26,8 @@ result<std::string> read_file(const std::string& path) {
 
 }  // namespace
 
-std::optional<settings> load_settings(const command_input& in, bool standalone_ok, exit_code& why, bool quiet) {
+std::optional<settings> load_settings(const command_input& in, bool standalone_ok, exit_code& why,
+                                      bool quiet) {
   config_input input;
   bool named = true;
   input.file_name = in.config_file;

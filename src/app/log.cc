@@ -1,7 +1,6 @@
 #include "app/log.h"
 
-#include <fcntl.h>
-#include <unistd.h>
+#include "symptom/catalogue.h"
 
 #include <cerrno>
 #include <charconv>
@@ -9,7 +8,8 @@
 #include <filesystem>
 #include <memory>
 
-#include "symptom/catalogue.h"
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace mcp_oauth {
 namespace {
@@ -78,7 +78,8 @@ void write_all(int descriptor, std::string_view bytes) {
 
 }  // namespace
 
-log_line::log_line(std::string& out, log_level level, std::string_view component, time_point now) : out_(out) {
+log_line::log_line(std::string& out, log_level level, std::string_view component, time_point now)
+    : out_(out) {
   out_ += "{\"timestamp\":\"";
   append_time(out_, now);
   out_ += "\",\"level\":\"";
@@ -123,12 +124,14 @@ result<std::unique_ptr<log_sink>> log_sink::open(const std::string& file, log_le
     auto folder = std::filesystem::path(file).parent_path();
     if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
     descriptor = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    if (descriptor < 0) return fail(errc::file_unwritable, "logging.file " + file + ": " + std::strerror(errno));
+    if (descriptor < 0)
+      return fail(errc::file_unwritable, "logging.file " + file + ": " + std::strerror(errno));
   }
   return std::unique_ptr<log_sink>(new log_sink(descriptor, level));
 }
 
-log_sink::log_sink(int descriptor, log_level level) : descriptor_(descriptor), level_(level), thread_([this] { run(); }) {}
+log_sink::log_sink(int descriptor, log_level level)
+    : descriptor_(descriptor), level_(level), thread_([this] { run(); }) {}
 
 log_sink::~log_sink() {
   {
@@ -153,7 +156,8 @@ void log_sink::write(std::string_view lines) {
   wake_.notify_one();
 }
 
-void log_sink::event(log_level level, std::string_view component, std::string_view message, const error* why) {
+void log_sink::event(log_level level, std::string_view component, std::string_view message,
+                     const error* why) {
   if (!wants(level)) return;
   std::string out;
   {
@@ -181,7 +185,8 @@ void log_sink::run() {
       std::string note;
       {
         log_line line(note, log_level::warn, "log", std::chrono::system_clock::now());
-        line.text("message", "batches of log lines were dropped: the log could not be written fast enough").number("dropped", dropped);
+        line.text("message", "batches of log lines were dropped: the log could not be written fast enough")
+            .number("dropped", dropped);
       }
       write_all(descriptor_, note);
     }

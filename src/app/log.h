@@ -1,14 +1,14 @@
 #pragma once
 
+#include "base/error.h"
+#include "base/time.h"
+
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
-
-#include "base/error.h"
-#include "base/time.h"
 
 namespace mcp_oauth {
 
@@ -22,7 +22,7 @@ class log_line {
   log_line(const log_line&) = delete;
   log_line& operator=(const log_line&) = delete;
 
-  log_line& text(std::string_view name, std::string_view value);   // left out when empty
+  log_line& text(std::string_view name, std::string_view value);  // left out when empty
   log_line& number(std::string_view name, std::uint64_t value);
   log_line& milliseconds_of(std::string_view name, std::uint64_t microseconds);  // "duration_ms":1.25
 
@@ -30,9 +30,9 @@ class log_line {
   std::string& out_;
 };
 
-// Where log lines go: a file that only its owner may read, or standard output. Lines are handed over in batches and
-// written by a thread of its own, so that a slow disk or a full pipe holds no request up; what does not fit into its
-// bounded queue is dropped and counted in the next line.
+// Where log lines go: a file that only its owner may read, or standard output. Lines are handed over in
+// batches and written by a thread of its own, so that a slow disk or a full pipe holds no request up; what
+// does not fit into its bounded queue is dropped and counted in the next line.
 class log_sink {
  public:
   // `file`: "" or "-" for standard output; its folder is made. Errors: file_unwritable.
@@ -44,7 +44,8 @@ class log_sink {
   bool wants(log_level level) const { return level <= level_; }
   void write(std::string_view lines);
   // One line outside of a request.
-  void event(log_level level, std::string_view component, std::string_view message, const error* why = nullptr);
+  void event(log_level level, std::string_view component, std::string_view message,
+             const error* why = nullptr);
 
  private:
   log_sink(int descriptor, log_level level);

@@ -1,10 +1,11 @@
-#include <CLI/CLI.hpp>
+#include "app/commands.h"
+#include "app/version.h"
+
 #include <cstdio>
 #include <exception>
 #include <iostream>
 
-#include "app/commands.h"
-#include "app/version.h"
+#include <CLI/CLI.hpp>
 
 namespace mcp_oauth {
 namespace {
@@ -46,7 +47,9 @@ int run(int argc, char** argv) {
   users->require_subcommand(1);
   std::string name;
   for (const char* what : {"add", "reset", "remove"}) {
-    users->add_subcommand(what, std::string(what) + " a user")->add_option("NAME", name, "The user")->required();
+    users->add_subcommand(what, std::string(what) + " a user")
+        ->add_option("NAME", name, "The user")
+        ->required();
   }
   users->add_subcommand("list", "List the users");
 

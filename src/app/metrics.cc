@@ -1,12 +1,12 @@
 #include "app/metrics.h"
 
+#include "symptom/catalogue.h"
+
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
-
-#include "symptom/catalogue.h"
 
 namespace mcp_oauth {
 namespace {
@@ -26,19 +26,36 @@ struct metrics::handles {
 
 metrics::metrics() : handles_(std::make_unique<handles>()) {
   auto& h = *handles_;
-  auto& requests = prometheus::BuildCounter().Name("mop_requests_total").Help("Requests answered.").Register(h.registry);
-  auto& durations = prometheus::BuildHistogram().Name("mop_request_seconds").Help("Time to the end of the answer; streams not counted.").Register(h.registry);
-  auto& refusals = prometheus::BuildCounter().Name("mop_refusals_total").Help("Requests refused, by symptom.").Register(h.registry);
+  auto& requests =
+      prometheus::BuildCounter().Name("mop_requests_total").Help("Requests answered.").Register(h.registry);
+  auto& durations = prometheus::BuildHistogram()
+                        .Name("mop_request_seconds")
+                        .Help("Time to the end of the answer; streams not counted.")
+                        .Register(h.registry);
+  auto& refusals = prometheus::BuildCounter()
+                       .Name("mop_refusals_total")
+                       .Help("Requests refused, by symptom.")
+                       .Register(h.registry);
   for (std::size_t a = 0; a < areas.size(); ++a) {
-    for (std::size_t c = 0; c < classes.size(); ++c) h.requests[a][c] = &requests.Add({{"area", areas[a]}, {"status", classes[c]}});
-    h.durations[a] = &durations.Add({{"area", areas[a]}},
-                                    prometheus::Histogram::BucketBoundaries{0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60});
+    for (std::size_t c = 0; c < classes.size(); ++c)
+      h.requests[a][c] = &requests.Add({{"area", areas[a]}, {"status", classes[c]}});
+    h.durations[a] = &durations.Add({{"area", areas[a]}}, prometheus::Histogram::BucketBoundaries{
+                                                              0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60});
   }
   for (const auto& row : catalogue()) {
-    h.refusals[static_cast<std::size_t>(row.code)] = &refusals.Add({{"symptom", std::string(row.id)}, {"reason", std::string(row.name)}});
+    h.refusals[static_cast<std::size_t>(row.code)] =
+        &refusals.Add({{"symptom", std::string(row.id)}, {"reason", std::string(row.name)}});
   }
-  h.streams = &prometheus::BuildGauge().Name("mop_streams").Help("Event streams open now.").Register(h.registry).Add({});
-  h.connections = &prometheus::BuildGauge().Name("mop_client_connections").Help("Client connections open now.").Register(h.registry).Add({});
+  h.streams = &prometheus::BuildGauge()
+                   .Name("mop_streams")
+                   .Help("Event streams open now.")
+                   .Register(h.registry)
+                   .Add({});
+  h.connections = &prometheus::BuildGauge()
+                       .Name("mop_client_connections")
+                       .Help("Client connections open now.")
+                       .Register(h.registry)
+                       .Add({});
 }
 
 metrics::~metrics() = default;

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "base/error.h"
+
 #include <array>
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include "base/error.h"
 
 namespace mcp_oauth {
 

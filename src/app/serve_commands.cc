@@ -1,9 +1,5 @@
 // The commands that run until a signal ends them.
 
-#include <filesystem>
-#include <iostream>
-#include <thread>
-
 #include "app/commands.h"
 #include "app/demo_service.h"
 #include "app/gateway_app.h"
@@ -11,6 +7,10 @@
 #include "jose/random.h"
 #include "net/server.h"
 #include "symptom/catalogue.h"
+
+#include <filesystem>
+#include <iostream>
+#include <thread>
 
 namespace mcp_oauth {
 namespace {
@@ -63,7 +63,8 @@ class demo_running {
   result<std::uint16_t> start() {
     auto open = net::reserve_port(options_);
     if (!open) return tl::unexpected<error>(open.error());
-    server_ = std::make_unique<net::server>(options_, [this](net::worker& w) { return std::make_unique<demo_service>(w, what_); });
+    server_ = std::make_unique<net::server>(
+        options_, [this](net::worker& w) { return std::make_unique<demo_service>(w, what_); });
     auto started = server_->start(std::move(*open));
     if (!started) return tl::unexpected<error>(started.error());
     return server_->port();
@@ -112,7 +113,8 @@ exit_code demo_command(const command_input& in) {
   if (!app) return report(app.error());
   const auto& running = (*app)->conf();
   auto url = running.upstreams.front().resource;
-  std::cout << "\nThe gateway is running, with a demo MCP server behind it.\n\n  MCP endpoint:       " << url << "\n";
+  std::cout << "\nThe gateway is running, with a demo MCP server behind it.\n\n  MCP endpoint:       " << url
+            << "\n";
   print_first_password(**app);
   std::cout << "\nPaste into your MCP client's configuration:\n\n"
             << "  {\"mcpServers\": {\"demo\": {\"type\": \"http\", \"url\": \"" << url << "\"}}}\n\n"
@@ -123,7 +125,8 @@ exit_code demo_command(const command_input& in) {
             << "  curl -i -X POST " << url << "        (401, and where to sign in)\n\n"
             << "Tools to call: echo, whoami, progress, slow, fail, big.\n"
             << "Next: put it before your own server, README.md, \"Your own MCP server\".\n"
-            << "Log: " << (running.log.file.empty() ? "standard output" : running.log.file) << "   Stop: Ctrl-C\n"
+            << "Log: " << (running.log.file.empty() ? "standard output" : running.log.file)
+            << "   Stop: Ctrl-C\n"
             << std::flush;
   run_until_signal(**app);
   demo.stop();
@@ -135,7 +138,8 @@ exit_code demo_server_command(const std::string& host, std::uint16_t port) {
   demo_running demo(host, port);
   auto started = demo.start();
   if (!started) return report(started.error());
-  std::cout << "demo MCP server, without any sign-in: http://" << host << ":" << *started << "/mcp\n" << std::flush;
+  std::cout << "demo MCP server, without any sign-in: http://" << host << ":" << *started << "/mcp\n"
+            << std::flush;
   while (wait_for_signal() != wake::stop) {
   }
   demo.stop();

@@ -1,7 +1,5 @@
 // The coroutine behind every MCP call: who is it, what is asked, may they, and then the relay.
 
-#include <array>
-
 #include "app/forward.h"
 #include "app/gateway_service.h"
 #include "app/story.h"
@@ -16,6 +14,8 @@
 #include "net/http_write.h"
 #include "oauth/bearer.h"
 #include "symptom/catalogue.h"
+
+#include <array>
 
 namespace mcp_oauth {
 namespace {
@@ -32,7 +32,7 @@ bool is_json(std::string_view media_type) {
 bool may_repeat(std::string_view http_method, const envelope& message) {
   if (http_method != "POST") return http_method == "GET";
   constexpr std::array<std::string_view, 9> harmless = {
-      "initialize", "ping", "tools/list", "resources/list", "resources/templates/list",
+      "initialize",     "ping",         "tools/list",  "resources/list", "resources/templates/list",
       "resources/read", "prompts/list", "prompts/get", "server/discover"};
   return std::find(harmless.begin(), harmless.end(), message.method) != harmless.end();
 }
@@ -68,8 +68,8 @@ bool names_a_session(std::string_view query) {
 // The call as far as it was read before the decision.
 struct gateway_service::admission {
   envelope_scanner scanner;
-  std::string copied;      // content that had to be kept beyond a read
-  std::string_view held;   // content read so far: `copied`, or where it arrived
+  std::string copied;     // content that had to be kept beyond a read
+  std::string_view held;  // content read so far: `copied`, or where it arrived
   std::uint64_t read = 0;
   bool ended = false;
 };
@@ -77,8 +77,11 @@ struct gateway_service::admission {
 // Watches a call pass: goes on reading the request after the decision, turns the answer's head into ours.
 class gateway_service::mcp_watcher final : public net::relay_watcher {
  public:
-  mcp_watcher(const net::exchange& x, const upstream& to, const snapshot& rules, const credential& who, admission& in)
-      : x_(x), to_(to), rules_(rules), who_(who), in_(in), rewriter_([this](std::string_view u) { return public_endpoint(u); }) {}
+  mcp_watcher(const net::exchange& x, const upstream& to, const snapshot& rules, const credential& who,
+              admission& in)
+      : x_(x), to_(to), rules_(rules), who_(who), in_(in), rewriter_([this](std::string_view u) {
+          return public_endpoint(u);
+        }) {}
 
   result<void> on_request_piece(std::string_view content, bool last) override {
     in_.read += content.size();
@@ -97,9 +100,11 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
     auto type = head.find("content-type").value_or("");
     bool html = starts_with_ignoring_case(type, "text/html");
     bool call = in_.scanner.seen().kind == envelope::kind::request;
-    // A web page in answer to a call: a wrong path, or somebody else's sign-in. The client could only stumble over it.
+    // A web page in answer to a call: a wrong path, or somebody else's sign-in. The client could only stumble
+    // over it.
     if (html && call) {
-      replacement = error{errc::upstream_not_mcp, "status " + std::to_string(head.status) + " " + std::string(type)};
+      replacement =
+          error{errc::upstream_not_mcp, "status " + std::to_string(head.status) + " " + std::string(type)};
       return verdict::replace;
     }
     // The upstream refuses us, not the client: its challenge would send the client to the wrong sign-in.
@@ -122,7 +127,8 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
     for (const auto& [name, value] : rules_.cors.fields_for(x_.head().find("origin").value_or(""), false)) {
       net::append_field(out, name, value);
     }
-    if (starts_with_ignoring_case(type, "text/event-stream")) net::append_field(out, "X-Accel-Buffering", "no");
+    if (starts_with_ignoring_case(type, "text/event-stream"))
+      net::append_field(out, "X-Accel-Buffering", "no");
     return verdict::pass;
   }
 
@@ -145,7 +151,8 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
   result<std::string> public_endpoint(std::string_view announced) const {
     std::string path(announced);
     if (auto absolute = url::parse(announced)) {
-      if (absolute->origin() != to_.where.where().origin()) return fail(errc::upstream_malformed, "endpoint of another origin");
+      if (absolute->origin() != to_.where.where().origin())
+        return fail(errc::upstream_malformed, "endpoint of another origin");
       path = absolute->path + (absolute->has_query ? "?" + absolute->query : "");
     }
     auto question = std::min(path.find('?'), path.size());
@@ -154,7 +161,8 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
     auto query = path.substr(question);
     const auto& c = who_.token.claims();
     auto bound = rules_.sessions.bind(to_.where.conf().resource, c.subject, path);
-    return *ours + query + (query.empty() ? "?" : "&") + std::string(legacy_binding) + "=" + bound.substr(path.size() + 1);
+    return *ours + query + (query.empty() ? "?" : "&") + std::string(legacy_binding) + "=" +
+           bound.substr(path.size() + 1);
   }
 
   const net::exchange& x_;
@@ -168,11 +176,14 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
   bool legacy_ = false;
 };
 
-result<std::shared_ptr<credential>> gateway_service::authenticate(const net::exchange& x, const upstream& to) {
+result<std::shared_ptr<credential>> gateway_service::authenticate(const net::exchange& x,
+                                                                  const upstream& to) {
   auto token = bearer_token(x.head().fields, x.head().query);
   if (!token) return tl::unexpected<error>(token.error());
   auto now = std::chrono::system_clock::now();
-  auto verify = [&](std::string_view text) { return verify_access_token(text, *rules_->keys, to.tokens, now); };
+  auto verify = [&](std::string_view text) {
+    return verify_access_token(text, *rules_->keys, to.tokens, now);
+  };
   auto found = tokens_.find(*token, to.tokens.leeway, now, verify);
   // The cache is one for all upstreams; the audience is each one's own.
   if (found && (*found)->token.claims().audience != to.tokens.audience) {
@@ -249,8 +260,8 @@ net::task<result<void>> gateway_service::read_call(net::exchange& x, admission& 
 }
 
 std::string gateway_service::upstream_head(const net::exchange& x, const upstream& to, const snapshot& rules,
-                                           const credential& who, std::string_view session, std::string_view query,
-                                           std::string_view client_address) {
+                                           const credential& who, std::string_view session,
+                                           std::string_view query, std::string_view client_address) {
   const auto& head = x.head();
   std::string out;
   out.reserve(x.head_text().size() + who.identity.size() + 256);
@@ -268,7 +279,8 @@ std::string gateway_service::upstream_head(const net::exchange& x, const upstrea
   out += who.identity;
   net::append_field(out, "X-Forwarded-For", client_address);
   net::append_field(out, "X-Forwarded-Host", head.host);
-  net::append_field(out, "X-Forwarded-Proto", rules.conf.public_url.rfind("https", 0) == 0 ? "https" : "http");
+  net::append_field(out, "X-Forwarded-Proto",
+                    rules.conf.public_url.rfind("https", 0) == 0 ? "https" : "http");
   net::append_field(out, "X-Request-Id", x.request_id());
   return out;
 }
@@ -354,7 +366,8 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const upstream& to,
   asks.subject = claims.subject;
   asks.client_id = claims.client_id;
   asks.scopes = claims.scopes;
-  auto permitted = head.method == "POST" ? authorize(to.rules, asks, in.scanner.seen()) : authorize_stream(to.rules, asks);
+  auto permitted =
+      head.method == "POST" ? authorize(to.rules, asks, in.scanner.seen()) : authorize_stream(to.rules, asks);
   if (!permitted) {
     why = error{permitted.error().code, permitted.error().detail};
     scopes = permitted.error().scopes;

@@ -1,4 +1,5 @@
-// The coroutine that drives the authorization server: off the loop for each step, out to the network in between.
+// The coroutine that drives the authorization server: off the loop for each step, out to the network in
+// between.
 
 #include "app/gateway_service.h"
 #include "app/story.h"
@@ -31,7 +32,8 @@ net::task<void> gateway_service::serve_oauth(net::exchange& x, endpoint at, stor
   if (x.head().method == "OPTIONS") {
     http_response preflight;
     preflight.status = 204;
-    preflight.fields = rules_->cors.preflight_for(x.head().find("origin").value_or(""), open, "GET, POST, OPTIONS");
+    preflight.fields =
+        rules_->cors.preflight_for(x.head().find("origin").value_or(""), open, "GET, POST, OPTIONS");
     co_await x.respond(preflight);
     co_return;
   }

@@ -18,7 +18,9 @@ http_response json_response(int status, std::string body, std::string_view cache
   return r;
 }
 
-std::string quoted(std::string_view text) { return json::serialize(json::value(json::string(text.data(), text.size()))); }
+std::string in_quotes(std::string_view text) {
+  return json::serialize(json::value(json::string(text.data(), text.size())));
+}
 
 std::string front_page(const snapshot& rules) {
   std::string text = "mcp-oauth-proxy " + std::string(version) + "\n\nMCP servers behind this gateway:\n";
@@ -58,7 +60,7 @@ net::task<http_response> gateway_service::health(std::string_view path) {
   std::string body = "{\"status\": \"" + std::string(well ? "healthy" : "unhealthy") + "\"";
   if (path != "/health/mcp-server") body += ", \"database\": \"" + database + "\"";
   if (wants_upstream) body += ", \"mcp_server\": \"" + server + "\"";
-  body += ", \"uptime\": " + std::to_string(uptime) + ", \"version\": " + quoted(version) + "}";
+  body += ", \"uptime\": " + std::to_string(uptime) + ", \"version\": " + in_quotes(version) + "}";
   co_return json_response(well ? 200 : 503, std::move(body), "no-store");
 }
 
@@ -74,7 +76,8 @@ net::task<void> gateway_service::serve_plain(net::exchange& x, story& told) {
   }
   http_response response;
   if (method != "GET" && method != "HEAD") {
-    auto known = match_metadata_path(path) || path == "/health" || path == "/metrics" || path == "/ready" || path == "/";
+    auto known = match_metadata_path(path) || path == "/health" || path == "/metrics" || path == "/ready" ||
+                 path == "/";
     told.why = error{known ? errc::http_method_refused : errc::http_not_found, {}};
     response = refuse_plain(told.why->code);
     if (known) response.fields.add("Allow", "GET, HEAD, OPTIONS");
@@ -92,7 +95,8 @@ net::task<void> gateway_service::serve_plain(net::exchange& x, story& told) {
       told.why = error{errc::http_not_found, "no such resource"};
       response = refuse_plain(errc::http_not_found);
     }
-  } else if (path == "/health" || path == "/ready" || path == "/health/database" || path == "/health/mcp-server") {
+  } else if (path == "/health" || path == "/ready" || path == "/health/database" ||
+             path == "/health/mcp-server") {
     told.area = metrics::area::health;
     response = co_await health(path);
   } else if (path == "/metrics") {

@@ -1,6 +1,7 @@
 #include "app/signals.h"
 
 #include <csignal>
+
 #include <pthread.h>
 
 namespace mcp_oauth {

@@ -1,9 +1,5 @@
 #pragma once
 
-#include <memory>
-#include <string>
-#include <vector>
-
 #include "config/settings.h"
 #include "gateway/cors.h"
 #include "gateway/headers.h"
@@ -14,6 +10,10 @@
 #include "net/upstream.h"
 #include "oauth/access_token.h"
 #include "policy/policy.h"
+
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace mcp_oauth {
 
@@ -44,7 +44,8 @@ struct snapshot {
 };
 
 // Errors: config_invalid, tls_certificate_invalid (upstream_ca_file).
-result<std::shared_ptr<const snapshot>> make_snapshot(const settings& conf, std::shared_ptr<const key_set> keys,
+result<std::shared_ptr<const snapshot>> make_snapshot(const settings& conf,
+                                                      std::shared_ptr<const key_set> keys,
                                                       const secret& session_key);
 
 }  // namespace mcp_oauth

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "app/gateway_service.h"
+
 #include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "app/gateway_service.h"
 
 namespace mcp_oauth {
 

@@ -1,16 +1,5 @@
 // The gateway as a parts list: what is made, in which order, and who knows whom.
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <future>
-#include <latch>
-#include <thread>
-
 #include "app/gateway_app.h"
 #include "app/gateway_service.h"
 #include "base/base64url.h"
@@ -19,6 +8,17 @@
 #include "jose/random.h"
 #include "net/server.h"
 #include "store/open.h"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <future>
+#include <latch>
+#include <thread>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace mcp_oauth {
 namespace {
@@ -62,16 +62,19 @@ result<secret> read_or_make_key(const std::string& path) {
   auto n = ::read(fd, text, sizeof text);
   if (n == 0) {
     auto made = base64url_encode(random_bytes(32)) + "\n";
-    bool written = ::write(fd, made.data(), made.size()) == static_cast<ssize_t>(made.size()) && ::fsync(fd) == 0;
+    bool written =
+        ::write(fd, made.data(), made.size()) == static_cast<ssize_t>(made.size()) && ::fsync(fd) == 0;
     ::close(fd);
     if (!written) return fail(errc::file_unwritable, path + ": " + std::strerror(errno));
     return secret(*base64url_decode(std::string_view(made).substr(0, made.size() - 1)));
   }
   ::close(fd);
   std::string_view seen(text, n > 0 ? static_cast<std::size_t>(n) : 0);
-  while (!seen.empty() && (seen.back() == '\n' || seen.back() == '\r' || seen.back() == ' ')) seen.remove_suffix(1);
+  while (!seen.empty() && (seen.back() == '\n' || seen.back() == '\r' || seen.back() == ' '))
+    seen.remove_suffix(1);
   auto key = base64url_decode(seen);
-  if (!key || key->size() != 32) return fail(errc::file_unreadable, path + ": does not hold a key of 32 bytes in base64url");
+  if (!key || key->size() != 32)
+    return fail(errc::file_unreadable, path + ": does not hold a key of 32 bytes in base64url");
   return secret(std::move(*key));
 }
 
@@ -84,7 +87,9 @@ result<secret> master_key(const settings& conf, std::vector<std::string>& warnin
   if (database->empty()) return secret(random_bytes(32));
   auto path = *database + ".key";
   auto key = read_or_make_key(path);
-  if (key) warnings.push_back("encryption_key is not set: using the key in " + path + " (keep it with the database, and apart from its backups)");
+  if (key)
+    warnings.push_back("encryption_key is not set: using the key in " + path +
+                       " (keep it with the database, and apart from its backups)");
   return key;
 }
 
@@ -152,7 +157,8 @@ struct gateway_app::parts {
         next_keys = now + std::chrono::minutes(10);
         auto refreshed = authorization_server->refresh_keys(now);
         if (refreshed) refreshed = adopt_keys();
-        if (!refreshed) log->event(log_level::error, "oauth", "signing keys could not be refreshed", &refreshed.error());
+        if (!refreshed)
+          log->event(log_level::error, "oauth", "signing keys could not be refreshed", &refreshed.error());
       }
       lock.lock();
     }
@@ -231,7 +237,8 @@ result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vect
   auto started = p.server->start(std::move(*held));
   if (!started) return tl::unexpected<error>(started.error());
   p.housekeeping = std::thread([&p] { p.keep_house(); });
-  p.log->event(log_level::info, "proxy", "listening on " + p.conf.host + ":" + std::to_string(p.server->port()));
+  p.log->event(log_level::info, "proxy",
+               "listening on " + p.conf.host + ":" + std::to_string(p.server->port()));
   return std::unique_ptr<gateway_app>(new gateway_app(std::move(made)));
 }
 

@@ -1,14 +1,15 @@
 #include "gateway/cors.h"
 
-#include <algorithm>
-
 #include "base/text.h"
+
+#include <algorithm>
 
 namespace mcp_oauth {
 namespace {
 
 constexpr std::string_view always_allowed_headers =
-    "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name, Last-Event-ID, "
+    "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name, "
+    "Last-Event-ID, "
     "X-Request-Id";
 constexpr std::string_view exposed_headers =
     "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, X-Request-Id, Retry-After, Location";
@@ -19,7 +20,8 @@ cors_rules::cors_rules(const cors_settings& conf, std::string own_origin)
     : conf_(conf), own_origin_(std::move(own_origin)), allowed_headers_(always_allowed_headers) {
   for (const auto& name : conf_.allowed_headers) {
     auto known = split_words(always_allowed_headers, ',');
-    bool is_known = std::any_of(known.begin(), known.end(), [&](const auto& k) { return equal_ignoring_case(trim(k), name); });
+    bool is_known = std::any_of(known.begin(), known.end(),
+                                [&](const auto& k) { return equal_ignoring_case(trim(k), name); });
     if (!is_known) allowed_headers_ += ", " + name;
   }
 }
@@ -32,12 +34,16 @@ bool cors_rules::listed(std::string_view origin) const {
     // "http://localhost:*": the origin itself, or with digits for the star. Nothing else may follow.
     auto base = std::string_view(o).substr(0, o.size() - 2);
     if (origin == base) return true;
-    if (origin.substr(0, base.size()) != base || origin.size() < base.size() + 2 || origin[base.size()] != ':') return false;
+    if (origin.substr(0, base.size()) != base || origin.size() < base.size() + 2 ||
+        origin[base.size()] != ':')
+      return false;
     return parse_decimal(origin.substr(base.size() + 1)).has_value();
   });
 }
 
-bool cors_rules::may_call_mcp(std::string_view origin) const { return origin == own_origin_ || listed(origin); }
+bool cors_rules::may_call_mcp(std::string_view origin) const {
+  return origin == own_origin_ || listed(origin);
+}
 
 http_fields cors_rules::fields_for(std::string_view origin, bool open) const {
   http_fields fields;

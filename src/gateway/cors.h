@@ -1,11 +1,11 @@
 #pragma once
 
+#include "base/http.h"
+#include "config/settings.h"
+
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/http.h"
-#include "config/settings.h"
 
 namespace mcp_oauth {
 
@@ -15,7 +15,8 @@ class cors_rules {
   // `own_origin`: our public origin, which always may.
   cors_rules(const cors_settings& conf, std::string own_origin);
 
-  // MCP, streamable HTTP: a foreign Origin is refused, whatever else the request holds. No Origin: no browser.
+  // MCP, streamable HTTP: a foreign Origin is refused, whatever else the request holds. No Origin: no
+  // browser.
   bool may_call_mcp(std::string_view origin) const;
 
   // Fields for the answer to a request with that Origin. `open`: an endpoint that holds no ambient authority

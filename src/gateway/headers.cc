@@ -1,9 +1,9 @@
 #include "gateway/headers.h"
 
+#include "base/text.h"
+
 #include <algorithm>
 #include <array>
-
-#include "base/text.h"
 
 namespace mcp_oauth {
 namespace {
@@ -28,36 +28,62 @@ bool is_one_of(std::string_view name, const std::array<std::string_view, N>& fol
   return std::any_of(folded.begin(), folded.end(), [&](auto f) { return is(name, f); });
 }
 
-constexpr std::array<std::string_view, 13> of_the_connection = {
-    "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "te", "trailer",
-    "transfer-encoding", "upgrade", "http2-settings", "content-length", "host", "expect"};
+constexpr std::array<std::string_view, 13> of_the_connection = {"connection",
+                                                                "keep-alive",
+                                                                "proxy-connection",
+                                                                "proxy-authenticate",
+                                                                "proxy-authorization",
+                                                                "te",
+                                                                "trailer",
+                                                                "transfer-encoding",
+                                                                "upgrade",
+                                                                "http2-settings",
+                                                                "content-length",
+                                                                "host",
+                                                                "expect"};
 
 // `origin` is ours because we have judged it: to the upstream we are the client, and no browser.
 // `mcp-session-id` is ours because the id that the client knows is not the one that the upstream gave.
-constexpr std::array<std::string_view, 9> ours = {"authorization", "cookie", "forwarded", "x-real-ip", "x-request-id",
-                                                  "remote-user", "x-client-id", "origin", "mcp-session-id"};
-constexpr std::array<std::string_view, 5> our_prefixes = {"x-user-", "x-forwarded-", "x-auth-request-", "x-remote-", "x-mop-"};
+constexpr std::array<std::string_view, 9> ours = {"authorization", "cookie",       "forwarded",
+                                                  "x-real-ip",     "x-request-id", "remote-user",
+                                                  "x-client-id",   "origin",       "mcp-session-id"};
+constexpr std::array<std::string_view, 5> our_prefixes = {"x-user-", "x-forwarded-", "x-auth-request-",
+                                                          "x-remote-", "x-mop-"};
 
 constexpr std::array<std::string_view, 11> mcp_needs = {
-    "accept", "accept-encoding", "accept-language", "cache-control", "content-encoding", "content-type",
-    "last-event-id", "user-agent", "traceparent", "tracestate", "baggage"};
+    "accept",           "accept-encoding", "accept-language", "cache-control",
+    "content-encoding", "content-type",    "last-event-id",   "user-agent",
+    "traceparent",      "tracestate",      "baggage"};
 
 constexpr std::array<std::string_view, 10> not_of_this_server = {
-    "www-authenticate", "set-cookie", "server", "x-request-id", "alt-svc", "strict-transport-security",
-    "x-powered-by", "via", "clear-site-data", "mcp-session-id"};
+    "www-authenticate",          "set-cookie",   "server", "x-request-id",    "alt-svc",
+    "strict-transport-security", "x-powered-by", "via",    "clear-site-data", "mcp-session-id"};
 
 bool is_ours(std::string_view name) {
   // Most names of a request start otherwise; ours start with one of these.
   switch (fold(name.front())) {
-    case 'a': case 'c': case 'f': case 'm': case 'o': case 'r': case 'x': break;
+    case 'a':
+    case 'c':
+    case 'f':
+    case 'm':
+    case 'o':
+    case 'r':
+    case 'x': break;
     default: return false;
   }
-  return is_one_of(name, ours) || std::any_of(our_prefixes.begin(), our_prefixes.end(), [&](auto p) { return begins(name, p); });
+  return is_one_of(name, ours) ||
+         std::any_of(our_prefixes.begin(), our_prefixes.end(), [&](auto p) { return begins(name, p); });
 }
 
 bool is_of_the_connection(std::string_view name) {
   switch (fold(name.front())) {
-    case 'c': case 'k': case 'p': case 't': case 'u': case 'h': case 'e': return is_one_of(name, of_the_connection);
+    case 'c':
+    case 'k':
+    case 'p':
+    case 't':
+    case 'u':
+    case 'h':
+    case 'e': return is_one_of(name, of_the_connection);
     default: return false;
   }
 }
@@ -78,7 +104,8 @@ std::vector<std::string> lower_all(const std::vector<std::string>& names) {
 }
 
 bool matches_any(const std::vector<std::string>& patterns, const std::string& name) {
-  return std::any_of(patterns.begin(), patterns.end(), [&](const auto& p) { return matches_wildcard(p, name); });
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const auto& p) { return matches_wildcard(p, name); });
 }
 
 void append_line(std::string& out, std::string_view name, std::string_view value) {
@@ -101,20 +128,23 @@ void append_line(std::string& out, std::string_view name, std::string_view value
 
 }  // namespace
 
-header_rules::header_rules(const header_settings& conf) : allowed_(lower_all(conf.forward)), blocked_(lower_all(conf.blocked)) {}
+header_rules::header_rules(const header_settings& conf)
+    : allowed_(lower_all(conf.forward)), blocked_(lower_all(conf.blocked)) {}
 
 bool header_rules::passes(std::string_view name) const {
   if (is_of_the_connection(name) || is_ours(name)) return false;
   if (allowed_.empty() && blocked_.empty()) return true;
   auto lower = to_lower(name);
   if (matches_any(blocked_, lower)) return false;
-  return allowed_.empty() || is_one_of(lower, mcp_needs) || begins(lower, "mcp-") || matches_any(allowed_, lower);
+  return allowed_.empty() || is_one_of(lower, mcp_needs) || begins(lower, "mcp-") ||
+         matches_any(allowed_, lower);
 }
 
 void append_request_fields(std::string& out, std::span<const field> from, const header_rules& rules) {
   std::string_view connection;
   for (const auto& f : from) {
-    if (is(f.name, "connection") && !equal_ignoring_case(f.value, "keep-alive") && !equal_ignoring_case(f.value, "close")) {
+    if (is(f.name, "connection") && !equal_ignoring_case(f.value, "keep-alive") &&
+        !equal_ignoring_case(f.value, "close")) {
       connection = f.value;
     }
   }
@@ -141,7 +171,13 @@ std::string identity_lines(const access_claims& who) {
 bool response_field_passes(std::string_view name) {
   if (is_of_the_connection(name) || begins(name, "access-control-")) return false;
   switch (fold(name.front())) {
-    case 'w': case 's': case 'x': case 'a': case 'v': case 'c': case 'm': return !is_one_of(name, not_of_this_server);
+    case 'w':
+    case 's':
+    case 'x':
+    case 'a':
+    case 'v':
+    case 'c':
+    case 'm': return !is_one_of(name, not_of_this_server);
     default: return true;
   }
 }

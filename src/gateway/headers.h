@@ -1,19 +1,19 @@
 #pragma once
 
+#include "base/http.h"
+#include "config/settings.h"
+#include "oauth/access_token.h"
+
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/http.h"
-#include "config/settings.h"
-#include "oauth/access_token.h"
-
 namespace mcp_oauth {
 
-// Which of a client's header fields reach an MCP server. Three rules, in this order: what is ours or belongs to the
-// connection never passes, in any case and with `_` for `-`; what is blocked does not pass; with an allow-list, only
-// what MCP needs and what is listed passes.
+// Which of a client's header fields reach an MCP server. Three rules, in this order: what is ours or belongs
+// to the connection never passes, in any case and with `_` for `-`; what is blocked does not pass; with an
+// allow-list, only what MCP needs and what is listed passes.
 class header_rules {
  public:
   explicit header_rules(const header_settings& conf);
@@ -24,12 +24,12 @@ class header_rules {
   std::vector<std::string> blocked_;
 };
 
-// Appends the fields of `from` that pass to `out`, one line each; those that a Connection field names are left out
-// (RFC 9110 §7.6.1).
+// Appends the fields of `from` that pass to `out`, one line each; those that a Connection field names are
+// left out (RFC 9110 §7.6.1).
 void append_request_fields(std::string& out, std::span<const field> from, const header_rules& rules);
 
-// The lines that tell an MCP server who calls: X-User-Id, X-User-Email, X-User-Name, X-User-Provider, X-Client-Id.
-// Characters that a header may not hold, and all beyond ASCII, are percent-encoded.
+// The lines that tell an MCP server who calls: X-User-Id, X-User-Email, X-User-Name, X-User-Provider,
+// X-Client-Id. Characters that a header may not hold, and all beyond ASCII, are percent-encoded.
 std::string identity_lines(const access_claims& who);
 
 // Whether a field of an upstream's answer goes on to the client: not what belongs to the connection, not the

@@ -13,7 +13,8 @@ std::string upstream_message(const error& why) {
   auto description = std::string(explain(why.code).description);
   switch (why.code) {
     case errc::upstream_refused:
-    case errc::upstream_unreachable: return (why.detail.empty() ? description : why.detail) + std::string(consequence);
+    case errc::upstream_unreachable:
+      return (why.detail.empty() ? description : why.detail) + std::string(consequence);
     case errc::upstream_timeout: {
       // "timeout of 30000ms exceeded: where it stood" - where it stood is for our log.
       auto first = why.detail.substr(0, why.detail.find(':'));
@@ -48,12 +49,13 @@ http_response with_json(int status, std::string body) {
 
 }  // namespace
 
-http_response refuse_call(const error& why, std::string_view resource_metadata_url, const std::vector<std::string>& scopes,
-                          std::string_view raw_id) {
+http_response refuse_call(const error& why, std::string_view resource_metadata_url,
+                          const std::vector<std::string>& scopes, std::string_view raw_id) {
   const auto& row = explain(why.code);
   bool challenges = row.status == 401 || !row.oauth_error.empty();
   if (challenges && why.code != errc::upstream_not_mcp) {
-    auto r = with_json(row.status, json::serialize(error_body(why.code, row.status == 403 ? scopes : std::vector<std::string>{})));
+    auto r = with_json(row.status, json::serialize(error_body(
+                                       why.code, row.status == 403 ? scopes : std::vector<std::string>{})));
     if (row.status == 401 || row.status == 403 || why.code == errc::credentials_repeated) {
       r.fields.add("WWW-Authenticate", bearer_challenge(why.code, resource_metadata_url, scopes));
     }
@@ -64,7 +66,8 @@ http_response refuse_call(const error& why, std::string_view resource_metadata_u
   data["code"] = json::string(row.id.data(), row.id.size());
   data["name"] = json::string(row.name.data(), row.name.size());
   auto message = is_upstream_failure(why.code) ? upstream_message(why) : std::string(row.description);
-  auto r = with_json(row.status == 0 ? 500 : row.status, jsonrpc_error(raw_id, jsonrpc_code(why.code), message, std::move(data)));
+  auto r = with_json(row.status == 0 ? 500 : row.status,
+                     jsonrpc_error(raw_id, jsonrpc_code(why.code), message, std::move(data)));
   if (row.status == 502 || row.status == 504) r.fields.add("Retry-After", "5");
   return r;
 }

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "base/error.h"
+#include "base/url.h"
+#include "config/settings.h"
+
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/error.h"
-#include "base/url.h"
-#include "config/settings.h"
 
 namespace mcp_oauth {
 
@@ -24,7 +24,8 @@ class mount {
   // PREFIX/rest leads to the URL's path, or the root, with /rest behind it.
   std::string upstream_path(std::string_view path) const;
 
-  // The other way: the public path for one that the upstream announced, or nothing if no public path leads there.
+  // The other way: the public path for one that the upstream announced, or nothing if no public path leads
+  // there.
   std::optional<std::string> public_path(std::string_view upstream_path) const;
 
   const upstream_settings& conf() const { return conf_; }
@@ -38,8 +39,8 @@ class mount {
   url where_;
 };
 
-// Whether a path may be handed to another server: no dot segments in any encoding, which two servers could resolve
-// differently, no escape that is broken or hides a control, a slash or a backslash.
+// Whether a path may be handed to another server: no dot segments in any encoding, which two servers could
+// resolve differently, no escape that is broken or hides a control, a slash or a backslash.
 bool is_plain_path(std::string_view path);
 
 }  // namespace mcp_oauth

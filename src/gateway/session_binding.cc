@@ -9,7 +9,8 @@ constexpr std::size_t mac_bytes = 16;
 constexpr std::size_t mac_chars = 22;
 }  // namespace
 
-std::string session_binding::mac(std::string_view resource, std::string_view subject, std::string_view id) const {
+std::string session_binding::mac(std::string_view resource, std::string_view subject,
+                                 std::string_view id) const {
   // Lengths in front: no two triples make one text.
   auto text = std::to_string(resource.size()) + ":" + std::to_string(subject.size()) + ":";
   text += resource;
@@ -18,7 +19,8 @@ std::string session_binding::mac(std::string_view resource, std::string_view sub
   return base64url_encode(hmac_sha256(key_.reveal(), text).substr(0, mac_bytes));
 }
 
-std::string session_binding::bind(std::string_view resource, std::string_view subject, std::string_view id) const {
+std::string session_binding::bind(std::string_view resource, std::string_view subject,
+                                  std::string_view id) const {
   return std::string(id) + "." + mac(resource, subject, id);
 }
 

@@ -1,15 +1,16 @@
 #pragma once
 
+#include "base/secret.h"
+
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "base/secret.h"
-
 namespace mcp_oauth {
 
-// Binds an MCP session to the subject that opened it, without remembering anything: the id that the client sees is
-// the upstream's with a MAC over resource, subject and id behind it. Any replica can check it; nobody can make one.
+// Binds an MCP session to the subject that opened it, without remembering anything: the id that the client
+// sees is the upstream's with a MAC over resource, subject and id behind it. Any replica can check it; nobody
+// can make one.
 class session_binding {
  public:
   explicit session_binding(secret key) : key_(std::move(key)) {}
@@ -17,7 +18,8 @@ class session_binding {
   // "<id>.<22 characters>"
   std::string bind(std::string_view resource, std::string_view subject, std::string_view id) const;
   // The upstream's id, borrowed; nothing when the MAC is not for this resource and subject.
-  std::optional<std::string_view> release(std::string_view resource, std::string_view subject, std::string_view bound) const;
+  std::optional<std::string_view> release(std::string_view resource, std::string_view subject,
+                                          std::string_view bound) const;
 
  private:
   std::string mac(std::string_view resource, std::string_view subject, std::string_view id) const;

@@ -17,7 +17,8 @@ std::shared_ptr<credential> token_cache::remember(const sha256_digest& key, veri
 }
 
 void token_cache::sweep(time_point now) {
-  boost::unordered::erase_if(entries_, [now](const auto& e) { return e.second->token.claims().expires <= now; });
+  boost::unordered::erase_if(entries_,
+                             [now](const auto& e) { return e.second->token.claims().expires <= now; });
   std::erase_if(revoked_, [now](const auto& r) { return r.second <= now; });
 }
 

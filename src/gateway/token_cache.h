@@ -1,29 +1,30 @@
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
+#include "base/error.h"
+#include "base/time.h"
+#include "jose/digest.h"
+#include "oauth/access_token.h"
+
 #include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
-#include "base/error.h"
-#include "base/time.h"
-#include "jose/digest.h"
-#include "oauth/access_token.h"
+#include <boost/unordered/unordered_flat_map.hpp>
 
 namespace mcp_oauth {
 
 // A token that was verified, with what every request with it needs.
 struct credential {
   verified_token token;
-  std::string identity;           // header lines for the upstream
-  std::string checked_session;    // the last session id found to belong to it, and the upstream's part of it
+  std::string identity;         // header lines for the upstream
+  std::string checked_session;  // the last session id found to belong to it, and the upstream's part of it
   std::size_t checked_length = 0;
 };
 
-// Verified tokens of one worker, by the SHA-256 of their text: no token is kept. Bounded, never beyond `exp`, and
-// emptied of a grant when that is revoked. Not for two threads.
+// Verified tokens of one worker, by the SHA-256 of their text: no token is kept. Bounded, never beyond `exp`,
+// and emptied of a grant when that is revoked. Not for two threads.
 class token_cache {
  public:
   explicit token_cache(std::size_t most = 10'000) : most_(most) {}
@@ -31,7 +32,8 @@ class token_cache {
   // The verified token, from memory or by `verify` (a function of the text, giving result<verified_token>).
   // Errors: token_revoked, token_expired, and those of `verify`.
   template <class Verify>
-  result<std::shared_ptr<credential>> find(std::string_view token, seconds leeway, time_point now, Verify verify) {
+  result<std::shared_ptr<credential>> find(std::string_view token, seconds leeway, time_point now,
+                                           Verify verify) {
     auto key = sha256(token);
     auto at = entries_.find(key);
     if (at == entries_.end()) {

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "net/task.h"
+#include "net/worker.h"
+
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -9,9 +12,6 @@
 #include <thread>
 #include <type_traits>
 #include <vector>
-
-#include "net/task.h"
-#include "net/worker.h"
 
 namespace mcp_oauth::net {
 
@@ -38,8 +38,8 @@ class blocking_pool {
 };
 
 // auto answer = co_await off_loop(w, pool, [&] { return store.get(…); });
-// Runs `call` on the pool and resumes on the worker. What `call` captures by reference must outlive the await:
-// name the lambda first, as g++ 12 destroys a temporary one twice.
+// Runs `call` on the pool and resumes on the worker. What `call` captures by reference must outlive the
+// await: name the lambda first, as g++ 12 destroys a temporary one twice.
 template <class F>
 class off_loop {
  public:

@@ -1,10 +1,10 @@
 #pragma once
 
+#include "net/http_head.h"
+
 #include <cstdint>
 #include <string_view>
 #include <vector>
-
-#include "net/http_head.h"
 
 namespace mcp_oauth::net {
 
@@ -29,7 +29,18 @@ class body_decoder {
   bool failed() const { return failed_; }
 
  private:
-  enum class state { size, size_cr, extension, data, data_cr, data_lf, trailer, trailer_line, trailer_cr, end_cr };
+  enum class state {
+    size,
+    size_cr,
+    extension,
+    data,
+    data_cr,
+    data_lf,
+    trailer,
+    trailer_line,
+    trailer_cr,
+    end_cr
+  };
   std::size_t feed_chunked(std::string_view bytes, std::vector<std::string_view>& pieces);
 
   framing how_ = framing::none;

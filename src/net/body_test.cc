@@ -1,10 +1,10 @@
 #include "net/body.h"
 
-#include <gtest/gtest.h>
+#include "net/wheel.h"
 
 #include <string>
 
-#include "net/wheel.h"
+#include <gtest/gtest.h>
 
 namespace mcp_oauth::net {
 namespace {
@@ -17,14 +17,16 @@ struct outcome {
 };
 
 // Decodes the text in pieces of `step` bytes.
-outcome decode(const std::string& text, std::size_t step, chunk_extensions extensions = chunk_extensions::refuse) {
+outcome decode(const std::string& text, std::size_t step,
+               chunk_extensions extensions = chunk_extensions::refuse) {
   body_decoder decoder(framing::chunked, 0, extensions);
   outcome o;
   for (std::size_t at = 0; at < text.size() && !decoder.done() && !decoder.failed(); at += step) {
     std::vector<std::string_view> pieces;
     auto piece = std::string_view(text).substr(at, step);
     std::size_t used = 0;
-    while (used < piece.size() && !decoder.done() && !decoder.failed()) used += decoder.feed(piece.substr(used), pieces);
+    while (used < piece.size() && !decoder.done() && !decoder.failed())
+      used += decoder.feed(piece.substr(used), pieces);
     for (auto p : pieces) o.content += p;
     o.used += used;
   }
@@ -44,9 +46,11 @@ TEST(ChunkedBody, IsTheSameInPiecesOfEverySize) {
 }
 
 TEST(ChunkedBody, RefusesWhatHidesARequest) {
-  for (const std::string text : {"5\nhello\r\n0\r\n\r\n", "5\r\nhelloX\r\n0\r\n\r\n", "5\r\nhello\n0\r\n\r\n", "\r\n", "g\r\n", "-1\r\n",
-                                 "+5\r\nhello\r\n", "0x5\r\nhello\r\n", " 5\r\nhello\r\n", "5 \r\nhello\r\n", "5;a=b\r\nhello\r\n0\r\n\r\n",
-                                 "5\r\rhello", "ffffffffffffff\r\n", "0\r\n X: y\r\n\r\n", "0\r\nX: y\n\r\n", "0\r\n\rX", "5;\r\nhello\r\n"}) {
+  for (const std::string text :
+       {"5\nhello\r\n0\r\n\r\n", "5\r\nhelloX\r\n0\r\n\r\n", "5\r\nhello\n0\r\n\r\n", "\r\n", "g\r\n",
+        "-1\r\n", "+5\r\nhello\r\n", "0x5\r\nhello\r\n", " 5\r\nhello\r\n", "5 \r\nhello\r\n",
+        "5;a=b\r\nhello\r\n0\r\n\r\n", "5\r\rhello", "ffffffffffffff\r\n", "0\r\n X: y\r\n\r\n",
+        "0\r\nX: y\n\r\n", "0\r\n\rX", "5;\r\nhello\r\n"}) {
     for (std::size_t step : {std::size_t{1}, text.size()}) {
       auto o = decode(text, step);
       EXPECT_TRUE(o.failed) << text;

@@ -1,14 +1,14 @@
 #include "net/channel.h"
 
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-
-#include <algorithm>
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/error.hpp>
-#include <cerrno>
-#include <cstring>
 
 namespace mcp_oauth::net {
 namespace {
@@ -35,7 +35,8 @@ channel::~channel() {
 
 int channel::descriptor() { return socket_.native_handle(); }
 
-// ---- input ------------------------------------------------------------------------------------------------------
+// ---- input
+// ------------------------------------------------------------------------------------------------------
 
 void channel::make_room() {
   if (buffer_ == nullptr) {
@@ -85,8 +86,9 @@ void channel::start_read() {
     return;
   }
   make_room();
-  socket_.async_read_some(asio::buffer(buffer_ + high_, capacity_ - high_),
-                          [self = std::move(self)](error_code failed, std::size_t n) { self->arrived(failed, n); });
+  socket_.async_read_some(
+      asio::buffer(buffer_ + high_, capacity_ - high_),
+      [self = std::move(self)](error_code failed, std::size_t n) { self->arrived(failed, n); });
 }
 
 void channel::arrived(error_code failed, std::size_t n) {
@@ -232,7 +234,8 @@ void channel::more_awaiter::await_suspend(std::coroutine_handle<> h) {
   channel_.start_read();
 }
 
-// ---- output -----------------------------------------------------------------------------------------------------
+// ---- output
+// -----------------------------------------------------------------------------------------------------
 
 io channel::try_write() {
   if (!open_) return io::failed;
@@ -249,7 +252,8 @@ io channel::try_write() {
       }
       bool gathered = !tls_out_.empty();
       auto next = gathered ? std::string_view(tls_out_)
-                           : std::string_view(static_cast<const char*>(out_[out_at_].iov_base), out_[out_at_].iov_len);
+                           : std::string_view(static_cast<const char*>(out_[out_at_].iov_base),
+                                              out_[out_at_].iov_len);
       switch (tls_->write(next.data(), next.size(), went)) {
         case tls_session::want::nothing: break;
         case tls_session::want::read:
@@ -292,7 +296,8 @@ bool channel::write_awaiter::await_ready() {
 
 void channel::write_awaiter::await_suspend(std::coroutine_handle<> h) {
   channel_.writer_ = h;
-  if (most_.count() > 0) channel_.worker_.deadlines().set(channel_, static_cast<std::uint64_t>(most_.count()));
+  if (most_.count() > 0)
+    channel_.worker_.deadlines().set(channel_, static_cast<std::uint64_t>(most_.count()));
   channel_.wait_writable();
 }
 
@@ -312,10 +317,11 @@ void channel::writable(error_code failed) {
   std::exchange(writer_, nullptr).resume();
 }
 
-// ---- both -------------------------------------------------------------------------------------------------------
+// ---- both
+// -------------------------------------------------------------------------------------------------------
 
-task<io> channel::handshake(std::shared_ptr<const tls_context> context, tls_session::role role, std::string name,
-                            milliseconds most) {
+task<io> channel::handshake(std::shared_ptr<const tls_context> context, tls_session::role role,
+                            std::string name, milliseconds most) {
   tls_ = std::make_unique<tls_session>(std::move(context), socket_.native_handle(), role, name);
   for (;;) {
     auto wanted = tls_->handshake();
@@ -335,7 +341,10 @@ task<io> channel::handshake(std::shared_ptr<const tls_context> context, tls_sess
       }
       io await_resume() const { return c.read_result_; }
     };
-    ready_awaiter ready{*this, wanted == tls_session::want::read ? asio::socket_base::wait_read : asio::socket_base::wait_write, most};
+    ready_awaiter ready{
+        *this,
+        wanted == tls_session::want::read ? asio::socket_base::wait_read : asio::socket_base::wait_write,
+        most};
     auto got = co_await ready;
     if (got != io::ok) co_return got;
   }

@@ -1,6 +1,10 @@
 #pragma once
 
-#include <sys/uio.h>
+#include "net/asio.h"
+#include "net/task.h"
+#include "net/tls.h"
+#include "net/wheel.h"
+#include "net/worker.h"
 
 #include <coroutine>
 #include <functional>
@@ -11,19 +15,15 @@
 #include <string_view>
 #include <vector>
 
-#include "net/asio.h"
-#include "net/task.h"
-#include "net/tls.h"
-#include "net/wheel.h"
-#include "net/worker.h"
+#include <sys/uio.h>
 
 namespace mcp_oauth::net {
 
 enum class io { ok, closed, failed, timeout };
 
 // A byte stream over a socket, in clear or TLS: buffered input, gathered output, one coarse deadline.
-// At most one coroutine waits on it at a time. A read may be outstanding while nobody waits (`listen`): that is how
-// a peer that goes away is noticed while we are busy elsewhere.
+// At most one coroutine waits on it at a time. A read may be outstanding while nobody waits (`listen`): that
+// is how a peer that goes away is noticed while we are busy elsewhere.
 class channel final : public std::enable_shared_from_this<channel>, private timed {
  public:
   channel(worker& w, socket s);
@@ -32,7 +32,8 @@ class channel final : public std::enable_shared_from_this<channel>, private time
   channel& operator=(const channel&) = delete;
 
   // Clear, then TLS: waits for the handshake to end.
-  task<io> handshake(std::shared_ptr<const tls_context> context, tls_session::role role, std::string name, milliseconds most);
+  task<io> handshake(std::shared_ptr<const tls_context> context, tls_session::role role, std::string name,
+                     milliseconds most);
   const tls_session* tls() const { return tls_.get(); }
 
   // Bytes that have arrived and are not consumed. Valid until the next await on this channel.
@@ -44,11 +45,12 @@ class channel final : public std::enable_shared_from_this<channel>, private time
   class more_awaiter;
   more_awaiter more(milliseconds most);
 
-  // Keeps a read outstanding although nobody waits; `gone` is called, at most once, when the peer closes or fails
-  // in that time. Clear it with `listen(nullptr)`.
+  // Keeps a read outstanding although nobody waits; `gone` is called, at most once, when the peer closes or
+  // fails in that time. Clear it with `listen(nullptr)`.
   void listen(std::function<void()> gone);
 
-  // Writes all of it. Takes the spans' bytes before it first suspends only if they fit the socket: keep them alive.
+  // Writes all of it. Takes the spans' bytes before it first suspends only if they fit the socket: keep them
+  // alive.
   class write_awaiter;
   write_awaiter write(std::span<const iovec> pieces, milliseconds most);
 
@@ -84,11 +86,11 @@ class channel final : public std::enable_shared_from_this<channel>, private time
   std::unique_ptr<tls_session> tls_;
   char* buffer_ = nullptr;
   std::size_t capacity_ = 0, low_ = 0, high_ = 0;
-  bool reading_ = false;   // a read operation is outstanding
+  bool reading_ = false;  // a read operation is outstanding
   bool lean_ = false;
   bool open_ = true;
-  bool ended_ = false;     // no more input will come
-  bool grown_ = false;     // input arrived while nobody waited
+  bool ended_ = false;  // no more input will come
+  bool grown_ = false;  // input arrived while nobody waited
   bool tls_wants_write_ = false;
   io end_ = io::closed;
 

@@ -1,11 +1,11 @@
 #include "net/exchange.h"
 
+#include "base/text.h"
+#include "net/http_write.h"
+
 #include <array>
 #include <charconv>
 #include <random>
-
-#include "base/text.h"
-#include "net/http_write.h"
 
 namespace mcp_oauth::net {
 namespace {
@@ -49,7 +49,8 @@ task<result<bool>> exchange::next() {
   std::uint64_t began = 0;
   for (;;) {
     auto input = client.input();
-    if (first_ && input.substr(0, 2) == "\r\n") {  // RFC 9112 §2.2: one empty line before a request is forgiven
+    if (first_ &&
+        input.substr(0, 2) == "\r\n") {  // RFC 9112 §2.2: one empty line before a request is forgiven
       client.consume(2);
       input = client.input();
     }
@@ -219,7 +220,8 @@ task<io> exchange::write_chunk(std::string_view content) {
   auto end = std::to_chars(size, size + 16, content.size(), 16).ptr;
   *end++ = '\r';
   *end++ = '\n';
-  std::array<iovec, 3> pieces{piece({size, static_cast<std::size_t>(end - size)}), piece(content), piece("\r\n")};
+  std::array<iovec, 3> pieces{piece({size, static_cast<std::size_t>(end - size)}), piece(content),
+                              piece("\r\n")};
   auto all = chunked_ ? std::span<const iovec>(pieces) : std::span<const iovec>(pieces.data() + 1, 1);
   co_return co_await client_->write(all, limits_.write);
 }

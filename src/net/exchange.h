@@ -1,10 +1,5 @@
 #pragma once
 
-#include <memory>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "base/error.h"
 #include "base/http.h"
 #include "base/time.h"
@@ -12,6 +7,11 @@
 #include "net/channel.h"
 #include "net/http_head.h"
 #include "net/task.h"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace mcp_oauth::net {
 
@@ -30,7 +30,7 @@ class exchange {
 
   const request_head& head() const { return head_; }
   std::string_view head_text() const { return head_text_; }
-  const std::string& peer() const { return peer_; }          // IP address of the TCP peer
+  const std::string& peer() const { return peer_; }  // IP address of the TCP peer
   const std::string& request_id() const { return request_id_; }
   channel& client() { return *client_; }
   worker& loop() { return client_->loop(); }

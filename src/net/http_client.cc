@@ -1,15 +1,15 @@
 #include "net/http_client.h"
 
+#include "base/ip_address.h"
+#include "base/text.h"
+
+#include <memory>
+
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <memory>
-
-#include "base/ip_address.h"
-#include "base/text.h"
 
 namespace mcp_oauth::net {
 namespace {
@@ -126,8 +126,10 @@ result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const
   auto code = curl_easy_perform(curl);
   std::string why = curl_easy_strerror(code);
   auto place = call.url.substr(0, call.url.find_first_of("?#"));
-  if (t.refused) return fail(errc::address_refused, place + ": " + t.refused_address + " is not a public address");
-  if (t.too_large) return fail(errc::fetch_too_large, place + ": over " + std::to_string(rules.most_bytes) + " bytes");
+  if (t.refused)
+    return fail(errc::address_refused, place + ": " + t.refused_address + " is not a public address");
+  if (t.too_large)
+    return fail(errc::fetch_too_large, place + ": over " + std::to_string(rules.most_bytes) + " bytes");
   if (code == CURLE_OPERATION_TIMEDOUT) return fail(errc::fetch_timeout, place + ": " + why);
   if (code != CURLE_OK) return fail(errc::fetch_failed, place + ": " + why);
   long status = 0;

@@ -1,9 +1,9 @@
 #include "net/http_head.h"
 
+#include "base/text.h"
+
 #include <array>
 #include <cstring>
-
-#include "base/text.h"
 
 namespace mcp_oauth::net {
 namespace {
@@ -16,7 +16,9 @@ enum : std::uint8_t { tchar = 1, value_char = 2, target_char = 4, host_char = 8 
 constexpr auto char_classes = [] {
   std::array<std::uint8_t, 256> table{};
   auto add = [&](std::string_view chars, std::uint8_t c) {
-    for (char x : chars) table[static_cast<unsigned char>(x)] = static_cast<std::uint8_t>(table[static_cast<unsigned char>(x)] | c);
+    for (char x : chars)
+      table[static_cast<unsigned char>(x)] =
+          static_cast<std::uint8_t>(table[static_cast<unsigned char>(x)] | c);
   };
   constexpr std::string_view alnum = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
   add(alnum, tchar | host_char);
@@ -150,7 +152,8 @@ result<void> parse_target(std::string_view target, request_head& out) {
     auto scheme = target.find("://");
     if (scheme == std::string_view::npos) return bad("request target");
     auto name = target.substr(0, scheme);
-    if (!equal_ignoring_case(name, "http") && !equal_ignoring_case(name, "https")) return bad("request target");
+    if (!equal_ignoring_case(name, "http") && !equal_ignoring_case(name, "https"))
+      return bad("request target");
     auto authority = target.substr(scheme + 3);
     auto path = std::min(authority.find_first_of("/?"), authority.size());
     if (!equal_ignoring_case(authority.substr(0, path), out.host)) return bad("target and Host differ");
@@ -165,8 +168,12 @@ result<void> parse_target(std::string_view target, request_head& out) {
 
 }  // namespace
 
-std::optional<std::string_view> request_head::find(std::string_view name) const { return lookup(fields, name); }
-std::optional<std::string_view> response_head::find(std::string_view name) const { return lookup(fields, name); }
+std::optional<std::string_view> request_head::find(std::string_view name) const {
+  return lookup(fields, name);
+}
+std::optional<std::string_view> response_head::find(std::string_view name) const {
+  return lookup(fields, name);
+}
 
 bool is_token(std::string_view text) { return !text.empty() && all_of(text, tchar); }
 
@@ -216,11 +223,13 @@ result<void> parse_request_head(std::string_view head, request_head& out) {
     out.expects_continue = out.minor_version == 1;
   }
 
-  if (seen.transfer_encodings > 1 || seen.content_lengths > 1) return ambiguous("a framing field stands twice");
+  if (seen.transfer_encodings > 1 || seen.content_lengths > 1)
+    return ambiguous("a framing field stands twice");
   if (seen.transfer_encodings == 1) {
     if (seen.content_lengths == 1) return ambiguous("Content-Length beside Transfer-Encoding");
     if (out.minor_version == 0) return ambiguous("Transfer-Encoding in HTTP/1.0");
-    if (!equal_ignoring_case(seen.transfer_encoding, "chunked")) return ambiguous("Transfer-Encoding is not chunked");
+    if (!equal_ignoring_case(seen.transfer_encoding, "chunked"))
+      return ambiguous("Transfer-Encoding is not chunked");
     out.body = framing::chunked;
   } else if (seen.content_lengths == 1) {
     auto length = parse_decimal(seen.content_length);
@@ -241,14 +250,16 @@ result<void> parse_response_head(std::string_view head, std::string_view asked, 
     return bad_answer("status line");
   }
   auto status = parse_decimal(line.substr(9, 3));
-  if (!status || *status < 100 || *status > 599 || (line.size() > 12 && line[12] != ' ')) return bad_answer("status line");
+  if (!status || *status < 100 || *status > 599 || (line.size() > 12 && line[12] != ' '))
+    return bad_answer("status line");
   out.status = static_cast<int>(*status);
 
   framing_fields seen;
   if (parse_fields(head, out.fields, seen) != fault::none) return bad_answer("header field");
   out.keep_alive = out.minor_version == 1 ? !seen.says_close : seen.says_keep_alive && !seen.says_close;
 
-  if (seen.transfer_encodings > 1 || seen.content_lengths > 1) return bad_answer("a framing field stands twice");
+  if (seen.transfer_encodings > 1 || seen.content_lengths > 1)
+    return bad_answer("a framing field stands twice");
   if (seen.transfer_encodings == 1 && seen.content_lengths == 1) return bad_answer("two framings");
   std::uint64_t length = 0;
   if (seen.content_lengths == 1) {

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "base/error.h"
+#include "base/http.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 #include <vector>
-
-#include "base/error.h"
-#include "base/http.h"
 
 namespace mcp_oauth::net {
 
@@ -42,12 +42,13 @@ struct response_head {
   std::optional<std::string_view> find(std::string_view name) const;
 };
 
-// Where the head in `bytes` ends (behind its empty line), or nothing yet. `from`: where the last search stopped.
+// Where the head in `bytes` ends (behind its empty line), or nothing yet. `from`: where the last search
+// stopped.
 std::optional<std::size_t> find_head_end(std::string_view bytes, std::size_t from);
 
-// Strict RFC 9112: what two implementations could read differently is refused. `head` is the whole head with its
-// empty line. Errors: http_malformed, http_version_unsupported, http_framing_ambiguous, http_head_too_large (more
-// than 100 fields).
+// Strict RFC 9112: what two implementations could read differently is refused. `head` is the whole head with
+// its empty line. Errors: http_malformed, http_version_unsupported, http_framing_ambiguous,
+// http_head_too_large (more than 100 fields).
 result<void> parse_request_head(std::string_view head, request_head& out);
 
 // As strict for what an upstream sends. `asked`: the method of the request, which decides about the body.

@@ -1,8 +1,8 @@
 #include "net/http_head.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace mcp_oauth::net {
 namespace {
@@ -24,7 +24,8 @@ errc refused(const std::string& text) {
 }
 
 TEST(RequestHead, TakesTheOrdinaryApart) {
-  auto head = must_parse("POST /mcp?a=1 HTTP/1.1\r\nHost: h:8080\r\nContent-Length: 12\r\nX-Empty:\r\nX-Blank: \t v \t\r\n\r\n");
+  auto head = must_parse(
+      "POST /mcp?a=1 HTTP/1.1\r\nHost: h:8080\r\nContent-Length: 12\r\nX-Empty:\r\nX-Blank: \t v \t\r\n\r\n");
   EXPECT_EQ(head.method, "POST");
   EXPECT_EQ(head.path, "/mcp");
   EXPECT_EQ(head.query, "a=1");
@@ -97,13 +98,16 @@ TEST(RequestHead, RefusesWhatTwoServersCouldReadDifferently) {
 }
 
 TEST(RequestHead, RefusesBrokenRequestLines) {
-  for (const char* line : {"GET  / HTTP/1.1", "GET /  HTTP/1.1", " GET / HTTP/1.1", "GET / HTTP/1.1 ", "GET /", "GET", "",
-                           "GET / http/1.1", "GET / HTTP/1", "G(T / HTTP/1.1", "GET /\x80 HTTP/1.1", "GET /#f HTTP/1.1",
-                           "GET /\\ HTTP/1.1", "GET * HTTP/1.1", "GET /a b HTTP/1.1", "GET\t/ HTTP/1.1", "GET /<x> HTTP/1.1"}) {
+  for (const char* line :
+       {"GET  / HTTP/1.1", "GET /  HTTP/1.1", " GET / HTTP/1.1", "GET / HTTP/1.1 ", "GET /", "GET", "",
+        "GET / http/1.1", "GET / HTTP/1", "G(T / HTTP/1.1", "GET /\x80 HTTP/1.1", "GET /#f HTTP/1.1",
+        "GET /\\ HTTP/1.1", "GET * HTTP/1.1", "GET /a b HTTP/1.1", "GET\t/ HTTP/1.1", "GET /<x> HTTP/1.1"}) {
     EXPECT_EQ(refused(std::string(line) + "\r\nHost: h\r\n\r\n"), errc::http_malformed) << line;
   }
   for (const char* version : {"HTTP/2.0", "HTTP/1.2", "HTTP/0.9", "HTTP/3.0"}) {
-    EXPECT_EQ(refused(std::string("GET / ") + version + "\r\nHost: h\r\n\r\n"), errc::http_version_unsupported) << version;
+    EXPECT_EQ(refused(std::string("GET / ") + version + "\r\nHost: h\r\n\r\n"),
+              errc::http_version_unsupported)
+        << version;
   }
   EXPECT_EQ(refused("GET / HTTP/1.1\r\n\r\n"), errc::http_malformed);
   EXPECT_EQ(refused("GET / HTTP/1.1\r\nHost: a b\r\n\r\n"), errc::http_malformed);

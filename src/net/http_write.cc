@@ -1,10 +1,10 @@
 #include "net/http_write.h"
 
+#include "base/http.h"
+
 #include <charconv>
 #include <cstdio>
 #include <ctime>
-
-#include "base/http.h"
 
 namespace mcp_oauth::net {
 
@@ -40,9 +40,11 @@ std::string_view http_date() {
     std::tm utc{};
     gmtime_r(&made_at, &utc);
     constexpr const char* days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    constexpr const char* months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    auto n = std::snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[utc.tm_wday], utc.tm_mday,
-                           months[utc.tm_mon], utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
+    constexpr const char* months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    auto n = std::snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[utc.tm_wday],
+                           utc.tm_mday, months[utc.tm_mon], utc.tm_year + 1900, utc.tm_hour, utc.tm_min,
+                           utc.tm_sec);
     length = static_cast<std::size_t>(n);
   }
   return {text, length};

@@ -1,10 +1,5 @@
 #include "net/listen.h"
 
-#include <netdb.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -12,6 +7,11 @@
 #include <memory>
 #include <sstream>
 #include <thread>
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace mcp_oauth::net {
 namespace {
@@ -104,7 +104,8 @@ std::string port_holder(std::uint16_t port) {
   return {};
 }
 
-result<listeners> open_listeners(const std::string& host, std::uint16_t& port, unsigned count, milliseconds patience) {
+result<listeners> open_listeners(const std::string& host, std::uint16_t& port, unsigned count,
+                                 milliseconds patience) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE;

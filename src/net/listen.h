@@ -1,12 +1,12 @@
 #pragma once
 
+#include "base/error.h"
+#include "base/time.h"
+
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "base/error.h"
-#include "base/time.h"
 
 namespace mcp_oauth::net {
 
@@ -24,11 +24,12 @@ class listeners {
   std::vector<int> descriptors_;
 };
 
-// Opens `count` listening descriptors on one address that share its connections (SO_REUSEPORT), and refuses a port on
-// which somebody else listens already: a second gateway by mistake must not take half of the requests.
-// Waits up to `patience` for a predecessor that is about to leave. `port` 0: any free one, stored back.
-// Errors: listen_in_use (with the holder, if it can be seen), listen_denied, config_invalid (host).
-result<listeners> open_listeners(const std::string& host, std::uint16_t& port, unsigned count, milliseconds patience);
+// Opens `count` listening descriptors on one address that share its connections (SO_REUSEPORT), and refuses a
+// port on which somebody else listens already: a second gateway by mistake must not take half of the
+// requests. Waits up to `patience` for a predecessor that is about to leave. `port` 0: any free one, stored
+// back. Errors: listen_in_use (with the holder, if it can be seen), listen_denied, config_invalid (host).
+result<listeners> open_listeners(const std::string& host, std::uint16_t& port, unsigned count,
+                                 milliseconds patience);
 
 // "PID 4312 (nginx)" for who listens on that TCP port, or "".
 std::string port_holder(std::uint16_t port);

@@ -1,10 +1,10 @@
 #include "net/relay.h"
 
-#include <array>
-#include <charconv>
-
 #include "base/text.h"
 #include "net/http_write.h"
+
+#include <array>
+#include <charconv>
 
 namespace mcp_oauth::net {
 namespace {
@@ -70,7 +70,8 @@ milliseconds announced_keep_alive(const response_head& head) {
 
 class relaying {
  public:
-  relaying(exchange& x, upstream_pool& pool, const relay_order& order, const relay_limits& limits, relay_watcher& watcher)
+  relaying(exchange& x, upstream_pool& pool, const relay_order& order, const relay_limits& limits,
+           relay_watcher& watcher)
       : x_(x), pool_(pool), order_(order), limits_(limits), watcher_(watcher) {}
 
   task<relay_outcome> run() {
@@ -99,10 +100,11 @@ class relaying {
         sent = co_await read_answer_head();
       }
       if (sent) co_return sent;
-      // A kept connection that ended before it answered with a single byte was closed by the other side while idle;
-      // what it may have seen of the request decides whether asking again is safe.
+      // A kept connection that ended before it answered with a single byte was closed by the other side while
+      // idle; what it may have seen of the request decides whether asking again is safe.
       bool dead = sent.error().code == errc::upstream_closed && outcome_.reused && !answer_seen_;
-      bool again = dead && wanted == upstream_pool::freshness::any && replayable_ && (order_.may_repeat || !sent_any_);
+      bool again =
+          dead && wanted == upstream_pool::freshness::any && replayable_ && (order_.may_repeat || !sent_any_);
       up_.drop();
       if (!again) co_return sent;
       wanted = upstream_pool::freshness::fresh;
@@ -150,7 +152,8 @@ class relaying {
     for (;;) {
       for (auto c : content_) outcome_.request_bytes += c.size();
       auto sent = co_await up_.connection->write(out.pieces(), limits_.first_byte);
-      if (sent == io::timeout) co_return fail(errc::upstream_timeout, "the upstream stopped reading the request");
+      if (sent == io::timeout)
+        co_return fail(errc::upstream_timeout, "the upstream stopped reading the request");
       if (sent != io::ok) {
         if (outcome_.reused && !sent_any_) co_return fail(errc::upstream_closed, "while idle");
         // It may have answered and closed without reading on, as a 413 does.
@@ -176,7 +179,8 @@ class relaying {
 
   // The client's buffer is read into again once the request is out; what might be sent twice is kept aside.
   bool keep_for_replay() {
-    if (!outcome_.reused || !order_.may_repeat) return true;  // only what was not sent at all would be repeated
+    if (!outcome_.reused || !order_.may_repeat)
+      return true;  // only what was not sent at all would be repeated
     std::size_t size = 0;
     for (auto c : content_) size += c.size();
     if (size > largest_replay) return false;
@@ -214,14 +218,17 @@ class relaying {
       searched = input.size();
       if (!input.empty()) answer_seen_ = true;
       if (input.size() > largest_response_head) co_return fail(errc::upstream_malformed, "head over 64 KiB");
-      if (input.size() >= 5 && input.substr(0, 5) != "HTTP/") co_return fail(errc::upstream_malformed, "not HTTP");
+      if (input.size() >= 5 && input.substr(0, 5) != "HTTP/")
+        co_return fail(errc::upstream_malformed, "not HTTP");
       auto got = co_await up.more(limits_.first_byte);
       if (client_gone_) co_return fail(errc::client_gone);
       if (got == io::timeout) {
-        co_return fail(errc::upstream_timeout,
-                       "timeout of " + std::to_string(limits_.first_byte.count()) + "ms exceeded: connected, request sent, no answer");
+        co_return fail(errc::upstream_timeout, "timeout of " + std::to_string(limits_.first_byte.count()) +
+                                                   "ms exceeded: connected, request sent, no answer");
       }
-      if (got != io::ok) co_return fail(errc::upstream_closed, answer_seen_ ? "in the middle of the answer's head" : "before the answer");
+      if (got != io::ok)
+        co_return fail(errc::upstream_closed,
+                       answer_seen_ ? "in the middle of the answer's head" : "before the answer");
     }
   }
 
@@ -234,7 +241,8 @@ class relaying {
       co_return result<void>();
     }
     auto type = answer_.find("content-type");
-    outcome_.stream = type && starts_with_ignoring_case(*type, "text/event-stream") && !answer_.find("content-encoding");
+    outcome_.stream =
+        type && starts_with_ignoring_case(*type, "text/event-stream") && !answer_.find("content-encoding");
 
     bool old_client = x_.head().minor_version == 0;
     bool chunked = answer_.body == framing::chunked || answer_.body == framing::until_close;
@@ -362,8 +370,8 @@ class relaying {
 
 }  // namespace
 
-task<relay_outcome> relay(exchange& x, upstream_pool& pool, const relay_order& order, const relay_limits& limits,
-                          relay_watcher& watcher) {
+task<relay_outcome> relay(exchange& x, upstream_pool& pool, const relay_order& order,
+                          const relay_limits& limits, relay_watcher& watcher) {
   relaying work(x, pool, order, limits, watcher);
   co_return co_await work.run();
 }

@@ -1,13 +1,13 @@
 #include "net/relay.h"
 
-#include <gtest/gtest.h>
+#include "net/http_write.h"
+#include "net/server.h"
+#include "net/test_peer.h"
 
 #include <deque>
 #include <mutex>
 
-#include "net/http_write.h"
-#include "net/server.h"
-#include "net/test_peer.h"
+#include <gtest/gtest.h>
 
 namespace mcp_oauth::net {
 namespace {
@@ -22,7 +22,8 @@ class pass_all final : public relay_watcher {
     if (head.find("x-replace")) return verdict::replace;
     append_status_line(out, head.status);
     for (const auto& f : head.fields) {
-      if (f.name != "Content-Length" && f.name != "Transfer-Encoding" && f.name != "Connection") append_field(out, f.name, f.value);
+      if (f.name != "Content-Length" && f.name != "Transfer-Encoding" && f.name != "Connection")
+        append_field(out, f.name, f.value);
     }
     return verdict::pass;
   }
@@ -39,11 +40,13 @@ class pass_all final : public relay_watcher {
 // Forwards everything to the test, which plays the upstream on the other ends of what is dialled.
 class forwarding final : public service {
  public:
-  forwarding(worker& w, blocking_pool& blocking, const upstream_target& target, const relay_limits& limits, bool may_repeat)
+  forwarding(worker& w, blocking_pool& blocking, const upstream_target& target, const relay_limits& limits,
+             bool may_repeat)
       : pool_(w, blocking), target_(target), limits_(limits), may_repeat_(may_repeat) {}
 
   task<void> serve(exchange& x) override {
-    std::string head = std::string(x.head().method) + " " + std::string(x.head().path) + " HTTP/1.1\r\nHost: up\r\n";
+    std::string head =
+        std::string(x.head().method) + " " + std::string(x.head().path) + " HTTP/1.1\r\nHost: up\r\n";
     pass_all watcher;
     relay_order order{target_, head, {}, may_repeat_};
     auto outcome = co_await relay(x, pool_, order, limits_, watcher);
@@ -166,7 +169,8 @@ TEST_F(Relay, ForwardsARequestBodyAsItArrives) {
 }
 
 TEST_F(Relay, TellsTheUpstreamAtOnceThatTheClientIsGone) {
-  for (const char* sent : {"", "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"}) {
+  for (const char* sent :
+       {"", "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"}) {
     auto client = connect();
     client.send(post);
     auto up = upstream();
@@ -181,12 +185,17 @@ TEST_F(Relay, TellsTheUpstreamAtOnceThatTheClientIsGone) {
 TEST_F(Relay, MovesMegabytesBothWaysWithAReaderThatPauses) {
   auto client = connect();
   std::string body(5 * 1024 * 1024, 'x');
-  std::thread sending([&] { client.send("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body); });
+  std::thread sending([&] {
+    client.send("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+                body);
+  });
   auto up = upstream();
   up.until("\r\n\r\n");
   EXPECT_EQ(up.exactly(body.size()), body);
   sending.join();
-  std::thread answering([&] { up.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body); });
+  std::thread answering([&] {
+    up.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+  });
   client.until("\r\n\r\n");
   EXPECT_EQ(client.exactly(body.size()), body);
   answering.join();
@@ -226,7 +235,8 @@ TEST_F(Relay, GivesUpOnASilentUpstream) {
 }
 
 TEST_F(Relay, AnswersForAnUpstreamThatClosesOrTalksNonsense) {
-  for (const char* sent : {"", "HTTP/1.1 200 OK\r\nContent-", "SSH-2.0-OpenSSH\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"}) {
+  for (const char* sent : {"", "HTTP/1.1 200 OK\r\nContent-", "SSH-2.0-OpenSSH\r\n",
+                           "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"}) {
     auto client = connect();
     client.send(post);
     auto up = upstream();
@@ -283,7 +293,8 @@ TEST_F(Relay, LeavesAConnectionThatTheUpstreamClosedWhileIdle) {
   first.send(ok_answer);
   client.until("hi");
   first.close();
-  // Not a repetition: the end was seen, or will be at the first byte, before the request could have had an effect.
+  // Not a repetition: the end was seen, or will be at the first byte, before the request could have had an
+  // effect.
   client.send(post);
   auto second = upstream();
   EXPECT_NE(second.until("abc").find("POST /a"), std::string::npos);
@@ -318,7 +329,9 @@ TEST_F(Relay, KeepsAQuietStreamOpenWithComments) {
   client.send(post);
   auto up = upstream();
   up.until("abc");
-  up.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n");
+  up.send(
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: "
+      "1\n\n\r\n");
   client.until("data: 1\n\n\r\n");
   EXPECT_EQ(client.until("\n\n\r\n"), "e\r\n: keep-alive\n\n\r\n");
   up.send("6\r\ndata: \r\n");

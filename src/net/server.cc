@@ -1,21 +1,20 @@
 #include "net/server.h"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <condition_variable>
 #include <list>
 
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace mcp_oauth::net {
 namespace {
 
 using tcp = asio::ip::tcp;
 
-// A connection whose last answer is out: wait a moment for the peer to close first, so that bytes it still sends do
-// not turn into a reset that destroys the answer (RFC 9112 §9.6).
+// A connection whose last answer is out: wait a moment for the peer to close first, so that bytes it still
+// sends do not turn into a reset that destroys the answer (RFC 9112 §9.6).
 task<void> linger(channel& client) {
   client.shut_output();
   std::size_t drained = 0;
@@ -49,6 +48,7 @@ struct server::state {
   std::mutex mutex;
   std::condition_variable ended;
   std::size_t active = 0;
+  bool drained = false;  // what the kernel had accepted has become a session
 
   void begin() {
     std::lock_guard lock(mutex);
@@ -223,7 +223,8 @@ void server::stop() {
   for (auto& s : states_) {
     s->loop.post([state = s.get()] {
       state->draining = true;
-      // Connections that the kernel has already accepted for us would be reset with the listener: take them first.
+      // Connections that the kernel has already accepted for us would be reset with the listener: take them
+      // first.
       if (state->acceptor) {
         error_code none;
         state->acceptor->non_blocking(true, none);
@@ -237,6 +238,9 @@ void server::stop() {
         }
         state->acceptor->close(none);
       }
+      std::lock_guard lock(state->mutex);
+      state->drained = true;
+      state->ended.notify_all();
     });
   }
   auto abort_sessions = [this](bool idle_only) {
@@ -255,11 +259,12 @@ void server::stop() {
     bool all = true;
     for (auto& s : states_) {
       std::unique_lock lock(s->mutex);
-      all = s->ended.wait_until(lock, when, [&] { return s->active == 0; }) && all;
+      all = s->ended.wait_until(lock, when, [&] { return s->drained && s->active == 0; }) && all;
     }
     return all;
   };
-  // A kept connection may be about to carry its next request: it gets a moment, and an answer that says close.
+  // A kept connection may be about to carry its next request: it gets a moment, and an answer that says
+  // close.
   auto grace = std::min(deadline, std::chrono::steady_clock::now() + std::chrono::milliseconds(500));
   if (!threads_.empty() && !wait_until(grace)) {
     abort_sessions(true);

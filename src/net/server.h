@@ -1,5 +1,11 @@
 #pragma once
 
+#include "base/error.h"
+#include "base/http.h"
+#include "net/exchange.h"
+#include "net/listen.h"
+#include "net/worker.h"
+
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -7,12 +13,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
-#include "base/error.h"
-#include "base/http.h"
-#include "net/exchange.h"
-#include "net/listen.h"
-#include "net/worker.h"
 
 namespace mcp_oauth::net {
 
@@ -37,8 +37,8 @@ struct server_options {
   milliseconds listen_patience{5'000};
 };
 
-// Opens the listeners that a server with these options needs, and stores the port they got in `options`. Connections
-// wait in the kernel from here on. Errors: as `open_listeners`.
+// Opens the listeners that a server with these options needs, and stores the port they got in `options`.
+// Connections wait in the kernel from here on. Errors: as `open_listeners`.
 result<listeners> reserve_port(server_options& options);
 
 // Event loops, listeners and the connections on them.

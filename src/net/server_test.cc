@@ -1,10 +1,10 @@
 #include "net/server.h"
 
-#include <gtest/gtest.h>
+#include "net/test_peer.h"
 
 #include <future>
 
-#include "net/test_peer.h"
+#include <gtest/gtest.h>
 
 namespace mcp_oauth::net {
 namespace {
@@ -75,8 +75,10 @@ TEST_F(Server, AnswersAndKeepsTheConnection) {
 
 TEST_F(Server, AnswersPipelinedRequestsInOrder) {
   auto client = connect();
-  client.send("GET /1 HTTP/1.1\r\nHost: h\r\n\r\nPOST /2 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"
-              "GET /3 HTTP/1.1\r\nHost: h\r\n\r\n");
+  client.send(
+      "GET /1 HTTP/1.1\r\nHost: h\r\n\r\nPOST /2 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"
+      "GET /3 HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_NE(client.until("\r\n\r\n").find("X-Path: /1"), std::string::npos);
   EXPECT_NE(client.until("\r\n\r\n").find("X-Path: /2"), std::string::npos);
   EXPECT_EQ(client.exactly(2), "hi");
@@ -85,7 +87,9 @@ TEST_F(Server, AnswersPipelinedRequestsInOrder) {
 
 TEST_F(Server, ReadsARequestThatComesByteByByte) {
   auto client = connect();
-  for (char c : std::string("POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")) client.send({&c, 1});
+  for (char c :
+       std::string("POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"))
+    client.send({&c, 1});
   client.until("\r\n\r\n");
   EXPECT_EQ(client.exactly(3), "abc");
 }
@@ -131,7 +135,9 @@ TEST_F(Server, RefusesAndClosesWhatIsNoRequest) {
 
 TEST_F(Server, RefusesABrokenChunkInTheMiddle) {
   auto client = connect();
-  client.send(std::string("POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcX\r\n0\r\n\r\n") + get);
+  client.send(
+      std::string("POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcX\r\n0\r\n\r\n") +
+      get);
   auto answer = client.rest();
   EXPECT_EQ(answer.substr(9, 3), "400");
   EXPECT_EQ(answer.find("HTTP/1.1 200"), std::string::npos);
@@ -199,7 +205,8 @@ TEST_F(Server, ListensOnAFreePortAndNamesWhoHoldsATakenOne) {
   auto refused = reserve_port(again);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, errc::listen_in_use);
-  EXPECT_NE(refused.error().detail.find("process " + std::to_string(::getpid())), std::string::npos) << refused.error().detail;
+  EXPECT_NE(refused.error().detail.find("process " + std::to_string(::getpid())), std::string::npos)
+      << refused.error().detail;
 }
 
 }  // namespace

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace mcp_oauth::net {
 

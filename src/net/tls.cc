@@ -19,9 +19,10 @@ SSL_CTX* make_context(const SSL_METHOD* method) {
   SSL_CTX* context = SSL_CTX_new(method);
   if (context == nullptr) return nullptr;
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
-  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-                                   SSL_OP_IGNORE_UNEXPECTED_EOF);
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                   SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
   // Forward secrecy and AEAD only, for TLS 1.2; TLS 1.3 has nothing else.
   SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20");
   return context;
@@ -34,7 +35,8 @@ bool is_ip_literal(const std::string& name) {
 
 }  // namespace
 
-result<std::shared_ptr<const tls_context>> tls_context::server(const std::string& cert_file, const std::string& key_file) {
+result<std::shared_ptr<const tls_context>> tls_context::server(const std::string& cert_file,
+                                                               const std::string& key_file) {
   ERR_clear_error();
   std::shared_ptr<const tls_context> made(new tls_context(make_context(TLS_server_method())));
   auto* context = made->native();
@@ -61,13 +63,15 @@ result<std::shared_ptr<const tls_context>> tls_context::client(const std::string
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   int trusted = ca_file.empty() ? SSL_CTX_set_default_verify_paths(context)
                                 : SSL_CTX_load_verify_locations(context, ca_file.c_str(), nullptr);
-  if (trusted != 1) return fail(errc::tls_certificate_invalid, "upstream_ca_file " + ca_file + ": " + openssl_reason());
+  if (trusted != 1)
+    return fail(errc::tls_certificate_invalid, "upstream_ca_file " + ca_file + ": " + openssl_reason());
   return made;
 }
 
 tls_context::~tls_context() { SSL_CTX_free(context_); }
 
-tls_session::tls_session(std::shared_ptr<const tls_context> context, int descriptor, role r, const std::string& name)
+tls_session::tls_session(std::shared_ptr<const tls_context> context, int descriptor, role r,
+                         const std::string& name)
     : context_(std::move(context)), ssl_(SSL_new(context_->native())) {
   if (ssl_ == nullptr || SSL_set_fd(ssl_, descriptor) != 1) {
     broken_ = true;

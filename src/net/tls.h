@@ -1,9 +1,9 @@
 #pragma once
 
+#include "base/error.h"
+
 #include <memory>
 #include <string>
-
-#include "base/error.h"
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -15,7 +15,8 @@ class tls_context {
  public:
   // TLS 1.2 and later, the certificate chain and key read from PEM files.
   // Errors: tls_certificate_invalid, with the file and OpenSSL's reason.
-  static result<std::shared_ptr<const tls_context>> server(const std::string& cert_file, const std::string& key_file);
+  static result<std::shared_ptr<const tls_context>> server(const std::string& cert_file,
+                                                           const std::string& key_file);
   // Verifies the peer against the system's authorities, or those in `ca_file` when given.
   static result<std::shared_ptr<const tls_context>> client(const std::string& ca_file);
 

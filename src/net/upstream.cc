@@ -1,16 +1,16 @@
 #include "net/upstream.h"
 
+#include <cerrno>
+#include <cstring>
+
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <sys/socket.h>
 
-#include <cerrno>
-#include <cstring>
-
 namespace mcp_oauth::net {
 namespace {
 
-constexpr std::size_t most_kept = 512;           // per upstream and worker
+constexpr std::size_t most_kept = 512;  // per upstream and worker
 constexpr std::uint64_t names_live_ms = 30'000;
 
 std::string describe(const asio::generic::stream_protocol::endpoint& e) {
@@ -81,8 +81,8 @@ task<result<upstream_pool::lease>> upstream_pool::acquire(const upstream_target&
       list.pop_back();
       k.connection->listen(nullptr);
       // Bytes nobody asked for, or an end: not a connection to trust a request to.
-      bool usable = k.connection->is_open() && !k.connection->peer_closed() && k.connection->input().empty() &&
-                    k.until_ms > worker_.coarse_ms();
+      bool usable = k.connection->is_open() && !k.connection->peer_closed() &&
+                    k.connection->input().empty() && k.until_ms > worker_.coarse_ms();
       if (usable) {
         lease reused;
         reused.connection = std::move(k.connection);
@@ -99,7 +99,8 @@ task<result<upstream_pool::lease>> upstream_pool::acquire(const upstream_target&
   co_return fresh;
 }
 
-void upstream_pool::release(const upstream_target& target, std::shared_ptr<channel> connection, milliseconds keep_for) {
+void upstream_pool::release(const upstream_target& target, std::shared_ptr<channel> connection,
+                            milliseconds keep_for) {
   auto& list = idle_[target.authority];
   if (list.size() >= most_kept || connection->peer_closed() || !connection->input().empty()) {
     connection->abort();
@@ -139,7 +140,8 @@ task<upstream_pool::resolved> upstream_pool::resolve(const upstream_target& targ
       found.failure = host + ": " + gai_strerror(failed);
       return found;
     }
-    for (auto* a = list; a != nullptr; a = a->ai_next) found.endpoints.emplace_back(a->ai_addr, a->ai_addrlen);
+    for (auto* a = list; a != nullptr; a = a->ai_next)
+      found.endpoints.emplace_back(a->ai_addr, a->ai_addrlen);
     ::freeaddrinfo(list);
     return found;
   };
@@ -182,7 +184,8 @@ task<result<std::shared_ptr<channel>>> upstream_pool::connect(const upstream_tar
     }
     auto connection = std::make_shared<channel>(worker_, std::move(made));
     if (target.tls) {
-      auto shaken = co_await connection->handshake(target.tls, tls_session::role::client, target.host, target.connect_timeout);
+      auto shaken = co_await connection->handshake(target.tls, tls_session::role::client, target.host,
+                                                   target.connect_timeout);
       if (shaken != io::ok) {
         auto why = connection->tls()->failure();
         connection->abort();

@@ -1,12 +1,5 @@
 #pragma once
 
-#include <cstdint>
-#include <functional>
-#include <memory>
-#include <string>
-#include <unordered_map>
-#include <vector>
-
 #include "base/error.h"
 #include "base/time.h"
 #include "net/asio.h"
@@ -15,16 +8,23 @@
 #include "net/task.h"
 #include "net/worker.h"
 
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
 namespace mcp_oauth::net {
 
 // Where an MCP server is.
 struct upstream_target {
   std::string host;  // name or IP literal, without brackets
   std::uint16_t port = 80;
-  std::string authority;                     // what its Host header says
-  std::shared_ptr<const tls_context> tls;    // null: in clear
+  std::string authority;                   // what its Host header says
+  std::shared_ptr<const tls_context> tls;  // null: in clear
   milliseconds connect_timeout{10'000};
-  std::function<int()> dial;                 // for tests: yields a connected descriptor in place of the above
+  std::function<int()> dial;  // for tests: yields a connected descriptor in place of the above
 };
 
 // Kept connections to upstreams, of one worker.
@@ -41,9 +41,11 @@ class upstream_pool {
   };
   enum class freshness { any, fresh };
   // A kept connection that the upstream has not closed, or a new one.
-  // Errors: upstream_refused, upstream_unreachable, upstream_timeout, upstream_tls_failed; the detail lists what was tried.
+  // Errors: upstream_refused, upstream_unreachable, upstream_timeout, upstream_tls_failed; the detail lists
+  // what was tried.
   task<result<lease>> acquire(const upstream_target& target, freshness wanted);
-  // Gives back a connection that stands between two messages. `keep_for`: the upstream's own Keep-Alive timeout.
+  // Gives back a connection that stands between two messages. `keep_for`: the upstream's own Keep-Alive
+  // timeout.
   void release(const upstream_target& target, std::shared_ptr<channel> connection, milliseconds keep_for);
 
  private:

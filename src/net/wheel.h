@@ -25,8 +25,8 @@ class timed {
   std::uint64_t slot_ = 0;  // tick of the slot it stands in
 };
 
-// Coarse deadlines for many connections: one tick is 100 ms. Setting one later than the last costs a store and
-// a compare; the slot is corrected when it comes up.
+// Coarse deadlines for many connections: one tick is 100 ms. Setting one later than the last costs a store
+// and a compare; the slot is corrected when it comes up.
 class wheel {
  public:
   static constexpr std::uint64_t tick_ms = 100;

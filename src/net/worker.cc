@@ -8,7 +8,9 @@ namespace mcp_oauth::net {
 
 struct worker::ticker {
   explicit ticker(asio::io_context& context) : timer(context), guard(context.get_executor()) {}
-  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, executor> timer;
+  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
+                             executor>
+      timer;
   asio::executor_work_guard<executor> guard;
   std::chrono::steady_clock::time_point next = std::chrono::steady_clock::now();
 };
@@ -21,13 +23,7 @@ worker::worker(unsigned index)
   arm_tick();
 }
 
-
-worker::~worker() {
-  ticker_.reset();
-  for (char* block : blocks_) delete[] block;
-  blocks_.clear();
-  blocks_.shrink_to_fit();
-}
+worker::~worker() = default;
 
 void worker::arm_tick() {
   ticker_->next += std::chrono::milliseconds(wheel::tick_ms);
@@ -50,15 +46,15 @@ void worker::stop() { context_.stop(); }
 void worker::post(std::function<void()> job) { asio::post(context_, std::move(job)); }
 
 char* worker::take_block() {
-  if (blocks_.empty()) return new char[block_size];
-  char* block = blocks_.back();
-  blocks_.pop_back();
+  if (blocks_.list.empty()) return new char[block_size];
+  char* block = blocks_.list.back();
+  blocks_.list.pop_back();
   return block;
 }
 
 void worker::give_block(char* block) noexcept {
-  if (blocks_.size() < 64) {
-    blocks_.push_back(block);
+  if (blocks_.list.size() < 64) {
+    blocks_.list.push_back(block);
   } else {
     delete[] block;
   }

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <vector>
-
 #include "base/time.h"
 #include "net/asio.h"
 #include "net/task.h"
 #include "net/wheel.h"
+
+#include <functional>
+#include <memory>
+#include <vector>
 
 namespace mcp_oauth::net {
 
@@ -45,7 +45,16 @@ class worker {
 
   unsigned index_;
   // What a connection gives back when it goes must outlive the context, which holds the last of them.
-  std::vector<char*> blocks_;
+  struct free_blocks {
+    std::vector<char*> list;
+    free_blocks() = default;
+    free_blocks(const free_blocks&) = delete;
+    free_blocks& operator=(const free_blocks&) = delete;
+    ~free_blocks() {
+      for (char* block : list) delete[] block;
+    }
+  };
+  free_blocks blocks_;
   wheel wheel_;
   asio::io_context context_;
   struct ticker;
@@ -73,7 +82,8 @@ class sleep final : public timed {
 // Calls `job` on the worker's thread again and again while it lives.
 class periodic final : public timed {
  public:
-  periodic(worker& w, milliseconds every, std::function<void()> job) : worker_(w), every_(every), job_(std::move(job)) {
+  periodic(worker& w, milliseconds every, std::function<void()> job)
+      : worker_(w), every_(every), job_(std::move(job)) {
     arm();
   }
 
