@@ -34,11 +34,7 @@ export class Program {
     this.exited = once(this.child, 'close');
     collect(this.child.stdout, this.lines);
     collect(this.child.stderr, this.errors);
-    scope.after(async () => {
-      if (!this.running) return;
-      this.child.kill('SIGKILL');
-      await this.exited;
-    });
+    scope?.after(() => this.kill());
   }
 
   get running() {
@@ -47,13 +43,12 @@ export class Program {
 
   // The match of the first line of standard output that fits.
   async line(pattern, milliseconds = 30_000) {
-    let found;
-    await until(`a line like ${pattern}`, () => {
-      for (const line of this.lines) if ((found = pattern.exec(line))) return true;
-      if (!this.running) throw new Error(`exited with ${this.child.exitCode}: ${this.errors.join('\n')}`);
-      return false;
-    }, milliseconds);
-    return found;
+    const find = () => this.lines.map((line) => pattern.exec(line)).find(Boolean);
+    const found = await until(`a line like ${pattern}`, () => find() ?? (this.running ? undefined : 'exited'), milliseconds);
+    if (found !== 'exited') return found;
+    await this.exited;
+    if (find()) return find();
+    throw new Error(`exited with ${this.child.exitCode}: ${this.errors.join('\n')}`);
   }
 
   // SIGTERM, and the exit code.
@@ -64,7 +59,7 @@ export class Program {
   }
 
   async kill() {
-    this.child.kill('SIGKILL');
+    if (this.running) this.child.kill('SIGKILL');
     await this.exited;
   }
 }
@@ -84,24 +79,28 @@ export class Gateway {
   // Starts with the settings, as config.yaml in a folder of its own, on a free port.
   static async start(scope, settings = {}) {
     const gateway = new Gateway();
-    gateway.scope = scope;
+    scope.after(() => gateway.end());
     gateway.folder = await temporaryFolder(scope, 'gateway');
     gateway.settings = { host: '127.0.0.1', port: 0, ...settings, timeouts: { drain: '2s', ...settings.timeouts } };
     await gateway.run();
-    scope.after(async () => {
-      if (!gateway.stoppedByTest) assert.equal(await gateway.stop(), 0, `the gateway ends well: ${gateway.program.errors}`);
-    });
     return gateway;
   }
 
   async run() {
     // JSON is YAML.
     await writeFile(join(this.folder, 'config.yaml'), JSON.stringify(this.settings, null, 2));
-    this.program = new Program(this.scope, binary, ['--config', 'config.yaml'], { cwd: this.folder });
+    this.program = new Program(undefined, binary, ['--config', 'config.yaml'], { cwd: this.folder });
     const [, , port] = await this.program.line(/^mcp-oauth-proxy is listening on (\S+):(\d+)$/);
     this.port = Number(port);
     this.origin = this.settings.public_url ?? `http://127.0.0.1:${port}`;
     this.mcp = `${this.origin}/mcp`;
+  }
+
+  // It has to end well, unless a test ended it its own way.
+  async end() {
+    if (!this.program) return;
+    const { program, stoppedByTest } = this;
+    if (!stoppedByTest) assert.equal(await this.stop().finally(() => program.kill()), 0, `the end of the gateway: ${program.errors}`);
   }
 
   // Again, at the same address and with the same folder.

@@ -1,0 +1,109 @@
+// What an operator sees: health, metrics, and a log that knows the id on every answer.
+
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+
+import { Gateway } from './lib/gateway.mjs';
+import { authorization, call, initialize, post, redeem, redirectUri, register, tokensFor } from './lib/oauth.mjs';
+import { Person } from './lib/person.mjs';
+import { fileScope } from './lib/scope.mjs';
+import { Upstream } from './lib/upstream.mjs';
+import { until } from './lib/until.mjs';
+
+const scope = fileScope();
+let gateway, upstream, person, tokens;
+
+before(async () => {
+  upstream = await Upstream.start(scope, { stateful: false });
+  gateway = await Gateway.start(scope, { mcp_server_url: upstream.url });
+  person = new Person({ password: await gateway.firstPassword() });
+  tokens = await tokensFor(gateway, person);
+});
+
+test('health says what it knows, and of the upstream only where that is asked', async () => {
+  const health = await (await fetch(`${gateway.origin}/health`)).json();
+  assert.equal(health.status, 'healthy');
+  assert.equal(health.database, 'connected');
+  assert.equal(typeof health.uptime, 'number');
+  assert.match(health.version, /^\d+\.\d+\.\d+/);
+  assert.equal((await fetch(`${gateway.origin}/health/database`)).status, 200);
+  assert.equal((await (await fetch(`${gateway.origin}/health/mcp-server`)).json()).mcp_server, 'reachable');
+});
+
+test('without its upstream the gateway lives, and is not ready', async () => {
+  const lone = await Upstream.start(scope);
+  const own = await Gateway.start(scope, { mcp_server_url: lone.url });
+  assert.equal((await fetch(`${own.origin}/ready`)).status, 200);
+  await lone.stop();
+  assert.equal((await fetch(`${own.origin}/ready`)).status, 503);
+  assert.equal((await fetch(`${own.origin}/health/mcp-server`)).status, 503);
+  assert.equal((await fetch(`${own.origin}/health`)).status, 200);
+});
+
+test('every answer carries the id that its log line has', async () => {
+  const answers = [
+    await post(gateway.mcp, call('echo', { text: 'x' }), tokens.access_token),
+    await post(gateway.mcp, initialize()),
+    await fetch(`${gateway.origin}/.well-known/oauth-authorization-server`),
+    await fetch(`${gateway.origin}/oauth/authorize?client_id=nobody`),
+    await fetch(`${gateway.origin}/no/such/path`),
+  ];
+  const ids = answers.map((a) => a.headers.get('x-request-id'));
+  assert.equal(new Set(ids).size, answers.length);
+  for (const [i, id] of ids.entries()) {
+    const line = await gateway.logged(`of ${id}`, (l) => l.request_id === id);
+    assert.equal(line.status, answers[i].status);
+    assert.equal(typeof line.duration_ms, 'number');
+    await answers[i].body?.cancel();
+  }
+  assert.ok(ids.includes(upstream.requests.at(-1).headers['x-request-id']), 'the upstream has it as well');
+});
+
+test('a log line of a call says who called what, and how it was decided', async () => {
+  const allowed = await post(gateway.mcp, call('echo', { text: 'x' }), tokens.access_token);
+  const line = await gateway.logged('of the call', (l) => l.request_id === allowed.headers.get('x-request-id'));
+  assert.equal(line.decision, 'allowed');
+  assert.equal(line.user_id, 'local:admin');
+  assert.equal(line.client_id, tokens.client.client_id);
+  assert.equal(line.mcp_method, 'tools/call');
+  assert.equal(line.mcp_name, 'echo');
+  await allowed.body.cancel();
+
+  const refused = await post(gateway.mcp, call('echo'), 'no-token-of-ours');
+  const why = await gateway.logged('of the refusal', (l) => l.request_id === refused.headers.get('x-request-id'));
+  assert.equal(why.decision, 'refused');
+  assert.match(why.symptom, /^MOP-TOK-\d+$/);
+});
+
+test('metrics count requests, refusals by symptom, and open connections', async () => {
+  const read = async () => (await fetch(`${gateway.origin}/metrics`)).text();
+  const value = (text, pattern) => Number(pattern.exec(text)?.[1] ?? 0);
+  const refusals = /^mop_refusals_total\{[^}]*symptom="MOP-TOK-001"[^}]*\} (\d+)/m;
+  const requests = /^mop_requests_total\{area="mcp",status="4xx"\} (\d+)/m;
+  const before = await read();
+  await (await post(gateway.mcp, initialize())).text();
+  await until('both have counted one more', async () => {
+    const now = await read();
+    return value(now, refusals) === value(before, refusals) + 1 && value(now, requests) === value(before, requests) + 1;
+  });
+  assert.match(before, /^mop_client_connections [1-9]/m);
+});
+
+test('no secret is ever logged', async () => {
+  const client = await register(gateway, { token_endpoint_auth_method: 'client_secret_post' });
+  const asked = authorization(gateway, client);
+  const answer = await person.approve(asked.url, redirectUri);
+  const code = answer.searchParams.get('code');
+  const late = await redeem(gateway, { ...client, client_id: client.client_id }, asked, answer); // without its secret
+  assert.equal(late.status, 401);
+  const id = late.headers.get('x-request-id');
+  await gateway.logged('of the last request', (l) => l.request_id === id);
+  const everything = JSON.stringify(await gateway.log()) + gateway.program.errors.join('\n');
+  const cookies = [...person.browser.cookies.values()].flatMap((jar) => [...jar.values()].map((c) => c.value));
+  const secrets = [tokens.access_token, tokens.refresh_token, client.client_secret, code, asked.verifier, asked.state,
+    person.chosen, await gateway.firstPassword(), ...cookies];
+  for (const secret of secrets) {
+    assert.ok(secret.length >= 8);
+    assert.ok(!everything.includes(secret), secret);
+  }
+});
