@@ -127,8 +127,8 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
     for (const auto& [name, value] : rules_.cors.fields_for(x_.head().find("origin").value_or(""), false)) {
       net::append_field(out, name, value);
     }
-    if (starts_with_ignoring_case(type, "text/event-stream"))
-      net::append_field(out, "X-Accel-Buffering", "no");
+    bool events = starts_with_ignoring_case(type, "text/event-stream");
+    if (events && !head.find("x-accel-buffering")) net::append_field(out, "X-Accel-Buffering", "no");
     return verdict::pass;
   }
 
