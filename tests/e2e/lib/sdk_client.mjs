@@ -48,6 +48,12 @@ export class Keychain {
   codeVerifier() {
     return this.verifier;
   }
+  saveDiscoveryState(found) {
+    this.found = found;
+  }
+  discoveryState() {
+    return this.found;
+  }
   invalidateCredentials(scope) {
     if (scope === 'all' || scope === 'client') this.client = undefined;
     if (scope === 'all' || scope === 'tokens') this.saved.push(undefined);
