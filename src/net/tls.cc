@@ -1,9 +1,13 @@
 #include "net/tls.h"
 
+#include <cerrno>
+#include <cstdint>
+
 #include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <sys/socket.h>
 
 namespace mcp_oauth::net {
 namespace {
@@ -26,6 +30,51 @@ SSL_CTX* make_context(const SSL_METHOD* method) {
   // Forward secrecy and AEAD only, for TLS 1.2; TLS 1.3 has nothing else.
   SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20");
   return context;
+}
+
+// ---- the descriptor, as OpenSSL reads and writes it: like its own socket BIO, but a peer that went away is
+// an error of the write and no SIGPIPE for the whole program.
+
+int descriptor_of(BIO* bio) { return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio))); }
+
+bool should_retry() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
+
+int bio_write(BIO* bio, const char* data, int size) {
+  BIO_clear_retry_flags(bio);
+  auto n = ::send(descriptor_of(bio), data, static_cast<std::size_t>(size), MSG_NOSIGNAL);
+  if (n < 0 && should_retry()) BIO_set_retry_write(bio);
+  return static_cast<int>(n);
+}
+
+int bio_read(BIO* bio, char* data, int size) {
+  BIO_clear_retry_flags(bio);
+  auto n = ::recv(descriptor_of(bio), data, static_cast<std::size_t>(size), 0);
+  if (n < 0 && should_retry()) BIO_set_retry_read(bio);
+  if (n == 0) BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+  return static_cast<int>(n);
+}
+
+long bio_control(BIO* bio, int command, long, void*) {
+  switch (command) {
+    case BIO_CTRL_FLUSH: return 1;
+    case BIO_CTRL_EOF: return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0 ? 1 : 0;
+    default: return 0;
+  }
+}
+
+BIO* bio_of(int descriptor) {
+  static BIO_METHOD* const method = [] {
+    auto* m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK | BIO_TYPE_DESCRIPTOR, "descriptor");
+    BIO_meth_set_write(m, &bio_write);
+    BIO_meth_set_read(m, &bio_read);
+    BIO_meth_set_ctrl(m, &bio_control);
+    return m;
+  }();
+  BIO* bio = BIO_new(method);
+  if (bio == nullptr) return nullptr;
+  BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(descriptor)));
+  BIO_set_init(bio, 1);
+  return bio;
 }
 
 bool is_ip_literal(const std::string& name) {
@@ -73,10 +122,12 @@ tls_context::~tls_context() { SSL_CTX_free(context_); }
 tls_session::tls_session(std::shared_ptr<const tls_context> context, int descriptor, role r,
                          const std::string& name)
     : context_(std::move(context)), ssl_(SSL_new(context_->native())) {
-  if (ssl_ == nullptr || SSL_set_fd(ssl_, descriptor) != 1) {
+  BIO* bio = ssl_ != nullptr ? bio_of(descriptor) : nullptr;
+  if (bio == nullptr) {
     broken_ = true;
     return;
   }
+  SSL_set_bio(ssl_, bio, bio);
   if (r == role::server) {
     SSL_set_accept_state(ssl_);
     return;

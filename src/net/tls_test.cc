@@ -1,0 +1,253 @@
+#include "net/tls.h"
+
+#include "net/relay.h"
+#include "net/server.h"
+#include "net/test_peer.h"
+
+#include <cstdio>
+#include <filesystem>
+
+#include <gtest/gtest.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+namespace mcp_oauth::net {
+namespace {
+
+// A certificate for itself, for 127.0.0.1 and localhost, with the given common name.
+class certificate {
+ public:
+  explicit certificate(const char* common_name, const char* alternatives = "IP:127.0.0.1,DNS:localhost") {
+    static int made = 0;
+    auto stem = std::filesystem::temp_directory_path() /
+                ("mop-tls-" + std::to_string(::getpid()) + "-" + std::to_string(made++));
+    cert_file = stem.string() + ".crt";
+    key_file = stem.string() + ".key";
+    EVP_PKEY* key = EVP_EC_gen("P-256");
+    X509* cert = X509_new();
+    X509_set_version(cert, 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(cert), made);
+    X509_gmtime_adj(X509_getm_notBefore(cert), -60);
+    X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
+    X509_set_pubkey(cert, key);
+    auto* name = X509_get_subject_name(cert);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(common_name),
+                               -1, -1, 0);
+    X509_set_issuer_name(cert, name);
+    auto* names = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, alternatives);
+    X509_add_ext(cert, names, -1);
+    X509_EXTENSION_free(names);
+    X509_sign(cert, key, EVP_sha256());
+    auto* out = std::fopen(cert_file.c_str(), "w");
+    PEM_write_X509(out, cert);
+    std::fclose(out);
+    out = std::fopen(key_file.c_str(), "w");
+    PEM_write_PrivateKey(out, key, nullptr, nullptr, 0, nullptr, nullptr);
+    std::fclose(out);
+    X509_free(cert);
+    EVP_PKEY_free(key);
+  }
+  certificate(const certificate&) = delete;
+  certificate& operator=(const certificate&) = delete;
+  ~certificate() {
+    std::filesystem::remove(cert_file);
+    std::filesystem::remove(key_file);
+  }
+  std::string cert_file, key_file;
+};
+
+class hello final : public service {
+ public:
+  task<void> serve(exchange& x) override {
+    http_response answer;
+    auto read = co_await x.read_all(answer.body, 1 << 20);
+    if (!read) co_return;
+    answer.body += "hello";
+    co_await x.respond(answer);
+  }
+  http_response refuse(const error&, const exchange&) override { return {}; }
+};
+
+// A TLS client over a socket pair, one step after the other.
+class tls_client {
+ public:
+  explicit tls_client(int fd) : fd_(fd), context_(SSL_CTX_new(TLS_client_method())), ssl_(SSL_new(context_)) {
+    SSL_set_fd(ssl_, fd_);
+  }
+  tls_client(const tls_client&) = delete;
+  tls_client& operator=(const tls_client&) = delete;
+  ~tls_client() {
+    SSL_free(ssl_);
+    SSL_CTX_free(context_);
+    ::close(fd_);
+  }
+  void at_most(int version) { SSL_set_max_proto_version(ssl_, version); }
+  bool connect() { return SSL_connect(ssl_) == 1; }
+  void send(const std::string& text) { SSL_write(ssl_, text.data(), static_cast<int>(text.size())); }
+  std::string receive() {
+    char buffer[65536];
+    int n = SSL_read(ssl_, buffer, sizeof buffer);
+    return n > 0 ? std::string(buffer, static_cast<std::size_t>(n)) : std::string();
+  }
+  // Whether the stream ended with a goodbye, without which a client cannot tell an end from a cut.
+  bool was_said_goodbye() { return (SSL_get_shutdown(ssl_) & SSL_RECEIVED_SHUTDOWN) != 0; }
+  std::string peer_name() {
+    X509* cert = SSL_get1_peer_certificate(ssl_);
+    char name[256] = "";
+    X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, name, sizeof name);
+    X509_free(cert);
+    return name;
+  }
+
+ private:
+  int fd_;
+  SSL_CTX* context_;
+  SSL* ssl_;
+};
+
+class Tls : public testing::Test {
+ protected:
+  void use(const certificate& c) {
+    auto context = tls_context::server(c.cert_file, c.key_file);
+    ASSERT_TRUE(context) << context.error().detail;
+    made.use_tls(*context);
+  }
+  std::unique_ptr<tls_client> connect() {
+    int ends[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    timeval five_seconds{5, 0};
+    ::setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &five_seconds, sizeof five_seconds);
+    made.adopt(ends[1]);
+    return std::make_unique<tls_client>(ends[0]);
+  }
+  server made{server_options{}, [](worker&) { return std::make_unique<hello>(); }};
+};
+
+TEST_F(Tls, AnswersSaysGoodbyeAndServesANewCertificateToNewConnections) {
+  certificate first("first"), second("second");
+  made.start_unbound();
+  use(first);
+  auto early = connect();
+  ASSERT_TRUE(early->connect());
+  EXPECT_EQ(early->peer_name(), "first");
+  use(second);
+  auto late = connect();
+  ASSERT_TRUE(late->connect());
+  EXPECT_EQ(late->peer_name(), "second");
+  early->send("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  auto answer = early->receive();
+  EXPECT_NE(answer.find("hello"), std::string::npos) << "head and body in one record: " << answer;
+  EXPECT_EQ(early->receive(), "");
+  EXPECT_TRUE(early->was_said_goodbye());
+  early.reset();
+  late.reset();
+  made.stop();
+}
+
+TEST_F(Tls, MovesBodiesLargerThanARecord) {
+  certificate cert("cert");
+  made.start_unbound();
+  use(cert);
+  auto client = connect();
+  ASSERT_TRUE(client->connect());
+  std::string body(300'000, 'b');
+  std::thread sending([&] {
+    client->send("POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 300000\r\n\r\n" + body);
+  });
+  sending.join();
+  std::string all;
+  for (auto piece = client->receive(); !piece.empty(); piece = client->receive()) all += piece;
+  EXPECT_EQ(all.substr(all.size() - 300'005), body + "hello");
+  client.reset();
+  made.stop();
+}
+
+TEST_F(Tls, RefusesOldVersionsAndClearText) {
+  certificate cert("cert");
+  made.start_unbound();
+  use(cert);
+  auto old = connect();
+  old->at_most(TLS1_1_VERSION);
+  EXPECT_FALSE(old->connect());
+  auto [clear, theirs] = test_peer::pair();
+  made.adopt(theirs);
+  clear.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_EQ(clear.rest().find("HTTP/1.1"), std::string::npos);
+  made.stop();
+}
+
+TEST(TlsContext, NamesTheFileThatIsWrong) {
+  certificate a("a"), b("b");
+  auto missing = tls_context::server("/nowhere.crt", a.key_file);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, errc::tls_certificate_invalid);
+  EXPECT_NE(missing.error().detail.find("tls.cert_file /nowhere.crt"), std::string::npos);
+  auto mixed = tls_context::server(a.cert_file, b.key_file);
+  ASSERT_FALSE(mixed);
+  EXPECT_NE(mixed.error().detail.find(b.key_file), std::string::npos);
+  EXPECT_FALSE(tls_context::client("/nowhere.pem"));
+}
+
+// Calls an upstream over TLS on the loopback and says what came of it.
+class calling final : public service {
+ public:
+  calling(worker& w, blocking_pool& blocking, const upstream_target& target)
+      : pool_(w, blocking), target_(target) {}
+  task<void> serve(exchange& x) override {
+    http_response answer;
+    auto leased = co_await pool_.acquire(target_, upstream_pool::freshness::fresh);
+    answer.body = leased ? "connected" : leased.error().detail;
+    answer.status = leased ? 200 : leased.error().code == errc::upstream_tls_failed ? 502 : 500;
+    if (leased) leased->connection->abort();
+    co_await x.respond(answer);
+  }
+  http_response refuse(const error&, const exchange&) override { return {}; }
+
+ private:
+  upstream_pool pool_;
+  const upstream_target& target_;
+};
+
+TEST(TlsToUpstream, IsVerifiedByAuthorityAndName) {
+  certificate cert("up"), stranger("stranger");
+  server_options options;
+  auto held = reserve_port(options);
+  ASSERT_TRUE(held);
+  server up(options, [](worker&) { return std::make_unique<hello>(); });
+  up.use_tls(*tls_context::server(cert.cert_file, cert.key_file));
+  ASSERT_TRUE(up.start(std::move(*held)));
+
+  auto outcome = [&](const std::string& host, const std::string& ca_file) {
+    upstream_target target;
+    target.host = host;
+    target.port = up.port();
+    target.authority = host;
+    target.tls = *tls_context::client(ca_file);
+    target.connect_timeout = milliseconds(3000);
+    blocking_pool blocking(1);
+    server front(server_options{}, [&](worker& w) { return std::make_unique<calling>(w, blocking, target); });
+    front.start_unbound();
+    auto [client, theirs] = test_peer::pair();
+    front.adopt(theirs);
+    client.send("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    auto answer = client.rest();
+    client.close();
+    front.stop();
+    return answer;
+  };
+  EXPECT_EQ(outcome("127.0.0.1", cert.cert_file).substr(9, 3), "200");
+  EXPECT_EQ(outcome("localhost", cert.cert_file).substr(9, 3), "200");
+  auto untrusted = outcome("127.0.0.1", stranger.cert_file);
+  EXPECT_EQ(untrusted.substr(9, 3), "502");
+  EXPECT_NE(untrusted.find("self-signed"), std::string::npos) << untrusted;
+  certificate other("other", "IP:127.0.0.9,DNS:other.example");
+  up.use_tls(*tls_context::server(other.cert_file, other.key_file));
+  EXPECT_EQ(outcome("127.0.0.1", other.cert_file).substr(9, 3), "502") << "trusted, but for another name";
+  EXPECT_EQ(outcome("localhost", other.cert_file).substr(9, 3), "502");
+  up.stop();
+}
+
+}  // namespace
+}  // namespace mcp_oauth::net
