@@ -8,9 +8,11 @@
 #include "net/http_head.h"
 #include "net/task.h"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace mcp_oauth::net {
@@ -64,6 +66,12 @@ class exchange {
   void close_after() { keep_alive_ = false; }
   int status = 0;  // of the answer, for the log
 
+  // Called when the server begins to end, for an answer that would never end by itself; nullptr clears it.
+  void when_draining(std::function<void()> hook) { drain_hook_ = std::move(hook); }
+  void begin_drain() {
+    if (auto hook = std::exchange(drain_hook_, nullptr)) hook();
+  }
+
   // ---- for the server only
   // Waits for the next head. Nothing: the connection ended or timed out before a request began.
   // Errors: as parse_request_head, http_head_too_large, http_timeout.
@@ -79,6 +87,7 @@ class exchange {
   std::string head_text_;
   request_head head_;
   body_decoder decoder_;
+  std::function<void()> drain_hook_;
   bool keep_alive_ = true;
   bool head_failed_ = false;
   bool answered_ = false;

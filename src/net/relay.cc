@@ -78,6 +78,7 @@ class relaying {
     auto done = co_await send_with_retry();
     if (done) done = co_await pass_answer();
     x_.client().listen(nullptr);
+    x_.when_draining(nullptr);
     outcome_.ended = std::move(done);
     co_return outcome_;
   }
@@ -272,6 +273,7 @@ class relaying {
     if (outcome_.stream) {
       up.go_lean();
       x_.client().go_lean();
+      if (x_.head().method == "GET") end_when_draining();
     }
     for (;;) {
       content_.clear();
@@ -301,6 +303,13 @@ class relaying {
 
       auto got = co_await up.more(outcome_.stream ? limits_.stream_keep_alive : limits_.idle);
       if (client_gone_) co_return cut(errc::client_gone, "");
+      if (draining_) {
+        content_.clear();
+        framing_out.add(content_, true);
+        x_.close_after();
+        if (!framing_out.pieces().empty()) co_await x_.client().write(framing_out.pieces(), limits_.write);
+        co_return result<void>();
+      }
       if (got == io::ok) continue;
       if (got == io::timeout) {
         if (!outcome_.stream) co_return cut(errc::upstream_timeout, "the answer stopped in the middle");
@@ -329,6 +338,14 @@ class relaying {
       pool_.release(order_.target, std::move(up_.connection), announced_keep_alive(answer_));
     }
     co_return result<void>();
+  }
+
+  // A stream that waits for whatever may come has no end of its own; clients open the next one elsewhere.
+  void end_when_draining() {
+    x_.when_draining([this] {
+      draining_ = true;
+      if (up_.connection) up_.connection->abort();
+    });
   }
 
   // The client has part of an answer; only a connection that ends early tells it so.
@@ -366,6 +383,7 @@ class relaying {
   bool replayable_ = false;
   bool answer_seen_ = false;
   bool client_gone_ = false;
+  bool draining_ = false;
 };
 
 }  // namespace

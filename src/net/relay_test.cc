@@ -5,6 +5,7 @@
 #include "net/test_peer.h"
 
 #include <deque>
+#include <future>
 #include <mutex>
 
 #include <gtest/gtest.h>
@@ -339,6 +340,25 @@ TEST_F(Relay, KeepsAQuietStreamOpenWithComments) {
   EXPECT_TRUE(client.hears_nothing(350)) << "never inside an event";
   up.send("3\r\n2\n\n\r\n");
   EXPECT_EQ(client.until("2\n\n\r\n"), "3\r\n2\n\n\r\n");
+}
+
+TEST_F(Relay, EndsAnEndlessStreamWhenTheServerStopsButNotACallUnderWay) {
+  auto listener = connect();
+  listener.send("GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+  auto stream = upstream();
+  stream.until("\r\n\r\n");
+  stream.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n");
+  listener.until("data: 1\n\n\r\n");
+  auto caller = connect();
+  caller.send(post);
+  auto call = upstream();
+  call.until("abc");
+  auto stopping = std::async(std::launch::async, [&] { made->stop(); });
+  EXPECT_EQ(listener.rest(), "0\r\n\r\n") << "ended properly, and at once";
+  EXPECT_TRUE(stream.sees_end());
+  call.send(ok_answer);
+  EXPECT_NE(caller.until("hi").find("200"), std::string::npos);
+  stopping.wait();
 }
 
 TEST_F(Relay, SkipsInterimAnswers) {

@@ -31,6 +31,7 @@ task<void> linger(channel& client) {
 struct server::state {
   struct entry {
     std::shared_ptr<channel> client;
+    exchange* current = nullptr;
     bool idle = true;
   };
 
@@ -182,6 +183,7 @@ task<void> server::session(state& s, std::shared_ptr<channel> client, std::strin
     if (shaken != io::ok) co_return;
   }
   exchange x(client, limits, std::move(peer));
+  here.me->current = &x;
   bool crowded = s.loop.connections > s.owner.options_.most_connections / s.owner.states_.size() + 1;
   for (;;) {
     here.me->idle = true;
@@ -238,6 +240,11 @@ void server::stop() {
         }
         state->acceptor->close(none);
       }
+      std::vector<exchange*> under_way;
+      for (auto& e : state->sessions) {
+        if (e.current != nullptr && !e.idle) under_way.push_back(e.current);
+      }
+      for (auto* x : under_way) x->begin_drain();
       std::lock_guard lock(state->mutex);
       state->drained = true;
       state->ended.notify_all();
