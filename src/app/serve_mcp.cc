@@ -132,10 +132,11 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
     return verdict::pass;
   }
 
-  std::string_view on_stream_piece(std::string_view content) override {
+  result<std::string_view> on_stream_piece(std::string_view content) override {
     if (legacy_ && !rewriter_.done()) {
       auto rewritten = rewriter_.feed(content);
-      rewritten_ = rewritten ? std::move(*rewritten) : std::string();
+      if (!rewritten) return tl::unexpected<error>(rewritten.error());
+      rewritten_ = std::move(*rewritten);
       content = rewritten_;
     }
     boundary_.feed(content);

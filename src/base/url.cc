@@ -55,7 +55,8 @@ result<url> url::parse(std::string_view text) {
   auto own = [](auto piece) { return std::string(piece.data(), piece.size()); };
   url u;
   u.scheme = mcp_oauth::to_lower(own(view.scheme()));
-  if (view.has_authority()) {
+  u.has_authority = view.has_authority();
+  if (u.has_authority) {
     u.host = mcp_oauth::to_lower(own(view.encoded_host_address()));
     u.host_is_ipv6 = view.host_type() == boost::urls::host_type::ipv6;
     if (view.host_type() == boost::urls::host_type::ipvfuture)
@@ -100,7 +101,7 @@ std::string url::origin() const { return scheme + "://" + authority(); }
 
 std::string url::to_string() const {
   std::string text = scheme + ":";
-  if (!host.empty()) text += "//" + authority();
+  if (has_authority) text += "//" + authority();
   text += path;
   if (has_query) text += "?" + query;
   if (has_fragment) text += "#" + fragment;

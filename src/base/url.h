@@ -11,8 +11,9 @@ namespace mcp_oauth {
 // An absolute URL in its parts, as strict as RFC 3986 with the characters that browsers "repair" refused:
 // no backslash, no control, no space, nothing above 0x7E, no userinfo.
 struct url {
-  std::string scheme;  // lower case
-  std::string host;    // lower case; an IPv6 literal without its brackets; "" for private-use schemes
+  std::string scheme;          // lower case
+  std::string host;            // lower case; an IPv6 literal without its brackets; "" for private-use schemes
+  bool has_authority = false;  // "//" stood behind the scheme, though the host may be empty
   bool host_is_ipv6 = false;
   std::uint16_t port = 0;  // 0: none given
   std::string path;        // as written; "" when absent

@@ -52,5 +52,13 @@ TEST(Url, RefusesHostsThatAreNeitherNameNorAddress) {
   }
 }
 
+TEST(Url, WritesAnEmptyAuthorityAsItWasRead) {
+  // Without its "//" the path would become a host.
+  auto u = url::parse("app:////evil.example/x");
+  ASSERT_TRUE(u);
+  EXPECT_EQ(u->host, "");
+  EXPECT_EQ(u->to_string(), "app:////evil.example/x");
+}
+
 }  // namespace
 }  // namespace mcp_oauth

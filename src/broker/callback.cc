@@ -67,23 +67,30 @@ error refusal_of(const arrival& a) {
   return {errc::provider_refused, words};
 }
 
-step finish(broker_parts& parts, const exchange& x, const arrival& a, std::string_view id_token,
-            const key_set& keys) {
-  id_token_rules rules;
-  rules.provider = a.provider->name;
-  rules.client_id = a.provider->client_id;
-  rules.nonce = a.login.nonce.reveal();
-  rules.leeway = parts.world.conf.leeway;
-  auto who = process_id_token(id_token, keys, *a.metadata, rules, x.now);
-  if (!who) return answer_with_error(parts, x, a.login.access, who.error());
-  auto allowed = check_allowed({a.provider->allowed_users, a.provider->allowed_domains}, *who);
+step finish(broker_parts& parts, const exchange& x, const arrival& a, const identity& who) {
+  auto allowed = check_allowed({a.provider->allowed_users, a.provider->allowed_domains}, who);
   if (!allowed) return answer_with_error(parts, x, a.login.access, allowed.error());
   person p;
   p.provider = a.provider->name;
-  p.subject = a.provider->name + ":" + who->subject;
-  p.email = who->email_verified ? who->email : "";
-  p.name = displayable(!who->name.empty() ? who->name : who->preferred_username);
+  p.subject = a.provider->name + ":" + who.subject;
+  p.email = who.email_verified ? who.email : "";
+  p.name = displayable(!who.name.empty() ? who.name : who.preferred_username);
   return answer_with_code(parts, x, a.login.access, p, {});
+}
+
+step judge_id_token(broker_parts& parts, const exchange& x, const arrival_ptr& a, const token_answer& tokens,
+                    const key_set& keys) {
+  id_token_rules rules;
+  rules.provider = a->provider->name;
+  rules.client_id = a->provider->client_id;
+  rules.nonce = a->login.nonce.reveal();
+  rules.leeway = parts.world.conf.leeway;
+  auto who = process_id_token(tokens.id_token.reveal(), keys, *a->metadata, rules, x.now);
+  if (!who) return answer_with_error(parts, x, a->login.access, who.error());
+  return with_userinfo(x, *a->metadata, tokens.access_token, std::move(*who),
+                       [&parts, a](const exchange& later, const identity& completed) {
+                         return finish(parts, later, *a, completed);
+                       });
 }
 
 step judge_tokens(broker_parts& parts, const exchange& x, const arrival_ptr& a,
@@ -93,14 +100,13 @@ step judge_tokens(broker_parts& parts, const exchange& x, const arrival_ptr& a,
   }
   auto tokens = process_token_answer(*answer);
   if (!tokens) return answer_with_error(parts, x, a->login.access, tokens.error());
-  auto id_token = tokens->id_token;
-  auto token_text = std::string(id_token.reveal());
+  auto token_text = std::string(tokens->id_token.reveal());
   return with_provider_keys(
       parts, x, *a->provider, a->metadata, token_text,
-      [&parts, a, id_token = std::move(id_token)](
-          const exchange& later, const result<std::shared_ptr<const key_set>>& keys) -> step {
+      [&parts, a, tokens = std::move(*tokens)](const exchange& later,
+                                               const result<std::shared_ptr<const key_set>>& keys) -> step {
         if (!keys) return answer_with_error(parts, later, a->login.access, keys.error());
-        return finish(parts, later, *a, id_token.reveal(), **keys);
+        return judge_id_token(parts, later, a, tokens, **keys);
       });
 }
 

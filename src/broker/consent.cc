@@ -15,12 +15,16 @@ struct decision {
   sign_in_mode mode = sign_in_mode::reuse;
 };
 
+constexpr std::size_t longest_choice = 256;
+
 result<decision> read_decision(const form& answers, const settings& conf) {
   if (answers.find("deny")) return decision{};
-  auto approve = answers.find("approve"), other = answers.find("switch");
-  if (!approve && !other) return fail(errc::parameter_missing, "neither approve nor deny");
-  decision d{true, std::string(approve ? *approve : *other),
-             other ? sign_in_mode::fresh : sign_in_mode::reuse};
+  auto approve = optional_parameter(answers, "approve", longest_choice);
+  if (!approve) return tl::unexpected(approve.error());
+  auto other = optional_parameter(answers, "switch", longest_choice);
+  if (!other) return tl::unexpected(other.error());
+  if (!*approve && !*other) return fail(errc::parameter_missing, "neither approve nor deny");
+  decision d{true, *approve ? **approve : **other, *other ? sign_in_mode::fresh : sign_in_mode::reuse};
   for (const auto& p : conf.providers) {
     if (p.name == d.provider) return d;
   }

@@ -12,7 +12,8 @@
 namespace mcp_oauth {
 
 // What was decided about one request, for the log line that carries its correlation id. Names: result (a word
-// of the catalogue, or "ok"), symptom, detail, client_id, user, provider, grant, event. Holds no secret.
+// of the catalogue, or "ok"), symptom, detail, client_id, user, provider, userinfo (why it could not be had),
+// grant, event. Holds no secret.
 struct broker_log {
   std::vector<std::pair<std::string, std::string>> notes;
 

@@ -44,6 +44,7 @@ class ProviderFlow : public BrokerTest {
               {"subject_types_supported", json::array{"public"}},
               {"id_token_signing_alg_values_supported", json::array{"ES256"}},
               {"authorization_response_iss_parameter_supported", true}};
+      if (has_userinfo) body["userinfo_endpoint"] = "https://idp.example.com/userinfo";
     } else if (call.url == "https://idp.example.com/jwks") {
       body = key_set::of({key.public_part()}).to_json();
     } else if (call.url == "https://idp.example.com/token") {
@@ -62,15 +63,40 @@ class ProviderFlow : public BrokerTest {
                             {"email_verified", true},
                             {"name", "Ada"}};
         for (const auto& [n, v] : other_claims) claims[n] = v;
-        body = {{"access_token", "idp-access-token"},
-                {"token_type", "Bearer"},
+        for (const auto& n : absent_claims) claims.erase(n);
+        body = {{"token_type", "Bearer"},
                 {"id_token", sign_jws(key, "JWT", key.public_part().kid(), json::serialize(claims))}};
+        if (gives_access_token) body["access_token"] = "idp-access-token";
       }
+    } else if (call.url == "https://idp.example.com/userinfo") {
+      return userinfo;
     } else {
       answer.status = 404;
     }
     answer.body = json::serialize(body);
     return answer;
+  }
+
+  static http_answer json_answer(std::string body) {
+    return {200, {{"Content-Type", "application/json"}}, std::move(body)};
+  }
+  // How often userinfo was asked, with the provider's own access token.
+  std::ptrdiff_t asked_for_userinfo() const {
+    return std::count_if(fetched.begin(), fetched.end(), [](const http_call& call) {
+      return call.url == "https://idp.example.com/userinfo" &&
+             call.fields.only("authorization") == "Bearer idp-access-token";
+    });
+  }
+  // What the token says about whoever signs in now; empty when nobody could.
+  json::object signed_in() {
+    test_browser b;
+    auto done = back(b, success(to_provider(b)));
+    auto code = parameter_of(done.fields.first("location"), "code");
+    if (code.empty()) return {};
+    userinfo_note = noted(log, "userinfo");
+    auto token = text_member(body_of(redeem(client, code)), "access_token");
+    auto payload = base64url_decode(token.substr(token.find('.') + 1, token.rfind('.') - token.find('.') - 1));
+    return parse_json_object(payload.value_or("")).value_or(json::object());
   }
 
   // From the client's request to the provider's own page.
@@ -96,7 +122,13 @@ class ProviderFlow : public BrokerTest {
   int token_status = 200;
   std::string nonce;
   json::object other_claims;
+  std::vector<std::string> absent_claims;
+  bool gives_access_token = true;
+  bool has_userinfo = false;
+  result<http_answer> userinfo = json_answer(R"({"sub":"ada-1","email":"ada@example.org","email_verified":true,
+                                                 "name":"Ada of userinfo"})");
   form token_body;
+  std::string userinfo_note;
 };
 
 TEST_F(ProviderFlow, LeadsThroughTheProviderToATokenOfOurOwn) {

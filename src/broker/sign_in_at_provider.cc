@@ -68,6 +68,21 @@ step with_provider_keys(broker_parts& parts, exchange x, const provider_settings
   return fetch;
 }
 
+step with_userinfo(exchange x, const provider_metadata& metadata, const secret& access_token, identity who,
+                   person_step then) {
+  bool complete = !who.email.empty() && !who.name.empty();
+  if (complete || metadata.userinfo_endpoint.empty() || access_token.empty()) return then(std::move(x), who);
+  outbound fetch;
+  fetch.call = userinfo_request(metadata, access_token);
+  fetch.then = [x, who = std::move(who), then = std::move(then)](result<http_answer> answer,
+                                                                 time_point now) -> step {
+    auto completed = answer.and_then([&](const auto& a) { return process_userinfo_answer(who, a); });
+    if (!completed) x.log->note("userinfo", completed.error().detail);
+    return then(x.at(now), completed.value_or(who));
+  };
+  return fetch;
+}
+
 step sign_in_at_provider(broker_parts& parts, exchange x, const provider_settings& provider,
                          pending_login login, sign_in_mode mode) {
   return with_provider_metadata(

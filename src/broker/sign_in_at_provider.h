@@ -1,6 +1,8 @@
 #pragma once
 
+#include "base/secret.h"
 #include "broker/broker_parts.h"
+#include "provider/identity.h"
 
 #include <functional>
 #include <memory>
@@ -23,5 +25,12 @@ using keys_step = std::function<step(exchange, result<std::shared_ptr<const key_
 step with_provider_keys(broker_parts& parts, exchange x, const provider_settings& provider,
                         std::shared_ptr<const provider_metadata> metadata, std::string_view id_token,
                         keys_step then);
+
+// The person as the id token says, completed by the provider's userinfo where the token has no e-mail address
+// or no name, and the provider gave the means to ask. What cannot be had is noted in the log and left out:
+// userinfo never fails a sign-in.
+using person_step = std::function<step(exchange, const identity&)>;
+step with_userinfo(exchange x, const provider_metadata& metadata, const secret& access_token, identity who,
+                   person_step then);
 
 }  // namespace mcp_oauth

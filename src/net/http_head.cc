@@ -140,9 +140,13 @@ tl::unexpected<error> bad(const char* why) { return fail(errc::http_malformed, w
 tl::unexpected<error> ambiguous(const char* why) { return fail(errc::http_framing_ambiguous, why); }
 tl::unexpected<error> bad_answer(const char* why) { return fail(errc::upstream_malformed, why); }
 
+// Room for the longest authorization request, which the authorization endpoint judges itself.
+constexpr std::size_t longest_target = 17 * 1024;
+
 // origin-form, "*" for OPTIONS, and the absolute form that a proxy would get (RFC 9112 §3.2).
 result<void> parse_target(std::string_view target, request_head& out) {
-  if (target.size() > 8192 || !all_of(target, target_char)) return bad("request target");
+  if (target.size() > longest_target) return fail(errc::http_head_too_large, "request target");
+  if (!all_of(target, target_char)) return bad("request target");
   if (target == "*") {
     if (out.method != "OPTIONS") return bad("target * without OPTIONS");
     out.path = target;

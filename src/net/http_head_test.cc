@@ -114,6 +114,14 @@ TEST(RequestHead, RefusesBrokenRequestLines) {
   EXPECT_EQ(refused("GET / HTTP/1.1\r\nHost: user@h\r\n\r\n"), errc::http_malformed);
 }
 
+TEST(RequestHead, BoundsTheLengthOfTheTarget) {
+  auto with_target = [](std::size_t bytes) {
+    return "GET /" + std::string(bytes - 1, 'a') + " HTTP/1.1\r\nHost: h\r\n\r\n";
+  };
+  must_parse(with_target(17 * 1024));
+  EXPECT_EQ(refused(with_target(17 * 1024 + 1)), errc::http_head_too_large);
+}
+
 TEST(RequestHead, BoundsTheNumberOfFields) {
   std::string text = "GET / HTTP/1.1\r\nHost: h\r\n";
   for (int i = 0; i < 99; ++i) text += "X: v\r\n";

@@ -281,8 +281,10 @@ class relaying {
         up.consume(decoder.feed(up.input(), content_));
       }
       if (decoder.failed()) co_return cut(errc::upstream_malformed, "chunked framing");
-      if (outcome_.stream) {
-        for (auto& c : content_) c = watcher_.on_stream_piece(c);
+      if (outcome_.stream && !content_.empty()) {
+        auto shown = watcher_.on_stream_piece(joined());
+        if (!shown) co_return cut(shown.error().code, shown.error().detail);
+        content_.assign(1, *shown);
       }
       for (auto c : content_) outcome_.response_bytes += c.size();
       bool something = false;
@@ -349,10 +351,18 @@ class relaying {
   }
 
   // The client has part of an answer; only a connection that ends early tells it so.
-  tl::unexpected<error> cut(errc why, const char* detail) {
+  tl::unexpected<error> cut(errc why, std::string detail) {
     x_.close_after();
     x_.client().abort();
-    return fail(why, detail);
+    return fail(why, std::move(detail));
+  }
+
+  // What one read brought, as one piece: usually it is one.
+  std::string_view joined() {
+    if (content_.size() == 1) return content_.front();
+    joined_.clear();
+    for (auto c : content_) joined_ += c;
+    return joined_;
   }
 
   // A stream may last for hours; what its head needed does not.
@@ -375,6 +385,7 @@ class relaying {
   std::string head_;
   std::string replay_;
   std::string answer_text_;
+  std::string joined_;
   response_head answer_;
   std::vector<std::string_view> content_;
   bool collected_ = false;

@@ -28,7 +28,7 @@ class pass_all final : public relay_watcher {
     }
     return verdict::pass;
   }
-  std::string_view on_stream_piece(std::string_view content) override {
+  result<std::string_view> on_stream_piece(std::string_view content) override {
     between_ = content.ends_with("\n\n");
     return content;
   }

@@ -73,14 +73,16 @@ http_call token_request(const provider_metadata& provider, const code_exchange& 
 
 struct token_answer {
   secret id_token;
-  secret access_token;   // empty when none
+  secret access_token;   // empty when there is none that may be sent as a Bearer token
   secret refresh_token;  // empty when none
   std::optional<seconds> expires_in;
   std::string scope;
 };
 
-// Errors: provider_refused with the provider's own code and words in `detail`; provider_unreachable for 5xx
-// and 429; provider_token_invalid when the answer is no token answer, or holds no id token.
+// An access token of another `token_type` than Bearer (RFC 6749 §7.1), or with characters that no access
+// token has (RFC 6749 appendix A.12), is left out. Errors: provider_refused with the provider's own code and
+// words in `detail`; provider_unreachable for 5xx and 429; provider_token_invalid when the answer is no token
+// answer, or holds no id token.
 result<token_answer> process_token_answer(const http_answer& answer);
 
 http_call jwks_request(const provider_metadata& provider);
@@ -101,6 +103,17 @@ struct id_token_rules {
 result<identity> process_id_token(std::string_view id_token, const key_set& keys,
                                   const provider_metadata& provider, const id_token_rules& rules,
                                   time_point now);
+
+// OIDC Core §5.3.1. For a provider that has a userinfo endpoint. The call holds a secret: it must not be
+// logged.
+http_call userinfo_request(const provider_metadata& provider, const secret& access_token);
+
+// What the id token said, completed by userinfo (OIDC Core §5.3.2): only what is empty is filled, and
+// `email_verified` comes from where `email` comes from. `sub` must equal the id token's exactly. Errors:
+// provider_refused and provider_unreachable (status); provider_token_invalid for another `sub`, and for all
+// but an object as application/json: a signed or encrypted answer is not understood. No detail quotes the
+// answer.
+result<identity> process_userinfo_answer(identity who, const http_answer& answer);
 
 // Whether the token names a key that is not in the set: keys were rotated, and fetching them again may help.
 bool names_unknown_key(std::string_view id_token, const key_set& keys);

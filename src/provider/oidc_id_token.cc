@@ -3,6 +3,7 @@
 #include "jose/jws.h"
 #include "oauth/jwt_claims.h"
 #include "provider/oidc.h"
+#include "provider/standard_claims.h"
 
 #include <algorithm>
 
@@ -57,26 +58,6 @@ result<void> check_nonce(const json::object& claims, std::string_view expected) 
   return {};
 }
 
-bool says_true(const json::object& claims, std::string_view name) {
-  bool value = false;
-  return read(claims, name, value) == member::present ? value : text_member(claims, name) == "true";
-}
-
-// A list, or one name.
-std::vector<std::string> groups_of(const json::object& claims) {
-  std::vector<std::string> groups;
-  if (read(claims, "groups", groups) == member::present) return groups;
-  auto one = text_member(claims, "groups");
-  if (!one.empty()) groups.push_back(std::move(one));
-  return groups;
-}
-
-// OIDC Core §2: at most 255 ASCII characters; it becomes part of headers and log lines.
-bool is_subject(std::string_view text) {
-  return !text.empty() && text.size() <= 255 &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < 0x7F; });
-}
-
 }  // namespace
 
 result<identity> process_id_token(std::string_view id_token, const key_set& keys,
@@ -108,11 +89,7 @@ result<identity> process_id_token(std::string_view id_token, const key_set& keys
   who.provider = rules.provider;
   who.subject = text_member(*claims, "sub");
   if (!is_subject(who.subject)) return invalid("sub is absent or not 1 to 255 printable ASCII characters");
-  who.email = text_member(*claims, "email");
-  who.email_verified = says_true(*claims, "email_verified");
-  who.name = text_member(*claims, "name");
-  who.preferred_username = text_member(*claims, "preferred_username");
-  who.groups = groups_of(*claims);
+  read_standard_claims(*claims, who);
   return who;
 }
 

@@ -41,6 +41,15 @@ std::optional<seconds> lifetime(const json::object& body) {
   return seconds(std::clamp<std::int64_t>(value, 0, longest));
 }
 
+// What is not printable ASCII could end the header that it is sent in.
+bool is_usable_bearer(const json::object& body, const secret& token) {
+  std::string type;
+  auto found = read(body, "token_type", type);
+  if (found != member::absent && !equal_ignoring_case(type, "Bearer")) return false;
+  auto text = token.reveal();
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < 0x7F; });
+}
+
 }  // namespace
 
 std::string authorization_url(const provider_metadata& provider, const sign_in_request& request) {
@@ -114,6 +123,7 @@ result<token_answer> process_token_answer(const http_answer& answer) {
   auto text = [&](std::string_view name) { return secret(text_member(*body, name)); };
   token_answer tokens{text("id_token"), text("access_token"), text("refresh_token"), lifetime(*body),
                       text_member(*body, "scope")};
+  if (!is_usable_bearer(*body, tokens.access_token)) tokens.access_token.clear();
   if (tokens.id_token.empty()) return fail(errc::provider_token_invalid, "no id_token in the token answer");
   return tokens;
 }

@@ -317,6 +317,30 @@ TEST(OidcTokenAnswer, GivesTheTokens) {
   EXPECT_EQ(tokens->scope, "openid");
 }
 
+TEST(OidcTokenAnswer, LeavesOutAnAccessTokenThatCannotBeSentAsBearer) {
+  struct row {
+    std::string_view members;
+    std::string_view expected;
+  };
+  for (auto [members, expected] : {
+           row{R"("access_token":"a.b-c~d+e/f==","token_type":"bearer")", "a.b-c~d+e/f=="},
+           row{R"("access_token":"a")", "a"},  // some leave the type out
+           row{R"("access_token":"a","token_type":"DPoP")", ""},
+           row{R"("access_token":"a","token_type":"")", ""},
+           row{R"("access_token":"a","token_type":7)", ""},
+           row{R"("access_token":"a\r\nX-Other: b","token_type":"Bearer")", ""},
+           row{R"("access_token":"a\u0000","token_type":"Bearer")", ""},
+           row{R"("access_token":"a\u007f","token_type":"Bearer")", ""},
+           row{R"("access_token":"\u00e9","token_type":"Bearer")", ""},
+           row{R"("access_token":7,"token_type":"Bearer")", ""},
+           row{R"("token_type":"Bearer")", ""},
+       }) {
+    auto tokens = process_token_answer(json_answer(R"({"id_token":"i",)" + std::string(members) + "}"));
+    ASSERT_TRUE(tokens) << members;
+    EXPECT_EQ(tokens->access_token.reveal(), expected) << members;
+  }
+}
+
 TEST(OidcTokenAnswer, DoesNotTrustTheLifetime) {
   struct row {
     std::string_view value;
