@@ -3,6 +3,8 @@
 #include "broker/fixture.h"
 #include "jose/jws.h"
 
+#include <algorithm>
+
 namespace mcp_oauth {
 namespace {
 
@@ -95,7 +97,8 @@ class ProviderFlow : public BrokerTest {
     if (code.empty()) return {};
     userinfo_note = noted(log, "userinfo");
     auto token = text_member(body_of(redeem(client, code)), "access_token");
-    auto payload = base64url_decode(token.substr(token.find('.') + 1, token.rfind('.') - token.find('.') - 1));
+    auto payload =
+        base64url_decode(token.substr(token.find('.') + 1, token.rfind('.') - token.find('.') - 1));
     return parse_json_object(payload.value_or("")).value_or(json::object());
   }
 
@@ -125,7 +128,8 @@ class ProviderFlow : public BrokerTest {
   std::vector<std::string> absent_claims;
   bool gives_access_token = true;
   bool has_userinfo = false;
-  result<http_answer> userinfo = json_answer(R"({"sub":"ada-1","email":"ada@example.org","email_verified":true,
+  result<http_answer> userinfo =
+      json_answer(R"({"sub":"ada-1","email":"ada@example.org","email_verified":true,
                                                  "name":"Ada of userinfo"})");
   form token_body;
   std::string userinfo_note;
@@ -366,6 +370,96 @@ TEST_F(ProviderFlow, AKeyThatWasRotatedIsFetchedButNotWithoutEnd) {
   now += seconds(31);
   test_browser e;
   EXPECT_NE(parameter_of(back(e, success(to_provider(e))).fields.first("location"), "code"), "");
+}
+
+TEST_F(ProviderFlow, UserinfoCompletesAnIdTokenWithoutAddressOrName) {
+  has_userinfo = true;
+  conf.providers[0].allowed_domains = {"example.org"};
+  absent_claims = {"email", "email_verified", "name"};
+  auto claims = signed_in();
+  EXPECT_EQ(text_member(claims, "sub"), "corp:ada-1");
+  EXPECT_EQ(text_member(claims, "email"), "ada@example.org") << "and so the domain was allowed";
+  EXPECT_EQ(text_member(claims, "name"), "Ada of userinfo");
+  EXPECT_EQ(asked_for_userinfo(), 1);
+  EXPECT_EQ(userinfo_note, "");
+  EXPECT_EQ(dump().find("idp-access-token"), std::string::npos);
+}
+
+TEST_F(ProviderFlow, UserinfoIsAskedOnlyWhereItIsNeededAndCanBe) {
+  struct {
+    std::vector<std::string> absent;
+    bool announced;
+    bool access_token;
+    std::ptrdiff_t asked;
+  } cases[] = {{{}, true, true, 0},
+               {{"email"}, true, true, 1},
+               {{"name"}, true, true, 1},
+               {{"name"}, true, false, 0},
+               {{"name"}, false, true, 0}};
+  for (const auto& c : cases) {
+    absent_claims = c.absent;
+    has_userinfo = c.announced;
+    gives_access_token = c.access_token;
+    now += std::chrono::hours(2);  // so that the metadata are fetched again
+    fetched.clear();
+    EXPECT_EQ(text_member(signed_in(), "sub"), "corp:ada-1");
+    EXPECT_EQ(std::count_if(fetched.begin(), fetched.end(),
+                            [](const auto& call) { return call.url.find("userinfo") != std::string::npos; }),
+              c.asked);
+    EXPECT_EQ(asked_for_userinfo(), c.asked);
+  }
+}
+
+TEST_F(ProviderFlow, UserinfoDoesNotVerifyTheAddressOfTheIdToken) {
+  has_userinfo = true;
+  absent_claims = {"email_verified", "name"};
+  auto claims = signed_in();
+  EXPECT_EQ(text_member(claims, "name"), "Ada of userinfo");
+  EXPECT_FALSE(claims.contains("email"));
+
+  absent_claims = {"email"};
+  userinfo = json_answer(R"({"sub":"ada-1","email":"ada@example.org"})");
+  EXPECT_FALSE(signed_in().contains("email")) << "nor the id token that of userinfo";
+}
+
+TEST_F(ProviderFlow, UserinfoThatFailsIsNotedAndNotUsedAndTheSignInGoesOn) {
+  has_userinfo = true;
+  absent_claims = {"email", "email_verified"};
+  http_answer refused = json_answer(R"({"sub":"ada-1","email":"ada@example.org","email_verified":true})");
+  refused.status = 401;
+  http_answer jwt = refused;
+  jwt.status = 200;
+  jwt.fields.set("Content-Type", "application/jwt");
+  struct {
+    result<http_answer> answer;
+    const char* note;
+  } cases[] = {{fail(errc::fetch_timeout, "no answer"), "no answer"},
+               {refused, "status 401"},
+               {jwt, "the answer is a JWT, only application/json is understood"},
+               {json_answer("<html>"), "the answer is no JSON object"},
+               {json_answer(R"({"sub":"eve-2","email":"eve@example.org","email_verified":true})"),
+                "sub is not the one of the id token"}};
+  for (const auto& c : cases) {
+    userinfo = c.answer;
+    auto claims = signed_in();
+    EXPECT_EQ(text_member(claims, "sub"), "corp:ada-1") << c.note;
+    EXPECT_EQ(text_member(claims, "name"), "Ada") << c.note;
+    EXPECT_FALSE(claims.contains("email")) << c.note;
+    EXPECT_EQ(userinfo_note, c.note);
+  }
+
+  conf.providers[0].allowed_domains = {"example.org"};
+  EXPECT_TRUE(signed_in().empty()) << "who is on the list only by an address is not let in without one";
+  EXPECT_EQ(noted(log, "result"), "user_not_allowed");
+  EXPECT_EQ(noted(log, "userinfo"), "sub is not the one of the id token");
+}
+
+TEST_F(ProviderFlow, UserinfoIsNotAskedWithATokenAnswerThatIsRefused) {
+  has_userinfo = true;
+  absent_claims = {"name"};
+  other_claims = {{"nonce", "another"}};
+  EXPECT_TRUE(signed_in().empty());
+  EXPECT_EQ(asked_for_userinfo(), 0);
 }
 
 }  // namespace

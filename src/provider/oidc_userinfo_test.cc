@@ -90,9 +90,9 @@ TEST(OidcUserinfo, NeverVerifiesAnAddressThatAnotherSourceNamed) {
 }
 
 TEST(OidcUserinfo, IsAboutThePersonOfTheIdToken) {
-  for (auto sub : {"", "null", R"("")", R"("248289761002")", R"("248289761001 ")", R"("24828976100")",
-                   "248289761001", R"(["248289761001"])", R"({"a":"248289761001"})",
-                   R"("248289761001\u0000")", "true"}) {
+  for (auto sub :
+       {"", "null", R"("")", R"("248289761002")", R"("248289761001 ")", R"("24828976100")", "248289761001",
+        R"(["248289761001"])", R"({"a":"248289761001"})", R"("248289761001\u0000")", "true"}) {
     auto who = process_userinfo_answer(nameless(), json_answer(claims_with("sub", sub)));
     ASSERT_FALSE(who) << sub;
     EXPECT_EQ(who.error().code, errc::provider_token_invalid) << sub;
