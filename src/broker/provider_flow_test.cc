@@ -407,6 +407,7 @@ TEST_F(ProviderFlow, UserinfoIsAskedOnlyWhereItIsNeededAndCanBe) {
                             [](const auto& call) { return call.url.find("userinfo") != std::string::npos; }),
               c.asked);
     EXPECT_EQ(asked_for_userinfo(), c.asked);
+    EXPECT_EQ(userinfo_note, "") << "nor was anything else asked in its place";
   }
 }
 
