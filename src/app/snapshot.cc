@@ -15,6 +15,7 @@ result<upstream> make_upstream(const settings& conf, const upstream_settings& of
   target.host = place.host;
   target.port = place.effective_port();
   target.authority = place.authority();
+  target.key = place.scheme + "://" + place.host + ":" + std::to_string(target.port);
   target.connect_timeout = conf.timeouts.connect;
   if (place.scheme == "https") target.tls = tls;
 

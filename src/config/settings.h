@@ -78,7 +78,7 @@ struct timeout_settings {
   milliseconds idle{300'000};              // between two pieces of an answer that is no event stream
   milliseconds write{60'000};              // a client that does not read
   milliseconds stream_keep_alive{15'000};  // a comment is sent on an event stream after this silence
-  milliseconds drain{10'000};              // after SIGTERM
+  milliseconds drain{8'000};               // after SIGTERM
 };
 
 struct registration_settings {

@@ -73,6 +73,7 @@ std::size_t body_decoder::feed_chunked(std::string_view bytes, std::vector<std::
         } else {
           state_ = left_ == 0 ? state::trailer : state::data;
           digits_ = 0;
+          skipped_ = 0;
         }
         break;
       case state::data: break;

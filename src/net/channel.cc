@@ -23,9 +23,17 @@ constexpr std::size_t most_pieces = 64;
 channel::channel(worker& w, socket s) : worker_(w), socket_(std::move(s)) {
   error_code ignored;
   socket_.native_non_blocking(true, ignored);
-  int on = 1;
   // Fails on what is not TCP, and does not matter there.
-  ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  auto set = [fd = socket_.native_handle()](int level, int name, int value) {
+    ::setsockopt(fd, level, name, &value, sizeof value);
+  };
+  set(IPPROTO_TCP, TCP_NODELAY, 1);
+  // A peer that lost its power says nothing; a stream that waits for it would wait for ever.
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, 60);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, 15);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 4);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, 120'000);
 }
 
 channel::~channel() {
@@ -165,6 +173,7 @@ void channel::end_input(io how) {
     wake_reader(how);
   } else if (gone_) {
     auto gone = std::exchange(gone_, nullptr);
+    heard_ = nullptr;
     gone();
   }
 }
@@ -172,6 +181,10 @@ void channel::end_input(io how) {
 void channel::wake_reader(io how) {
   if (!reader_) {
     grown_ = true;
+    // Somebody wants to know when the peer goes: that takes another read, while there is room for what it
+    // brings.
+    if (gone_ && high_ - low_ < largest_buffer) start_read();
+    if (heard_) heard_();
     return;
   }
   worker_.deadlines().clear(*this);
@@ -179,15 +192,33 @@ void channel::wake_reader(io how) {
   std::exchange(reader_, nullptr).resume();
 }
 
-void channel::listen(std::function<void()> gone) {
+void channel::listen(std::function<void()> gone, std::function<void()> heard) {
   gone_ = std::move(gone);
+  heard_ = std::move(heard);
   if (!gone_) return;
+  if (tls_ && !ended_ && open_ && !reading_ && read_tls() && !ended_) grown_ = true;
   if (ended_ || !open_) {
     std::exchange(gone_, nullptr)();
     return;
   }
-  // With input waiting to be consumed there is no room to promise; the next `more` reads on.
-  if (low_ == high_) start_read();
+  start_read();
+}
+
+void channel::interrupt() {
+  if (reader_) {
+    wake_reader(io::interrupted);
+  } else if (writer_) {
+    worker_.deadlines().clear(*this);
+    write_result_ = io::interrupted;
+    std::exchange(writer_, nullptr).resume();
+  }
+}
+
+void channel::hang_up() {
+  auto self = shared_from_this();
+  auto gone = std::exchange(gone_, nullptr);
+  abort();
+  if (gone) gone();
 }
 
 void channel::go_lean() {
@@ -323,6 +354,7 @@ void channel::writable(error_code failed) {
 task<io> channel::handshake(std::shared_ptr<const tls_context> context, tls_session::role role,
                             std::string name, milliseconds most) {
   tls_ = std::make_unique<tls_session>(std::move(context), socket_.native_handle(), role, name);
+  auto until = worker_.coarse_ms() + static_cast<std::uint64_t>(most.count());
   for (;;) {
     auto wanted = tls_->handshake();
     if (wanted == tls_session::want::nothing) co_return io::ok;
@@ -341,10 +373,12 @@ task<io> channel::handshake(std::shared_ptr<const tls_context> context, tls_sess
       }
       io await_resume() const { return c.read_result_; }
     };
+    if (worker_.coarse_ms() >= until) co_return io::timeout;
+    auto left = milliseconds(static_cast<std::int64_t>(until - worker_.coarse_ms()));
     ready_awaiter ready{
         *this,
         wanted == tls_session::want::read ? asio::socket_base::wait_read : asio::socket_base::wait_write,
-        most};
+        left};
     auto got = co_await ready;
     if (got != io::ok) co_return got;
   }
@@ -355,6 +389,7 @@ void channel::abort() {
   auto self = shared_from_this();
   open_ = false;
   gone_ = nullptr;
+  heard_ = nullptr;
   worker_.deadlines().clear(*this);
   if (tls_) tls_->close_notify();
   error_code ignored;

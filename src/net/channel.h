@@ -19,7 +19,8 @@
 
 namespace mcp_oauth::net {
 
-enum class io { ok, closed, failed, timeout };
+// interrupted: somebody else wants the coroutine to look around (`channel::interrupt`).
+enum class io { ok, closed, failed, timeout, interrupted };
 
 // A byte stream over a socket, in clear or TLS: buffered input, gathered output, one coarse deadline.
 // At most one coroutine waits on it at a time. A read may be outstanding while nobody waits (`listen`): that
@@ -35,6 +36,8 @@ class channel final : public std::enable_shared_from_this<channel>, private time
   task<io> handshake(std::shared_ptr<const tls_context> context, tls_session::role role, std::string name,
                      milliseconds most);
   const tls_session* tls() const { return tls_.get(); }
+  // Whether TLS holds bytes that are not in input() yet.
+  bool has_hidden_input() const { return tls_ && tls_->has_pending(); }
 
   // Bytes that have arrived and are not consumed. Valid until the next await on this channel.
   std::string_view input() const { return {buffer_ + low_, high_ - low_}; }
@@ -45,9 +48,12 @@ class channel final : public std::enable_shared_from_this<channel>, private time
   class more_awaiter;
   more_awaiter more(milliseconds most);
 
-  // Keeps a read outstanding although nobody waits; `gone` is called, at most once, when the peer closes or
-  // fails in that time. Clear it with `listen(nullptr)`.
-  void listen(std::function<void()> gone);
+  // Keeps reading although nobody waits; `gone` is called, at most once, when the peer closes or fails in
+  // that time, `heard` whenever input has come. Clear both with `listen(nullptr)`.
+  void listen(std::function<void()> gone, std::function<void()> heard = nullptr);
+
+  // Wakes whoever waits here, with io::interrupted. A write that is woken so is given up.
+  void interrupt();
 
   // Writes all of it. Takes the spans' bytes before it first suspends only if they fit the socket: keep them
   // alive.
@@ -57,8 +63,10 @@ class channel final : public std::enable_shared_from_this<channel>, private time
   // A stream that will be idle for long: give the input buffer back whenever nothing is in it.
   void go_lean();
 
-  // Wakes whoever waits here with io::failed, and closes.
+  // Wakes whoever waits here with io::failed, and closes. Does not call `gone`.
   void abort();
+  // The same as if the peer had gone: calls `gone`, too.
+  void hang_up();
   void shut_output() noexcept;
   bool is_open() const { return open_; }
   bool peer_closed() const { return ended_; }
@@ -97,6 +105,7 @@ class channel final : public std::enable_shared_from_this<channel>, private time
   std::coroutine_handle<> reader_;
   io read_result_ = io::ok;
   std::function<void()> gone_;
+  std::function<void()> heard_;
 
   std::coroutine_handle<> writer_;
   io write_result_ = io::ok;

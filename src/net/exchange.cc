@@ -42,14 +42,15 @@ exchange::exchange(std::shared_ptr<channel> client, const exchange_limits& limit
 
 task<result<bool>> exchange::next() {
   auto& client = *client_;
-  answered_ = chunked_ = continue_due_ = false;
+  answered_ = chunked_ = continue_due_ = streaming_ = false;
+  body_began_ = 0;
   keep_alive_ = true;
   status = 0;
   std::size_t searched = 0;
   std::uint64_t began = 0;
   for (;;) {
     auto input = client.input();
-    if (first_ &&
+    if (began == 0 &&
         input.substr(0, 2) == "\r\n") {  // RFC 9112 §2.2: one empty line before a request is forgiven
       client.consume(2);
       input = client.input();
@@ -81,7 +82,7 @@ task<result<bool>> exchange::next() {
       }
       searched = input.size();
     }
-    auto most = limits_.keep_alive;
+    auto most = first_ ? limits_.header : limits_.keep_alive;
     if (began != 0) {
       auto spent = client.loop().coarse_ms() - began;
       auto allowed = static_cast<std::uint64_t>(limits_.header.count());
@@ -133,8 +134,15 @@ task<result<void>> exchange::read_more(std::vector<std::string_view>& pieces) {
       auto sent = co_await client_->write(out, limits_.write);
       if (sent != io::ok) co_return fail(errc::client_gone);
     }
+    auto now = client_->loop().coarse_ms();
+    if (body_began_ == 0) body_began_ = now;
+    if (!streaming_ && now - body_began_ > static_cast<std::uint64_t>(limits_.body_total.count())) {
+      keep_alive_ = false;
+      co_return fail(errc::http_timeout, "the body took too long as a whole");
+    }
     auto got = co_await client_->more(limits_.body);
     if (got == io::ok) continue;
+    if (got == io::interrupted) co_return result<void>();
     keep_alive_ = false;
     if (got == io::timeout) co_return fail(errc::http_timeout, "the body stopped arriving");
     co_return fail(errc::client_gone, "the connection ended in the middle of the body");

@@ -20,7 +20,8 @@ namespace mcp_oauth::net {
 struct exchange_limits {
   std::size_t head = 32 * 1024;
   milliseconds header{10'000};
-  milliseconds body{30'000};
+  milliseconds body{30'000};         // between two pieces
+  milliseconds body_total{120'000};  // until a request that is answered here, or not decided yet, is whole
   milliseconds keep_alive{75'000};
   milliseconds write{60'000};
 };
@@ -42,8 +43,8 @@ class exchange {
   // ---- the body
   // Content that has already arrived; views are valid until the next await or `listen` on the client.
   void take_arrived(std::vector<std::string_view>& pieces);
-  // Waits for more of it; on error the connection is of no further use.
-  // Errors: http_malformed (bad chunking), http_timeout, client_gone.
+  // Waits for more of it; on error the connection is of no further use. No pieces and no error: the client's
+  // channel was interrupted. Errors: http_malformed (bad chunking), http_timeout, client_gone.
   task<result<void>> read_more(std::vector<std::string_view>& pieces);
   bool body_done() const { return decoder_.done(); }
   // The whole body. Errors also: body_too_large.
@@ -62,7 +63,7 @@ class exchange {
 
   bool answered() const { return answered_; }
   void mark_answered() { answered_ = true; }
-  bool keep_alive() const { return keep_alive_ && !head_failed_; }
+  bool keep_alive() const { return keep_alive_ && !head_failed_ && !(draining_ != nullptr && *draining_); }
   void close_after() { keep_alive_ = false; }
   int status = 0;  // of the answer, for the log
 
@@ -72,7 +73,12 @@ class exchange {
     if (auto hook = std::exchange(drain_hook_, nullptr)) hook();
   }
 
+  // From here on the body goes to somebody else as it comes, and may take its time.
+  void stream_body() { streaming_ = true; }
+
   // ---- for the server only
+  // True once the server is ending: answers then say `Connection: close`.
+  void watch_drain(const bool& draining) { draining_ = &draining; }
   // Waits for the next head. Nothing: the connection ended or timed out before a request began.
   // Errors: as parse_request_head, http_head_too_large, http_timeout.
   task<result<bool>> next();
@@ -88,6 +94,9 @@ class exchange {
   request_head head_;
   body_decoder decoder_;
   std::function<void()> drain_hook_;
+  const bool* draining_ = nullptr;
+  std::uint64_t body_began_ = 0;
+  bool streaming_ = false;
   bool keep_alive_ = true;
   bool head_failed_ = false;
   bool answered_ = false;

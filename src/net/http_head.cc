@@ -190,7 +190,7 @@ std::optional<std::size_t> find_head_end(std::string_view bytes, std::size_t fro
 
 result<void> parse_request_head(std::string_view head, request_head& out) {
   out.fields.clear();
-  out.query = out.host = {};
+  out.method = out.path = out.query = out.host = {};  // nothing of the last request may be seen in this one
   out.body = framing::none;
   out.length = 0;
   out.expects_continue = false;
@@ -278,6 +278,9 @@ result<void> parse_response_head(std::string_view head, std::string_view asked, 
 
   if (asked == "HEAD" || out.status < 200 || out.status == 204 || out.status == 304) {
     out.body = framing::none;
+    // A body announced where none may be: what follows cannot be told from the next answer.
+    bool announced = seen.transfer_encodings == 1 || length > 0;
+    if (announced && asked != "HEAD" && out.status != 304) out.keep_alive = false;
   } else if (seen.transfer_encodings == 1) {
     out.body = framing::chunked;
   } else if (seen.content_lengths == 1) {

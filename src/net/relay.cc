@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t largest_response_head = 64 * 1024;
 constexpr std::size_t largest_replay = 64 * 1024;
+constexpr int most_interim = 16;
 constexpr std::string_view keep_alive_comment = ": keep-alive\n\n";
 
 // One content as the chunked coding has it, or as it is.
@@ -153,6 +154,7 @@ class relaying {
     for (;;) {
       for (auto c : content_) outcome_.request_bytes += c.size();
       auto sent = co_await up_.connection->write(out.pieces(), limits_.first_byte);
+      if (early_) co_return stop_sending();
       if (sent == io::timeout)
         co_return fail(errc::upstream_timeout, "the upstream stopped reading the request");
       if (sent != io::ok) {
@@ -163,8 +165,11 @@ class relaying {
       }
       sent_any_ = true;
       if (x_.body_done()) co_return result<void>();
+      listen_for_early_answer();
+      if (early_) co_return stop_sending();
       auto more = co_await x_.read_more(content_);
       if (!more) co_return more;
+      if (early_) co_return stop_sending();
       for (auto c : content_) {
         auto allowed = watcher_.on_request_piece(c, false);
         if (!allowed) co_return allowed;
@@ -176,6 +181,24 @@ class relaying {
       out.begin();
       out.add(content_, x_.body_done());
     }
+  }
+
+  // An upstream may answer, with a refusal mostly, before it has the whole request.
+  void listen_for_early_answer() {
+    x_.stream_body();
+    auto look = [this] {
+      early_ = true;
+      up_.connection->interrupt();
+      x_.client().interrupt();
+    };
+    up_.connection->listen(look, look);
+    if (!up_.connection->input().empty()) early_ = true;
+  }
+
+  result<void> stop_sending() {
+    up_.connection->listen(nullptr);
+    x_.close_after();  // the rest of the request is not read any more
+    return {};
   }
 
   // The client's buffer is read into again once the request is out; what might be sent twice is kept aside.
@@ -203,6 +226,8 @@ class relaying {
   task<result<void>> read_answer_head() {
     auto& up = *up_.connection;
     std::size_t searched = 0;
+    int interim = 0;
+    up.listen(nullptr);
     for (;;) {
       auto input = up.input();
       if (auto end = find_head_end(input, searched)) {
@@ -214,6 +239,7 @@ class relaying {
         searched = 0;
         if (answer_.status == 101) co_return fail(errc::upstream_malformed, "101 without an upgrade");
         if (answer_.status >= 200) co_return result<void>();
+        if (++interim > most_interim) co_return fail(errc::upstream_malformed, "interim answers without end");
         continue;  // RFC 9110 §15.2: interim answers are skipped; a client that asked for 100 has had ours
       }
       searched = input.size();
@@ -336,7 +362,7 @@ class relaying {
       }
       if (up.input().empty()) co_return cut(errc::upstream_closed, "in the middle of the answer");
     }
-    if (answer_.keep_alive && x_.body_done()) {
+    if (answer_.keep_alive && x_.body_done() && !early_) {
       pool_.release(order_.target, std::move(up_.connection), announced_keep_alive(answer_));
     }
     co_return result<void>();
@@ -395,6 +421,7 @@ class relaying {
   bool answer_seen_ = false;
   bool client_gone_ = false;
   bool draining_ = false;
+  bool early_ = false;
 };
 
 }  // namespace

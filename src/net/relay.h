@@ -26,8 +26,8 @@ class relay_watcher {
   // answer goes out.
   virtual verdict on_response_head(const response_head& head, std::string& out) = 0;
 
-  // All that one read brought of an event stream. Returns what is to go out for it, valid until the next call: the
-  // content itself, or bytes kept in the watcher. An error cuts the stream off.
+  // All that one read brought of an event stream. Returns what is to go out for it, valid until the next
+  // call: the content itself, or bytes kept in the watcher. An error cuts the stream off.
   virtual result<std::string_view> on_stream_piece(std::string_view content) = 0;
   // Whether the stream stands between two events, so that a comment may be put in.
   virtual bool between_events() const = 0;

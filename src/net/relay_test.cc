@@ -41,15 +41,16 @@ class pass_all final : public relay_watcher {
 // Forwards everything to the test, which plays the upstream on the other ends of what is dialled.
 class forwarding final : public service {
  public:
-  forwarding(worker& w, blocking_pool& blocking, const upstream_target& target, const relay_limits& limits,
-             bool may_repeat)
-      : pool_(w, blocking), target_(target), limits_(limits), may_repeat_(may_repeat) {}
+  forwarding(worker& w, blocking_pool& blocking, const std::vector<const upstream_target*>& targets,
+             const relay_limits& limits, bool may_repeat)
+      : pool_(w, blocking), targets_(targets), limits_(limits), may_repeat_(may_repeat) {}
 
   task<void> serve(exchange& x) override {
     std::string head =
         std::string(x.head().method) + " " + std::string(x.head().path) + " HTTP/1.1\r\nHost: up\r\n";
     pass_all watcher;
-    relay_order order{target_, head, {}, may_repeat_};
+    const auto& target = x.head().path == "/other" ? *targets_.back() : *targets_.front();
+    relay_order order{target, head, {}, may_repeat_};
     auto outcome = co_await relay(x, pool_, order, limits_, watcher);
     if (x.answered() || (!outcome.ended && outcome.ended.error().code == errc::client_gone)) co_return;
     http_response answer;
@@ -65,7 +66,7 @@ class forwarding final : public service {
 
  private:
   upstream_pool pool_;
-  const upstream_target& target_;
+  const std::vector<const upstream_target*>& targets_;
   const relay_limits& limits_;
   bool may_repeat_;
 };
@@ -89,8 +90,8 @@ class Relay : public testing::Test {
   }
   test_peer connect() {
     if (!made) {
-      made = std::make_unique<server>(server_options{}, [this](worker& w) {
-        return std::make_unique<forwarding>(w, blocking, target, limits, may_repeat);
+      made = std::make_unique<server>(options, [this](worker& w) {
+        return std::make_unique<forwarding>(w, blocking, targets, limits, may_repeat);
       });
       made->start_unbound();
     }
@@ -108,8 +109,10 @@ class Relay : public testing::Test {
     return next;
   }
 
+  server_options options;
   relay_limits limits;
   upstream_target target;
+  std::vector<const upstream_target*> targets{&target};  // the last one is for /other
   blocking_pool blocking{2};
   bool may_repeat = false;
   std::mutex mutex;
@@ -359,6 +362,96 @@ TEST_F(Relay, EndsAnEndlessStreamWhenTheServerStopsButNotACallUnderWay) {
   call.send(ok_answer);
   EXPECT_NE(caller.until("hi").find("200"), std::string::npos);
   stopping.wait();
+}
+
+TEST_F(Relay, DeliversAnAnswerThatComesBeforeTheWholeRequest) {
+  auto client = connect();
+  client.send("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\nabc");
+  auto up = upstream();
+  up.until("abc");
+  up.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno");
+  EXPECT_EQ(client.until("no").substr(9, 3), "413") << "while the client is still sending";
+  EXPECT_TRUE(up.sees_end()) << "a connection in the middle of a request serves no other";
+}
+
+TEST_F(Relay, DeliversAnAnswerOfAnUpstreamThatStopsReading) {
+  auto client = connect();
+  std::thread sending([&] {
+    client.send("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 9000000\r\n\r\n" +
+                std::string(9'000'000, 'x'));
+  });
+  auto up = upstream();
+  up.until("\r\n\r\n");
+  up.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno");
+  EXPECT_EQ(client.until("no").substr(9, 3), "413");
+  client.shut();
+  sending.join();
+}
+
+TEST_F(Relay, DoesNotTrustAConnectionBehindABodyThatMayNotBe) {
+  for (const char* head : {"HTTP/1.1 204 No Content\r\nContent-Length: 70\r\n\r\n",
+                           "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n"}) {
+    auto client = connect();
+    client.send(post);
+    auto up = upstream();
+    up.until("abc");
+    up.send(head);
+    EXPECT_EQ(client.until("\r\n\r\n").substr(9, 3), "204");
+    EXPECT_TRUE(up.sees_end()) << head;
+  }
+}
+
+TEST_F(Relay, NoticesThatAClientLeftThoughItSentMore) {
+  for (const char* more : {"\r\n", "GET /next HTTP/1.1\r\nHost: h\r\n\r\n"}) {
+    auto client = connect();
+    client.send(std::string(post) + more);
+    auto up = upstream();
+    up.until("abc");
+    client.close();
+    EXPECT_TRUE(up.sees_end());
+  }
+}
+
+TEST_F(Relay, ShowsItsWatcherEachReadOfAStreamAsOnePiece) {
+  auto client = connect();
+  client.send(post);
+  auto up = upstream();
+  up.until("abc");
+  up.send(
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "9\r\ndata: 1\n\n\r\n9\r\ndata: 2\n\n\r\n");
+  client.until("\r\n\r\n");
+  EXPECT_EQ(client.until("data: 2\n\n\r\n"), "12\r\ndata: 1\n\ndata: 2\n\n\r\n");
+}
+
+TEST_F(Relay, StopsInTimeThoughAnUpstreamNeverAnswers) {
+  options.drain = milliseconds(700);
+  auto client = connect();
+  client.send(post);
+  auto up = upstream();
+  up.until("abc");
+  made->stop();
+  EXPECT_TRUE(up.sees_end());
+  EXPECT_EQ(made->connections(), 0u) << "no request is left behind, waiting for ever";
+}
+
+TEST_F(Relay, KeepsUpstreamsOfOneNameApartByScheme) {
+  upstream_target other = target;
+  target.key = "http://up";
+  other.key = "https://up";
+  targets = {&target, &other};
+  auto client = connect();
+  client.send(post);
+  auto first = upstream();
+  first.until("abc");
+  first.send(ok_answer);
+  client.until("hi");
+  client.send("POST /other HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+  auto second = upstream();
+  EXPECT_NE(second.until("\r\n\r\n").find("POST /other"), std::string::npos);
+  EXPECT_TRUE(first.hears_nothing());
+  second.send(ok_answer);
+  client.until("hi");
 }
 
 TEST_F(Relay, SkipsInterimAnswers) {

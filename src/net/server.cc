@@ -18,7 +18,8 @@ using tcp = asio::ip::tcp;
 task<void> linger(channel& client) {
   client.shut_output();
   std::size_t drained = 0;
-  while (drained < 256 * 1024) {
+  auto until = client.loop().coarse_ms() + 5000;
+  while (drained < 256 * 1024 && client.loop().coarse_ms() < until) {
     drained += client.input().size();
     client.consume(client.input().size());
     auto got = co_await client.more(milliseconds(2000));
@@ -184,7 +185,14 @@ task<void> server::session(state& s, std::shared_ptr<channel> client, std::strin
   }
   exchange x(client, limits, std::move(peer));
   here.me->current = &x;
-  bool crowded = s.loop.connections > s.owner.options_.most_connections / s.owner.states_.size() + 1;
+  x.watch_drain(s.draining);
+  if (s.loop.connections > s.owner.options_.most_connections / s.owner.states_.size() + 1) {
+    // At once: a connection that says nothing must not hold a place by that.
+    http_response refusal = s.answers->refuse(error{errc::too_many_connections, {}}, x);
+    x.close_after();
+    co_await x.respond(refusal);
+    co_return;
+  }
   for (;;) {
     here.me->idle = true;
     auto arrived = co_await x.next();
@@ -196,14 +204,18 @@ task<void> server::session(state& s, std::shared_ptr<channel> client, std::strin
       break;
     }
     if (!*arrived) co_return;
-    if (s.draining) x.close_after();
-    if (crowded) {
-      http_response refusal = s.answers->refuse(error{errc::too_many_connections, {}}, x);
+    bool threw = false;
+    try {
+      co_await s.answers->serve(x);
+    } catch (const std::exception&) {
+      threw = true;  // a defect, or no memory: it ends this connection, not the others
+    }
+    if (threw && x.answered()) co_return;
+    if (threw) {
+      http_response refusal = s.answers->refuse(error{errc::internal, "an exception"}, x);
       x.close_after();
       co_await x.respond(refusal);
-      break;
     }
-    co_await s.answers->serve(x);
     if (!x.answered()) co_return;
     if (!x.keep_alive()) break;
   }
@@ -258,7 +270,7 @@ void server::stop() {
         for (auto& e : state->sessions) {
           if (!idle_only || e.idle) going.push_back(e.client);
         }
-        for (auto& c : going) c->abort();
+        for (auto& c : going) c->hang_up();
       });
     }
   };

@@ -13,6 +13,7 @@ namespace {
 class echo final : public service {
  public:
   task<void> serve(exchange& x) override {
+    if (x.head().path == "/throw") throw std::runtime_error("a defect");
     http_response answer;
     auto read = co_await x.read_all(answer.body, 1 << 20);
     if (!read) {
@@ -30,6 +31,7 @@ class echo final : public service {
       case errc::too_many_connections: answer.status = 503; break;
       case errc::body_too_large: answer.status = 413; break;
       case errc::http_version_unsupported: answer.status = 505; break;
+      case errc::internal: answer.status = 500; break;
       default: answer.status = 400;
     }
     return answer;
@@ -172,8 +174,7 @@ TEST_F(Server, BoundsConnections) {
   second.send(get);
   second.until("\r\n\r\n");
   auto third = connect();
-  third.send(get);
-  EXPECT_EQ(third.rest().substr(9, 3), "503");
+  EXPECT_EQ(third.rest().substr(9, 3), "503") << "without waiting for what it wants";
 }
 
 TEST_F(Server, EndsRequestsInFlightBeforeItStops) {
@@ -186,6 +187,33 @@ TEST_F(Server, EndsRequestsInFlightBeforeItStops) {
   EXPECT_EQ(client.exactly(3), "abc");
   stopping.wait();
   EXPECT_TRUE(client.sees_end());
+}
+
+TEST_F(Server, RefusesABrokenHeadOnAKeptConnectionWithoutLookingBack) {
+  // The second head is longer than the first, so the first one's bytes are gone when it is refused.
+  auto client = connect();
+  client.send(get);
+  client.until("\r\n\r\n");
+  client.send("NOBLANK\r\nHost: h\r\nX: " + std::string(3000, 'a') + "\r\n\r\n");
+  EXPECT_EQ(client.rest().substr(9, 3), "400");
+}
+
+TEST_F(Server, BoundsTheTimeOfAWholeBody) {
+  options.limits.body_total = milliseconds(500);
+  auto client = connect();
+  client.send("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
+  // Each byte in time, the whole never.
+  for (int i = 0; i < 100 && client.hears_nothing(60); ++i) client.send("x");
+  EXPECT_EQ(client.rest().substr(9, 3), "408");
+}
+
+TEST_F(Server, SurvivesAnExceptionInARequest) {
+  auto client = connect();
+  client.send("GET /throw HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_EQ(client.rest().substr(9, 3), "500");
+  auto next = connect();
+  next.send(get);
+  EXPECT_EQ(next.until("\r\n\r\n").substr(9, 3), "200");
 }
 
 TEST_F(Server, StopsWithIdleConnectionsOpen) {

@@ -81,6 +81,8 @@ class test_peer {
     if (fd_ >= 0) ::close(fd_);
     fd_ = -1;
   }
+  // Ends both directions; who is sending notices.
+  void shut() { ::shutdown(fd_, SHUT_RDWR); }
   bool open() const { return fd_ >= 0; }
 
  private:

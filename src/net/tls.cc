@@ -110,8 +110,8 @@ result<std::shared_ptr<const tls_context>> tls_context::client(const std::string
   auto* context = made->native();
   if (context == nullptr) return fail(errc::internal, "no TLS context");
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
-  int trusted = ca_file.empty() ? SSL_CTX_set_default_verify_paths(context)
-                                : SSL_CTX_load_verify_locations(context, ca_file.c_str(), nullptr);
+  SSL_CTX_set_default_verify_paths(context);  // a machine without any is one where only ca_file counts
+  int trusted = ca_file.empty() ? 1 : SSL_CTX_load_verify_locations(context, ca_file.c_str(), nullptr);
   if (trusted != 1)
     return fail(errc::tls_certificate_invalid, "upstream_ca_file " + ca_file + ": " + openssl_reason());
   return made;
@@ -178,6 +178,8 @@ tls_session::want tls_session::write(const char* data, std::size_t size, std::si
   int returned = SSL_write_ex(ssl_, data, size, &moved);
   return returned == 1 ? want::nothing : after(returned);
 }
+
+bool tls_session::has_pending() const { return SSL_has_pending(ssl_) == 1; }
 
 void tls_session::close_notify() noexcept {
   if (broken_ || SSL_in_init(ssl_) != 0) return;

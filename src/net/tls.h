@@ -17,7 +17,7 @@ class tls_context {
   // Errors: tls_certificate_invalid, with the file and OpenSSL's reason.
   static result<std::shared_ptr<const tls_context>> server(const std::string& cert_file,
                                                            const std::string& key_file);
-  // Verifies the peer against the system's authorities, or those in `ca_file` when given.
+  // Verifies the peer against the system's authorities and those in `ca_file`, when given.
   static result<std::shared_ptr<const tls_context>> client(const std::string& ca_file);
 
   ~tls_context();
@@ -45,6 +45,8 @@ class tls_session {
   // `moved`: how many bytes went.
   want read(char* data, std::size_t size, std::size_t& moved);
   want write(const char* data, std::size_t size, std::size_t& moved);
+  // Bytes that were received and not read yet.
+  bool has_pending() const;
   // Says goodbye, so that the session can be resumed; does not wait for an answer.
   void close_notify() noexcept;
   // Why the handshake failed, for our log.

@@ -12,6 +12,12 @@ namespace {
 
 constexpr std::size_t most_kept = 512;  // per upstream and worker
 constexpr std::uint64_t names_live_ms = 30'000;
+constexpr std::uint64_t failures_live_ms = 1'000;
+
+// Two upstreams share connections only if they are the same server, spoken to in the same way.
+const std::string& key_of(const upstream_target& target) {
+  return target.key.empty() ? target.authority : target.key;
+}
 
 std::string describe(const asio::generic::stream_protocol::endpoint& e) {
   char text[INET6_ADDRSTRLEN] = "";
@@ -67,6 +73,9 @@ class connect_deadline final : public timed {
 
 }  // namespace
 
+upstream_pool::upstream_pool(worker& w, blocking_pool& blocking)
+    : worker_(w), blocking_(blocking), sweeping_(w, milliseconds(10'000), [this] { sweep(); }) {}
+
 upstream_pool::~upstream_pool() {
   for (auto& [key, list] : idle_) {
     for (auto& k : list) k.connection->abort();
@@ -75,7 +84,7 @@ upstream_pool::~upstream_pool() {
 
 task<result<upstream_pool::lease>> upstream_pool::acquire(const upstream_target& target, freshness wanted) {
   if (wanted == freshness::any) {
-    auto& list = idle_[target.authority];
+    auto& list = idle_[key_of(target)];
     while (!list.empty()) {
       auto k = std::move(list.back());
       list.pop_back();
@@ -101,17 +110,19 @@ task<result<upstream_pool::lease>> upstream_pool::acquire(const upstream_target&
 
 void upstream_pool::release(const upstream_target& target, std::shared_ptr<channel> connection,
                             milliseconds keep_for) {
-  auto& list = idle_[target.authority];
-  if (list.size() >= most_kept || connection->peer_closed() || !connection->input().empty()) {
+  auto& list = idle_[key_of(target)];
+  if (list.size() >= most_kept || connection->peer_closed() || !connection->input().empty() ||
+      connection->has_hidden_input()) {
     connection->abort();
     return;
   }
-  auto* raw = connection.get();
+  auto own = connection;  // `listen` may find it gone, and `forget` let it go
+  auto* raw = own.get();
   kept k;
   k.until_ms = worker_.coarse_ms() + static_cast<std::uint64_t>(keep_for.count());
   k.connection = std::move(connection);
   list.push_back(std::move(k));
-  raw->listen([this, key = target.authority, raw] { forget(key, raw); });
+  raw->listen([this, key = key_of(target), raw] { forget(key, raw); });
 }
 
 void upstream_pool::forget(const std::string& key, channel* gone) {
@@ -122,9 +133,29 @@ void upstream_pool::forget(const std::string& key, channel* gone) {
   });
 }
 
+void upstream_pool::sweep() {
+  auto now = worker_.coarse_ms();
+  for (auto& [key, list] : idle_) {
+    std::erase_if(list, [now](const kept& k) {
+      if (k.until_ms > now && k.connection->input().empty()) return false;
+      k.connection->abort();
+      return true;
+    });
+  }
+}
+
 task<upstream_pool::resolved> upstream_pool::resolve(const upstream_target& target) {
-  auto& known = names_[target.authority];
-  if (!known.endpoints.empty() && known.until_ms > worker_.coarse_ms()) co_return known;
+  auto& name = names_[key_of(target)];
+  struct turn {
+    name_state& of;
+    bool await_ready() const { return !of.looking; }
+    void await_suspend(std::coroutine_handle<> h) { of.waiting.push_back(h); }
+    void await_resume() const {}
+  };
+  turn mine{name};
+  co_await mine;
+  if (name.last.until_ms > worker_.coarse_ms()) co_return name.last;
+  name.looking = true;
   auto look_up = [host = target.host, port = target.port] {
     resolved found;
     addrinfo hints{};
@@ -147,9 +178,11 @@ task<upstream_pool::resolved> upstream_pool::resolve(const upstream_target& targ
   };
   off_loop looking(worker_, blocking_, look_up);
   auto found = co_await looking;
-  if (found.endpoints.empty()) co_return found;
-  found.until_ms = worker_.coarse_ms() + names_live_ms;
-  names_[target.authority] = found;
+  found.until_ms = worker_.coarse_ms() + (found.endpoints.empty() ? failures_live_ms : names_live_ms);
+  name.last = found;
+  name.looking = false;
+  auto waiting = std::exchange(name.waiting, {});
+  for (auto h : waiting) h.resume();
   co_return found;
 }
 
@@ -176,7 +209,7 @@ task<result<std::shared_ptr<channel>>> upstream_pool::connect(const upstream_tar
       failed = limit.passed ? error_code(ETIMEDOUT, boost::system::system_category()) : connecting.failed;
     }
     if (failed) {
-      names_.erase(target.authority);
+      names_[key_of(target)].last.until_ms = 0;
       last.code = code_of(failed.value());
       auto name = failed.value() == ECONNREFUSED ? std::string("ECONNREFUSED") : failed.message();
       last.detail = (i == 0 ? "" : last.detail + "; ") + "connect " + name + " " + describe(place);

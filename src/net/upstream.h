@@ -22,6 +22,7 @@ struct upstream_target {
   std::string host;  // name or IP literal, without brackets
   std::uint16_t port = 80;
   std::string authority;                   // what its Host header says
+  std::string key;                         // names scheme, host and port; "": the authority
   std::shared_ptr<const tls_context> tls;  // null: in clear
   milliseconds connect_timeout{10'000};
   std::function<int()> dial;  // for tests: yields a connected descriptor in place of the above
@@ -30,7 +31,7 @@ struct upstream_target {
 // Kept connections to upstreams, of one worker.
 class upstream_pool {
  public:
-  upstream_pool(worker& w, blocking_pool& blocking) : worker_(w), blocking_(blocking) {}
+  upstream_pool(worker& w, blocking_pool& blocking);
   ~upstream_pool();
   upstream_pool(const upstream_pool&) = delete;
   upstream_pool& operator=(const upstream_pool&) = delete;
@@ -60,13 +61,21 @@ class upstream_pool {
     std::uint64_t until_ms = 0;
   };
   task<result<std::shared_ptr<channel>>> connect(const upstream_target& target);
+  // One look-up at a time for a name; others wait for it.
+  struct name_state {
+    resolved last;
+    bool looking = false;
+    std::vector<std::coroutine_handle<>> waiting;
+  };
   task<resolved> resolve(const upstream_target& target);
   void forget(const std::string& key, channel* gone);
+  void sweep();
 
   worker& worker_;
   blocking_pool& blocking_;
   std::unordered_map<std::string, std::vector<kept>> idle_;
-  std::unordered_map<std::string, resolved> names_;
+  std::unordered_map<std::string, name_state> names_;
+  periodic sweeping_;
 };
 
 }  // namespace mcp_oauth::net
