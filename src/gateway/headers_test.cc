@@ -1,0 +1,211 @@
+#include "gateway/headers.h"
+
+#include "gateway/cors.h"
+#include "gateway/refusal.h"
+
+#include <gtest/gtest.h>
+
+namespace mcp_oauth {
+namespace {
+
+std::string passed_on(std::vector<field> fields, const header_settings& conf = {}) {
+  std::string out;
+  append_request_fields(out, fields, header_rules(conf));
+  return out;
+}
+
+TEST(HeaderRules, PassWhatIsTheClientsOwn) {
+  EXPECT_EQ(passed_on({{"Accept", "a"},
+                       {"X-Custom", "b"},
+                       {"MCP-Protocol-Version", "c"},
+                       {"Mcp-Param-X", "d"},
+                       {"traceparent", "e"}}),
+            "Accept: a\r\nX-Custom: b\r\nMCP-Protocol-Version: c\r\nMcp-Param-X: d\r\ntraceparent: e\r\n");
+}
+
+TEST(HeaderRules, KeepBackWhatIsOursOrTheConnectionsInEverySpelling) {
+  for (const char* name : {"Authorization",
+                           "AUTHORIZATION",
+                           "Cookie",
+                           "X-User-Id",
+                           "X_User_Id",
+                           "x_USER-id",
+                           "X-User-Whatever",
+                           "X-Forwarded-For",
+                           "X_Forwarded_Proto",
+                           "Forwarded",
+                           "X-Real-IP",
+                           "Remote-User",
+                           "Remote_User",
+                           "X-Remote-User",
+                           "X-Auth-Request-User",
+                           "X-Client-Id",
+                           "X-Request-Id",
+                           "Mcp-Session-Id",
+                           "Mcp_Session_Id",
+                           "Origin",
+                           "Host",
+                           "Connection",
+                           "Keep-Alive",
+                           "TE",
+                           "Trailer",
+                           "Transfer-Encoding",
+                           "Transfer_Encoding",
+                           "Upgrade",
+                           "Proxy-Authorization",
+                           "Proxy-Connection",
+                           "Content-Length",
+                           "Content_Length",
+                           "Expect",
+                           "HTTP2-Settings"}) {
+    EXPECT_EQ(passed_on({{name, "x"}}), "") << name;
+  }
+}
+
+TEST(HeaderRules, HonourAnAllowListButNeverAgainstMcpOrUs) {
+  header_settings conf;
+  conf.forward = {"X-User-*", "X-Custom-*", "authorization"};
+  conf.blocked = {"x-custom-secret"};
+  EXPECT_EQ(passed_on({{"X-Custom-A", "1"},
+                       {"x-custom-b", "2"},
+                       {"X-CUSTOM-SECRET", "3"},
+                       {"X-Other", "4"},
+                       {"X-User-Id", "5"},
+                       {"Authorization", "6"},
+                       {"Content-Type", "7"},
+                       {"Mcp-Method", "8"},
+                       {"Last-Event-ID", "9"}},
+                      conf),
+            "X-Custom-A: 1\r\nx-custom-b: 2\r\nContent-Type: 7\r\nMcp-Method: 8\r\nLast-Event-ID: 9\r\n");
+}
+
+TEST(HeaderRules, BlockWithoutAnAllowList) {
+  header_settings conf;
+  conf.blocked = {"X-Internal-*"};
+  EXPECT_EQ(passed_on({{"x-internal-y", "1"}, {"X-Other", "2"}}, conf), "X-Other: 2\r\n");
+}
+
+TEST(HeaderRules, DropWhatConnectionNames) {
+  EXPECT_EQ(passed_on({{"Connection", "keep-alive, X-A"}, {"X-A", "1"}, {"X-B", "2"}}), "X-B: 2\r\n");
+  EXPECT_EQ(
+      passed_on({{"Connection", "X-A"}, {"Connection", "X-B"}, {"X-A", "1"}, {"X-B", "2"}, {"X-C", "3"}}),
+      "X-C: 3\r\n");
+}
+
+TEST(IdentityLines, HoldNothingThatCouldBeAnotherLine) {
+  access_claims who;
+  who.subject = "a\r\nX-Admin: 1";
+  who.email = "ada@example.com";
+  who.name = "J\xC3\xB6rg 100%";
+  who.client_id = std::string("c\0d", 3);
+  auto lines = identity_lines(who);
+  EXPECT_EQ(lines,
+            "X-User-Id: a%0D%0AX-Admin: 1\r\nX-User-Email: ada@example.com\r\nX-User-Name: J%C3%B6rg "
+            "100%25\r\nX-Client-Id: c%00d\r\n");
+}
+
+TEST(ResponseFields, KeepBackWhatSpeaksOfAnotherServer) {
+  for (const char* name :
+       {"WWW-Authenticate", "www_authenticate", "Set-Cookie", "Server", "Access-Control-Allow-Origin",
+        "access-control-expose-headers", "Connection", "Transfer-Encoding", "Content-Length", "Alt-Svc",
+        "Strict-Transport-Security", "X-Request-Id", "Mcp-Session-Id", "Clear-Site-Data", "Keep-Alive"}) {
+    EXPECT_FALSE(response_field_passes(name)) << name;
+  }
+  for (const char* name : {"Content-Type", "Date", "Cache-Control", "ETag", "MCP-Protocol-Version",
+                           "X-Custom", "Retry-After", "Allow", "Vary"}) {
+    EXPECT_TRUE(response_field_passes(name)) << name;
+  }
+}
+
+TEST(Cors, KnowsItsOriginsExactly) {
+  cors_settings conf;
+  conf.origins = {"https://app.example.com", "http://localhost:*"};
+  cors_rules rules(conf, "https://mcp.example.com");
+  for (const char* origin : {"https://mcp.example.com", "https://app.example.com", "http://localhost",
+                             "http://localhost:1", "http://localhost:65535"}) {
+    EXPECT_TRUE(rules.may_call_mcp(origin)) << origin;
+  }
+  for (const char* origin : {"", "null", "https://app.example.com.evil", "https://evil-app.example.com",
+                             "http://app.example.com", "https://app.example.com:443", "http://localhost.evil",
+                             "http://localhost:1.evil", "http://localhost:", "http://localhost:1@evil",
+                             "https://localhost:1", "HTTPS://APP.EXAMPLE.COM", "https://mcp.example.com/"}) {
+    EXPECT_FALSE(rules.may_call_mcp(origin)) << origin;
+  }
+}
+
+TEST(Cors, GivesStrangersOnlyWhatIsOpen) {
+  cors_settings conf;
+  conf.allow_credentials = true;
+  conf.origins = {"https://app.example.com"};
+  cors_rules rules(conf, "https://mcp.example.com");
+  auto open = rules.fields_for("https://stranger.example", true);
+  EXPECT_EQ(open.first("Access-Control-Allow-Origin"), "*");
+  EXPECT_EQ(open.count("Access-Control-Allow-Credentials"), 0u);
+  EXPECT_EQ(rules.fields_for("https://stranger.example", false).count("Access-Control-Allow-Origin"), 0u);
+  auto known = rules.fields_for("https://app.example.com", false);
+  EXPECT_EQ(known.first("Access-Control-Allow-Origin"), "https://app.example.com");
+  EXPECT_EQ(known.first("Access-Control-Allow-Credentials"), "true");
+  EXPECT_NE(known.first("Access-Control-Expose-Headers").find("WWW-Authenticate"), std::string_view::npos);
+  EXPECT_EQ(rules.fields_for("https://stranger.example", false).first("Vary"), "Origin");
+}
+
+TEST(Cors, SwitchedOffKnowsOnlyItself) {
+  cors_settings conf;
+  conf.enabled = false;
+  conf.origins = {"*"};
+  cors_rules rules(conf, "https://mcp.example.com");
+  EXPECT_FALSE(rules.may_call_mcp("https://app.example.com"));
+  EXPECT_TRUE(rules.may_call_mcp("https://mcp.example.com"));
+}
+
+TEST(Refusal, KeepsItsDetailForTheLog) {
+  for (int i = 0; i < static_cast<int>(errc::count_); ++i) {
+    auto code = static_cast<errc>(i);
+    if (code == errc::upstream_refused || code == errc::upstream_unreachable ||
+        code == errc::upstream_timeout)
+      continue;
+    auto answer = refuse_call(error{code, "INNER"}, "https://h/.well-known/x", {"a"}, "7");
+    auto all = answer.body;
+    for (const auto& [name, value] : answer.fields) all += name + value;
+    EXPECT_EQ(all.find("INNER"), std::string::npos) << i;
+    EXPECT_GE(answer.status, 400) << i;
+    EXPECT_EQ(refuse_plain(code).body.find("INNER"), std::string::npos);
+  }
+}
+
+TEST(Refusal, Carries401And403WithExactlyOneChallenge) {
+  for (auto code : {errc::token_missing, errc::token_expired, errc::scope_insufficient, errc::policy_denied,
+                    errc::token_revoked}) {
+    auto answer = refuse_call(error{code, {}}, "https://h/.well-known/x", {"a", "b"}, "");
+    EXPECT_EQ(answer.fields.count("WWW-Authenticate"), 1u);
+    EXPECT_NE(answer.fields.first("WWW-Authenticate").find("resource_metadata=\"https://h/.well-known/x\""),
+              std::string_view::npos);
+  }
+  EXPECT_EQ(refuse_call(error{errc::origin_refused, {}}, "u", {}, "").fields.count("WWW-Authenticate"), 0u)
+      << "signing in would not help";
+}
+
+TEST(Refusal, AnswersAFailingUpstreamInTheGuidesWords) {
+  auto refused =
+      refuse_call(error{errc::upstream_refused, "connect ECONNREFUSED 127.0.0.1:3000"}, "u", {}, "\"x\"");
+  EXPECT_EQ(refused.status, 502);
+  EXPECT_NE(refused.body.find("\"id\":\"x\""), std::string::npos);
+  EXPECT_NE(refused.body.find("connect ECONNREFUSED 127.0.0.1:3000\\nFailed to proxy request to MCP server"),
+            std::string::npos)
+      << refused.body;
+  auto slow = refuse_call(
+      error{errc::upstream_timeout, "timeout of 30000ms exceeded: connected, request sent, no answer"}, "u",
+      {}, "");
+  EXPECT_EQ(slow.status, 504);
+  EXPECT_NE(slow.body.find("timeout of 30000ms exceeded\\nMCP server did not respond in time"),
+            std::string::npos)
+      << slow.body;
+  EXPECT_NE(slow.body.find("\"id\":null"), std::string::npos);
+  auto page = refuse_call(error{errc::upstream_not_mcp, "status 200 text/html"}, "u", {}, "1");
+  EXPECT_NE(page.body.find("invalid_protocol\\nMCP server response does not match expected format"),
+            std::string::npos)
+      << page.body;
+}
+
+}  // namespace
+}  // namespace mcp_oauth
