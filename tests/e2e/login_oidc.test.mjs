@@ -6,7 +6,7 @@ import { before, test } from 'node:test';
 import { Browser } from './lib/browser.mjs';
 import { Gateway } from './lib/gateway.mjs';
 import { Idp } from './lib/idp.mjs';
-import { authorization, call, post, redirectUri, refresh, register, tokensFor } from './lib/oauth.mjs';
+import { authorization, call, eventsOf, post, redirectUri, refresh, register, tokensFor } from './lib/oauth.mjs';
 import { Person } from './lib/person.mjs';
 import { fileScope } from './lib/scope.mjs';
 import { connectAs, Keychain, textOf } from './lib/sdk_client.mjs';
@@ -77,6 +77,18 @@ test('the provider may rotate its keys', async () => {
   await tokensFor(gateway, new Person({ user: 'carol' }));
   idp.rotateKeys();
   await tokensFor(gateway, new Person({ user: 'carol' }));
+});
+
+test('a provider that tells the address and the name only at userinfo is asked there', async (t) => {
+  idp.putClaimsIn('userinfo');
+  t.after(() => idp.putClaimsIn('id token'));
+  const { access_token } = await tokensFor(gateway, new Person({ user: 'frank' }));
+  const answer = await post(gateway.mcp, call('whoami'), access_token);
+  const { value } = await eventsOf(answer).next();
+  const headers = JSON.parse(textOf(JSON.parse(value.data).result));
+  assert.equal(headers['x-user-email'], 'frank@idp.example');
+  assert.equal(headers['x-user-name'], 'frank of the provider');
+  assert.ok(idp.requests.some((r) => r.endsWith(' /me')));
 });
 
 test('while the provider is away, tokens work and are refreshed, and a new sign-in fails clearly', async () => {

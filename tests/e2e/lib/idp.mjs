@@ -10,6 +10,7 @@ export class Idp {
   clientId = 'mcp-gateway';
   clientSecret = 'a secret of the gateway, of some length';
   requests = []; // method and path of everything asked
+  claimsIn = 'id token'; // or 'userinfo', as OpenID Connect Core 1.0 §5.4 has it for codes
 
   static async start(scope) {
     const idp = new Idp();
@@ -26,6 +27,12 @@ export class Idp {
   // The gateway knows its callback only once it listens.
   allow(callback) {
     this.callback = callback;
+    this.#rebuild();
+  }
+
+  // From now on the address and the name stand there.
+  putClaimsIn(place) {
+    this.claimsIn = place;
     this.#rebuild();
   }
 
@@ -58,7 +65,7 @@ export class Idp {
       jwks: { keys: this.keys },
       cookies: { keys: ['a key that signs cookies'] },
       claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name', 'preferred_username'] },
-      conformIdTokenClaims: false, // claims stand in the id token
+      conformIdTokenClaims: this.claimsIn === 'userinfo',
       features: { devInteractions: { enabled: false } },
       interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
       findAccount: (_, id) => ({

@@ -22,7 +22,6 @@ export class Upstream {
   requests = []; // { method, url, headers, closed: true once the other side has gone before the answer }
   #sessions = new Map();
   #gate = [];
-  #waiting = 0;
 
   static async start(scope, { stateful = true } = {}) {
     const upstream = new Upstream();
