@@ -20,6 +20,18 @@ result<std::string> canonical_resource(std::string_view identifier) {
   return canonical;
 }
 
+namespace {
+
+// One machine has several names for itself; people type the one they think of. Only this machine answers to
+// them, so nobody gains a token for a stranger's server by it.
+bool is_same_on_loopback(std::string_view a, std::string_view b) {
+  auto x = url::parse(a), y = url::parse(b);
+  return x && y && x->is_loopback() && y->is_loopback() && x->scheme == y->scheme &&
+         x->effective_port() == y->effective_port() && x->path == y->path && x->query == y->query;
+}
+
+}  // namespace
+
 result<std::string> resolve_resource(const std::vector<std::string>& asked,
                                      const std::vector<std::string>& served) {
   if (served.empty()) return fail(errc::resource_unknown, "no resource is served");
@@ -33,6 +45,11 @@ result<std::string> resolve_resource(const std::vector<std::string>& asked,
   if (!chosen) return served.front();
   for (const auto& identifier : served) {
     if (canonical_resource(identifier) == *chosen) return identifier;
+  }
+  for (const auto& identifier : served) {
+    if (auto canonical = canonical_resource(identifier);
+        canonical && is_same_on_loopback(*canonical, *chosen))
+      return identifier;
   }
   return fail(errc::resource_unknown, "asked for " + *chosen);
 }

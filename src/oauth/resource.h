@@ -16,8 +16,9 @@ inline constexpr std::size_t longest_resource = 2048;
 result<std::string> canonical_resource(std::string_view identifier);
 
 // Which of `served` the client means, spelled as in `served`. None asked: the first, our default. Several
-// that mean the same count as one; a token has exactly one audience, so several that differ are refused.
-// Errors: resource_unknown.
+// that mean the same count as one; a token has exactly one audience, so several that differ are refused. A
+// server on the loopback interface is meant by each of its names there (localhost, 127.0.0.0/8, ::1). Errors:
+// resource_unknown.
 result<std::string> resolve_resource(const std::vector<std::string>& asked,
                                      const std::vector<std::string>& served);
 

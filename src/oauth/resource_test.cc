@@ -81,5 +81,19 @@ TEST(Resource, KeepsPathCaseAndQuery) {
   EXPECT_EQ(*canonical_resource("http://[::1]:80/"), "http://[::1]");
 }
 
+TEST(Resource, MeansALoopbackServerByEachOfItsNames) {
+  std::vector<std::string> served{"http://127.0.0.1:8080/mcp"};
+  for (const char* asked :
+       {"http://localhost:8080/mcp", "http://[::1]:8080/mcp", "http://127.0.0.2:8080/mcp/"}) {
+    EXPECT_EQ(resolve_resource({asked}, served), served.front()) << asked;
+  }
+  for (const char* asked :
+       {"http://localhost:8081/mcp", "https://localhost:8080/mcp", "http://localhost:8080/other",
+        "http://localhost.evil:8080/mcp", "http://192.168.0.1:8080/mcp"}) {
+    EXPECT_FALSE(resolve_resource({asked}, served)) << asked;
+  }
+  EXPECT_FALSE(resolve_resource({"http://localhost:8080/mcp"}, {"https://mcp.example.com/mcp"}));
+}
+
 }  // namespace
 }  // namespace mcp_oauth
