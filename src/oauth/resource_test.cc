@@ -82,15 +82,15 @@ TEST(Resource, KeepsPathCaseAndQuery) {
 }
 
 TEST(Resource, MeansALoopbackServerByEachOfItsNames) {
-  std::vector<std::string> served{"http://127.0.0.1:8080/mcp"};
+  std::vector<std::string> local{"http://127.0.0.1:8080/mcp"};
   for (const char* asked :
        {"http://localhost:8080/mcp", "http://[::1]:8080/mcp", "http://127.0.0.2:8080/mcp/"}) {
-    EXPECT_EQ(resolve_resource({asked}, served), served.front()) << asked;
+    EXPECT_EQ(resolve_resource({asked}, local), local.front()) << asked;
   }
   for (const char* asked :
        {"http://localhost:8081/mcp", "https://localhost:8080/mcp", "http://localhost:8080/other",
         "http://localhost.evil:8080/mcp", "http://192.168.0.1:8080/mcp"}) {
-    EXPECT_FALSE(resolve_resource({asked}, served)) << asked;
+    EXPECT_FALSE(resolve_resource({asked}, local)) << asked;
   }
   EXPECT_FALSE(resolve_resource({"http://localhost:8080/mcp"}, {"https://mcp.example.com/mcp"}));
 }
