@@ -142,7 +142,7 @@ test('/oauth/authorize: a spoiled parameter ends at a page with a code, or at th
   const harmless = {
     state: ['missing', 'empty', 'without a value', 'markup', 'an array as PHP has it'],
     scope: ['missing', 'empty', 'without a value', 'an array as PHP has it'],
-    resource: ['missing', 'empty', 'without a value', 'an array as PHP has it'],
+    resource: ['missing', 'empty', 'without a value', 'an array as PHP has it', 'repeated'], // RFC 8707 §2 allows several
     redirect_uri: ['missing', 'empty', 'without a value', 'an array as PHP has it'],
   };
   for (const name of Object.keys(right)) {
