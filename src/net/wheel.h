@@ -13,7 +13,7 @@ class timed {
   timed& operator=(const timed&) = delete;
 
  protected:
-  ~timed() { unlink(); }
+  virtual ~timed() { unlink(); }
   virtual void on_deadline() = 0;
 
  private:
