@@ -111,7 +111,7 @@ class Relay : public testing::Test {
 
   server_options options;
   relay_limits limits;
-  upstream_target target;
+  upstream_target target, other;
   std::vector<const upstream_target*> targets{&target};  // the last one is for /other
   blocking_pool blocking{2};
   bool may_repeat = false;
@@ -436,7 +436,7 @@ TEST_F(Relay, StopsInTimeThoughAnUpstreamNeverAnswers) {
 }
 
 TEST_F(Relay, KeepsUpstreamsOfOneNameApartByScheme) {
-  upstream_target other = target;
+  other = target;
   target.key = "http://up";
   other.key = "https://up";
   targets = {&target, &other};
