@@ -38,7 +38,7 @@ void authorization(const form& parameters) {
     location = code_location(terms.redirect_uri, "code", terms.state, rules.issuer);
   } else if (outcome.error().to_redirect()) {
     const auto& refusal = outcome.error();
-    location = error_location(*refusal.redirect_uri, refusal.why.code, refusal.state, rules.issuer);
+    location = error_location(*refusal.redirect_uri, refusal.why, refusal.state, rules.issuer);
   } else {
     return;
   }

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "broker/pages.h"
+#include "oauth/error_description.h"
 #include "symptom/catalogue.h"
 
 namespace mcp_oauth {
@@ -41,7 +42,7 @@ http_response error_answer(const exchange& x, const error& why) {
   const auto& s = explain(why.code);
   json::object body;
   body["error"] = text(s.oauth_error.empty() ? "invalid_request" : s.oauth_error);
-  body["error_description"] = text(s.description);
+  body["error_description"] = text(error_description(why));
   auto answer = json_answer(s.status != 0 ? s.status : 500, body);
   if (answer.status == 401 && x.request->fields.count("authorization") != 0) {
     answer.fields.set("WWW-Authenticate", "Basic realm=\"oauth\", charset=\"UTF-8\"");

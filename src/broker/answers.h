@@ -17,8 +17,8 @@ http_response json_answer(int status, const json::object& body);
 // ours.
 http_response redirect_answer(std::string location);
 
-// The OAuth error of a failure: status, error and error_description from the catalogue, Retry-After where a
-// later attempt may succeed, and `WWW-Authenticate: Basic` on a 401 to a request that had an Authorization
+// The OAuth error of a failure: status and error from the catalogue, its error_description, Retry-After where
+// a later attempt may succeed, and `WWW-Authenticate: Basic` on a 401 to a request that had an Authorization
 // field (RFC 6749 §5.2). Notes the failure with its detail, which the answer does not have.
 http_response error_answer(const exchange& x, const error& why);
 

@@ -31,7 +31,7 @@ step refuse(broker_parts& parts, const exchange& x, const known_client& client,
             const authorization_refusal& refusal) {
   if (!refusal.to_redirect()) return error_answer_for_people(x, refusal.why);
   auto location =
-      error_location(*refusal.redirect_uri, refusal.why.code, refusal.state, parts.world.conf.public_url);
+      error_location(*refusal.redirect_uri, refusal.why, refusal.state, parts.world.conf.public_url);
   if (may_redirect_at_once(client, *refusal.redirect_uri)) {
     note_failure(x, refusal.why);
     return redirect_answer(std::move(location));

@@ -73,8 +73,7 @@ step answer_with_code(broker_parts& parts, const exchange& x, const approved_acc
 step answer_with_error(broker_parts& parts, const exchange& x, const approved_access& access,
                        const error& why) {
   note_failure(x, why);
-  return redirect_answer(
-      error_location(access.redirect_uri, why.code, access.state, parts.world.conf.public_url));
+  return redirect_answer(error_location(access.redirect_uri, why, access.state, parts.world.conf.public_url));
 }
 
 }  // namespace mcp_oauth

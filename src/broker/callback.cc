@@ -4,6 +4,7 @@
 #include "broker/sign_in_at_provider.h"
 #include "oauth/displayable.h"
 #include "oauth/endpoint_form.h"
+#include "oauth/error_description.h"
 #include "provider/allowed.h"
 #include "provider/oidc.h"
 
@@ -46,7 +47,7 @@ result<arrival_ptr> read_arrival(broker_parts& parts, const exchange& x) {
   if (!iss) return tl::unexpected(iss.error());
   a->iss = *iss;
 
-  if (state.empty()) return fail(errc::state_invalid, "the callback has no state");
+  if (state.empty()) return fail(errc::state_invalid, std::string(callback_without_state));
   auto b = known_browser(parts.world, *x.request);
   auto login = find_login(parts.world, state, b ? b->digest : "", x.now);
   if (!login) return tl::unexpected(login.error());

@@ -3,6 +3,7 @@
 #include "oauth/authorization_checks.h"
 #include "oauth/client_authentication.h"
 #include "oauth/endpoint_form.h"
+#include "oauth/error_description.h"
 #include "oauth/redirect_uri.h"
 #include "symptom/catalogue.h"
 
@@ -109,12 +110,12 @@ std::string code_location(std::string_view redirect_uri, std::string_view code, 
   return redirect_with(redirect_uri, answer);
 }
 
-std::string error_location(std::string_view redirect_uri, errc why, std::string_view state,
+std::string error_location(std::string_view redirect_uri, const error& why, std::string_view state,
                            std::string_view issuer) {
-  const auto& row = explain(why);
+  const auto& row = explain(why.code);
   form answer;
   answer.add("error", std::string(authorization_error(row)));
-  answer.add("error_description", std::string(row.description));
+  answer.add("error_description", error_description(why));
   if (!state.empty()) answer.add("state", std::string(state));
   answer.add("iss", std::string(issuer));
   return redirect_with(redirect_uri, answer);

@@ -82,10 +82,10 @@ tl::expected<approved_request, authorization_refusal> check_authorization_reques
 // The Location of the answer: code, state if there is one, and iss (RFC 6749 §4.1.2, RFC 9207 §2).
 std::string code_location(std::string_view redirect_uri, std::string_view code, std::string_view state,
                           std::string_view issuer);
-// The Location of a refusal: error and error_description out of the catalogue, state, iss (RFC 6749
-// §4.1.2.1). A code that has no OAuth error, or one that this endpoint may not use, is told as server_error
-// or invalid_request.
-std::string error_location(std::string_view redirect_uri, errc why, std::string_view state,
+// The Location of a refusal: error out of the catalogue, error_description, state, iss (RFC 6749 §4.1.2.1). A
+// code that has no OAuth error, or one that this endpoint may not use, is told as server_error or
+// invalid_request.
+std::string error_location(std::string_view redirect_uri, const error& why, std::string_view state,
                            std::string_view issuer);
 
 }  // namespace mcp_oauth

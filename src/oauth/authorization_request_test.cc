@@ -275,12 +275,12 @@ TEST(AuthorizationAnswer, HoldsCodeStateAndIssuer) {
 }
 
 TEST(AuthorizationAnswer, TellsErrorsInTheWordsOfTheCatalogue) {
-  auto location = error_location(callback, errc::pkce_missing, "s", "https://as.example");
+  auto location = error_location(callback, {errc::pkce_missing, ""}, "s", "https://as.example");
   EXPECT_THAT(
       location,
       HasSubstr("https://client.example/cb?error=invalid_request&error_description=PKCE%20is%20required"));
   EXPECT_THAT(location, HasSubstr("&state=s&iss=https%3A%2F%2Fas.example"));
-  EXPECT_EQ(error_location(callback, errc::pkce_missing, "", "x").find("state="), std::string::npos);
+  EXPECT_EQ(error_location(callback, {errc::pkce_missing, ""}, "", "x").find("state="), std::string::npos);
   struct {
     errc why;
     std::string says;
@@ -296,7 +296,7 @@ TEST(AuthorizationAnswer, TellsErrorsInTheWordsOfTheCatalogue) {
       {errc::state_expired, "invalid_request"},
   };
   for (const auto& row : table) {
-    EXPECT_THAT(error_location(callback, row.why, "", "x"), HasSubstr("?error=" + row.says + "&"))
+    EXPECT_THAT(error_location(callback, {row.why, ""}, "", "x"), HasSubstr("?error=" + row.says + "&"))
         << row.says;
   }
 }
