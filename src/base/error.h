@@ -49,6 +49,7 @@ enum class errc {
   http_timeout,
   too_many_requests,
   too_many_connections,
+  overloaded,
   client_gone,
 
   // the server behind us

@@ -8,14 +8,18 @@
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 namespace mcp_oauth::net {
 namespace {
 
+constexpr std::size_t most_field_bytes = 64 * 1024;
+
 struct transfer {
   http_answer answer;
+  std::size_t field_bytes = 0;  // of all heads, interim ones too
   const fetch_rules* rules = nullptr;
   bool too_large = false;
   bool refused = false;
@@ -34,6 +38,11 @@ std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
 
 std::size_t on_field(char* data, std::size_t, std::size_t size, void* user) {
   auto& t = *static_cast<transfer*>(user);
+  t.field_bytes += size;
+  if (t.field_bytes > most_field_bytes) {
+    t.too_large = true;
+    return 0;
+  }
   std::string_view line(data, size);
   while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
   if (starts_with_ignoring_case(line, "HTTP/")) {
@@ -64,6 +73,15 @@ curl_socket_t open_socket(void* user, curlsocktype, curl_sockaddr* address) {
     }
   }
   return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+// The system's authorities and those of the file, instead of one or the other.
+CURLcode trust_both(CURL*, void* context, void* ca_file) {
+  auto* tls = static_cast<SSL_CTX*>(context);
+  SSL_CTX_set_default_verify_paths(tls);  // a machine without any is one where only the file counts
+  const auto* file = static_cast<const std::string*>(ca_file);
+  return SSL_CTX_load_verify_locations(tls, file->c_str(), nullptr) == 1 ? CURLE_OK
+                                                                         : CURLE_SSL_CACERT_BADFILE;
 }
 
 // One handle a thread: its connections, names and TLS sessions are used again.
@@ -114,7 +132,12 @@ result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const
     curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
     curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
   }
-  if (!ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file.c_str());
+  if (!ca_file.empty()) {
+    curl_easy_setopt(curl, CURLOPT_CAINFO, nullptr);
+    curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr);
+    curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, &trust_both);
+    curl_easy_setopt(curl, CURLOPT_SSL_CTX_DATA, const_cast<std::string*>(&ca_file));
+  }
   if (call.method == "POST") {
     curl_easy_setopt(curl, CURLOPT_POST, 1L);
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call.body.c_str());
@@ -129,7 +152,10 @@ result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const
   if (t.refused)
     return fail(errc::address_refused, place + ": " + t.refused_address + " is not a public address");
   if (t.too_large)
-    return fail(errc::fetch_too_large, place + ": over " + std::to_string(rules.most_bytes) + " bytes");
+    return fail(errc::fetch_too_large,
+                place + ": over " +
+                    std::to_string(t.field_bytes > most_field_bytes ? most_field_bytes : rules.most_bytes) +
+                    " bytes");
   if (code == CURLE_OPERATION_TIMEDOUT) return fail(errc::fetch_timeout, place + ": " + why);
   if (code != CURLE_OK) return fail(errc::fetch_failed, place + ": " + why);
   long status = 0;

@@ -10,7 +10,8 @@ namespace mcp_oauth::net {
 // redirects not followed, http and https only, HTTP(S)_PROXY and NO_PROXY honoured. Blocks: call it on a
 // blocking pool. With addresses::public_only the address actually connected to is judged, so that no name can
 // hide a private one; the request then goes to it directly, past any configured proxy. `ca_file`: authorities
-// in place of the system's. Errors: fetch_failed, fetch_timeout, fetch_too_large, address_refused.
+// besides the system's. The heads of an answer may take 64 KiB. Errors: fetch_failed, fetch_timeout,
+// fetch_too_large, address_refused.
 result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file = {});
 
 }  // namespace mcp_oauth::net

@@ -49,6 +49,13 @@ std::uint16_t port_of(int fd) {
                                      : ntohs(reinterpret_cast<sockaddr_in&>(where).sin_port);
 }
 
+std::string text_of(const addrinfo& address, std::uint16_t port) {
+  char text[NI_MAXHOST] = "";
+  ::getnameinfo(address.ai_addr, address.ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST);
+  auto number = ":" + std::to_string(port);
+  return address.ai_family == AF_INET6 ? "[" + std::string(text) + "]" + number : text + number;
+}
+
 tl::unexpected<error> refused(int why, const std::string& host, std::uint16_t port) {
   auto place = host + ":" + std::to_string(port);
   if (why == EADDRINUSE) {
@@ -133,6 +140,7 @@ result<listeners> open_listeners(const std::string& host, std::uint16_t& port, u
     if (fd < 0) return refused(errno, host, port);
     open.add(fd);
   }
+  open.at(text_of(*list, port));
   return open;
 }
 

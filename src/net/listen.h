@@ -14,14 +14,19 @@ namespace mcp_oauth::net {
 class listeners {
  public:
   listeners() = default;
-  listeners(listeners&& other) noexcept : descriptors_(std::exchange(other.descriptors_, {})) {}
+  listeners(listeners&& other) noexcept
+      : descriptors_(std::exchange(other.descriptors_, {})), address_(std::move(other.address_)) {}
   listeners& operator=(listeners&&) = delete;
   ~listeners();
   void add(int descriptor) { descriptors_.push_back(descriptor); }
+  // Where they listen, as "127.0.0.1:8080" or "[::1]:8080": of a name with several addresses it is the first.
+  const std::string& address() const { return address_; }
+  void at(std::string address) { address_ = std::move(address); }
   std::vector<int> take() { return std::exchange(descriptors_, {}); }
 
  private:
   std::vector<int> descriptors_;
+  std::string address_;
 };
 
 // Opens `count` listening descriptors on one address that share its connections (SO_REUSEPORT), and refuses a
