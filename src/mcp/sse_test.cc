@@ -164,12 +164,48 @@ TEST(EndpointRewriter, LeavesAStreamThatOpensOtherwiseAsItIs) {
   EXPECT_TRUE(rewriter.done());
 }
 
-TEST(EndpointRewriter, FailsWhenTheFirstEventNeverEndsOrItsUriIsRefused) {
-  endpoint_rewriter endless([](std::string_view) -> result<std::string> { return "/"; }, 100);
-  auto fed = endless.feed("data: " + std::string(200, 'x'));
-  ASSERT_FALSE(fed);
-  EXPECT_EQ(fed.error().code, errc::upstream_malformed);
+TEST(EndpointRewriter, HoldsNothingBackOnceTheFirstEventCannotBeAnEndpoint) {
+  struct row {
+    const char* stream;
+    const char* forwarded;
+    bool done;
+  };
+  for (const auto& r :
+       {row{"event: message\n", "event: message\n", true}, row{"event:message\r", "event:message\r", true},
+        row{"event: endpoint2\ndata: x", "event: endpoint2\ndata: x", true},
+        row{"id: 1\nevent: ping\nda", "id: 1\nevent: ping\nda", true},
+        row{"event: endpoint\ndata: /x\n", "", false}, row{"data: /x\n", "", false}, row{"even", "", false},
+        row{": ping\n", ": ping\n", false}, row{": ping\n\nevent: e", ": ping\n\n", false}}) {
+    endpoint_rewriter rewriter([](std::string_view) -> result<std::string> { return "/mapped"; });
+    EXPECT_EQ(rewriter.feed(r.stream), r.forwarded) << r.stream;
+    EXPECT_EQ(rewriter.done(), r.done) << r.stream;
+  }
+}
 
+TEST(EndpointRewriter, PassesAFirstEventThatIsTooLargeForAUri) {
+  for (std::size_t size : {1U, 7U, 64U, 1000U}) {
+    endpoint_rewriter rewriter([](std::string_view) -> result<std::string> { return "/wrong"; }, 100);
+    auto stream = "data: " + std::string(200, 'x') + "\n\nevent: endpoint\ndata: /late\n\n";
+    std::string out;
+    for (std::size_t at = 0; at < stream.size(); at += size) {
+      auto fed = rewriter.feed(std::string_view(stream).substr(at, size));
+      ASSERT_TRUE(fed);
+      out += *fed;
+    }
+    EXPECT_TRUE(rewriter.done());
+    EXPECT_EQ(out, stream) << size;
+  }
+}
+
+TEST(EndpointRewriter, FindsTheEndpointBehindAnyNumberOfComments) {
+  endpoint_rewriter rewriter([](std::string_view) -> result<std::string> { return "/mapped"; }, 100);
+  std::string comments;
+  for (int i = 0; i < 100; ++i) comments += i % 2 == 0 ? ": still starting\n" : ": still\r\n";
+  EXPECT_EQ(rewriter.feed(comments + "event: endpoint\ndata: /x\n\n"),
+            comments + "event: endpoint\ndata: /mapped\n\n");
+}
+
+TEST(EndpointRewriter, FailsWhenTheUriIsRefused) {
   endpoint_rewriter refusing(
       [](std::string_view) -> result<std::string> { return fail(errc::url_malformed); });
   auto refused = refusing.feed("event: endpoint\ndata: http://evil/\n\n");
