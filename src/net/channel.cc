@@ -184,7 +184,7 @@ void channel::wake_reader(io how) {
     // Somebody wants to know when the peer goes: that takes another read, while there is room for what it
     // brings.
     if (gone_ && high_ - low_ < largest_buffer) start_read();
-    if (heard_) heard_();
+    if (auto heard = heard_) heard();  // a copy: it may clear itself
     return;
   }
   worker_.deadlines().clear(*this);
@@ -204,14 +204,16 @@ void channel::listen(std::function<void()> gone, std::function<void()> heard) {
   start_read();
 }
 
-void channel::interrupt() {
+bool channel::interrupt() {
   if (reader_) {
     wake_reader(io::interrupted);
-  } else if (writer_) {
-    worker_.deadlines().clear(*this);
-    write_result_ = io::interrupted;
-    std::exchange(writer_, nullptr).resume();
+    return true;
   }
+  if (!writer_) return false;
+  worker_.deadlines().clear(*this);
+  write_result_ = io::interrupted;
+  std::exchange(writer_, nullptr).resume();
+  return true;
 }
 
 void channel::hang_up() {

@@ -52,8 +52,9 @@ class channel final : public std::enable_shared_from_this<channel>, private time
   // that time, `heard` whenever input has come. Clear both with `listen(nullptr)`.
   void listen(std::function<void()> gone, std::function<void()> heard = nullptr);
 
-  // Wakes whoever waits here, with io::interrupted. A write that is woken so is given up.
-  void interrupt();
+  // Wakes whoever waits here, with io::interrupted. A write that is woken so is given up. False: nobody
+  // waited.
+  bool interrupt();
 
   // Writes all of it. Takes the spans' bytes before it first suspends only if they fit the socket: keep them
   // alive.

@@ -188,8 +188,10 @@ class relaying {
     x_.stream_body();
     auto look = [this] {
       early_ = true;
-      up_.connection->interrupt();
-      x_.client().interrupt();
+      // Waking the one or the other may end the relay, and with it what this lambda holds.
+      auto up = up_.connection;
+      auto client = x_.client().shared_from_this();
+      if (!up->interrupt()) client->interrupt();
     };
     up_.connection->listen(look, look);
     if (!up_.connection->input().empty()) early_ = true;
