@@ -45,15 +45,23 @@ class derivation {
                               "write " + s_.public_url + std::string(callback_paths[0])});
     }
     if (parts->scheme == "http" && !parts->is_loopback() && !s_.danger_allow_http) {
-      refuse(reading_.has("public_url")     ? "public_url"
-             : reading_.has("callback_url") ? "callback_url"
-                                            : "host",
-             {"must use https for a public address that is not on this "
-              "machine, and would be " +
-                  s_.public_url,
-              "use https, give tls.cert_file, or set danger_allow_http: true "
-              "in a network you trust"});
+      refuse_plain_http();
     }
+  }
+
+  // Where only `host` was given, the mistake is most likely to have given that.
+  void refuse_plain_http() {
+    bool named = reading_.has("public_url") || reading_.has("callback_url");
+    if (named) {
+      return refuse(reading_.has("public_url") ? "public_url" : "callback_url",
+                    {"must use https for a public address that is not on this machine",
+                     "use https, or set danger_allow_http: true in a network you trust"});
+    }
+    auto host = reading_.given.find("host");
+    std::string name = host == reading_.given.end() ? "host" : host->second.key;
+    refuse("host", {"would make " + s_.public_url +
+                        " the public address, and that must use https unless it is on this machine",
+                    name + " only binds; set public_url to what clients use"});
   }
 
   void tls() {

@@ -52,7 +52,7 @@ TEST(Derive, PublicUrlUsesHttpsUnlessItIsThisMachine) {
   EXPECT_THAT(bad(upstream + "callback_url: http://mcp.example.com/callback\n"),
               HasSubstr("callback_url: value"));
   EXPECT_THAT(bad(upstream + "host: 10.0.0.1\n"),
-              HasSubstr("config.yaml:2: host: value \"10.0.0.1\": must use https"));
+              HasSubstr("config.yaml:2: host: value \"10.0.0.1\": would make http://10.0.0.1:8080"));
   EXPECT_EQ(good(upstream + "public_url: http://mcp.example.com\ndanger_allow_http: true\n").public_url,
             "http://mcp.example.com");
   for (const char* local : {"http://localhost:1", "http://127.8.9.1", "http://[::1]"}) {

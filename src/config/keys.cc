@@ -252,7 +252,8 @@ std::optional<config_flaw> assign(const config_key& key, config_draft& draft, st
     auto bad = check_text(key, element);
     if (!bad) continue;
     if (!flaws.rule.empty()) flaws.rule += "; ";
-    flaws.rule += "\"" + displayed(element) + "\" " + bad->rule;
+    // The only element stands in the message as the value already.
+    flaws.rule += checked.size() == 1 ? bad->rule : "\"" + displayed(element) + "\" " + bad->rule;
     if (flaws.hint.empty()) flaws.hint = bad->hint;
   }
   if (!flaws.rule.empty()) return flaws;

@@ -24,6 +24,8 @@ struct config_input {
   std::function<std::optional<std::string>(std::string_view)> environment = {};
   std::function<result<std::string>(const std::string& path)> read_file =
       {};                                                       // for `NAME_FILE` in the environment
+  std::vector<std::string> variables = {};                      // names of all that is set; one that looks
+                                                                // like ours and is no setting is warned about
   std::vector<std::pair<std::string, std::string>> flags = {};  // key path, '-' may stand for '_'; and value
   std::string absolute_path = {};                               // of the file, for the message that it is
                                                                 // missing; file_name unless given

@@ -7,6 +7,9 @@
 namespace mcp_oauth {
 namespace {
 
+// Scripts name the program itself by it.
+constexpr std::string_view own_program = "MCP_OAUTH_PROXY";
+
 class environment_reader {
  public:
   environment_reader(const config_input& input, config_reading& into) : input_(input), into_(into) {}
@@ -25,9 +28,19 @@ class environment_reader {
         one(key, "", 0);
       }
     }
+    for (const auto& name : input_.variables) warn_of_unknown(name);
   }
 
  private:
+  // A misspelt variable would otherwise be a setting that silently has its default.
+  void warn_of_unknown(const std::string& name) {
+    if (!name.starts_with(environment_name("")) || name == own_program) return;
+    if (std::find(known_.begin(), known_.end(), name) != known_.end()) return;
+    auto meant = nearest_name(name, known_);
+    into_.warnings.push_back("environment: " + displayed(name) + " sets nothing" +
+                             (meant.empty() ? "" : " (did you mean " + meant + "?)"));
+  }
+
   // The key for one item; an item without a name cannot be meant.
   void one(const config_key& key, const std::string& name, std::size_t item) {
     std::string path = concrete_path(key.path, name, item);
@@ -36,14 +49,16 @@ class environment_reader {
     if (auto index = key.path.find("[]"); index != std::string_view::npos) {
       named = std::string(key.path.substr(0, index)) + "." + name + std::string(key.path.substr(index + 2));
     }
-    if (variable(key, path, item, environment_name(named))) return;
+    bool settled = variable(key, path, item, environment_name(named));
     for (const auto& other : split_words(key.environment)) {
-      if (variable(key, path, item, other)) return;
+      if (!settled) settled = variable(key, path, item, other);
     }
   }
 
   // Whether the variable, or the one that names a file, settled the key.
   bool variable(const config_key& key, const std::string& path, std::size_t item, const std::string& name) {
+    known_.push_back(name);
+    known_.push_back(name + "_FILE");
     auto direct = set(name), file = set(name + "_FILE");
     if (!direct && !file) return false;
     config_origin from{"environment", 0, file ? name + "_FILE" : name, ""};
@@ -56,7 +71,8 @@ class environment_reader {
       from.shown = displayed(*file);
       auto content = input_.read_file ? input_.read_file(*file) : fail(errc::file_unreadable);
       if (!content) {
-        std::string why = content.error().detail.empty() ? "" : ": " + content.error().detail;
+        const auto& detail = content.error().detail;
+        std::string why = detail.empty() || detail == *file ? "" : ": " + detail;
         into_.refuse(path, from, {"names a file that cannot be read" + why});
         return true;
       }
@@ -76,6 +92,7 @@ class environment_reader {
 
   const config_input& input_;
   config_reading& into_;
+  std::vector<std::string> known_;  // every name that was looked for
 };
 
 }  // namespace

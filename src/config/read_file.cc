@@ -63,22 +63,6 @@ std::vector<std::string> names_under(std::string_view prefix) {
   return names;
 }
 
-std::string nearest(std::string_view word, const std::vector<std::string>& names) {
-  std::string best;
-  std::size_t least = std::min(std::max<std::size_t>(2, word.size() / 3) + 1, word.size());
-  for (const auto& name : names) {
-    // A distance grows with the difference of lengths, and the file's words may
-    // be long.
-    if (name.size() > word.size() + least || word.size() > name.size() + least) continue;
-    auto distance = edit_distance(word, name);
-    if (distance < least) {
-      least = distance;
-      best = name;
-    }
-  }
-  return best;
-}
-
 class file_reader {
  public:
   file_reader(const config_input& input, config_reading& into) : input_(input), into_(into) {}
@@ -129,7 +113,7 @@ class file_reader {
     config_flaw flaw{"is not a key of this version"};
     auto names = names_under(pattern);
     if (pattern == "providers.*.") names.emplace_back("name");
-    if (auto known = nearest(name, names); !known.empty()) {
+    if (auto known = nearest_name(name, names); !known.empty()) {
       flaw.hint = "did you mean " + known + "?";
     } else {
       for (const auto& key : config_keys()) {

@@ -136,6 +136,38 @@ std::optional<yaml_fault> refuse_bytes(std::string_view text) {
   return std::nullopt;
 }
 
+// The line of that number, without its end; 1-based.
+std::string_view line_at(std::string_view text, int number) {
+  for (int line = 1; line < number; ++line) {
+    auto end = text.find('\n');
+    if (end == std::string_view::npos) return {};
+    text.remove_prefix(end + 1);
+  }
+  return text.substr(0, text.find('\n'));
+}
+
+// What most likely led to the parser's complaint, which names what it met and not what was done.
+std::string cause_of(const std::string& reason, std::string_view text, int line) {
+  auto indentation = [](std::string_view of) { return of.substr(0, of.find_first_not_of(" \t")); };
+  auto here = indentation(line_at(text, line));
+  if (here.find('\t') != std::string_view::npos) return "a tab indents the line: YAML takes blanks only";
+  if (line <= 0) return reason;
+  if (reason == "illegal map value") {
+    if (line > 1 && here.size() > indentation(line_at(text, line - 1)).size()) {
+      return "the line is indented deeper than the one above, which has a value already";
+    }
+    auto colon = line_at(text, line).find(": ");
+    bool two = colon != std::string_view::npos &&
+               line_at(text, line).find(": ", colon + 1) != std::string_view::npos;
+    if (two || line == 1) return "a value with \": \" in it needs quotes";
+    return "the line above is no \"key: value\": is there a colon, and a blank after it?";
+  }
+  if (reason.starts_with("end of map not found") || reason.starts_with("end of sequence not found")) {
+    return "the indentation of the line fits no line above it";
+  }
+  return reason;
+}
+
 }  // namespace
 
 const yaml_node* yaml_node::find(std::string_view name) const {
@@ -163,7 +195,7 @@ tl::expected<yaml_node, yaml_fault> parse_yaml(std::string_view text) {
     // Some of the parser's messages end in ": " and a piece of the text.
     auto reason = e.msg.substr(0, e.msg.find(':'));
     if (reason == "the referenced anchor is not defined") reason = alias_reason;
-    return tl::unexpected(yaml_fault{line_of(e.mark), reason});
+    return tl::unexpected(yaml_fault{line_of(e.mark), cause_of(reason, text, line_of(e.mark))});
   } catch (const std::exception&) {
     return tl::unexpected(yaml_fault{0, "cannot be read"});
   }
