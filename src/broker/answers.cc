@@ -1,7 +1,6 @@
 #include "broker/answers.h"
 
 #include "base/text.h"
-#include "broker/pages.h"
 #include "oauth/error_description.h"
 #include "symptom/catalogue.h"
 
@@ -51,12 +50,12 @@ http_response error_answer(const exchange& x, const error& why) {
   return answer;
 }
 
-http_response error_answer_for_people(const exchange& x, const error& why, std::string return_to,
-                                      std::string return_host) {
+http_response error_answer_for_people(const exchange& x, const error& why, error_page page) {
   if (!accepts_html(*x.request)) return error_answer(x, why);
   note_failure(x, why);
-  return to_response(
-      error_page{why.code, x.request->request_id, std::move(return_to), std::move(return_host)});
+  page.why = why;
+  page.request_id = x.request->request_id;
+  return to_response(page);
 }
 
 http_response wait_answer(const exchange& x, const error& why, seconds wait) {

@@ -4,8 +4,8 @@
 #include "base/http.h"
 #include "base/json.h"
 #include "broker/exchange.h"
+#include "broker/pages.h"
 
-#include <optional>
 #include <string>
 
 namespace mcp_oauth {
@@ -22,10 +22,9 @@ http_response redirect_answer(std::string location);
 // field (RFC 6749 §5.2). Notes the failure with its detail, which the answer does not have.
 http_response error_answer(const exchange& x, const error& why);
 
-// The same as a page for those who accept HTML. With `return_to` the page offers the way back to
-// `return_host`.
-http_response error_answer_for_people(const exchange& x, const error& why, std::string return_to = {},
-                                      std::string return_host = {});
+// The same as a page for those who accept HTML. `page` holds what the page offers besides; what went wrong
+// and the request's id are filled in here.
+http_response error_answer_for_people(const exchange& x, const error& why, error_page page = {});
 
 // Whether the Accept field names text/html.
 bool accepts_html(const http_request& request);

@@ -28,23 +28,35 @@ bool may_redirect_at_once(const known_client& client, std::string_view redirect_
 }
 
 step refuse(broker_parts& parts, const exchange& x, const known_client& client,
-            const authorization_refusal& refusal) {
-  if (!refusal.to_redirect()) return error_answer_for_people(x, refusal.why);
+            const authorization_refusal& refusal, const std::optional<std::string>& sent_redirect_uri) {
+  error_page page;
+  if (!refusal.to_redirect()) {
+    // Parsed already: printable, and of bounded length.
+    page.sent_redirect_uri = sent_redirect_uri.value_or("");
+    return error_answer_for_people(x, refusal.why, std::move(page));
+  }
   auto location =
       error_location(*refusal.redirect_uri, refusal.why, refusal.state, parts.world.conf.public_url);
   if (may_redirect_at_once(client, *refusal.redirect_uri)) {
     note_failure(x, refusal.why);
     return redirect_answer(std::move(location));
   }
-  auto host = describe_redirect_uri(*refusal.redirect_uri).where;
-  return error_answer_for_people(x, refusal.why, std::move(location), std::move(host));
+  page.return_to = std::move(location);
+  page.return_host = describe_redirect_uri(*refusal.redirect_uri).where;
+  return error_answer_for_people(x, refusal.why, std::move(page));
+}
+
+// How a person would call it: nobody but the operator knows what "local" is.
+std::string way_to_sign_in(const provider_settings& p) {
+  return p.type == "local" ? "a user name and password" : p.name;
 }
 
 std::vector<std::pair<std::string, std::string>> choices_of(const settings& conf,
                                                             const std::optional<person>& who) {
   std::vector<std::pair<std::string, std::string>> choices;
   for (const auto& p : conf.providers) {
-    std::string label = conf.providers.size() == 1 ? "Approve" : "Approve and sign in with " + p.name;
+    std::string label =
+        conf.providers.size() == 1 ? "Approve" : "Approve and sign in with " + way_to_sign_in(p);
     if (who && who->provider == p.name) label = "Approve as " + displayed(*who);
     choices.emplace_back(p.name, std::move(label));
   }
@@ -88,7 +100,7 @@ http_response ask(broker_parts& parts, const exchange& x, const known_client& cl
 step judge(broker_parts& parts, const exchange& x, const authorization_request& request,
            const known_client& client, const std::string& parameters) {
   auto checked = check_authorization_request(request, client.metadata, parts.clients.rules_for(client));
-  if (!checked) return refuse(parts, x, client, checked.error());
+  if (!checked) return refuse(parts, x, client, checked.error(), request.redirect_uri);
   const auto& terms = checked->terms();
   bool quiet = asks_for(terms, "none");
 
@@ -102,7 +114,8 @@ step judge(broker_parts& parts, const exchange& x, const authorization_request& 
     return refuse(parts, x, client,
                   {{errc::login_required, "prompt=none, and no consent is remembered"},
                    terms.redirect_uri,
-                   terms.state});
+                   terms.state},
+                  {});
   }
   if (!provider) return ask(parts, x, client, terms, parameters);
 
@@ -114,7 +127,8 @@ step judge(broker_parts& parts, const exchange& x, const authorization_request& 
   if (quiet && !signed_in_person(parts.world, *x.request, x.now)) {
     return refuse(
         parts, x, client,
-        {{errc::login_required, "prompt=none, and nobody is signed in"}, terms.redirect_uri, terms.state});
+        {{errc::login_required, "prompt=none, and nobody is signed in"}, terms.redirect_uri, terms.state},
+        {});
   }
   x.log->note("event", "consent_remembered");
   return begin_sign_in(parts, x, std::move(login),

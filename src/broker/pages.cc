@@ -2,8 +2,10 @@
 
 #include "base/base64url.h"
 #include "broker/endpoint.h"
+#include "broker/page_words.h"
 #include "embedded/web.h"
 #include "jose/digest.h"
+#include "oauth/error_description.h"
 #include "symptom/catalogue.h"
 
 #include <kainjow/mustache.hpp>
@@ -76,7 +78,15 @@ http_response to_response(const consent_page& page) {
              page.this_computer ? mustache::data::type::bool_true : mustache::data::type::bool_false);
   values.set("resource", page.resource);
   mustache::data scopes(mustache::data::type::list);
-  for (const auto& s : page.scopes) scopes.push_back(s);
+  for (const auto& s : page.scopes) {
+    mustache::data one;
+    one.set("scope", s);
+    // Always set: what is absent here would be looked up outside.
+    auto meaning = meaning_of_scope(s);
+    one.set("meaning", meaning.empty() ? mustache::data(mustache::data::type::bool_false)
+                                       : mustache::data(std::string(meaning)));
+    scopes.push_back(one);
+  }
   if (!page.scopes.empty()) values.set("scopes", scopes);
   set_unless_empty(values, "signed_in_as", page.signed_in_as);
   mustache::data choices(mustache::data::type::list);
@@ -84,6 +94,8 @@ http_response to_response(const consent_page& page) {
     mustache::data choice;
     choice.set("provider", provider);
     choice.set("label", label);
+    choice.set("quiet",
+               choices.is_empty_list() ? mustache::data::type::bool_false : mustache::data::type::bool_true);
     choices.push_back(choice);
   }
   values.set("choices", choices);
@@ -119,17 +131,40 @@ http_response to_response(const new_password_page& page, int status) {
 }
 
 http_response to_response(const error_page& page) {
-  const auto& s = explain(page.code);
+  const auto& s = explain(page.why.code);
+  auto words = words_for_people(page.why.code);
+  std::string headline(words.headline);
+  std::string advice(words.advice);
+  if (!page.provider.empty()) {
+    headline = "The sign-in service \"" + page.provider + "\" cannot be used right now";
+    advice =
+        "This server needs it to know who you are, and got no usable answer from it. Nothing is wrong with "
+        "your account, and your approval was not lost. Try again in a minute.";
+  }
   mustache::data values;
+  values.set("advice", advice);
+  values.set("description", error_description(page.why));
   values.set("cause", std::string(s.cause));
   values.set("fix", std::string(s.fix));
   values.set("id", std::string(s.id));
   set_unless_empty(values, "request_id", page.request_id);
+  set_unless_empty(values, "sent_redirect_uri", page.sent_redirect_uri);
+  set_unless_empty(values, "again_at", page.again_at);
+  if (!page.again_request.empty()) {
+    mustache::data again;
+    again.set("action", std::string(paths::consent));
+    again.set("request", page.again_request);
+    again.set("name", page.again_button);
+    again.set("provider", page.provider);
+    values.set("again", again);
+  }
   if (!page.return_to.empty()) {
     values.set("return_to", page.return_to);
     values.set("return_host", page.return_host);
+    bool second = !page.again_at.empty() || !page.again_request.empty();
+    values.set("quiet_return", second ? mustache::data::type::bool_true : mustache::data::type::bool_false);
   }
-  return whole_page(s.status != 0 ? s.status : 500, s.description, render("error.mustache", values));
+  return whole_page(s.status != 0 ? s.status : 500, headline, render("error.mustache", values));
 }
 
 http_response sign_out_page(std::string_view signed_in_as, std::string_view form) {

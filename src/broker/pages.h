@@ -41,11 +41,18 @@ struct new_password_page {
   std::string message;
 };
 
+// A person first reads what happened and what they can do; the technical words, the code and the request id
+// stand below.
 struct error_page {
-  errc code = errc::internal;
+  error why;  // of its detail only what error_description lets through is shown
   std::string request_id;
-  std::string return_to;    // a link that takes the error to the client; "": none
-  std::string return_host;  // whom it leads to
+  std::string return_to;          // a link that takes the error to the client; "": none
+  std::string return_host;        // whom it leads to
+  std::string sent_redirect_uri;  // shown as text, never as a link; "": nothing to show
+  std::string provider;           // the identity provider that failed, as it is configured; "": none
+  std::string again_at;           // a path of ours that repeats what failed; "": none
+  std::string again_request;      // the sealed request of the consent form that repeats it; "": none
+  std::string again_button;       // the name of the button of that form that was pressed: approve, switch
 };
 
 http_response to_response(const consent_page& page);

@@ -321,13 +321,46 @@ TEST_F(ProviderFlow, ARefusedCodeIsNamedInTheLogOnly) {
   EXPECT_THAT(std::string(answer.fields.first("location")), testing::Not(HasSubstr("AADSTS")));
 }
 
-TEST_F(ProviderFlow, WhileTheProviderIsAwayTheClientIsToldToTryLater) {
+TEST_F(ProviderFlow, WhileTheProviderIsAwayAPageNamesItAndRepeatsTheApproval) {
   away = true;
   test_browser b;
   auto page = visit(b, endpoint::authorize, get_request("/oauth/authorize", authorization(client)));
-  auto answer = approve(b, page);
-  EXPECT_EQ(parameter_of(answer.fields.first("location"), "error"), "temporarily_unavailable");
+  auto failed = approve(b, page);
+  EXPECT_EQ(failed.status, 502);
   EXPECT_EQ(noted(log, "result"), "provider_unreachable");
+  EXPECT_THAT(failed.body, HasSubstr("corp"));
+  EXPECT_THAT(failed.body, HasSubstr("Try again"));
+  EXPECT_THAT(failed.body, HasSubstr("error=temporarily_unavailable")) << "or the client is told";
+  EXPECT_THAT(failed.body, testing::Not(HasSubstr("no answer"))) << "the detail is for our log";
+  EXPECT_EQ(*store.count("login", now), 0u);
+
+  away = false;
+  auto led = approve(b, failed);
+  EXPECT_THAT(std::string(led.fields.first("location")),
+              testing::StartsWith("https://idp.example.com/authorize?"));
+}
+
+TEST_F(ProviderFlow, WhileTheProviderIsAwayARememberedApprovalIsRepeatedByALink) {
+  auto web = register_public("https://app.example.org/callback");
+  auto request = authorization(web, "https://app.example.org/callback");
+  test_browser b;
+  approve(b, visit(b, endpoint::authorize, get_request("/oauth/authorize", request)));
+  restart();
+  away = true;
+  auto failed = visit(b, endpoint::authorize, get_request("/oauth/authorize", request));
+  EXPECT_EQ(failed.status, 502);
+  EXPECT_THAT(failed.body, HasSubstr("href=\"/oauth/authorize?response_type=code&amp;client_id="));
+}
+
+TEST_F(ProviderFlow, WhileTheProviderIsAwayAProgramThatShowsNoPagesIsToldAtOnce) {
+  away = true;
+  test_browser b;
+  auto page = visit(b, endpoint::authorize, get_request("/oauth/authorize", authorization(client)));
+  auto request = post_request("/oauth/consent", make_form({{"request", value_on(page.body, "request")},
+                                                           {"approve", value_on(page.body, "approve")}}));
+  request.fields.set("Accept", "*/*");
+  auto answer = visit(b, endpoint::consent, request);
+  EXPECT_EQ(parameter_of(answer.fields.first("location"), "error"), "temporarily_unavailable");
 }
 
 TEST_F(ProviderFlow, AsksForMetadataAndKeysOnceAnHour) {

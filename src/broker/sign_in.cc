@@ -67,6 +67,11 @@ http_response show_new_password(broker_parts& parts, const visit& v, const user&
   return to_response(page, status);
 }
 
+std::string refusal_words(const error& why) {
+  if (why.detail == same_as_before) return "Choose another one than the one-time password.";
+  return "That password will not do: " + why.detail + ".";
+}
+
 std::string words(errc code) { return std::string(explain(code).description); }
 
 result<person> person_of(const user& who, const provider_settings& provider) {
@@ -118,8 +123,7 @@ step choose(broker_parts& parts, const exchange& x, const visit& v, const form& 
   auto chosen = choose_password(parts.world.store, **who, first, parts.world.passwords, x.now);
   if (!chosen && chosen.error().code == errc::password_unacceptable) {
     note_failure(x, chosen.error());
-    return show_new_password(parts, v, **who, "That password will not do: " + chosen.error().detail + ".",
-                             400);
+    return show_new_password(parts, v, **who, refusal_words(chosen.error()), 400);
   }
   if (!chosen) return error_answer_for_people(x, chosen.error());
   x.log->note("event", "password_chosen");

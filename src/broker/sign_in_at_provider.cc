@@ -4,6 +4,7 @@
 #include "broker/answers.h"
 #include "broker/browser.h"
 #include "oauth/pkce.h"
+#include "oauth/redirect_uri.h"
 #include "provider/oidc.h"
 
 namespace mcp_oauth {
@@ -12,6 +13,25 @@ namespace {
 error unreachable(const error& why) {
   bool ours = why.code == errc::provider_metadata_invalid || why.code == errc::provider_issuer_mismatch;
   return ours ? why : error{errc::provider_unreachable, why.detail};
+}
+
+// The provider failed before anything was begun. A person gets a page from which the same approval can be
+// repeated, or the client be told; whoever shows no pages is told at once.
+step offer_again(broker_parts& parts, const exchange& x, const provider_settings& provider,
+                 const approved_access& access, sign_in_mode mode, const error& why) {
+  if (!accepts_html(*x.request)) return answer_with_error(parts, x, access, why);
+  error_page page;
+  page.provider = provider.name;
+  page.return_to = error_location(access.redirect_uri, why, access.state, parts.world.conf.public_url);
+  page.return_host = describe_redirect_uri(access.redirect_uri).where;
+  const auto& r = *x.request;
+  if (r.method == "GET") {
+    page.again_at = r.path + (r.query.empty() ? "" : "?" + r.query);
+  } else if (auto form_sent = form::parse(r.body)) {
+    page.again_request = form_sent->find("request").value_or("");
+    page.again_button = mode == sign_in_mode::fresh && form_sent->find("switch") ? "switch" : "approve";
+  }
+  return error_answer_for_people(x, why, std::move(page));
 }
 
 }  // namespace
@@ -89,7 +109,7 @@ step sign_in_at_provider(broker_parts& parts, exchange x, const provider_setting
       parts, std::move(x), provider,
       [&parts, &provider, login = std::move(login), mode](
           const exchange& later, const result<std::shared_ptr<const provider_metadata>>& metadata) -> step {
-        if (!metadata) return answer_with_error(parts, later, login.access, metadata.error());
+        if (!metadata) return offer_again(parts, later, provider, login.access, mode, metadata.error());
         const auto& world = parts.world;
         auto pkce = make_pkce(world.random);
         auto begun = login;

@@ -183,7 +183,8 @@ result<void> choose_password(record_store& store, const user& who, const secret&
   if (characters(clear) < shortest) return fail(errc::password_unacceptable, "shorter than 10 characters");
   if (equal_ignoring_case(clear, who.name))
     return fail(errc::password_unacceptable, "the same as the user name");
-  if (hash_fits(who.password_hash, password)) return fail(errc::password_unacceptable, "the same as before");
+  if (hash_fits(who.password_hash, password))
+    return fail(errc::password_unacceptable, std::string(same_as_before));
   auto hash = hash_password(password, cost);
   if (!hash) return tl::unexpected(hash.error());
   user changed = who;

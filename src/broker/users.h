@@ -55,6 +55,9 @@ result<std::optional<secret>> ensure_first_user(record_store& store, const rando
 // The salt of a hash comes from libsodium's own generator.
 bool password_fits(const std::optional<user>& who, const secret& password, password_cost cost);
 
+// The detail of a refused password that is the one to be replaced.
+inline constexpr std::string_view same_as_before = "the same as before";
+
 // Sets a password that the user chose: valid UTF-8 of 10 characters to 1024 bytes, and not the present one.
 // Errors: password_unacceptable; state_invalid when the record changed since `who` was read.
 result<void> choose_password(record_store& store, const user& who, const secret& password, password_cost cost,

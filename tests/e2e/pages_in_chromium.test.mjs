@@ -105,12 +105,12 @@ test('the one-time password leads to a password of one\'s own, and that to the c
   await signIn(oneTime);
   assert.equal(await heading(), 'Choose a password');
   await picture('new_password');
-  await page.getByLabel('New password').fill(password);
-  await page.getByLabel('The same again').fill(`${password}!`);
+  await page.getByLabel('New password', { exact: true }).fill(password);
+  await page.getByLabel('Repeat the new password').fill(`${password}!`);
   await press('Set password and sign in');
   assert.match(await page.getByRole('alert').innerText(), /differ/);
-  await page.getByLabel('New password').fill(password);
-  await page.getByLabel('The same again').fill(password);
+  await page.getByLabel('New password', { exact: true }).fill(password);
+  await page.getByLabel('Repeat the new password').fill(password);
   await press('Set password and sign in');
   await page.waitForURL(`${callback}?**`);
   assert.equal(await heading(), 'Back at the client');
