@@ -19,7 +19,9 @@ enum class exit_code : int {
 };
 
 struct command_input {
-  std::string config_file;  // "" : CONFIG_PATH, else ./config.yaml
+  std::string program = "mcp-oauth-proxy";  // as it was called, to be shown
+  std::string config_file;                  // "" : CONFIG_PATH, else ./config.yaml
+  bool default_file = true;                 // ./config.yaml counts when no file is named
   std::vector<std::pair<std::string, std::string>> flags;
   bool debug = false;
 };
@@ -30,16 +32,19 @@ exit_code serve_command(const command_input& in);
 exit_code demo_command(const command_input& in);
 // `demo-server`: the demo MCP server alone, without any sign-in.
 exit_code demo_server_command(const std::string& host, std::uint16_t port);
-// `check-config FILE`, `validate-config FILE`
+// `check-config FILE`: the configuration, and all that a start with it needs; makes and changes nothing.
+// `validate-config FILE`: the configuration alone.
 exit_code check_config_command(const command_input& in);
 exit_code validate_config_command(const command_input& in);
-// `users add|reset|remove|list [NAME]`
+// `users add|reset|remove|list [NAME]`: only `add` makes a database, and only where a configuration says
+// which.
 exit_code users_command(const command_input& in, const std::string& what, const std::string& name);
-// `docs --out DIR`: the generated reference.
+// `docs --out DIR`: the generated reference; prints the files written.
 exit_code docs_command(const std::string& folder);
 
-// Loads and checks the configuration; prints every error of it to standard error.
+// Loads and checks the configuration; prints every error of it to standard error, and so every warning,
+// unless `warnings` takes them.
 std::optional<settings> load_settings(const command_input& in, bool standalone_ok, exit_code& why,
-                                      bool quiet = false);
+                                      std::vector<std::string>* warnings = nullptr);
 
 }  // namespace mcp_oauth

@@ -1,11 +1,12 @@
 #include "app/commands.h"
+#include "app/file_access.h"
 #include "config/load.h"
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
-#include <sstream>
+
+#include <unistd.h>
 
 namespace mcp_oauth {
 namespace {
@@ -16,32 +17,34 @@ std::optional<std::string> environment(std::string_view name) {
   return std::string(value);
 }
 
-result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return fail(errc::file_unreadable, path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
+// Names only: what the variables hold is not looked at.
+std::vector<std::string> environment_names() {
+  std::vector<std::string> names;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    std::string_view text = *entry;
+    names.emplace_back(text.substr(0, text.find('=')));
+  }
+  return names;
 }
 
 }  // namespace
 
 std::optional<settings> load_settings(const command_input& in, bool standalone_ok, exit_code& why,
-                                      bool quiet) {
+                                      std::vector<std::string>* warnings) {
   config_input input;
   bool named = true;
   input.file_name = in.config_file;
   if (input.file_name.empty()) input.file_name = environment("CONFIG_PATH").value_or("");
-  if (input.file_name.empty()) {
+  if (input.file_name.empty() && in.default_file) {
     input.file_name = "config.yaml";
     named = false;
   }
   std::error_code ignored;
-  input.absolute_path = std::filesystem::absolute(input.file_name, ignored).string();
-  if (std::filesystem::exists(input.file_name, ignored)) {
-    auto text = read_file(input.file_name);
+  input.absolute_path = absolute_path(input.file_name);
+  if (!input.file_name.empty() && std::filesystem::exists(input.file_name, ignored)) {
+    auto text = read_file_text(input.file_name);
     if (!text) {
-      std::cerr << input.absolute_path << ": cannot be read\n";
+      std::cerr << input.absolute_path << ": cannot be read: " << text.error().detail << "\n";
       why = exit_code::configuration;
       return std::nullopt;
     }
@@ -49,7 +52,8 @@ std::optional<settings> load_settings(const command_input& in, bool standalone_o
   }
   input.file = named ? config_file::required : config_file::optional;
   input.environment = environment;
-  input.read_file = read_file;
+  input.variables = environment_names();
+  input.read_file = read_file_text;
   input.flags = in.flags;
   input.standalone_ok = standalone_ok;
 
@@ -59,7 +63,9 @@ std::optional<settings> load_settings(const command_input& in, bool standalone_o
     why = exit_code::configuration;
     return std::nullopt;
   }
-  if (!quiet) {
+  if (warnings != nullptr) {
+    *warnings = loaded->warnings;
+  } else {
     for (const auto& warning : loaded->warnings) std::cerr << "⚠ Warning: " << warning << "\n";
   }
   if (in.debug) loaded->value.log.level = "debug";

@@ -1,0 +1,131 @@
+#include "app/check_start.h"
+
+#include "app/file_access.h"
+#include "base/base64url.h"
+#include "net/listen.h"
+#include "net/tls.h"
+#include "store/migrate.h"
+#include "store/open.h"
+
+#include <filesystem>
+
+namespace mcp_oauth {
+namespace {
+
+bool is_there(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
+// That it is a database, and none that only a newer program can read.
+result<void> check_database_file(const std::string& path) {
+  auto writable = check_writable(path);
+  if (!writable) return writable;
+  auto db = sqlite::open(path, milliseconds(2000));
+  if (!db) return tl::unexpected(db.error());
+  auto at = schema_version(*db);
+  if (!at) return tl::unexpected(at.error());
+  auto steps = sqlite_migrations();
+  if (!steps.empty() && *at > steps.back().version) {
+    return fail(errc::store_schema_newer, path + " is at version " + std::to_string(*at));
+  }
+  return {};
+}
+
+result<void> check_key_file(const std::string& path) {
+  auto text = read_file_text(path);
+  if (!text) return fail(errc::file_unreadable, path + ": " + text.error().detail);
+  while (text->ends_with('\n') || text->ends_with('\r') || text->ends_with(' ')) text->pop_back();
+  auto key = base64url_decode(*text);
+  if (key && key->size() == 32) return {};
+  return fail(errc::file_unreadable, path + ": does not hold a key of 32 bytes in base64url");
+}
+
+void check_database(const settings& conf, start_findings& into) {
+  auto path = sqlite_path(conf.database_url);
+  if (!path) return into.failures.push_back(path.error());
+  if (path->empty()) {
+    into.good.emplace_back("Database connection valid");
+    return;
+  }
+
+  const bool exists = is_there(*path);
+  // A start makes the database, and not the folders above it.
+  auto folder = std::filesystem::path(absolute_path(*path)).parent_path().string();
+  result<void> usable = !exists && !is_there(folder)
+                            ? fail(errc::file_unwritable, *path + ": there is no folder " + folder)
+                        : exists ? check_database_file(*path)
+                                 : check_writable(*path);
+  if (!usable) return into.failures.push_back(usable.error());
+  into.good.emplace_back("Database connection valid");
+  if (!exists) into.notes.push_back("Database: " + absolute_path(*path) + " will be created");
+
+  if (!conf.encryption_key.empty()) return;
+  const std::string key = *path + ".key";
+  if (is_there(key)) {
+    auto good = check_key_file(key);
+    if (!good) into.failures.push_back(good.error());
+  } else if (exists) {
+    into.warnings.push_back(
+        "encryption_key is not set and there is no " + absolute_path(key) +
+        ": a start makes a new key, or refuses when the database holds what another has sealed");
+  } else {
+    into.notes.push_back("Key: " + absolute_path(key) + " will be created, as encryption_key is not set");
+  }
+}
+
+void check_tls(const settings& conf, start_findings& into) {
+  if (conf.tls.enabled()) {
+    auto ours = net::tls_context::server(conf.tls.cert_file, conf.tls.key_file);
+    if (ours) {
+      into.good.emplace_back("TLS certificate and key valid");
+    } else {
+      into.failures.push_back(ours.error());
+    }
+  }
+  if (!conf.upstream_ca_file.empty()) {
+    auto theirs = net::tls_context::client(conf.upstream_ca_file);
+    if (theirs) {
+      into.good.emplace_back("upstream_ca_file valid");
+    } else {
+      into.failures.push_back(theirs.error());
+    }
+  }
+}
+
+void check_log(const settings& conf, start_findings& into) {
+  if (conf.log.file.empty() || conf.log.file == "-") return;
+  auto writable = check_writable(conf.log.file);
+  if (!writable) into.failures.push_back({writable.error().code, "logging.file " + writable.error().detail});
+}
+
+// The port may be taken by the very gateway whose next configuration this is, and a service may have rights
+// that whoever checks does not have.
+void check_port(const settings& conf, start_findings& into) {
+  if (conf.port == 0) return;
+  std::uint16_t port = conf.port;
+  auto held = net::open_listeners(conf.host, port, 0, milliseconds(0));
+  if (held) return;
+  const auto& why = held.error();
+  if (why.code == errc::listen_in_use) {
+    into.warnings.push_back("port " + std::to_string(conf.port) + " is taken: " + why.detail);
+  } else if (why.code == errc::listen_denied) {
+    into.warnings.push_back("this user may not listen on port " + std::to_string(conf.port) + ": " +
+                            why.detail);
+  } else {
+    into.failures.push_back(why);
+  }
+}
+
+}  // namespace
+
+start_findings check_start(const settings& conf) {
+  start_findings found;
+  check_database(conf, found);
+  check_tls(conf, found);
+  check_log(conf, found);
+  check_port(conf, found);
+  return found;
+}
+
+}  // namespace mcp_oauth

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "base/error.h"
+#include "base/time.h"
+#include "config/settings.h"
+
+#include <string>
+#include <vector>
+
+namespace mcp_oauth {
+
+// What was found out about a start that did not happen.
+struct start_findings {
+  std::vector<std::string> good;      // "Database connection valid"
+  std::vector<std::string> notes;     // what a start will make
+  std::vector<std::string> warnings;  // a start works, and something is amiss
+  std::vector<error> failures;        // a start fails
+};
+
+// Looks at the files and at the port that a start of these settings would use. Makes, changes and migrates
+// nothing; the port is held for a moment.
+start_findings check_start(const settings& conf);
+
+// Asks every identity provider for its metadata and every MCP server for anything, all at the same time, and
+// waits at most as long as `patience`. One warning for each that does not answer as it should.
+std::vector<std::string> check_reach(const settings& conf, seconds patience);
+
+}  // namespace mcp_oauth

@@ -1,0 +1,134 @@
+#include "app/check_start.h"
+
+#include "base/base64url.h"
+#include "net/listen.h"
+#include "store/sqlite_store.h"
+#include "store/test_folder.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace mcp_oauth {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class CheckStart : public testing::Test {
+ protected:
+  CheckStart() {
+    conf.port = 0;
+    conf.database_url = "sqlite://" + folder.file("oauth.db");
+    conf.log.file = folder.file("logs/proxy.log");
+  }
+  std::vector<std::string> files() const {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(folder.file("")))
+      names.push_back(entry.path().filename().string());
+    return names;
+  }
+  void write(const std::string& name, const std::string& text) { std::ofstream(folder.file(name)) << text; }
+
+  test_folder folder;
+  settings conf;
+};
+
+TEST_F(CheckStart, SaysWhatAStartWillMakeAndMakesNothing) {
+  auto found = check_start(conf);
+  EXPECT_THAT(found.good, ElementsAre("Database connection valid"));
+  EXPECT_THAT(found.notes, ElementsAre("Database: " + folder.file("oauth.db") + " will be created",
+                                       HasSubstr(folder.file("oauth.db.key") + " will be created")));
+  EXPECT_THAT(found.warnings, IsEmpty());
+  EXPECT_THAT(found.failures, IsEmpty());
+  EXPECT_THAT(files(), IsEmpty());
+}
+
+TEST_F(CheckStart, ADatabaseThatIsThereIsOpenedAndLeftAsItIs) {
+  {
+    ASSERT_TRUE(sqlite_store::open(folder.file("oauth.db")));
+  }
+  write("oauth.db.key", base64url_encode(std::string(32, 'k')) + "\n");
+  auto found = check_start(conf);
+  EXPECT_THAT(found.good, ElementsAre("Database connection valid"));
+  EXPECT_THAT(found.notes, IsEmpty());
+  EXPECT_THAT(found.warnings, IsEmpty());
+  EXPECT_THAT(found.failures, IsEmpty());
+  EXPECT_THAT(files(), testing::UnorderedElementsAre("oauth.db", "oauth.db.key"));
+}
+
+TEST_F(CheckStart, ADatabaseWithoutItsKeyIsWarnedAbout) {
+  {
+    ASSERT_TRUE(sqlite_store::open(folder.file("oauth.db")));
+  }
+  EXPECT_THAT(check_start(conf).warnings, ElementsAre(HasSubstr("encryption_key is not set")));
+  conf.encryption_key = secret(std::string(32, 'k'));
+  EXPECT_THAT(check_start(conf).warnings, IsEmpty());
+}
+
+TEST_F(CheckStart, NamesEveryFileThatAStartCannotUse) {
+  write("oauth.db", "this is no database, and long enough that nobody takes it for an empty one, it goes on");
+  write("oauth.db.key", "short");
+  write("logs", "a file where a folder is needed");
+  conf.tls.cert_file = folder.file("cert.pem");
+  conf.tls.key_file = folder.file("key.pem");
+  conf.upstream_ca_file = folder.file("ca.pem");
+  auto found = check_start(conf);
+  EXPECT_THAT(found.good, IsEmpty());
+  std::vector<errc> codes;
+  for (const auto& failure : found.failures) codes.push_back(failure.code);
+  EXPECT_THAT(codes, ElementsAre(errc::store_corrupt, errc::tls_certificate_invalid,
+                                 errc::tls_certificate_invalid, errc::file_unwritable));
+}
+
+TEST_F(CheckStart, AKeyFileThatHoldsNoKeyIsAFailure) {
+  write("oauth.db.key", "short");
+  auto found = check_start(conf);
+  ASSERT_EQ(found.failures.size(), 1U);
+  EXPECT_EQ(found.failures[0].code, errc::file_unreadable);
+  EXPECT_THAT(found.failures[0].detail, AllOf(HasSubstr("oauth.db.key"), testing::Not(HasSubstr("short"))));
+}
+
+TEST_F(CheckStart, TheFolderOfTheDatabaseMustBeThere) {
+  conf.database_url = "sqlite://" + folder.file("no/such/oauth.db");
+  auto found = check_start(conf);
+  ASSERT_EQ(found.failures.size(), 1U);
+  EXPECT_THAT(found.failures[0].detail, HasSubstr(folder.file("no/such")));
+  EXPECT_THAT(found.good, IsEmpty());
+}
+
+TEST_F(CheckStart, APortThatIsTakenIsWarnedAbout) {
+  auto held = net::open_listeners("127.0.0.1", conf.port, 1, milliseconds(0));
+  ASSERT_TRUE(held);
+  EXPECT_THAT(check_start(conf).warnings,
+              Contains(HasSubstr("port " + std::to_string(conf.port) + " is taken")));
+}
+
+TEST(CheckReach, WarnsOfEveryoneWhoDoesNotAnswer) {
+  // A port that was just free, on which nobody listens.
+  std::uint16_t port = 0;
+  {
+    ASSERT_TRUE(net::open_listeners("127.0.0.1", port, 0, milliseconds(0)));
+  }
+  const std::string nobody = "http://127.0.0.1:" + std::to_string(port);
+  settings conf;
+  EXPECT_THAT(check_reach(conf, seconds(2)), IsEmpty());
+  conf.providers.resize(2);
+  conf.providers[0].name = conf.providers[0].type = "local";
+  conf.providers[1].name = "corp";
+  conf.providers[1].type = "oidc";
+  conf.providers[1].issuer = nobody;
+  conf.upstreams.resize(1);
+  conf.upstreams[0].url = nobody + "/mcp";
+  EXPECT_THAT(check_reach(conf, seconds(2)),
+              ElementsAre(HasSubstr("providers.corp: no usable metadata from " + nobody),
+                          HasSubstr("the MCP server " + nobody + "/mcp does not answer")));
+}
+
+}  // namespace
+}  // namespace mcp_oauth

@@ -1,0 +1,149 @@
+#include "app/command_line.h"
+
+#include "app/commands.h"
+#include "app/version.h"
+
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+
+namespace mcp_oauth {
+namespace {
+
+constexpr auto examples =
+    "Examples:\n"
+    "  mcp-oauth-proxy demo --port 8081          try it: a gateway, a user and an MCP server to call\n"
+    "  mcp-oauth-proxy check-config config.yaml  name every mistake, then start without arguments\n"
+    "\n"
+    "Documentation: README.md and docs/guide/ of the source; `docs` writes the reference of every setting\n"
+    "and error.";
+constexpr auto inherited =
+    "Takes --port PORT (8080 unless given), --host ADDRESS, --config FILE and --debug as well.";
+
+// What can be typed, and where it is put.
+struct command_line {
+  command_line();
+
+  CLI::App cli{
+      "mcp-oauth-proxy: OAuth 2.1 in front of any MCP server. Without a command it runs the gateway."};
+  CLI::App *demo = nullptr, *demo_server = nullptr, *check = nullptr, *validate = nullptr, *users = nullptr,
+           *docs = nullptr;
+  command_input in;
+  std::string host, port, mcp_server_url, file, user;
+  std::string folder = "docs/reference";
+  std::uint16_t demo_port = 0;
+};
+
+command_line::command_line() {
+  cli.set_version_flag("--version", "mcp-oauth-proxy " + std::string(version));
+  cli.require_subcommand(0, 1);
+  cli.fallthrough();
+  cli.footer(examples);
+  cli.add_option("--config", in.config_file, "The configuration file (also CONFIG_PATH; else ./config.yaml)")
+      ->type_name("FILE");
+  cli.add_option("--host", host, "Address to listen on")->type_name("ADDRESS");
+  cli.add_option("--port", port, "Port to listen on; 0 takes a free one")->type_name("PORT");
+  cli.add_option("--mcp-server-url", mcp_server_url, "The MCP server to stand before")->type_name("URL");
+  cli.add_flag("--debug,--verbose", in.debug, "Log more");
+
+  demo = cli.add_subcommand("demo", "Run the gateway with a demo MCP server behind it, to try it");
+  demo->footer(std::string(inherited) + "\n./config.yaml is not read unless --config names it.");
+  demo_server = cli.add_subcommand("demo-server", "Run the demo MCP server alone, without any sign-in");
+  demo_server->add_option("--listen-port", demo_port, "Port; 0 takes a free one")->type_name("PORT");
+
+  check = cli.add_subcommand("check-config", "Check a configuration and what a start with it needs");
+  check->add_option("FILE", file, "The configuration file")->type_name("");
+  validate = cli.add_subcommand("validate-config", "Check a configuration alone, and nothing that it names");
+  validate->add_option("FILE", file, "The configuration file")->type_name("");
+
+  users = cli.add_subcommand("users", "The built-in users");
+  users->require_subcommand(0, 1);
+  users->footer("Takes --config FILE as well; without it, run this in the folder where the gateway runs.");
+  struct row {
+    const char *name, *does;
+  };
+  for (auto [name, does] : {row{"add", "Make a user, and print a one-time password"},
+                            row{"reset", "Give a user a new one-time password"},
+                            row{"remove", "Remove a user, and end what the user had"}}) {
+    users->add_subcommand(name, does)->add_option("NAME", user, "The user")->required()->type_name("");
+  }
+  users->add_subcommand("list", "List the users");
+
+  docs = cli.add_subcommand("docs", "Write the reference of every setting and error, and print its files");
+  docs->add_option("--out", folder, "The folder")->type_name("FOLDER")->capture_default_str();
+}
+
+std::string names_of(const CLI::App& of) {
+  std::string names;
+  for (const auto* one : of.get_subcommands([](const CLI::App*) { return true; })) {
+    names += (names.empty() ? "" : ", ") + one->get_name();
+  }
+  return names;
+}
+
+int usage(const std::string& message) {
+  std::cerr << message << "\nRun with --help for more information.\n";
+  return static_cast<int>(exit_code::usage);
+}
+
+int refuse(command_line& line, const CLI::ParseError& why) {
+  auto left = line.cli.remaining();
+  if (why.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError) && !left.empty() &&
+      !left.front().starts_with('-')) {
+    if (*line.users && line.users->get_subcommands().empty()) {
+      return usage("there is no command users " + left.front() + " (" + names_of(*line.users) + ")");
+    }
+    if (line.cli.get_subcommands().empty()) {
+      return usage("there is no command " + left.front() + " (" + names_of(line.cli) + ")");
+    }
+  }
+  return line.cli.exit(why) == 0 ? 0 : static_cast<int>(exit_code::usage);
+}
+
+exit_code run(command_line& line) {
+  auto& in = line.in;
+  if (!line.host.empty()) in.flags.emplace_back("host", line.host);
+  if (!line.port.empty()) in.flags.emplace_back("port", line.port);
+  if (!line.mcp_server_url.empty()) in.flags.emplace_back("mcp_server_url", line.mcp_server_url);
+  if (!line.file.empty()) in.config_file = line.file;
+  if (*line.demo) return demo_command(in);
+  if (*line.demo_server) return demo_server_command("127.0.0.1", line.demo_port);
+  if (*line.check) return check_config_command(in);
+  if (*line.validate) return validate_config_command(in);
+  if (*line.docs) return docs_command(line.folder);
+  if (!*line.users) return serve_command(in);
+  auto chosen = line.users->get_subcommands();
+  if (chosen.empty()) {
+    usage("users needs one of: " + names_of(*line.users));
+    return exit_code::usage;
+  }
+  return users_command(in, chosen.front()->get_name(), line.user);
+}
+
+}  // namespace
+
+int run_command_line(int argc, const char* const* argv) {
+  command_line line;
+  if (argc > 0) line.in.program = argv[0];
+  try {
+    line.cli.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return refuse(line, e);
+  }
+  return static_cast<int>(run(line));
+}
+
+std::vector<std::string> command_names() {
+  command_line line;
+  auto every = [](const CLI::App*) { return true; };
+  const CLI::App& cli = line.cli;
+  std::vector<std::string> names;
+  for (const auto* one : cli.get_subcommands(every)) {
+    names.push_back(one->get_name());
+    for (const auto* two : one->get_subcommands(every))
+      names.push_back(one->get_name() + " " + two->get_name());
+  }
+  return names;
+}
+
+}  // namespace mcp_oauth
