@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "config/settings.h"
+#include "store/record_store.h"
 
 #include <memory>
 #include <string>
@@ -23,8 +24,12 @@ class gateway_app {
   const settings& conf() const;
   // The password to print once, when nobody could sign in otherwise.
   const std::string& first_password() const;
-  // Reads the TLS certificate again. Errors: tls_certificate_invalid; the old one stays in use.
+  // Reads the TLS certificate again, and says so in the log. Errors: tls_certificate_invalid; the old one
+  // stays in use.
   result<void> reload_certificate();
+  // Opens the log file again, after somebody moved it away. Errors: file_unwritable; the old one stays in
+  // use.
+  result<void> reopen_log();
   // Lets requests in flight end, then ends. Idempotent.
   void stop();
 
@@ -35,7 +40,7 @@ class gateway_app {
 };
 
 // The key that seals what the store keeps: `encryption_key`, or a file beside the database that is made when
-// absent.
-result<secret> master_key(const settings& conf, std::vector<std::string>& warnings);
+// absent; see `key_from_file`.
+result<secret> master_key(const settings& conf, record_store& store, std::vector<std::string>& warnings);
 
 }  // namespace mcp_oauth

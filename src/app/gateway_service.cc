@@ -26,6 +26,16 @@ bool is_trusted(std::string_view address, const std::vector<std::string>& truste
 
 }  // namespace
 
+std::string forwarded_for(std::span<const field> fields) {
+  std::string hops;
+  for (const auto& f : fields) {
+    if (!equal_ignoring_case(f.name, "x-forwarded-for")) continue;
+    if (!hops.empty()) hops += ", ";
+    hops += f.value;
+  }
+  return hops;
+}
+
 std::string address_of_client(const std::string& peer, std::string_view forwarded_for,
                               const std::vector<std::string>& trusted) {
   if (trusted.empty() || forwarded_for.empty() || !is_trusted(peer, trusted)) return peer;
@@ -46,13 +56,23 @@ gateway_service::gateway_service(net::worker& w, const gateway_parts& parts,
       rules_(std::move(first)),
       upstreams_(w, *parts.blocking),
       flushing_(w, flush_every, [this] { flush_log(); }),
-      sweeping_(w, milliseconds(10'000), [this] { tokens_.sweep(std::chrono::system_clock::now()); }) {}
+      sweeping_(w, milliseconds(10'000), [this] { sweep(std::chrono::system_clock::now()); }) {}
 
 gateway_service::~gateway_service() { flush_log(); }
 
 void gateway_service::use(std::shared_ptr<const snapshot> next) {
   rules_ = std::move(next);
   tokens_.clear();
+}
+
+void gateway_service::revoke(const std::string& grant, time_point until) {
+  tokens_.revoke(grant, until);
+  streams_.revoke(grant);
+}
+
+void gateway_service::sweep(time_point now) {
+  streams_.expire(now, [this](std::string_view grant) { return tokens_.latest_expiry(grant); });
+  tokens_.sweep(now);
 }
 
 void gateway_service::flush_log() {
@@ -62,15 +82,34 @@ void gateway_service::flush_log() {
 
 std::string gateway_service::client_address(const net::exchange& x) const {
   if (rules_->conf.trusted_proxies.empty()) return x.peer();
-  return address_of_client(x.peer(), x.head().find("x-forwarded-for").value_or(""),
-                           rules_->conf.trusted_proxies);
+  return address_of_client(x.peer(), forwarded_for(x.head().fields), rules_->conf.trusted_proxies);
 }
 
 net::task<void> gateway_service::serve(net::exchange& x) {
-  // A reload may come while the request is under way: it ends under the rules it began with.
-  auto rules = rules_;
   story told;
   told.client = client_address(x);
+  std::optional<error> broken;
+  try {
+    co_await serve_path(x, told);
+  } catch (const std::exception& e) {
+    broken = error{errc::internal, std::string("an exception: ") + e.what()};
+  }
+  if (broken) {
+    told.why = std::move(broken);
+    x.close_after();
+    if (x.answered()) {
+      x.client().abort();
+    } else {
+      http_response refusal = refuse_plain(errc::internal);
+      co_await answer(x, std::move(refusal), false);
+    }
+  }
+  tell(x, told);
+}
+
+net::task<void> gateway_service::serve_path(net::exchange& x, story& told) {
+  // A reload may come while the request is under way: it ends under the rules it began with.
+  auto rules = rules_;
   auto path = x.head().path;
   // Some clients look for metadata below the MCP endpoint itself.
   bool well_known = path.find("/.well-known/") != std::string_view::npos;
@@ -84,7 +123,6 @@ net::task<void> gateway_service::serve(net::exchange& x) {
   } else {
     co_await serve_plain(x, told);
   }
-  tell(x, told);
 }
 
 http_response gateway_service::refuse(const error& why, const net::exchange& x) {

@@ -2,13 +2,17 @@
 
 #include "app/log.h"
 #include "app/metrics.h"
+#include "app/open_streams.h"
+#include "app/probe.h"
 #include "app/snapshot.h"
 #include "broker/broker.h"
+#include "gateway/session_query.h"
 #include "gateway/token_cache.h"
 #include "net/blocking.h"
 #include "net/server.h"
 
 #include <memory>
+#include <span>
 #include <string>
 
 namespace mcp_oauth {
@@ -20,7 +24,8 @@ struct gateway_parts {
   log_sink* log = nullptr;
   metrics* counts = nullptr;
   net::blocking_pool* blocking = nullptr;    // the store, passwords, names
-  net::blocking_pool* fetching = nullptr;    // outbound HTTP
+  net::blocking_pool* fetching = nullptr;    // outbound HTTP to those that the operator named
+  net::blocking_pool* strangers = nullptr;   // outbound HTTP to anybody else, who may be slow on purpose
   std::function<std::size_t()> connections;  // open, over all workers
   time_point started;
 };
@@ -36,18 +41,24 @@ class gateway_service final : public net::service {
 
   // On this worker's thread only.
   void use(std::shared_ptr<const snapshot> next);
-  void revoke(const std::string& grant, time_point until) { tokens_.revoke(grant, until); }
+  // No token of the grant is valid from now until `until`; its open streams end.
+  void revoke(const std::string& grant, time_point until);
+  // Ends what has outlived its token. Called every ten seconds.
+  void sweep(time_point now);
 
  private:
   struct story;  // what the log will say about a request
   class mcp_watcher;
   struct admission;
 
+  net::task<void> serve_path(net::exchange& x, story& told);
+
   // app/serve_mcp.cc
   net::task<void> serve_mcp(net::exchange& x, const upstream& to, story& told);
   net::task<result<void>> read_call(net::exchange& x, admission& in);
   result<std::shared_ptr<credential>> authenticate(const net::exchange& x, const upstream& to);
-  result<std::string> session_of(const net::exchange& x, const upstream& to, credential& who);
+  result<std::string> session_of(const net::exchange& x, const upstream& to, credential& who,
+                                 const session_query& query);
   static std::string upstream_head(const net::exchange& x, const upstream& to, const snapshot& rules,
                                    const credential& who, std::string_view session, std::string_view query,
                                    std::string_view client_address);
@@ -61,6 +72,8 @@ class gateway_service final : public net::service {
   // app/serve_plain.cc: metadata, health, metrics
   net::task<void> serve_plain(net::exchange& x, story& told);
   net::task<http_response> health(std::string_view path);
+  net::task<bool> store_answers();
+  net::task<bool> servers_answer();
 
   net::task<void> answer(net::exchange& x, http_response response, bool open_to_pages);
   std::string client_address(const net::exchange& x) const;
@@ -71,11 +84,17 @@ class gateway_service final : public net::service {
   const gateway_parts& parts_;
   std::shared_ptr<const snapshot> rules_;
   token_cache tokens_;
+  open_streams streams_;
+  probe store_probe_;
+  probe servers_probe_;
   net::upstream_pool upstreams_;
   std::string lines_;
   net::periodic flushing_;
   net::periodic sweeping_;
 };
+
+// All X-Forwarded-For lines as the one list they are, in their order (RFC 9110 §5.3).
+std::string forwarded_for(std::span<const field> fields);
 
 // Where a request came from: the peer, or, behind a trusted proxy, the last address of X-Forwarded-For that
 // is not one.

@@ -1,169 +1,9 @@
-// The whole gateway in one process and without ports: clients and the MCP server are the test's ends of
-// socket pairs.
+#include "app/gateway_fixture.h"
 
-#include "app/gateway_service.h"
-#include "jose/random.h"
-#include "net/server.h"
-#include "net/test_peer.h"
-#include "oauth/access_token.h"
-#include "store/memory_store.h"
-
-#include <condition_variable>
-#include <deque>
-#include <future>
-
-#include <gtest/gtest.h>
+#include <stdexcept>
 
 namespace mcp_oauth {
 namespace {
-
-constexpr const char* origin = "http://127.0.0.1:8080";
-constexpr const char* resource = "http://127.0.0.1:8080/mcp";
-
-class Gateway : public testing::Test {
- protected:
-  Gateway() {
-    conf.public_url = origin;
-    conf.callback_url = std::string(origin) + "/auth/callback";
-    conf.scopes_supported = {"mcp"};
-    conf.cors.origins = {"http://localhost:*"};
-    conf.timeouts.request = milliseconds(500);
-    conf.limits.admission = 2048;
-    conf.limits.body = 1 << 20;
-    provider_settings local;
-    local.name = local.type = "local";
-    conf.providers = {local};
-    upstream_settings up;
-    up.name = "files";
-    up.url = "http://up:3000/rpc";
-    up.paths = {"/mcp"};
-    up.resource = resource;
-    conf.upstreams = {up};
-  }
-  ~Gateway() override {
-    if (server) server->stop();
-    server.reset();
-  }
-
-  void start() {
-    auto opened = log_sink::open("/dev/null", log_level::debug);
-    log = std::move(*opened);
-    auto made_seal = sealer::of({secret(std::string(32, 'k'))});
-    seal.emplace(std::move(*made_seal));
-    broker_world world{conf, store, *seal, [](std::size_t n) { return random_bytes(n); },
-                       [this](const std::string& grant, time_point until) { revoke(grant, until); }};
-    auto as = broker::start(std::move(world), now());
-    ASSERT_TRUE(as);
-    authorization_server = std::move(*as);
-    auto made = make_snapshot(conf, authorization_server->keys()->all, secret("session key"));
-    ASSERT_TRUE(made);
-    auto dialled_snapshot = std::make_shared<snapshot>(**made);
-    for (auto& u : dialled_snapshot->upstreams) {
-      u.target.dial = [this] {
-        if (upstream_is_down) return -1;
-        auto [mine, theirs] = net::test_peer::pair();
-        std::lock_guard lock(mutex);
-        dialled.push_back(std::move(mine));
-        arrived.notify_all();
-        return theirs;
-      };
-    }
-    rules = dialled_snapshot;
-    parts.authorization_server = authorization_server.get();
-    parts.store = &store;
-    parts.log = log.get();
-    parts.counts = &counts;
-    parts.blocking = &blocking;
-    parts.fetching = &blocking;
-    parts.connections = [this] { return server->connections(); };
-    parts.started = now();
-    server = std::make_unique<net::server>(net::server_options{}, [this](net::worker& w) {
-      return std::make_unique<gateway_service>(w, parts, rules);
-    });
-    server->start_unbound();
-  }
-
-  void revoke(const std::string& grant, time_point until) {
-    std::promise<void> done;
-    server->workers()[0]->post([&] {
-      static_cast<gateway_service&>(server->service_of(0)).revoke(grant, until);
-      done.set_value();
-    });
-    done.get_future().wait();
-  }
-
-  static time_point now() { return std::chrono::system_clock::now(); }
-
-  std::string token(const std::function<void(access_claims&)>& change = nullptr) {
-    if (!server) start();
-    access_claims c;
-    c.issuer = origin;
-    c.subject = "local:ada";
-    c.audience = resource;
-    c.client_id = "client";
-    c.grant_id = "grant";
-    c.token_id = "id";
-    c.email = "ada@example.com";
-    c.name = "Ad\xC3\xA4";
-    c.scopes = {"mcp"};
-    c.issued = now();
-    c.expires = now() + seconds(60);
-    if (change) change(c);
-    return mint_access_token(c, authorization_server->keys()->current);
-  }
-
-  net::test_peer connect() {
-    if (!server) start();
-    auto [mine, theirs] = net::test_peer::pair();
-    server->adopt(theirs);
-    return std::move(mine);
-  }
-  net::test_peer upstream_end() {
-    std::unique_lock lock(mutex);
-    arrived.wait_for(lock, seconds(5), [this] { return !dialled.empty(); });
-    if (dialled.empty()) return net::test_peer(-1);
-    auto next = std::move(dialled.front());
-    dialled.pop_front();
-    return next;
-  }
-
-  static std::string post(const std::string& body, const std::string& fields) {
-    return "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nContent-Type: application/json\r\n" + fields +
-           "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-  }
-  std::string with_token(const std::string& more = "") {
-    return "Authorization: Bearer " + token() + "\r\n" + more;
-  }
-  // The whole answer to one request on a connection of its own.
-  std::string answer_to(std::string request) {
-    auto client = connect();
-    auto at = request.find("\r\n");
-    request.insert(at + 2, "Connection: close\r\n");
-    client.send(request);
-    return client.rest();
-  }
-
-  settings conf;
-  memory_store store;
-  std::optional<sealer> seal;
-  std::unique_ptr<log_sink> log;
-  metrics counts;
-  net::blocking_pool blocking{2};
-  std::unique_ptr<broker> authorization_server;
-  std::shared_ptr<const snapshot> rules;
-  gateway_parts parts;
-  std::atomic<bool> upstream_is_down{false};
-  std::mutex mutex;
-  std::condition_variable arrived;
-  std::deque<net::test_peer> dialled;
-  std::unique_ptr<net::server> server;
-};
-
-constexpr const char* call =
-    R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{}}})";
-constexpr const char* ok = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
-
-bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 TEST_F(Gateway, AsksForATokenWithOneChallengeAndNoError) {
   auto answer = answer_to(post(call, ""));
@@ -222,6 +62,17 @@ TEST_F(Gateway, DropsWhatAConnectionFieldNames) {
   EXPECT_FALSE(has(seen, "X-Secret: s"));
   EXPECT_TRUE(has(seen, "X-Other: o"));
   EXPECT_TRUE(has(seen, "X-User-Id: local:ada")) << "ours cannot be named away";
+  up.send(ok);
+}
+
+TEST_F(Gateway, HonoursEveryConnectionLine) {
+  auto client = connect();
+  client.send(post(call, with_token("Connection: X-One\r\nX-One: 1\r\nX-Two: 2\r\nConnection: X-Two\r\n"
+                                    "Connection: keep-alive\r\n")));
+  auto up = upstream_end();
+  auto seen = up.until(call);
+  EXPECT_FALSE(has(seen, "X-One: 1"));
+  EXPECT_FALSE(has(seen, "X-Two: 2"));
   up.send(ok);
 }
 
@@ -334,70 +185,6 @@ TEST_F(Gateway, BoundsWhatItHoldsBeforeTheDecision) {
   EXPECT_EQ(client.until("\r\n\r\n").substr(9, 3), "413");
 }
 
-TEST_F(Gateway, BindsASessionToWhoOpenedIt) {
-  auto client = connect();
-  client.send(
-      post(R"({"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18"}})",
-           with_token()));
-  auto up = upstream_end();
-  up.until("2025-06-18");
-  up.until("}}");
-  up.send(
-      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nMcp-Session-Id: abc-123\r\nContent-Length: "
-      "2\r\n\r\n{}");
-  auto answer = client.until("{}");
-  auto at = answer.find("Mcp-Session-Id: ") + 16;
-  auto id = answer.substr(at, answer.find("\r\n", at) - at);
-  EXPECT_EQ(id.substr(0, 8), "abc-123.");
-
-  client.send(post(call, with_token("Mcp-Session-Id: " + id + "\r\n")));
-  EXPECT_TRUE(has(up.until(call), "Mcp-Session-Id: abc-123\r\n")) << "the upstream knows its own id";
-  up.send(ok);
-  client.until("{}");
-
-  auto other = token([](access_claims& c) { c.subject = "local:eve"; });
-  for (const auto& [bearer, session] : {std::pair{other, id},
-                                        {token(), std::string("abc-123")},
-                                        {token(), id + "x"},
-                                        {token(), std::string("xyz") + id.substr(7)}}) {
-    auto refused =
-        answer_to(post(call, "Authorization: Bearer " + bearer + "\r\nMcp-Session-Id: " + session + "\r\n"));
-    EXPECT_EQ(refused.substr(9, 3), "404") << session;
-  }
-  EXPECT_EQ(answer_to("DELETE /mcp HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer " + other +
-                      "\r\nMcp-Session-Id: " + id + "\r\n\r\n")
-                .substr(9, 3),
-            "404");
-}
-
-TEST_F(Gateway, RewritesTheEndpointOfAnOldServerAndBindsIt) {
-  auto client = connect();
-  client.send("GET /mcp/sse HTTP/1.1\r\nHost: h\r\nAccept: text/event-stream\r\n" + with_token() + "\r\n");
-  auto up = upstream_end();
-  EXPECT_TRUE(has(up.until("\r\n\r\n"), "GET /rpc/sse HTTP/1.1"));
-  up.send(
-      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: endpoint\ndata: "
-      "/rpc/messages?sessionId=s1\n\n");
-  auto event = client.until("\n\n");
-  auto at = event.find("data: ") + 6;
-  auto uri = event.substr(at, event.find('\n', at) - at);
-  EXPECT_EQ(uri.rfind("/mcp/messages?sessionId=s1&mop_session=", 0), 0u) << event;
-
-  auto poster = connect();
-  auto request = post(call, with_token());
-  poster.send(request.replace(5, 4, uri));
-  auto other_up = upstream_end();
-  EXPECT_TRUE(has(other_up.until(call), "POST /rpc/messages?sessionId=s1 HTTP/1.1\r\n"));
-  other_up.send("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n");
-  EXPECT_EQ(poster.until("\r\n\r\n").substr(9, 3), "202");
-
-  auto eve = token([](access_claims& c) { c.subject = "local:eve"; });
-  auto stolen = post(call, "Authorization: Bearer " + eve + "\r\n");
-  EXPECT_EQ(answer_to(stolen.replace(5, 4, uri)).substr(9, 3), "404");
-  auto unbound = post(call, with_token());
-  EXPECT_EQ(answer_to(unbound.replace(5, 4, "/mcp/messages?sessionId=s1")).substr(9, 3), "404");
-}
-
 TEST_F(Gateway, AnswersForAnUpstreamThatFails) {
   upstream_is_down = true;
   auto down = answer_to(post(call, with_token()));
@@ -470,6 +257,23 @@ TEST_F(Gateway, RefusesForeignPagesAndAnswersPreflights) {
                    "Access-Control-Allow-Origin"));
 }
 
+TEST_F(Gateway, AllowsPagesTheHeadersThatMcpMirrorsParametersInto) {
+  auto preflight = answer_to(
+      "OPTIONS /mcp HTTP/1.1\r\nHost: h\r\nOrigin: http://localhost:6274\r\n"
+      "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: "
+      "mcp-param-region, x-evil, mcp-(bad)\r\n\r\n");
+  auto at = preflight.find("Access-Control-Allow-Headers: ");
+  ASSERT_NE(at, std::string::npos) << preflight;
+  auto line = preflight.substr(at, preflight.find("\r\n", at) - at);
+  EXPECT_TRUE(has(line, ", mcp-param-region")) << line;
+  EXPECT_TRUE(has(line, "traceparent, tracestate")) << line;
+  EXPECT_FALSE(has(line, "x-evil")) << line;
+  EXPECT_FALSE(has(line, "bad")) << line;
+  EXPECT_TRUE(has(preflight, "Vary: Access-Control-Request-Headers"));
+  EXPECT_TRUE(has(answer_to(get("/.well-known/oauth-protected-resource", "")), "Vary: Origin\r\n"))
+      << "also to a request without an Origin";
+}
+
 TEST_F(Gateway, ServesMetadataInEveryFormThatClientsTry) {
   for (const char* path :
        {"/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"}) {
@@ -511,6 +315,30 @@ TEST_F(Gateway, TellsItsHealth) {
                   "mop_requests_total{area=\"health\",status=\"5xx\"} 1"));
 }
 
+TEST_F(Gateway, AsksTheUpstreamOnceForManyHealthRequests) {
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(status_of(answer_to(get("/ready", ""))), 200);
+  std::lock_guard lock(mutex);
+  EXPECT_EQ(dialled.size(), 1U);
+}
+
+TEST_F(Gateway, AnswersAnExceptionWith500AndGoesOn) {
+  start();
+  parts.connections = []() -> std::size_t { throw std::runtime_error("broken"); };
+  auto client = connect();
+  client.send(get("/metrics", ""));
+  EXPECT_EQ(status_of(client.until("\r\n\r\n")), 500);
+  EXPECT_EQ(status_of(answer_to(get("/health", ""))), 200);
+}
+
+TEST_F(Gateway, SaysThatItIsOverloadedWhenTooMuchWaits) {
+  net::blocking_pool full(1, 0);
+  start();
+  parts.blocking = &full;
+  auto answer = answer_to(get("/auth/login", ""));
+  EXPECT_EQ(status_of(answer), 503);
+  EXPECT_TRUE(has(answer, "temporarily_unavailable")) << answer;
+}
+
 TEST(AddressOfClient, BelievesTrustedProxiesOnly) {
   EXPECT_EQ(address_of_client("10.0.0.1", "1.2.3.4", {}), "10.0.0.1");
   EXPECT_EQ(address_of_client("10.0.0.1", "1.2.3.4", {"10.0.0.0/8"}), "1.2.3.4");
@@ -519,6 +347,15 @@ TEST(AddressOfClient, BelievesTrustedProxiesOnly) {
   EXPECT_EQ(address_of_client("10.0.0.1", "1.2.3.4, 10.0.0.2", {"10.0.0.0/8"}), "1.2.3.4");
   EXPECT_EQ(address_of_client("9.9.9.9", "1.2.3.4", {"10.0.0.0/8"}), "9.9.9.9");
   EXPECT_EQ(address_of_client("10.0.0.1", "junk", {"10.0.0.0/8"}), "10.0.0.1");
+}
+
+TEST(AddressOfClient, ReadsEveryLineInItsOrder) {
+  const field fields[] = {
+      {"X-Forwarded-For", "6.6.6.6"}, {"Accept", "x"}, {"x-forwarded-for", "1.2.3.4, 10.0.0.2"}};
+  EXPECT_EQ(forwarded_for(fields), "6.6.6.6, 1.2.3.4, 10.0.0.2");
+  EXPECT_EQ(address_of_client("10.0.0.1", forwarded_for(fields), {"10.0.0.0/8"}), "1.2.3.4")
+      << "the proxy's line comes last; the client's own first line is not believed";
+  EXPECT_EQ(forwarded_for({}), "");
 }
 
 }  // namespace

@@ -1,12 +1,15 @@
 #include "app/log.h"
 
+#include "base/text.h"
 #include "symptom/catalogue.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <utility>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -16,21 +19,42 @@ namespace {
 
 constexpr std::size_t largest_queue = 8 * 1024 * 1024;
 
-void append_escaped(std::string& out, std::string_view text) {
+void append_byte_escape(std::string& out, unsigned char byte) {
   constexpr char hex[] = "0123456789abcdef";
-  for (char c : text) {
-    auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
+  out += "\\u00";
+  out += hex[byte >> 4];
+  out += hex[byte & 15];
+}
+
+// How many bytes the character takes that the text begins with; 0 when they are no UTF-8.
+std::size_t utf8_length(std::string_view text) {
+  auto lead = static_cast<unsigned char>(text.front());
+  std::size_t size = lead < 0x80   ? 1
+                     : lead < 0xC2 ? 0
+                     : lead < 0xE0 ? 2
+                     : lead < 0xF0 ? 3
+                     : lead < 0xF5 ? 4
+                                   : 0;
+  return size <= text.size() && is_valid_utf8(text.substr(0, size)) ? size : 0;
+}
+
+// A log line is valid JSON, and safe to look at in a terminal, whatever a client sent.
+void append_escaped(std::string& out, std::string_view text) {
+  while (!text.empty()) {
+    auto byte = static_cast<unsigned char>(text.front());
+    auto size = byte < 0x80 ? 1 : utf8_length(text);
+    bool c1_control = size == 2 && byte == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0;
+    if (byte == '"' || byte == '\\') {
       out += '\\';
-      out += c;
-    } else if (byte < 0x20 || byte >= 0x7F) {
-      // Bytes beyond ASCII too: a log line is valid JSON whatever a client sent.
-      out += "\\u00";
-      out += hex[byte >> 4];
-      out += hex[byte & 15];
+      out += text.front();
+    } else if (byte < 0x20 || byte == 0x7F || size == 0) {
+      append_byte_escape(out, byte);
+    } else if (c1_control) {
+      append_byte_escape(out, static_cast<unsigned char>(text[1]));
     } else {
-      out += c;
+      out += text.substr(0, size);
     }
+    text.remove_prefix(std::max<std::size_t>(size, 1));
   }
 }
 
@@ -118,20 +142,35 @@ log_line& log_line::milliseconds_of(std::string_view name, std::uint64_t microse
 }
 
 result<std::unique_ptr<log_sink>> log_sink::open(const std::string& file, log_level level) {
-  int descriptor = STDOUT_FILENO;
-  if (!file.empty() && file != "-") {
-    std::error_code ignored;
-    auto folder = std::filesystem::path(file).parent_path();
-    if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
-    descriptor = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    if (descriptor < 0)
-      return fail(errc::file_unwritable, "logging.file " + file + ": " + std::strerror(errno));
-  }
-  return std::unique_ptr<log_sink>(new log_sink(descriptor, level));
+  auto descriptor = open_file(file);
+  if (!descriptor) return tl::unexpected<error>(descriptor.error());
+  return std::unique_ptr<log_sink>(new log_sink(file, *descriptor, level));
 }
 
-log_sink::log_sink(int descriptor, log_level level)
-    : descriptor_(descriptor), level_(level), thread_([this] { run(); }) {}
+result<int> log_sink::open_file(const std::string& file) {
+  if (file.empty() || file == "-") return STDOUT_FILENO;
+  std::error_code ignored;
+  auto folder = std::filesystem::path(file).parent_path();
+  if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
+  int descriptor = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  if (descriptor < 0)
+    return fail(errc::file_unwritable, "logging.file " + file + ": " + std::strerror(errno));
+  return descriptor;
+}
+
+result<void> log_sink::reopen() {
+  auto fresh = open_file(file_);
+  if (!fresh) return tl::unexpected<error>(fresh.error());
+  if (*fresh == STDOUT_FILENO) return {};
+  std::unique_lock lock(mutex_);
+  // Lines handed over before go to the old file.
+  written_.wait(lock, [this] { return queue_.empty() && !writing_; });
+  ::close(std::exchange(descriptor_, *fresh));
+  return {};
+}
+
+log_sink::log_sink(std::string file, int descriptor, log_level level)
+    : file_(std::move(file)), descriptor_(descriptor), level_(level), thread_([this] { run(); }) {}
 
 log_sink::~log_sink() {
   {
@@ -179,8 +218,10 @@ void log_sink::run() {
     if (queue_.empty() && stopping_) return;
     batch.swap(queue_);
     auto dropped = std::exchange(dropped_, 0);
+    int descriptor = descriptor_;
+    writing_ = true;
     lock.unlock();
-    write_all(descriptor_, batch);
+    write_all(descriptor, batch);
     if (dropped > 0) {
       std::string note;
       {
@@ -188,11 +229,13 @@ void log_sink::run() {
         line.text("message", "batches of log lines were dropped: the log could not be written fast enough")
             .number("dropped", dropped);
       }
-      write_all(descriptor_, note);
+      write_all(descriptor, note);
     }
     batch.clear();
     if (batch.capacity() > 256 * 1024) batch.shrink_to_fit();
     lock.lock();
+    writing_ = false;
+    written_.notify_all();
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -14,7 +15,8 @@ namespace mcp_oauth {
 
 enum class log_level { error, warn, info, debug };
 
-// Builds one line of JSON. Names are ours and need no escaping; values are foreign and get it.
+// Builds one line of JSON. Names are ours and need no escaping. Values are foreign: controls, and bytes that
+// are no UTF-8, are written as \u00XX.
 class log_line {
  public:
   log_line(std::string& out, log_level level, std::string_view component, time_point now);
@@ -41,6 +43,10 @@ class log_sink {
   log_sink(const log_sink&) = delete;
   log_sink& operator=(const log_sink&) = delete;
 
+  // Opens the file anew under its name, for whoever has moved it away. Errors: file_unwritable; the old one
+  // stays in use. Waits until what was handed over before is written.
+  result<void> reopen();
+
   bool wants(log_level level) const { return level <= level_; }
   void write(std::string_view lines);
   // One line outside of a request.
@@ -48,15 +54,19 @@ class log_sink {
              const error* why = nullptr);
 
  private:
-  log_sink(int descriptor, log_level level);
+  log_sink(std::string file, int descriptor, log_level level);
+  static result<int> open_file(const std::string& file);
   void run();
 
+  std::string file_;
   int descriptor_;
   log_level level_;
   std::mutex mutex_;
   std::condition_variable wake_;
+  std::condition_variable written_;
   std::string queue_;
   std::uint64_t dropped_ = 0;
+  bool writing_ = false;
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -6,6 +6,7 @@
 #include "base/form.h"
 #include "base/text.h"
 #include "gateway/refusal.h"
+#include "gateway/session_query.h"
 #include "mcp/envelope.h"
 #include "mcp/headers.h"
 #include "mcp/legacy_sse.h"
@@ -19,9 +20,6 @@
 
 namespace mcp_oauth {
 namespace {
-
-// The parameter that binds a session of MCP 2024-11-05, whose id stands in the query, to its subject.
-constexpr std::string_view legacy_binding = "mop_session";
 
 bool is_json(std::string_view media_type) {
   auto type = trim(media_type.substr(0, media_type.find(';')));
@@ -48,19 +46,11 @@ std::string without(std::string_view query, std::string_view name) {
   return kept;
 }
 
-std::string_view parameter(std::string_view query, std::string_view name) {
-  while (!query.empty()) {
-    auto end = std::min(query.find('&'), query.size());
-    auto pair = query.substr(0, end);
-    query.remove_prefix(std::min(end + 1, query.size()));
-    auto equals = pair.find('=');
-    if (equals != std::string_view::npos && pair.substr(0, equals) == name) return pair.substr(equals + 1);
-  }
-  return {};
-}
-
-bool names_a_session(std::string_view query) {
-  return !parameter(query, "sessionId").empty() || !parameter(query, "session_id").empty();
+// Where a place is, in one spelling: what a server announced and what a client asks for compare equal.
+std::string place_of(std::string_view path, std::string_view query) {
+  std::string place(path);
+  if (!query.empty()) place.append("?").append(query);
+  return place;
 }
 
 }  // namespace
@@ -77,11 +67,16 @@ struct gateway_service::admission {
 // Watches a call pass: goes on reading the request after the decision, turns the answer's head into ours.
 class gateway_service::mcp_watcher final : public net::relay_watcher {
  public:
-  mcp_watcher(const net::exchange& x, const upstream& to, const snapshot& rules, const credential& who,
-              admission& in)
-      : x_(x), to_(to), rules_(rules), who_(who), in_(in), rewriter_([this](std::string_view u) {
+  mcp_watcher(gateway_service& of, net::exchange& x, const upstream& to, const snapshot& rules,
+              const credential& who, admission& in)
+      : of_(of), x_(x), to_(to), rules_(rules), who_(who), in_(in), rewriter_([this](std::string_view u) {
           return public_endpoint(u);
         }) {}
+  ~mcp_watcher() override {
+    if (!counted_) return;
+    of_.streams_.erase(open_);
+    of_.parts_.counts->stream_closed();
+  }
 
   result<void> on_request_piece(std::string_view content, bool last) override {
     in_.read += content.size();
@@ -120,7 +115,9 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
         net::append_field(out, f.name, f.value);
       } else if (equal_ignoring_case(f.name, "mcp-session-id")) {
         const auto& c = who_.token.claims();
-        net::append_field(out, f.name, rules_.sessions.bind(to_.where.conf().resource, c.subject, f.value));
+        net::append_field(out, f.name,
+                          rules_.sessions.bind(session_binding::what::header, to_.where.conf().resource,
+                                               c.subject, f.value));
       }
     }
     if (!head.find("date")) net::append_field(out, "Date", net::http_date());
@@ -128,6 +125,7 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
       net::append_field(out, name, value);
     }
     bool events = starts_with_ignoring_case(type, "text/event-stream");
+    if (events) count();
     if (events && !head.find("x-accel-buffering")) net::append_field(out, "X-Accel-Buffering", "no");
     return verdict::pass;
   }
@@ -146,27 +144,52 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
 
   int status = 0;
   std::optional<error> replacement;
+  // Why we ended the stream, if it was us.
+  std::optional<error> ended_for() const { return counted_ ? open_->ended_for : std::nullopt; }
 
  private:
-  // Where a client of 2024-11-05 shall post to: our path for the server's, bound to who opened the stream.
-  result<std::string> public_endpoint(std::string_view announced) const {
-    std::string path(announced);
-    if (auto absolute = url::parse(announced)) {
-      if (absolute->origin() != to_.where.where().origin())
-        return fail(errc::upstream_malformed, "endpoint of another origin");
-      path = absolute->path + (absolute->has_query ? "?" + absolute->query : "");
-    }
-    auto question = std::min(path.find('?'), path.size());
-    auto ours = to_.where.public_path(std::string_view(path).substr(0, question));
-    if (!ours) return fail(errc::upstream_malformed, "endpoint outside of mcp_server_url: " + path);
-    auto query = path.substr(question);
+  void count() {
     const auto& c = who_.token.claims();
-    auto bound = rules_.sessions.bind(to_.where.conf().resource, c.subject, path);
-    return *ours + query + (query.empty() ? "?" : "&") + std::string(legacy_binding) + "=" +
-           bound.substr(path.size() + 1);
+    open_ = of_.streams_.add(c.grant_id, c.expires + to_.tokens.leeway, x_, x_.head().method == "GET");
+    of_.parts_.counts->stream_opened();
+    counted_ = true;
   }
 
-  const net::exchange& x_;
+  // Where a client of 2024-11-05 shall post to: our path for the server's, bound to who opened the stream.
+  result<std::string> public_endpoint(std::string_view announced) const {
+    const auto& server = to_.where.where();
+    announced = announced.substr(0, announced.find('#'));
+    std::string path, query;
+    // A reference without a scheme is relative to the stream (RFC 3986 §5.2).
+    auto absolute = announced.starts_with("//") ? url::parse(server.scheme + ":" + std::string(announced))
+                                                : url::parse(announced);
+    if (absolute) {
+      if (absolute->origin() != server.origin())
+        return fail(errc::upstream_malformed, "endpoint of another origin: " + absolute->origin());
+      path = absolute->path.empty() ? "/" : absolute->path;
+      query = absolute->query;
+    } else {
+      if (announced.starts_with("//")) return fail(errc::upstream_malformed, "endpoint is no URI");
+      auto question = std::min(announced.find('?'), announced.size());
+      path = announced.substr(0, question);
+      query = announced.substr(std::min(question + 1, announced.size()));
+      auto stream = to_.where.upstream_path(x_.head().path);
+      if (path.empty()) path = stream;
+      if (path.front() != '/') path = stream.substr(0, stream.rfind('/') + 1) + path;
+    }
+    if (!is_plain_path(path)) return fail(errc::upstream_malformed, "endpoint with a path that is not plain");
+    auto read = read_session_query(query);
+    if (!read || !read->mac.empty())
+      return fail(errc::upstream_malformed, read ? "endpoint with mop_session" : read.error().detail);
+    auto place = place_of(path, read->rest);
+    auto bound = rules_.sessions.bind(session_binding::what::place, to_.where.conf().resource,
+                                      who_.token.claims().subject, place);
+    return place_of(to_.where.public_path(path), read->rest) + (read->rest.empty() ? "?" : "&") +
+           std::string(place_binding) + "=" + bound.substr(place.size() + 1);
+  }
+
+  gateway_service& of_;
+  net::exchange& x_;
   const upstream& to_;
   const snapshot& rules_;
   const credential& who_;
@@ -175,6 +198,8 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
   std::string rewritten_;
   event_boundary boundary_;
   bool legacy_ = false;
+  bool counted_ = false;
+  open_streams::place open_;
 };
 
 result<std::shared_ptr<credential>> gateway_service::authenticate(const net::exchange& x,
@@ -194,34 +219,42 @@ result<std::shared_ptr<credential>> gateway_service::authenticate(const net::exc
   return found;
 }
 
-result<std::string> gateway_service::session_of(const net::exchange& x, const upstream& to, credential& who) {
+result<std::string> gateway_service::session_of(const net::exchange& x, const upstream& to, credential& who,
+                                                const session_query& query) {
+  using what = session_binding::what;
+  const auto& head = x.head();
+  const auto& subject = who.token.claims().subject;
+  const auto& resource = to.where.conf().resource;
+
+  // A proof in the query is checked whatever the header says: the server may look at either.
+  bool around = to.where.is_announced(head.path);
+  bool posts_to_id = head.method != "GET" && path_may_name_session(to.where.rest_of(head.path));
+  if (around || posts_to_id || query.names_session || !query.mac.empty()) {
+    auto place = place_of(to.where.upstream_path(head.path), query.rest);
+    auto bound = place + "." + std::string(query.mac);
+    if (!rules_->sessions.release(what::place, resource, subject, bound)) {
+      return fail(errc::session_foreign, "the session in the address was not given to " + subject);
+    }
+  }
+  // What a server announced is where its client posts to, and nothing else.
+  if (around && head.method != "POST") return fail(errc::http_method_refused, std::string(head.method));
+
   std::string_view named;
   int times = 0;
-  for (const auto& f : x.head().fields) {
+  for (const auto& f : head.fields) {
     if (f.name.size() == 14 && equal_ignoring_case(f.name, "mcp-session-id")) {
       named = f.value;
       ++times;
     }
   }
   if (times > 1) return fail(errc::session_foreign, "Mcp-Session-Id stands twice");
-  const auto& subject = who.token.claims().subject;
-  const auto& resource = to.where.conf().resource;
-  if (times == 1) {
-    if (named == who.checked_session) return who.checked_session.substr(0, who.checked_length);
-    auto id = rules_->sessions.release(resource, subject, named);
-    if (!id) return fail(errc::session_foreign, "the session id was not given to " + subject);
-    who.checked_session = named;
-    who.checked_length = id->size();
-    return std::string(*id);
-  }
-  auto mac = parameter(x.head().query, legacy_binding);
-  if (!mac.empty() || names_a_session(x.head().query)) {
-    auto target = to.where.upstream_path(x.head().path) + "?" + without(x.head().query, legacy_binding);
-    if (!rules_->sessions.release(resource, subject, target + "." + std::string(mac))) {
-      return fail(errc::session_foreign, "the session in the query was not given to " + subject);
-    }
-  }
-  return std::string();
+  if (times == 0) return std::string();
+  if (named == who.checked_session) return who.checked_session.substr(0, who.checked_length);
+  auto id = rules_->sessions.release(what::header, resource, subject, named);
+  if (!id) return fail(errc::session_foreign, "the session id was not given to " + subject);
+  who.checked_session = named;
+  who.checked_length = id->size();
+  return std::string(*id);
 }
 
 net::task<result<void>> gateway_service::read_call(net::exchange& x, admission& in) {
@@ -306,7 +339,8 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const upstream& to,
   if (head.method == "OPTIONS") {
     http_response preflight;
     preflight.status = 204;
-    preflight.fields = rules->cors.preflight_for(origin.value_or(""), false, "GET, POST, DELETE, OPTIONS");
+    preflight.fields = rules->cors.preflight_for(origin.value_or(""), false, "GET, POST, DELETE, OPTIONS",
+                                                 head.find("access-control-request-headers").value_or(""));
     co_await x.respond(preflight);
     co_return;
   }
@@ -357,7 +391,12 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const upstream& to,
     }
   }
 
-  auto session = session_of(x, to, **who);
+  auto asked = read_session_query(head.query);
+  if (!asked) {
+    why = asked.error();
+    co_return co_await refuse_mcp(x, to, told, why, scopes, id);
+  }
+  auto session = session_of(x, to, **who, *asked);
   if (!session) {
     why = session.error();
     co_return co_await refuse_mcp(x, to, told, why, scopes, id);
@@ -375,17 +414,20 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const upstream& to,
     co_return co_await refuse_mcp(x, to, told, why, scopes, id);
   }
 
-  auto query = without(without(head.query, "access_token"), legacy_binding);
+  auto query = without(asked->rest, "access_token");
   auto up_head = upstream_head(x, to, *rules, **who, *session, query, told.client);
-  mcp_watcher watcher(x, to, *rules, **who, in);
+  mcp_watcher watcher(*this, x, to, *rules, **who, in);
   net::relay_order order{to.target, up_head, in.held, may_repeat(head.method, in.scanner.seen())};
-  parts_.counts->stream_opened();
   auto outcome = co_await forward(*permitted, x, upstreams_, order, rules->relaying, watcher);
-  parts_.counts->stream_closed();
   told.response_bytes = outcome.response_bytes;
   told.stream = outcome.stream;
   if (watcher.replacement) {
     co_return co_await refuse_mcp(x, to, told, *watcher.replacement, scopes, id);
+  }
+  if (auto ours = watcher.ended_for()) {
+    told.why = std::move(ours);
+    x.close_after();
+    co_return;
   }
   if (outcome.ended) co_return;
   told.why = outcome.ended.error();

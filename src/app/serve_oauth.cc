@@ -29,11 +29,14 @@ http_request gateway_service::owned_request(const net::exchange& x) const {
 
 net::task<void> gateway_service::serve_oauth(net::exchange& x, endpoint at, story& told) {
   bool open = is_for_scripts(at);
+  // The lambdas below run on other threads, and a reload swaps `rules_`.
+  auto rules = rules_;
   if (x.head().method == "OPTIONS") {
     http_response preflight;
     preflight.status = 204;
     preflight.fields =
-        rules_->cors.preflight_for(x.head().find("origin").value_or(""), open, "GET, POST, OPTIONS");
+        rules_->cors.preflight_for(x.head().find("origin").value_or(""), open, "GET, POST, OPTIONS",
+                                   x.head().find("access-control-request-headers").value_or(""));
     co_await x.respond(preflight);
     co_return;
   }
@@ -50,27 +53,29 @@ net::task<void> gateway_service::serve_oauth(net::exchange& x, endpoint at, stor
   broker_log log;
   auto& as = *parts_.authorization_server;
   step next;
-  auto first = [&] {
+  auto first = [&]() -> result<void> {
     next = as.handle(at, request, wall_clock(), log);
-    return true;
+    return {};
   };
   net::off_loop starting(worker_, *parts_.blocking, first);
-  co_await starting;
-  while (auto* wanted = std::get_if<outbound>(&next)) {
+  auto done = co_await starting;
+  while (auto* wanted = done ? std::get_if<outbound>(&next) : nullptr) {
     result<http_answer> got;
-    auto call = [&] { return net::fetch(wanted->call, wanted->rules, rules_->conf.upstream_ca_file); };
-    net::off_loop fetching(worker_, *parts_.fetching, call);
+    auto call = [&] { return net::fetch(wanted->call, wanted->rules, rules->conf.upstream_ca_file); };
+    bool strange = wanted->rules.allowed == addresses::public_only;
+    net::off_loop fetching(worker_, strange ? *parts_.strangers : *parts_.fetching, call);
     got = co_await fetching;
     auto then = std::move(wanted->then);
-    auto go_on = [&] {
+    auto go_on = [&]() -> result<void> {
       next = then(std::move(got), wall_clock());
-      return true;
+      return {};
     };
     net::off_loop continuing(worker_, *parts_.blocking, go_on);
-    co_await continuing;
+    done = co_await continuing;
   }
   told.notes = std::move(log.notes);
-  http_response response = std::move(std::get<http_response>(next));
+  if (!done) told.why = done.error();
+  http_response response = done ? std::move(std::get<http_response>(next)) : refuse_plain(done.error().code);
   co_await answer(x, std::move(response), open);
 }
 

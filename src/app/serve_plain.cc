@@ -30,36 +30,47 @@ std::string front_page(const snapshot& rules) {
 
 }  // namespace
 
+net::task<bool> gateway_service::store_answers() {
+  auto check = [store = parts_.store] { return store->check(); };
+  net::off_loop checking(worker_, *parts_.blocking, check);
+  auto checked = co_await checking;
+  co_return checked.has_value();
+}
+
+net::task<bool> gateway_service::servers_answer() {
+  auto rules = rules_;
+  bool all = true;
+  for (const auto& u : rules->upstreams) {
+    auto leased = co_await upstreams_.acquire(u.target, net::upstream_pool::freshness::fresh);
+    if (leased) {
+      leased->connection->abort();
+    } else {
+      all = false;
+    }
+  }
+  co_return all;
+}
+
 net::task<http_response> gateway_service::health(std::string_view path) {
-  auto check_store = [store = parts_.store] { return store->check(); };
-  bool wants_upstream = path != "/health" && path != "/health/database";
-  std::string database = "connected", server = "reachable";
-  bool well = true;
-  if (path != "/health/mcp-server") {
-    net::off_loop checking(worker_, *parts_.blocking, check_store);
-    auto checked = co_await checking;
-    if (!checked) {
-      database = "unavailable";
-      well = false;
-    }
+  bool wants_store = path != "/health/mcp-server";
+  bool wants_servers = path != "/health" && path != "/health/database";
+  bool store_well = true, servers_well = true;
+  if (wants_store) {
+    auto look = [this] { return store_answers(); };
+    store_well = co_await store_probe_.ask(std::chrono::steady_clock::now(), look);
   }
-  if (wants_upstream) {
-    auto rules = rules_;
-    for (const auto& u : rules->upstreams) {
-      auto leased = co_await upstreams_.acquire(u.target, net::upstream_pool::freshness::fresh);
-      if (leased) {
-        leased->connection->abort();
-      } else {
-        server = "unreachable";
-        well = false;
-      }
-    }
+  if (wants_servers) {
+    auto look = [this] { return servers_answer(); };
+    servers_well = co_await servers_probe_.ask(std::chrono::steady_clock::now(), look);
   }
+  bool well = store_well && servers_well;
   auto now = std::chrono::system_clock::now();
   auto uptime = std::chrono::duration_cast<seconds>(now - parts_.started).count();
   std::string body = "{\"status\": \"" + std::string(well ? "healthy" : "unhealthy") + "\"";
-  if (path != "/health/mcp-server") body += ", \"database\": \"" + database + "\"";
-  if (wants_upstream) body += ", \"mcp_server\": \"" + server + "\"";
+  if (wants_store)
+    body += std::string(", \"database\": \"") + (store_well ? "connected" : "unavailable") + "\"";
+  if (wants_servers)
+    body += std::string(", \"mcp_server\": \"") + (servers_well ? "reachable" : "unreachable") + "\"";
   body += ", \"uptime\": " + std::to_string(uptime) + ", \"version\": " + in_quotes(version) + "}";
   co_return json_response(well ? 200 : 503, std::move(body), "no-store");
 }
@@ -70,7 +81,9 @@ net::task<void> gateway_service::serve_plain(net::exchange& x, story& told) {
   if (method == "OPTIONS") {
     http_response preflight;
     preflight.status = 204;
-    preflight.fields = rules_->cors.preflight_for(x.head().find("origin").value_or(""), true, "GET, OPTIONS");
+    preflight.fields =
+        rules_->cors.preflight_for(x.head().find("origin").value_or(""), true, "GET, OPTIONS",
+                                   x.head().find("access-control-request-headers").value_or(""));
     co_await x.respond(preflight);
     co_return;
   }

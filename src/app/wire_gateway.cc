@@ -2,29 +2,25 @@
 
 #include "app/gateway_app.h"
 #include "app/gateway_service.h"
-#include "base/base64url.h"
+#include "app/key_file.h"
 #include "config/load.h"
 #include "jose/digest.h"
 #include "jose/random.h"
 #include "net/server.h"
 #include "store/open.h"
 
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <future>
+#include <atomic>
 #include <latch>
 #include <thread>
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace mcp_oauth {
 namespace {
 
 constexpr unsigned blocking_threads = 32;
 constexpr unsigned fetching_threads = 32;
+constexpr unsigned stranger_threads = 8;
+// More would wait longer than anybody who asked.
+constexpr std::size_t most_strangers_waiting = 64;
 
 time_point wall_clock() { return std::chrono::system_clock::now(); }
 
@@ -55,38 +51,15 @@ bool signs_in_locally(const settings& conf) {
   return false;
 }
 
-result<secret> read_or_make_key(const std::string& path) {
-  int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return fail(errc::file_unwritable, path + ": " + std::strerror(errno));
-  char text[128];
-  auto n = ::read(fd, text, sizeof text);
-  if (n == 0) {
-    auto made = base64url_encode(random_bytes(32)) + "\n";
-    bool written =
-        ::write(fd, made.data(), made.size()) == static_cast<ssize_t>(made.size()) && ::fsync(fd) == 0;
-    ::close(fd);
-    if (!written) return fail(errc::file_unwritable, path + ": " + std::strerror(errno));
-    return secret(*base64url_decode(std::string_view(made).substr(0, made.size() - 1)));
-  }
-  ::close(fd);
-  std::string_view seen(text, n > 0 ? static_cast<std::size_t>(n) : 0);
-  while (!seen.empty() && (seen.back() == '\n' || seen.back() == '\r' || seen.back() == ' '))
-    seen.remove_suffix(1);
-  auto key = base64url_decode(seen);
-  if (!key || key->size() != 32)
-    return fail(errc::file_unreadable, path + ": does not hold a key of 32 bytes in base64url");
-  return secret(std::move(*key));
-}
-
 }  // namespace
 
-result<secret> master_key(const settings& conf, std::vector<std::string>& warnings) {
+result<secret> master_key(const settings& conf, record_store& store, std::vector<std::string>& warnings) {
   if (!conf.encryption_key.empty()) return conf.encryption_key;
   auto database = sqlite_path(conf.database_url);
   if (!database) return fail(errc::config_invalid, "encryption_key: is needed with a shared database");
   if (database->empty()) return secret(random_bytes(32));
   auto path = *database + ".key";
-  auto key = read_or_make_key(path);
+  auto key = key_from_file(path, store, wall_clock(), warnings);
   if (key)
     warnings.push_back("encryption_key is not set: using the key in " + path +
                        " (keep it with the database, and apart from its backups)");
@@ -101,6 +74,7 @@ struct gateway_app::parts {
   metrics counts;
   std::unique_ptr<net::blocking_pool> blocking;
   std::unique_ptr<net::blocking_pool> fetching;
+  std::unique_ptr<net::blocking_pool> strangers;
   std::unique_ptr<broker> authorization_server;
   gateway_parts shared;
   std::shared_ptr<const snapshot> rules;
@@ -112,7 +86,7 @@ struct gateway_app::parts {
   std::mutex mutex;
   std::condition_variable wake;
   bool stopping = false;
-  bool stopped = false;
+  std::atomic<bool> stopped{false};
 
   // Runs `job` with each worker's service on its own thread, and waits for all of them.
   void on_every_worker(const std::function<void(gateway_service&)>& job) {
@@ -143,22 +117,30 @@ struct gateway_app::parts {
     return {};
   }
 
+  void tidy(time_point now, time_point& next_keys) {
+    for (int batch = 0; batch < 20; ++batch) {
+      auto swept = store->sweep(now, 500);
+      if (!swept || *swept < 500) break;
+    }
+    if (now < next_keys) return;
+    next_keys = now + std::chrono::minutes(10);
+    auto refreshed = authorization_server->refresh_keys(now);
+    if (refreshed) refreshed = adopt_keys();
+    if (!refreshed)
+      log->event(log_level::error, "oauth", "signing keys could not be refreshed", &refreshed.error());
+  }
+
   void keep_house() {
     auto next_keys = wall_clock() + std::chrono::minutes(10);
     std::unique_lock lock(mutex);
     while (!wake.wait_for(lock, seconds(30), [this] { return stopping; })) {
       lock.unlock();
-      auto now = wall_clock();
-      for (int batch = 0; batch < 20; ++batch) {
-        auto swept = store->sweep(now, 500);
-        if (!swept || *swept < 500) break;
-      }
-      if (now >= next_keys) {
-        next_keys = now + std::chrono::minutes(10);
-        auto refreshed = authorization_server->refresh_keys(now);
-        if (refreshed) refreshed = adopt_keys();
-        if (!refreshed)
-          log->event(log_level::error, "oauth", "signing keys could not be refreshed", &refreshed.error());
+      try {
+        tidy(wall_clock(), next_keys);
+      } catch (const std::exception& e) {
+        // A defect, or no memory: the gateway goes on, and this is tried again.
+        error why{errc::internal, std::string("an exception: ") + e.what()};
+        log->event(log_level::error, "proxy", "housekeeping failed", &why);
       }
       lock.lock();
     }
@@ -182,7 +164,7 @@ result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vect
   if (!store) return tl::unexpected<error>(store.error());
   p.store = std::move(*store);
 
-  auto key = master_key(conf, warnings);
+  auto key = master_key(conf, *p.store, warnings);
   if (!key) return tl::unexpected<error>(key.error());
   auto seal = sealer::of({*key});
   if (!seal) return tl::unexpected<error>(seal.error());
@@ -191,6 +173,7 @@ result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vect
 
   p.blocking = std::make_unique<net::blocking_pool>(blocking_threads);
   p.fetching = std::make_unique<net::blocking_pool>(fetching_threads);
+  p.strangers = std::make_unique<net::blocking_pool>(stranger_threads, most_strangers_waiting);
 
   // The port decides about addresses of our own when it was left open, so it comes before all that uses them.
   p.shared.started = wall_clock();
@@ -199,6 +182,7 @@ result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vect
   p.shared.counts = &p.counts;
   p.shared.blocking = p.blocking.get();
   p.shared.fetching = p.fetching.get();
+  p.shared.strangers = p.strangers.get();
   p.shared.connections = [&p] { return p.server ? p.server->connections() : 0; };
 
   auto options = server_options_of(conf);
@@ -234,20 +218,35 @@ result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vect
     if (!tls) return tl::unexpected<error>(tls.error());
     p.server->use_tls(*tls);
   }
+  auto place = held->address();
   auto started = p.server->start(std::move(*held));
   if (!started) return tl::unexpected<error>(started.error());
   p.housekeeping = std::thread([&p] { p.keep_house(); });
   p.log->event(log_level::info, "proxy",
-               "listening on " + p.conf.host + ":" + std::to_string(p.server->port()));
+               "listening on " + place + (p.conf.host.empty() ? "" : " (host: " + p.conf.host + ")"));
   return std::unique_ptr<gateway_app>(new gateway_app(std::move(made)));
 }
 
 result<void> gateway_app::reload_certificate() {
-  if (!parts_->conf.tls.enabled()) return {};
-  auto tls = net::tls_context::server(parts_->conf.tls.cert_file, parts_->conf.tls.key_file);
-  if (!tls) return tl::unexpected<error>(tls.error());
-  parts_->server->use_tls(*tls);
+  auto& p = *parts_;
+  if (!p.conf.tls.enabled()) return {};
+  auto tls = net::tls_context::server(p.conf.tls.cert_file, p.conf.tls.key_file);
+  if (!tls) {
+    p.log->event(log_level::error, "proxy", "the TLS certificate could not be read again; the old one stays",
+                 &tls.error());
+    return tl::unexpected<error>(tls.error());
+  }
+  p.server->use_tls(*tls);
+  p.log->event(log_level::info, "proxy", "the TLS certificate was read again");
   return {};
+}
+
+result<void> gateway_app::reopen_log() {
+  auto opened = parts_->log->reopen();
+  if (!opened)
+    parts_->log->event(log_level::error, "log", "the log file could not be opened again; the old one stays",
+                       &opened.error());
+  return opened;
 }
 
 void gateway_app::stop() {
@@ -261,6 +260,7 @@ void gateway_app::stop() {
   if (p.server) p.server->stop();
   p.stopped = true;
   // The pools first: what still runs there belongs to requests that are gone.
+  p.strangers.reset();
   p.fetching.reset();
   p.blocking.reset();
   p.server.reset();

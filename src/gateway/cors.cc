@@ -9,10 +9,18 @@ namespace {
 
 constexpr std::string_view always_allowed_headers =
     "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name, "
-    "Last-Event-ID, "
-    "X-Request-Id";
+    "Last-Event-ID, X-Request-Id, traceparent, tracestate";
 constexpr std::string_view exposed_headers =
     "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, X-Request-Id, Retry-After, Location";
+constexpr std::size_t longest_question = 4096;
+constexpr int most_mirrored = 64;
+
+bool is_token(std::string_view name) {
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (to_lower(c) >= 'a' && to_lower(c) <= 'z') || (c >= '0' && c <= '9') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  });
+}
 
 }  // namespace
 
@@ -47,8 +55,9 @@ bool cors_rules::may_call_mcp(std::string_view origin) const {
 
 http_fields cors_rules::fields_for(std::string_view origin, bool open) const {
   http_fields fields;
-  if (origin.empty()) return fields;
+  // Also without an Origin: a cache must not hand that answer to a page.
   fields.add("Vary", "Origin");
+  if (origin.empty()) return fields;
   bool known = may_call_mcp(origin);
   if (!known && !open) return fields;
   // An endpoint open to all names no origin that it does not know: no page gets more than any other would.
@@ -58,12 +67,21 @@ http_fields cors_rules::fields_for(std::string_view origin, bool open) const {
   return fields;
 }
 
-http_fields cors_rules::preflight_for(std::string_view origin, bool open, std::string_view methods) const {
+http_fields cors_rules::preflight_for(std::string_view origin, bool open, std::string_view methods,
+                                      std::string_view asked) const {
   http_fields fields = fields_for(origin, open);
   if (fields.count("Access-Control-Allow-Origin") == 0) return fields;
   fields.erase("Access-Control-Expose-Headers");
   fields.add("Access-Control-Allow-Methods", std::string(methods));
-  fields.add("Access-Control-Allow-Headers", allowed_headers_);
+  fields.add("Vary", "Access-Control-Request-Headers");
+  auto names = allowed_headers_;
+  int added = 0;
+  for (const auto& word : split_words(asked.substr(0, longest_question), ',')) {
+    auto name = trim(word);
+    if (!starts_with_ignoring_case(name, "mcp-") || !is_token(name) || ++added > most_mirrored) continue;
+    names.append(", ").append(name);
+  }
+  fields.add("Access-Control-Allow-Headers", names);
   fields.add("Access-Control-Max-Age", "600");
   return fields;
 }

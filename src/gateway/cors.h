@@ -19,11 +19,13 @@ class cors_rules {
   // browser.
   bool may_call_mcp(std::string_view origin) const;
 
-  // Fields for the answer to a request with that Origin. `open`: an endpoint that holds no ambient authority
-  // (metadata, token, registration), which any page may read.
+  // Fields for the answer to a request with that Origin ("": none); Vary always. `open`: an endpoint that
+  // holds no ambient authority (metadata, token, registration), which any page may read.
   http_fields fields_for(std::string_view origin, bool open) const;
-  // The same for a preflight.
-  http_fields preflight_for(std::string_view origin, bool open, std::string_view methods) const;
+  // The same for a preflight. `asked`: its Access-Control-Request-Headers; of those, the ones that MCP may
+  // mirror parameters into (mcp-…, 2026-07-28) are allowed besides the known ones.
+  http_fields preflight_for(std::string_view origin, bool open, std::string_view methods,
+                            std::string_view asked = {}) const;
 
  private:
   bool listed(std::string_view origin) const;

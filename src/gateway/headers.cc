@@ -141,16 +141,19 @@ bool header_rules::passes(std::string_view name) const {
 }
 
 void append_request_fields(std::string& out, std::span<const field> from, const header_rules& rules) {
-  std::string_view connection;
-  for (const auto& f : from) {
-    if (is(f.name, "connection") && !equal_ignoring_case(f.value, "keep-alive") &&
-        !equal_ignoring_case(f.value, "close")) {
-      connection = f.value;
-    }
-  }
+  // More than one Connection line is one list (RFC 9110 §5.3). Few requests name anything in it.
+  auto names_fields = [](const field& f) {
+    return is(f.name, "connection") && !equal_ignoring_case(f.value, "keep-alive") &&
+           !equal_ignoring_case(f.value, "close");
+  };
+  bool any = std::any_of(from.begin(), from.end(), names_fields);
+  auto named = [&](std::string_view name) {
+    return std::any_of(from.begin(), from.end(),
+                       [&](const field& f) { return names_fields(f) && nominated(f.value, name); });
+  };
   for (const auto& f : from) {
     if (!rules.passes(f.name)) continue;
-    if (!connection.empty() && nominated(connection, f.name)) continue;
+    if (any && named(f.name)) continue;
     out += f.name;
     out += ": ";
     out += f.value;

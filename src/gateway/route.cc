@@ -2,7 +2,14 @@
 
 #include "base/form.h"
 
+#include <algorithm>
+
 namespace mcp_oauth {
+namespace {
+
+constexpr std::string_view announced = "/.up/";
+
+}  // namespace
 
 result<mount> mount::of(const upstream_settings& conf) {
   auto where = url::parse(conf.url);
@@ -20,24 +27,32 @@ std::optional<std::string_view> mount::prefix_of(std::string_view path) const {
   return longest;
 }
 
-std::string mount::upstream_path(std::string_view path) const {
+std::string_view mount::rest_of(std::string_view path) const {
   auto prefix = prefix_of(path).value_or("");
-  auto rest = path.substr(prefix == "/" ? 0 : prefix.size());
+  return path.substr(prefix == "/" ? 0 : prefix.size());
+}
+
+bool mount::is_announced(std::string_view path) const { return rest_of(path).starts_with(announced); }
+
+std::string mount::upstream_path(std::string_view path) const {
+  auto rest = rest_of(path);
+  if (rest.starts_with(announced)) return std::string(rest.substr(announced.size() - 1));
   std::string_view base = where_.path == "/" ? std::string_view{} : std::string_view(where_.path);
   if (rest.empty()) return base.empty() ? "/mcp" : std::string(base);
   while (!base.empty() && base.back() == '/') base.remove_suffix(1);
   return std::string(base) + std::string(rest);
 }
 
-std::optional<std::string> mount::public_path(std::string_view upstream_path) const {
+std::string mount::public_path(std::string_view upstream_path) const {
   std::string_view base = where_.path == "/" ? std::string_view{} : std::string_view(where_.path);
   while (!base.empty() && base.back() == '/') base.remove_suffix(1);
   const auto& prefix = conf_.paths.front();
   if (upstream_path == (base.empty() ? std::string_view("/mcp") : base)) return prefix;
-  if (upstream_path.substr(0, base.size()) != base) return std::nullopt;
-  auto rest = upstream_path.substr(base.size());
-  if (rest.empty() || rest.front() != '/') return std::nullopt;
-  return (prefix == "/" ? std::string() : prefix) + std::string(rest);
+  auto front = prefix == "/" ? std::string() : prefix;
+  auto rest = upstream_path.substr(std::min(base.size(), upstream_path.size()));
+  bool below = upstream_path.starts_with(base) && rest.starts_with('/') && !rest.starts_with(announced);
+  if (below) return front + std::string(rest);
+  return front + std::string(announced.substr(0, announced.size() - 1)) + std::string(upstream_path);
 }
 
 bool is_plain_path(std::string_view path) {

@@ -22,11 +22,19 @@ class mount {
 
   // What the upstream is asked for. The prefix itself leads to the URL's path, or to /mcp where it has none;
   // PREFIX/rest leads to the URL's path, or the root, with /rest behind it.
+  // PREFIX/.up/rest leads to /rest, wherever that is: see `is_announced`.
   std::string upstream_path(std::string_view path) const;
 
-  // The other way: the public path for one that the upstream announced, or nothing if no public path leads
-  // there.
-  std::optional<std::string> public_path(std::string_view upstream_path) const;
+  // The other way, for a path that the upstream announced. One outside of the URL's path becomes
+  // PREFIX/.up/…; no path is without an answer.
+  std::string public_path(std::string_view upstream_path) const;
+
+  // Whether the path is PREFIX/.up/rest, a way around the URL's path. It is for places that the upstream
+  // itself announced; whoever forwards to it has to see the proof of that first.
+  bool is_announced(std::string_view path) const;
+
+  // What stands behind the prefix: "" or "/…".
+  std::string_view rest_of(std::string_view path) const;
 
   const upstream_settings& conf() const { return conf_; }
   const url& where() const { return where_; }

@@ -9,26 +9,29 @@ constexpr std::size_t mac_bytes = 16;
 constexpr std::size_t mac_chars = 22;
 }  // namespace
 
-std::string session_binding::mac(std::string_view resource, std::string_view subject,
+std::string session_binding::mac(what kind, std::string_view resource, std::string_view subject,
                                  std::string_view id) const {
-  // Lengths in front: no two triples make one text.
-  auto text = std::to_string(resource.size()) + ":" + std::to_string(subject.size()) + ":";
+  // Lengths in front: no two of them make one text.
+  std::string text = {static_cast<char>(kind), ':'};
+  text += std::to_string(resource.size()) + ":" + std::to_string(subject.size()) + ":";
   text += resource;
   text += subject;
   text += id;
   return base64url_encode(hmac_sha256(key_.reveal(), text).substr(0, mac_bytes));
 }
 
-std::string session_binding::bind(std::string_view resource, std::string_view subject,
+std::string session_binding::bind(what kind, std::string_view resource, std::string_view subject,
                                   std::string_view id) const {
-  return std::string(id) + "." + mac(resource, subject, id);
+  return std::string(id) + "." + mac(kind, resource, subject, id);
 }
 
-std::optional<std::string_view> session_binding::release(std::string_view resource, std::string_view subject,
+std::optional<std::string_view> session_binding::release(what kind, std::string_view resource,
+                                                         std::string_view subject,
                                                          std::string_view bound) const {
   if (bound.size() < mac_chars + 2 || bound[bound.size() - mac_chars - 1] != '.') return std::nullopt;
   auto id = bound.substr(0, bound.size() - mac_chars - 1);
-  if (!equal_constant_time(bound.substr(id.size() + 1), mac(resource, subject, id))) return std::nullopt;
+  if (!equal_constant_time(bound.substr(id.size() + 1), mac(kind, resource, subject, id)))
+    return std::nullopt;
   return id;
 }
 

@@ -13,16 +13,20 @@ namespace mcp_oauth {
 // can make one.
 class session_binding {
  public:
+  // What is bound: the id in the header, or the place that a server of 2024-11-05 announced, with the id in
+  // its query. One never counts for the other.
+  enum class what : char { header = 'h', place = 'q' };
+
   explicit session_binding(secret key) : key_(std::move(key)) {}
 
   // "<id>.<22 characters>"
-  std::string bind(std::string_view resource, std::string_view subject, std::string_view id) const;
+  std::string bind(what kind, std::string_view resource, std::string_view subject, std::string_view id) const;
   // The upstream's id, borrowed; nothing when the MAC is not for this resource and subject.
-  std::optional<std::string_view> release(std::string_view resource, std::string_view subject,
+  std::optional<std::string_view> release(what kind, std::string_view resource, std::string_view subject,
                                           std::string_view bound) const;
 
  private:
-  std::string mac(std::string_view resource, std::string_view subject, std::string_view id) const;
+  std::string mac(what kind, std::string_view resource, std::string_view subject, std::string_view id) const;
   secret key_;
 };
 

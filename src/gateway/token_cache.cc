@@ -16,6 +16,15 @@ std::shared_ptr<credential> token_cache::remember(const sha256_digest& key, veri
   return made;
 }
 
+std::optional<time_point> token_cache::latest_expiry(std::string_view grant) const {
+  std::optional<time_point> latest;
+  for (const auto& [key, known] : entries_) {
+    const auto& c = known->token.claims();
+    if (c.grant_id == grant && (!latest || c.expires > *latest)) latest = c.expires;
+  }
+  return latest;
+}
+
 void token_cache::sweep(time_point now) {
   boost::unordered::erase_if(entries_,
                              [now](const auto& e) { return e.second->token.claims().expires <= now; });

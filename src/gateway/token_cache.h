@@ -7,6 +7,7 @@
 
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -57,6 +58,8 @@ class token_cache {
   // Keys or rules changed: what was verified under the old ones counts no longer.
   void clear() { entries_.clear(); }
   void sweep(time_point now);
+  // The latest `exp` among the remembered tokens of a grant; nothing when there is none.
+  std::optional<time_point> latest_expiry(std::string_view grant) const;
   std::size_t size() const { return entries_.size(); }
 
  private:

@@ -1,0 +1,88 @@
+#include "app/log.h"
+
+#include "app/descriptor_limit.h"
+#include "base/json.h"
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+namespace mcp_oauth {
+namespace {
+
+std::string written(std::string_view value) {
+  std::string out;
+  {
+    log_line(out, log_level::info, "t", time_point()).text("v", value);
+  }
+  auto at = out.find("\"v\":\"") + 5;
+  return out.substr(at, out.size() - at - 3);
+}
+
+std::string content(const std::string& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+TEST(LogLine, PassesTextAndEscapesEverythingElse) {
+  struct row {
+    std::string value, line;
+  };
+  for (const auto& r :
+       {row{"plain", "plain"},
+        row{"Ad\xC3\xA4 \xE6\x97\xA5 \xF0\x9F\x98\x80", "Ad\xC3\xA4 \xE6\x97\xA5 \xF0\x9F\x98\x80"},
+        row{"a\"b\\c", "a\\\"b\\\\c"}, row{"\n\x1b[31m\x7f", "\\u000a\\u001b[31m\\u007f"},
+        row{"\xC2\x9B", "\\u009b"}, row{"\xC3", "\\u00c3"}, row{"\xFFx", "\\u00ffx"},
+        row{"\xC0\xAF", "\\u00c0\\u00af"}, row{"\xED\xA0\x80", "\\u00ed\\u00a0\\u0080"},
+        row{"\xE6\x97", "\\u00e6\\u0097"}}) {
+    EXPECT_EQ(written(r.value), r.line);
+  }
+}
+
+TEST(LogSink, GoesOnInANewFileWhenTheOldOneWasMovedAway) {
+  std::string pattern = (std::filesystem::temp_directory_path() / "log_XXXXXX").string();
+  std::string folder = ::mkdtemp(pattern.data());
+  auto file = folder + "/proxy.log";
+  {
+    auto log = log_sink::open(file, log_level::info);
+    ASSERT_TRUE(log);
+    (*log)->event(log_level::info, "t", "before");
+    std::filesystem::rename(file, file + ".1");
+    ASSERT_TRUE((*log)->reopen());
+    (*log)->event(log_level::info, "t", "after");
+  }
+  EXPECT_NE(content(file + ".1").find("before"), std::string::npos);
+  EXPECT_EQ(content(file + ".1").find("after"), std::string::npos);
+  EXPECT_NE(content(file).find("after"), std::string::npos);
+  EXPECT_EQ(content(file).find("before"), std::string::npos);
+  std::filesystem::remove_all(folder);
+}
+
+TEST(DescriptorLimit, IsRaisedToWhatTheSystemAllows) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit lowered{std::min<rlim_t>(before.rlim_max, 256), before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &lowered), 0);
+  auto raised = raise_descriptor_limit();
+  rlimit after{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &after), 0);
+  EXPECT_EQ(after.rlim_cur, before.rlim_max);
+  EXPECT_EQ(raised, after.rlim_cur == RLIM_INFINITY ? SIZE_MAX : after.rlim_cur);
+}
+
+TEST(DescriptorLimit, IsWarnedAboutWhenItDoesNotCarryTheConnections) {
+  EXPECT_FALSE(descriptor_warning(20'000, 20'000));
+  auto warning = descriptor_warning(1024, 20'000);
+  ASSERT_TRUE(warning);
+  EXPECT_NE(warning->find("1024"), std::string::npos);
+  EXPECT_NE(warning->find("20000"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace mcp_oauth
