@@ -100,14 +100,19 @@ test('while the provider is away, tokens work and are refreshed, and a new sign-
   const refreshed = await refresh(gateway, client, refresh_token);
   assert.equal(refreshed.status, 200, await refreshed.clone().text());
 
-  // A gateway that never met its provider can say only that.
+  // A gateway that never met its provider can say only that, on a page that goes on once the provider is back.
   const fresh = await Gateway.start(scope, { mcp_server_url: upstream.url, providers: { corp: idp.settings } });
   const asked = authorization(fresh, await register(fresh));
-  const answer = await person.approve(asked.url, redirectUri);
-  assert.equal(answer.searchParams.get('error'), 'temporarily_unavailable');
+  const browser = new Browser();
+  const failed = await browser.submit(await browser.open(asked.url, { until: idp.issuer }), 'Approve');
+  assert.equal(failed.status, 502);
+  assert.match(failed.text, /corp/);
+  assert.match(failed.html, /error=temporarily_unavailable/, 'or the client is told');
 
   await idp.comeBack();
   idp.allow(`${fresh.origin}/auth/callback`);
+  const { left } = await browser.submit(failed, 'Try again');
+  assert.ok(left.href.startsWith(idp.issuer), left.href);
   await tokensFor(fresh, new Person({ user: 'dave' }));
 });
 
