@@ -2,6 +2,7 @@
 
 #include "app/commands.h"
 #include "app/demo_service.h"
+#include "app/descriptor_limit.h"
 #include "app/gateway_app.h"
 #include "app/signals.h"
 #include "jose/random.h"
@@ -39,6 +40,8 @@ exit_code report(const error& why) {
 void run_until_signal(gateway_app& app) {
   for (;;) {
     if (wait_for_signal() == wake::stop) break;
+    auto opened = app.reopen_log();
+    if (!opened) report(opened.error());
     auto reloaded = app.reload_certificate();
     if (!reloaded) report(reloaded.error());
   }
@@ -85,6 +88,8 @@ exit_code serve_command(const command_input& in) {
   auto conf = load_settings(in, false, why);
   if (!conf) return why;
   std::vector<std::string> warnings;
+  if (auto warning = descriptor_warning(raise_descriptor_limit(), conf->limits.connections))
+    warnings.push_back(std::move(*warning));
   auto app = gateway_app::start(std::move(*conf), warnings);
   for (const auto& warning : warnings) std::cerr << "⚠ Warning: " << warning << "\n";
   if (!app) return report(app.error());
@@ -109,6 +114,7 @@ exit_code demo_command(const command_input& in) {
   auto conf = load_settings(with_demo, true, why);
   if (!conf) return why;
   std::vector<std::string> warnings;
+  raise_descriptor_limit();
   auto app = gateway_app::start(std::move(*conf), warnings);
   if (!app) return report(app.error());
   const auto& running = (*app)->conf();
