@@ -27,7 +27,7 @@ const tool = (id, name, given, meta) => message(id, 'tools/call', { name, argume
 const steps = (id) => tool(id, 'progress', { steps: 3, interval_ms: 1 }, { progressToken: 'p' });
 
 // Of an answer all that a client can see, but for what the gateway says in its own name.
-const own = ['date', 'x-request-id', 'mcp-session-id', 'connection', 'keep-alive'];
+const own = ['date', 'x-request-id', 'mcp-session-id', 'connection', 'keep-alive', 'vary'];
 async function seen(answer) {
   const headers = Object.fromEntries([...answer.headers].filter(([name]) => !own.includes(name)));
   const text = (await answer.text()).replace(/^: [^\n]*\n\n/gm, ''); // comments keep a stream open
