@@ -274,6 +274,21 @@ TEST_F(Gateway, AllowsPagesTheHeadersThatMcpMirrorsParametersInto) {
       << "also to a request without an Origin";
 }
 
+TEST_F(Gateway, AnswersToEachNameOfThisMachineAndToNoOther) {
+  auto named = post(call, "");
+  named.replace(named.find("127.0.0.1:8080"), 14, "localhost:8080");
+  EXPECT_TRUE(has(answer_to(named),
+                  "resource_metadata=\"http://localhost:8080/.well-known/oauth-protected-resource/mcp\""));
+  auto metadata =
+      answer_to("GET /.well-known/oauth-protected-resource/mcp HTTP/1.1\r\nHost: localhost:8080\r\n\r\n");
+  EXPECT_TRUE(has(metadata, "\"resource\":\"http://localhost:8080/mcp\"")) << metadata;
+  EXPECT_TRUE(has(metadata, "\"authorization_servers\":[\"http://127.0.0.1:8080\"]"))
+      << "the issuer has one name";
+  auto stranger =
+      answer_to("GET /.well-known/oauth-protected-resource/mcp HTTP/1.1\r\nHost: evil:8080\r\n\r\n");
+  EXPECT_TRUE(has(stranger, "\"resource\":\"http://127.0.0.1:8080/mcp\"")) << stranger;
+}
+
 TEST_F(Gateway, ServesMetadataInEveryFormThatClientsTry) {
   for (const char* path :
        {"/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"}) {

@@ -3,11 +3,13 @@
 #include "app/commands.h"
 #include "app/demo_service.h"
 #include "app/descriptor_limit.h"
+#include "app/file_access.h"
 #include "app/gateway_app.h"
+#include "app/report.h"
 #include "app/signals.h"
 #include "jose/random.h"
 #include "net/server.h"
-#include "symptom/catalogue.h"
+#include "store/open.h"
 
 #include <filesystem>
 #include <iostream>
@@ -16,25 +18,25 @@
 namespace mcp_oauth {
 namespace {
 
-exit_code exit_code_of(errc code) {
-  switch (code) {
-    case errc::config_invalid:
-    case errc::config_malformed:
-    case errc::config_not_found:
-    case errc::tls_certificate_invalid:
-    case errc::seal_broken: return exit_code::configuration;
-    case errc::internal: return exit_code::crash;
-    default: return exit_code::dependency;
+// A key file that is there already is news to nobody.
+std::vector<std::string> worth_saying(const std::vector<std::string>& warnings, bool key_file_was_there) {
+  std::vector<std::string> kept;
+  for (const auto& warning : warnings) {
+    if (!key_file_was_there || !warning.starts_with("encryption_key is not set")) kept.push_back(warning);
   }
+  return kept;
 }
 
-exit_code report(const error& why) {
-  const auto& row = explain(why.code);
-  std::cerr << "Error: " << row.description;
-  if (row.description.empty()) std::cerr << row.cause;
-  if (!why.detail.empty()) std::cerr << ": " << why.detail;
-  std::cerr << "\n  Likely cause: " << row.cause << "\n  Fix: " << row.fix << "\n  (" << row.id << ")\n";
-  return exit_code_of(why.code);
+bool has_key_file(const settings& conf) {
+  auto database = sqlite_path(conf.database_url);
+  std::error_code ignored;
+  return database && std::filesystem::exists(*database + ".key", ignored);
+}
+
+// The program as it can be called from here.
+std::string callable(const std::string& program) {
+  bool on_path = program.find('/') == std::string::npos;
+  return on_path ? program : absolute_path(program);
 }
 
 void run_until_signal(gateway_app& app) {
@@ -52,6 +54,16 @@ void print_first_password(const gateway_app& app) {
   if (app.first_password().empty()) return;
   std::cout << "\n  Sign in as:         admin\n  One-time password:  " << app.first_password()
             << "\n  (you choose your own at the first sign-in; this one is not shown again)\n";
+}
+
+void print_sign_in(const gateway_app& app, const command_input& in) {
+  if (!app.first_password().empty()) return print_first_password(app);
+  for (const auto& p : app.conf().providers) {
+    if (p.type != "local") continue;
+    std::cout << "\n  Sign in as:         admin, with the password you chose\n"
+              << "                      (forgotten? " << callable(in.program)
+              << (in.config_file.empty() ? "" : " --config " + in.config_file) << " users reset admin)\n";
+  }
 }
 
 // The demo server on a free loopback port.
@@ -90,8 +102,10 @@ exit_code serve_command(const command_input& in) {
   std::vector<std::string> warnings;
   if (auto warning = descriptor_warning(raise_descriptor_limit(), conf->limits.connections))
     warnings.push_back(std::move(*warning));
+  bool key_file_was_there = has_key_file(*conf);
   auto app = gateway_app::start(std::move(*conf), warnings);
-  for (const auto& warning : warnings) std::cerr << "⚠ Warning: " << warning << "\n";
+  for (const auto& warning : worth_saying(warnings, key_file_was_there))
+    std::cerr << "⚠ Warning: " << warning << "\n";
   if (!app) return report(app.error());
   const auto& running = (*app)->conf();
   std::cout << "mcp-oauth-proxy is listening on " << running.host << ":" << running.port << "\n";
@@ -109,6 +123,7 @@ exit_code demo_command(const command_input& in) {
   if (!demo_port) return report(demo_port.error());
 
   command_input with_demo = in;
+  with_demo.default_file = false;
   with_demo.flags.emplace_back("mcp_server_url", "http://127.0.0.1:" + std::to_string(*demo_port));
   exit_code why = exit_code::ok;
   auto conf = load_settings(with_demo, true, why);
@@ -121,7 +136,7 @@ exit_code demo_command(const command_input& in) {
   auto url = running.upstreams.front().resource;
   std::cout << "\nThe gateway is running, with a demo MCP server behind it.\n\n  MCP endpoint:       " << url
             << "\n";
-  print_first_password(**app);
+  print_sign_in(**app, in);
   std::cout << "\nPaste into your MCP client's configuration:\n\n"
             << "  {\"mcpServers\": {\"demo\": {\"type\": \"http\", \"url\": \"" << url << "\"}}}\n\n"
             << "Or try one of these:\n\n"
@@ -130,8 +145,9 @@ exit_code demo_command(const command_input& in) {
             << "  npx mcp-remote " << url << "\n"
             << "  curl -i -X POST " << url << "        (401, and where to sign in)\n\n"
             << "Tools to call: echo, whoami, progress, slow, fail, big.\n"
-            << "Next: put it before your own server, README.md, \"Your own MCP server\".\n"
-            << "Log: " << (running.log.file.empty() ? "standard output" : running.log.file)
+            << "Next: put it before your own server: README.md, \"Before your own MCP server\".\n"
+            << "This program: " << callable(in.program) << "\n"
+            << "Log: " << (running.log.file == "-" ? "standard output" : absolute_path(running.log.file))
             << "   Stop: Ctrl-C\n"
             << std::flush;
   run_until_signal(**app);

@@ -5,6 +5,7 @@
 #include "app/story.h"
 #include "base/form.h"
 #include "base/text.h"
+#include "gateway/loopback.h"
 #include "gateway/refusal.h"
 #include "gateway/session_query.h"
 #include "mcp/envelope.h"
@@ -324,7 +325,8 @@ net::task<void> gateway_service::refuse_mcp(net::exchange& x, const upstream& to
   if (scopes.empty()) scopes = to.where.conf().scopes;
   // Who has to sign in anew learns what to ask for (MCP, scope selection).
   if (scopes.empty() && explain(why.code).status == 401) scopes = rules_->conf.scopes_supported;
-  http_response refusal = refuse_call(why, to.metadata_url, scopes, raw_id);
+  auto metadata_url = origin_as_reached(rules_->conf.public_url, x.head().host) + to.metadata_path;
+  http_response refusal = refuse_call(why, metadata_url, scopes, raw_id);
   if (why.code == errc::http_method_refused) refusal.fields.add("Allow", "GET, POST, DELETE, OPTIONS");
   told.why = std::move(why);
   co_await answer(x, std::move(refusal), false);

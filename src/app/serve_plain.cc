@@ -3,6 +3,7 @@
 #include "app/gateway_service.h"
 #include "app/story.h"
 #include "app/version.h"
+#include "gateway/loopback.h"
 #include "gateway/refusal.h"
 #include "oauth/metadata.h"
 
@@ -99,7 +100,14 @@ net::task<void> gateway_service::serve_plain(net::exchange& x, story& told) {
     const auto* of = rules_->find_resource_path(asked->resource_path);
     using document = metadata_path::document;
     if (asked->kind == document::protected_resource && of != nullptr) {
-      response = json_response(200, of->metadata_body, "max-age=300");
+      // The resource as this client names it (RFC 9728 §3.3), the authorization server as it is.
+      auto described = of->metadata;
+      const auto& public_url = rules_->conf.public_url;
+      if (described.resource.rfind(public_url, 0) == 0) {
+        described.resource =
+            origin_as_reached(public_url, x.head().host) + described.resource.substr(public_url.size());
+      }
+      response = json_response(200, json::serialize(protected_resource_metadata(described)), "max-age=300");
     } else if (asked->kind == document::authorization_server && of != nullptr) {
       response = json_response(200, rules_->server_metadata, "max-age=300");
     } else if (asked->kind == document::openid_configuration && of != nullptr) {

@@ -35,8 +35,8 @@ result<upstream> make_upstream(const settings& conf, const upstream_settings& of
                   std::move(target),
                   policy(conf.tools, conf.tools_given, of.scopes),
                   std::move(tokens),
-                  conf.public_url + "/.well-known/oauth-protected-resource" + path,
-                  json::serialize(protected_resource_metadata(resource))};
+                  "/.well-known/oauth-protected-resource" + path,
+                  std::move(resource)};
 }
 
 }  // namespace

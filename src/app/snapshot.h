@@ -9,6 +9,7 @@
 #include "net/relay.h"
 #include "net/upstream.h"
 #include "oauth/access_token.h"
+#include "oauth/metadata.h"
 #include "policy/policy.h"
 
 #include <memory>
@@ -23,8 +24,8 @@ struct upstream {
   net::upstream_target target;
   policy rules;
   token_rules tokens;
-  std::string metadata_url;   // of its protected resource metadata
-  std::string metadata_body;  // RFC 9728 document
+  std::string metadata_path;      // of its protected resource metadata
+  resource_description metadata;  // what stands there
 };
 
 // Everything that decides about requests, made once and never changed: a reload makes another one.
