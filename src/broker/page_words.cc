@@ -22,8 +22,7 @@ constexpr page_words provider_at_fault = {"The sign-in service gave no usable an
                                           "again in a minute; if it persists, show "
                                           "this page to whoever runs this server."};
 
-constexpr page_words busy = {"This server is busy",
-                             "Wait a minute, go back and try again. What you have entered is not lost."};
+constexpr page_words busy = {"This server is busy", "Wait a minute, go back and try again."};
 
 constexpr page_words our_fault = {"Something went wrong on this server",
                                   "You did nothing wrong. Try again in a minute; if it persists, show this "
