@@ -178,6 +178,8 @@ task<upstream_pool::resolved> upstream_pool::resolve(const upstream_target& targ
   };
   off_loop looking(worker_, blocking_, look_up);
   auto found = co_await looking;
+  if (found.endpoints.empty() && found.failure.empty())
+    found.failure = target.host + ": too many look-ups under way";
   found.until_ms = worker_.coarse_ms() + (found.endpoints.empty() ? failures_live_ms : names_live_ms);
   name.last = found;
   name.looking = false;
