@@ -28,7 +28,7 @@ enum class io { ok, closed, failed, timeout, interrupted };
 class channel final : public std::enable_shared_from_this<channel>, private timed {
  public:
   channel(worker& w, socket s);
-  ~channel();
+  ~channel() override;
   channel(const channel&) = delete;
   channel& operator=(const channel&) = delete;
 

@@ -12,8 +12,9 @@ class timed {
   timed(const timed&) = delete;
   timed& operator=(const timed&) = delete;
 
- protected:
   virtual ~timed() { unlink(); }
+
+ protected:
   virtual void on_deadline() = 0;
 
  private:
