@@ -163,7 +163,7 @@ void gateway_service::tell(const net::exchange& x, const story& told) {
     line.milliseconds_of("duration_ms", static_cast<std::uint64_t>(took.count()));
     line.text("action", told.action).text("user_id", told.subject).text("client_id", told.client_id);
     line.text("mcp_method", told.method).text("mcp_name", told.tool).text("upstream", told.upstream);
-    if (told.area == metrics::area::mcp) line.text("decision", told.why ? "refused" : "allowed");
+    if (told.area == metrics::area::mcp) line.text("decision", told.permitted ? "allowed" : "refused");
     if (told.why) {
       const auto& row = explain(told.why->code);
       line.text("symptom", row.id).text("reason", row.name).text("detail", told.why->detail);

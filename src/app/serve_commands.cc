@@ -47,7 +47,9 @@ void run_until_signal(gateway_app& app) {
     auto reloaded = app.reload_certificate();
     if (!reloaded) report(reloaded.error());
   }
+  std::cerr << "stopping; requests under way may end\n";
   app.stop();
+  std::cerr << "stopped\n";
 }
 
 void print_first_password(const gateway_app& app) {

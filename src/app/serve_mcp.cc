@@ -420,6 +420,7 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const upstream& to,
   auto up_head = upstream_head(x, to, *rules, **who, *session, query, told.client);
   mcp_watcher watcher(*this, x, to, *rules, **who, in);
   net::relay_order order{to.target, up_head, in.held, may_repeat(head.method, in.scanner.seen())};
+  told.permitted = true;
   auto outcome = co_await forward(*permitted, x, upstreams_, order, rules->relaying, watcher);
   told.response_bytes = outcome.response_bytes;
   told.stream = outcome.stream;

@@ -20,6 +20,7 @@ struct gateway_service::story {
   std::optional<error> why;
   std::uint64_t request_bytes = 0, response_bytes = 0;
   bool stream = false;
+  bool permitted = false;  // the call was allowed, whatever became of it then
   std::vector<std::pair<std::string, std::string>> notes;
 };
 

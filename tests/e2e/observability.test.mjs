@@ -77,6 +77,26 @@ test('a log line of a call says who called what, and how it was decided', async 
   assert.match(why.symptom, /^MOP-TOK-\d+$/);
 });
 
+test('a client that leaves was allowed, and its line says how it ended', async () => {
+  const leaving = new AbortController();
+  const asked = fetch(gateway.mcp, {
+    method: 'POST',
+    signal: leaving.signal,
+    headers: {
+      Authorization: `Bearer ${tokens.access_token}`,
+      'Content-Type': 'application/json',
+      Accept: 'application/json, text/event-stream',
+    },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'slow', arguments: {} } }),
+  }).catch(() => undefined);
+  const before = upstream.requests.length;
+  await until('the upstream has the call', () => upstream.requests.length > before);
+  leaving.abort();
+  await asked;
+  const line = await gateway.logged('of the call', (l) => l.reason === 'client_gone');
+  assert.equal(line.decision, 'allowed');
+});
+
 test('metrics count requests, refusals by symptom, and open connections', async () => {
   const read = async () => (await fetch(`${gateway.origin}/metrics`)).text();
   const value = (text, pattern) => Number(pattern.exec(text)?.[1] ?? 0);
