@@ -42,11 +42,11 @@ const std::string& content_security_policy() {
   return policy;
 }
 
-http_response whole_page(int status, std::string_view title, std::string content) {
+http_response whole_page(int status, std::string_view title, const std::string& content) {
   mustache::data values;
   values.set("title", std::string(title));
   values.set("style", style());
-  values.set("content", std::move(content));
+  values.set("content", content);
   http_response answer;
   answer.status = status;
   answer.fields = {{"Content-Type", "text/html; charset=utf-8"},
