@@ -107,6 +107,12 @@ result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const
   transfer t;
   t.rules = &rules;
 
+  // curl sends a field as it is: a line end in it would be another field.
+  for (const auto& [name, value] : call.fields) {
+    if ((name + value).find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
+      return fail(errc::fetch_failed, "a request field holds a line end or NUL");
+    }
+  }
   curl_slist* list = nullptr;
   for (const auto& [name, value] : call.fields) list = curl_slist_append(list, (name + ": " + value).c_str());
   list = curl_slist_append(list, "Expect:");

@@ -111,5 +111,16 @@ TEST(HttpClient, JudgesTheAddressItConnectsTo) {
   EXPECT_EQ(got.error().code, errc::address_refused);
 }
 
+TEST(Fetch, SendsNoFieldThatHoldsAnother) {
+  for (const auto& value : {std::string("a\r\nX-Admin: 1"), std::string("a\nb"), std::string("a\0b", 3)}) {
+    http_call call;
+    call.url = "http://127.0.0.1:9/";
+    call.fields.add("Authorization", value);
+    auto refused = fetch(call, fetch_rules());
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().detail.find("line end or NUL"), std::string::npos) << refused.error().detail;
+  }
+}
+
 }  // namespace
 }  // namespace mcp_oauth::net
