@@ -8,6 +8,7 @@ from pathlib import Path
 import coroutines
 import docs_links
 import layers
+import named_tests
 import sizes
 import sources
 import words
@@ -137,6 +138,23 @@ class Words(unittest.TestCase):
             "docs/a.md": "a TODO list is a thing; ~/wo" "rk/x, $HOME/wo" "rk/x and https://example.com/wo" "rk/x are no paths",
         }.items():
             self.assertEqual(words.complaints_about(name, text), [], (name, text))
+
+
+class NamedTests(unittest.TestCase):
+    def test_reads_every_kind(self):
+        for name, text, expected in [
+            ("src/jose/key_test.cc", "TEST(Key, Opens) {}\n// TEST(Key, Gone)\nTEST_F(Keys,\n       Turn) {}\nTEST(Key, DISABLED_x) {}",
+             {"jose_test: Key.Opens", "jose_test: Keys.Turn"}),
+            ("tests/e2e/a.test.mjs", "test('it\\'s', async () => {});\n  test(`${f({a: 1})}: is ${b}`, () => {});\n//test('no')",
+             {"a.test.mjs › it's", "a.test.mjs › …: is …"}),
+            ("fuzz/url_fuzz.cc", "", {"fuzz: url"}),
+            ("tests/lint/x_test.py", "class A(T):\n    def test_b(self):\n", {"x_test.py: A.test_b"}),
+            ("src/jose/key.cc", "TEST(Key, Opens)", set()),
+        ]:
+            self.assertEqual(named_tests.names_in(name, text), expected, name)
+
+    def test_knows_itself(self):
+        self.assertIn("lint_test.py: NamedTests.test_knows_itself", named_tests.known())
 
 
 class Links(unittest.TestCase):
