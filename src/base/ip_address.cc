@@ -49,6 +49,13 @@ constexpr block mapped{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, 96};
 constexpr block nat64{{0x00, 0x64, 0xff, 0x9b}, 96};
 constexpr block six_to_four{{0x20, 0x02}, 16};
 
+// RFC 5214 §6.1: an interface identifier, below any prefix, that holds an IPv4 address. The first byte may
+// have the bits "universal" and "group" set.
+bool is_isatap(const ip_address& address) {
+  const auto& b = address.bytes;
+  return (b[8] & 0xFC) == 0 && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe;
+}
+
 bool same_prefix(const std::array<std::uint8_t, 16>& a, const std::array<std::uint8_t, 16>& b,
                  unsigned bits) {
   std::size_t whole = bits / 8;
@@ -105,6 +112,7 @@ bool is_public(const ip_address& address) {
   if (address.kind == ip_address::family::v4) return !in_any(address, special_v4);
   if (in(address, nat64)) return is_public(embedded_v4(address, 12));
   if (in(address, six_to_four)) return is_public(embedded_v4(address, 2));
+  if (is_isatap(address) && !is_public(embedded_v4(address, 12))) return false;
   return in(address, global_unicast) && !in_any(address, special_v6);
 }
 
