@@ -81,9 +81,9 @@ result<void> check_own_form(const settings& conf, const http_request& request) {
   return fail(errc::consent_forged, "the form was sent by another origin");
 }
 
-bool is_cross_site(const http_request& request) {
-  auto site = request.fields.first("sec-fetch-site");
-  return !site.empty() && site != "none" && site != "same-origin";
+bool may_be_cross_site(const http_request& request) {
+  auto site = request.fields.only("sec-fetch-site");
+  return site != "none" && site != "same-origin";
 }
 
 }  // namespace mcp_oauth

@@ -45,7 +45,8 @@ result<json::object> open_form(const broker_world& world, std::string_view purpo
 // Errors: consent_forged.
 result<void> check_own_form(const settings& conf, const http_request& request);
 
-// Whether the browser was led here by another site. True, too, for a sibling host of ours.
-bool is_cross_site(const http_request& request);
+// Whether another site may have led the browser here: so it says, a sibling host of ours did, or it does not
+// say.
+bool may_be_cross_site(const http_request& request);
 
 }  // namespace mcp_oauth

@@ -6,7 +6,10 @@ namespace {
 constexpr std::chrono::hours kept{1};
 constexpr seconds between_refetches{30};
 
-bool is_fresh(time_point since, time_point now) { return since <= now && now < since + kept; }
+bool is_fresh(time_point since, const std::optional<time_point>& failed, time_point now) {
+  bool just_failed = failed && *failed <= now && now < *failed + between_refetches;
+  return just_failed || (since <= now && now < since + kept);
+}
 
 }  // namespace
 
@@ -19,13 +22,13 @@ provider_documents::metadata_ptr provider_documents::fresh_metadata(std::string_
                                                                     time_point now) const {
   std::lock_guard lock(mutex_);
   const auto* e = find(provider);
-  return e != nullptr && is_fresh(e->metadata_since, now) ? e->metadata : nullptr;
+  return e != nullptr && is_fresh(e->metadata_since, e->metadata_failed, now) ? e->metadata : nullptr;
 }
 
 provider_documents::keys_ptr provider_documents::fresh_keys(std::string_view provider, time_point now) const {
   std::lock_guard lock(mutex_);
   const auto* e = find(provider);
-  return e != nullptr && is_fresh(e->keys_since, now) ? e->keys : nullptr;
+  return e != nullptr && is_fresh(e->keys_since, e->keys_failed, now) ? e->keys : nullptr;
 }
 
 provider_documents::metadata_ptr provider_documents::last_metadata(std::string_view provider) const {
@@ -52,6 +55,18 @@ void provider_documents::keep(std::string_view provider, keys_ptr keys, time_poi
   auto& e = entries_[std::string(provider)];
   e.keys = std::move(keys);
   e.keys_since = now;
+}
+
+void provider_documents::metadata_failed(std::string_view provider, time_point now) {
+  std::lock_guard lock(mutex_);
+  entries_[std::string(provider)].metadata_failed = now;
+}
+
+void provider_documents::keys_failed(std::string_view provider, time_point now) {
+  std::lock_guard lock(mutex_);
+  auto& e = entries_[std::string(provider)];
+  e.keys_failed = now;
+  e.refetched = now;
 }
 
 bool provider_documents::may_refetch_keys(std::string_view provider, time_point now) {

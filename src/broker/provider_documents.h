@@ -17,7 +17,8 @@ struct provider_metadata;
 class key_set;
 
 // What identity providers publish, kept in memory for an hour. One entry for each configured provider, so
-// bounded. While a provider is away, what it said last is used. Safe from every thread.
+// bounded. While a provider is away, what it said last is used, and it is asked again every 30 seconds. Safe
+// from every thread.
 class provider_documents final {
  public:
   using metadata_ptr = std::shared_ptr<const provider_metadata>;
@@ -34,6 +35,11 @@ class provider_documents final {
   void keep(std::string_view provider, metadata_ptr metadata, time_point now);
   void keep(std::string_view provider, keys_ptr keys, time_point now);
 
+  // The fetch failed: what is known counts as fresh for a moment, so that not everybody who comes while the
+  // provider is away waits for it.
+  void metadata_failed(std::string_view provider, time_point now);
+  void keys_failed(std::string_view provider, time_point now);
+
   // Whether the keys may be fetched again because a token names one that is not among them: once in 30
   // seconds, or anybody with a made-up token could have us ask without end. Counts as asked.
   bool may_refetch_keys(std::string_view provider, time_point now);
@@ -42,8 +48,10 @@ class provider_documents final {
   struct entry {
     metadata_ptr metadata;
     time_point metadata_since;
+    std::optional<time_point> metadata_failed;
     keys_ptr keys;
     time_point keys_since;
+    std::optional<time_point> keys_failed;
     std::optional<time_point> refetched;
   };
   const entry* find(std::string_view provider) const;

@@ -41,15 +41,19 @@ new_session begin_session(const broker_world& world, const person& who, time_poi
   return s;
 }
 
+void end_previous_session(change& c, const broker_world& world, const http_request& request) {
+  auto value = find_cookie(request.fields, cookie, cookie_scheme(world.conf));
+  if (value) c.erase.emplace_back(kind, digest_of(*value));
+}
+
 result<std::string> end_session(const broker_world& world, const http_request& request, time_point now) {
-  auto scheme = cookie_scheme(world.conf);
-  if (auto value = find_cookie(request.fields, cookie, scheme)) {
-    change c;
-    c.erase.emplace_back(kind, digest_of(*value));
+  change c;
+  end_previous_session(c, world, request);
+  if (!c.erase.empty()) {
     auto done = world.store.commit(c, now);
     if (!done) return tl::unexpected(done.error());
   }
-  return expire_cookie(cookie, scheme);
+  return expire_cookie(cookie, cookie_scheme(world.conf));
 }
 
 }  // namespace mcp_oauth

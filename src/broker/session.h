@@ -23,6 +23,9 @@ struct new_session {
 };
 new_session begin_session(const broker_world& world, const person& who, time_point now);
 
+// Adds to `c` the end of the session that the browser had before: its cookie is worth nothing from then on.
+void end_previous_session(change& c, const broker_world& world, const http_request& request);
+
 // Ends it; returns the Set-Cookie that removes the cookie.
 result<std::string> end_session(const broker_world& world, const http_request& request, time_point now);
 

@@ -93,6 +93,7 @@ step finish(broker_parts& parts, const exchange& x, const visit& v, const user& 
   auto session = begin_session(parts.world, *p, x.now);
   change c;
   finish_login(c, v.login, x.now);
+  end_previous_session(c, parts.world, *x.request);
   c.put.push_back(std::move(session.row));
   auto answer = answer_with_code(parts, x, v.login.access, *p, std::move(c));
   if (auto* response = std::get_if<http_response>(&answer); response != nullptr && response->status == 303) {

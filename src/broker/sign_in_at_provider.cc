@@ -50,6 +50,7 @@ step with_provider_metadata(broker_parts& parts, exchange x, const provider_sett
       parts.providers.keep(provider.name, kept, now);
       return then(x.at(now), kept);
     }
+    parts.providers.metadata_failed(provider.name, now);
     if (auto last = parts.providers.last_metadata(provider.name)) {
       x.log->note("provider_detail", "its metadata of before is used: " + metadata.error().detail);
       return then(x.at(now), last);
@@ -79,6 +80,7 @@ step with_provider_keys(broker_parts& parts, exchange x, const provider_settings
       parts.providers.keep(provider.name, kept, now);
       return then(x.at(now), kept);
     }
+    parts.providers.keys_failed(provider.name, now);
     if (auto last = parts.providers.last_keys(provider.name)) {
       x.log->note("provider_detail", "its keys of before are used: " + keys.error().detail);
       return then(x.at(now), last);
