@@ -35,6 +35,41 @@ bool is_host_name(std::string_view text) {
          text.find("..") == std::string_view::npos;
 }
 
+// What examples have where a secret belongs: compared without case, marks and blanks.
+bool is_placeholder(std::string_view text) {
+  std::string letters;
+  for (char c : text) {
+    if (is_alphanumeric(c)) letters += to_lower(c);
+  }
+  if (letters.empty()) return false;  // "***" is how a dump of ours shows a secret
+  if (letters.find_first_not_of(letters.front()) == std::string::npos) return true;
+  for (std::string_view word : {"changeme", "changethis", "replaceme", "replacewith", "placeholder",
+                                "insertyour", "yoursecret", "yourclientsecret", "yourkey", "yourpassword"}) {
+    if (letters.find(word) != std::string::npos) return true;
+  }
+  for (std::string_view word :
+       {"secret", "clientsecret", "mysecret", "password", "example", "examplesecret", "test", "testsecret",
+        "default", "dummy", "fixme", "redacted", "todo", "none", "null", "undefined"}) {
+    if (letters == word) return true;
+  }
+  return false;
+}
+
+// 32 bytes that nobody drew by lot: text, few different ones, or steps. Of random ones not one in 10^10 is
+// refused.
+bool looks_made_up(std::string_view bytes) {
+  std::string sorted(bytes);
+  std::sort(sorted.begin(), sorted.end());
+  auto different = std::unique(sorted.begin(), sorted.end()) - sorted.begin();
+  bool is_text = all_are(bytes, [](char c) { return c >= 0x20 && c < 0x7F; });
+  bool is_steps = true;
+  for (std::size_t i = 2; i < bytes.size(); ++i) {
+    is_steps = is_steps && static_cast<unsigned char>(bytes[i] - bytes[i - 1]) ==
+                               static_cast<unsigned char>(bytes[1] - bytes[0]);
+  }
+  return different < 16 || is_text || is_steps;
+}
+
 // The parts that every http(s) URL in the file must have or not have.
 flaw http_url(std::string_view value, url& parts) {
   if (value.find("://") == std::string_view::npos) {
@@ -117,8 +152,27 @@ flaw database(std::string_view value) {
 }
 
 flaw encryption_key(std::string_view value) {
-  if (decode_encryption_key(value)) return fine;
-  return config_flaw{"must be exactly 32 bytes in base64, base64url or hex",
+  constexpr std::string_view make_one = "make one: openssl rand -base64 32";
+  auto bytes = decode_encryption_key(value);
+  if (!bytes) {
+    return config_flaw{"must be exactly 32 bytes in base64, base64url or hex", std::string(make_one)};
+  }
+  if (looks_made_up(*bytes)) {
+    return config_flaw{"must be random bytes, and these are text or follow a pattern", std::string(make_one)};
+  }
+  return fine;
+}
+
+flaw provider_secret(std::string_view value) {
+  if (value.empty() || !is_placeholder(value)) return fine;
+  return config_flaw{"must be the secret itself, and this is what examples have in its place",
+                     "copy it from the provider, or write ${NAME} for an environment variable"};
+}
+
+flaw client_secret(std::string_view value) {
+  constexpr std::size_t shortest = 22;  // 128 bits in base64url (RFC 6749 §10.10)
+  if (value.size() >= shortest && !is_placeholder(value)) return fine;
+  return config_flaw{"must have at least 22 characters that nobody can guess",
                      "make one: openssl rand -base64 32"};
 }
 

@@ -64,7 +64,7 @@ constexpr config_key table[] = {
   {.path = "providers.*.issuer", .slot = &of<&S::providers, &P::issuer>, .doc = "Issuer of the provider; its endpoints are discovered from it.", .check = checks::issuer},
   {.path = "providers.*.tenant_id", .slot = &of<&S::providers, &P::tenant_id>, .doc = "Directory of a microsoft provider, in place of issuer.", .check = checks::item_name},
   {.path = "providers.*.client_id", .slot = &of<&S::providers, &P::client_id>, .doc = "What the provider calls the gateway.", .check = checks::visible_text},
-  {.path = "providers.*.client_secret", .slot = &of<&S::providers, &P::client_secret>, .doc = "The gateway's secret at the provider; none makes it a public client."},
+  {.path = "providers.*.client_secret", .slot = &of<&S::providers, &P::client_secret>, .doc = "The gateway's secret at the provider; none makes it a public client.", .check = checks::provider_secret},
   {.path = "providers.*.scopes", .slot = &of<&S::providers, &P::scopes>, .doc = "Scopes asked of the provider; openid email profile unless given.", .check = checks::scope},
   {.path = "providers.*.prompt", .slot = &of<&S::providers, &P::prompt>, .doc = "The prompt parameter: login, consent or select_account.", .check = checks::prompt},
   {.path = "providers.*.allowed_users", .slot = &of<&S::providers, &P::allowed_users>, .doc = "Who may sign in, by e-mail address or subject; everyone unless given.", .check = checks::visible_text},
@@ -83,7 +83,7 @@ constexpr config_key table[] = {
   {.path = "tools", .slot = tool_table{}, .doc = "Scopes for each tool, by name or with *: a list is all of them, {any_of: [...]} one of them. A tool that no line names is denied once this is given."},
 
   {.path = "clients[].client_id", .slot = &of<&S::clients, &C::client_id>, .doc = "A client that need not register itself.", .check = checks::visible_text},
-  {.path = "clients[].client_secret", .slot = &of<&S::clients, &C::client_secret>, .doc = "Its secret; none makes it a public client."},
+  {.path = "clients[].client_secret", .slot = &of<&S::clients, &C::client_secret>, .doc = "Its secret, at least 22 characters; none makes it a public client.", .check = checks::client_secret},
   {.path = "clients[].client_name", .slot = &of<&S::clients, &C::client_name>, .doc = "Its name on the consent page."},
   {.path = "clients[].redirect_uris", .slot = &of<&S::clients, &C::redirect_uris>, .doc = "Where answers may go; compared exactly, but for the port of a loopback address.", .check = checks::redirect_uri},
   {.path = "clients[].scopes", .slot = &of<&S::clients, &C::scopes>, .doc = "Scopes it may ask for; every supported one unless given.", .check = checks::scope},

@@ -177,9 +177,10 @@ TEST(Load, NoSecretAppearsInErrorsOrInTheDump) {
   EXPECT_THAT(errors, HasSubstr("providers.d.client_secret: has no meaning"));
 
   auto s = good(
-      "encryption_key: s3crets3crets3crets3crets3crets3crets3crets\n"
+      "encryption_key: s3cretyXGpPrEvrrcSVtgmuoEpKVtE3BWCzF0Wl9u9M\n"
       "providers: {a: {type: oidc, issuer: https://a.example, client_id: x, client_secret: s3cret}}\n"
-      "clients: [{client_id: a, client_secret: s3cret, redirect_uris: [https://a.example]}]\n");
+      "clients: [{client_id: a, client_secret: s3cret-s3cret-s3cret-s3cret, redirect_uris: "
+      "[https://a.example]}]\n");
   EXPECT_EQ(s.encryption_key.reveal().size(), 32U);
   EXPECT_EQ(s.providers[0].client_secret.reveal(), "s3cret");
   EXPECT_THAT(to_yaml(s), Not(HasSubstr("s3c")));
