@@ -1,196 +1,223 @@
 #!/usr/bin/env python3
 """nginx as a plain proxy and the gateway with everything on, in turn, before the same upstream.
 
-The gateway verifies the token, decides, sets identity headers and writes an access line for each request; nginx does
-none of that. Machines are noisy: quote the ratio of the medians, never one absolute figure.
+The gateway verifies the token, decides, sets identity headers and writes a line about each request; nginx does none of
+that, and writes no log unless the column says so. Machines are noisy: quote the ratio of the medians, never one absolute
+figure. What the columns mean is in docs/performance.md.
 """
 
 import argparse
+import http.client
+import json
 import os
 import re
 import shutil
-import signal
-import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
-from login import Person
+import rig
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(HERE)
-TICK = os.sysconf("SC_CLK_TCK")
+LOADS = {  # name: (last part of the path, what is counted, how many of it in one request, title)
+    "json": ("", "req", 1, "small JSON reply"),
+    "large": ("/large", "req", 1, "64 KiB reply"),
+    "body": ("", "req", 1, "1 MiB request"),
+    "events": ("/events", "events", 100, "reply of 100 events, each sent alone"),
+    "burst": ("/burst", "events", 100, "reply of 100 events, sent at once"),
+}
+MATRIX = {"connections": [1, 32, 256, 2048], "load": ["json", "large", "body", "events"], "front": ["clear", "tls"],
+          "columns": ["nginx", "nginx+log", "gateway"]}
+ONE_CELL = {"connections": [64], "load": ["json"], "front": ["clear"], "columns": ["nginx", "gateway"]}
 
-NGINX = """
-daemon off; worker_processes 1; pid {dir}/nginx-{name}.pid; error_log {dir}/nginx-{name}.log crit;
-events {{ worker_connections 8192; }}
-http {{
-  access_log off; client_body_temp_path {dir}; proxy_temp_path {dir}; fastcgi_temp_path {dir};
-  uwsgi_temp_path {dir}; scgi_temp_path {dir}; keepalive_requests 1000000000; tcp_nodelay on;
-  {body}
-}}
-"""
-UPSTREAM = """server {{ listen 127.0.0.1:{port} reuseport; location / {{ default_type application/json;
-  return 200 '{json}'; }} }}"""
-PROXY = """upstream up {{ server 127.0.0.1:{upstream}; keepalive 512; keepalive_requests 1000000000; }}
-  server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://up; proxy_http_version 1.1;
-  proxy_set_header Connection ""; }} }}"""
 LUA = """wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Accept"] = "application/json, text/event-stream"
 wrk.headers["MCP-Protocol-Version"] = "2025-11-25"
 wrk.headers["User-Agent"] = "bench/1.0"
 wrk.headers["Authorization"] = "Bearer {token}"
-wrk.body = '{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"search","arguments":{{"query":"{pad}","limit":10}}}}}}'
+wrk.body = '{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"search","arguments":{{"query":"' ..
+  string.rep("x", {pad}) .. '","limit":10}}}}}}'
 done = function(s, l)
-  io.write(string.format("RESULT %d %d %d %d %d %d %d\\n", s.requests, s.duration,
-    l:percentile(50), l:percentile(99), l:percentile(99.9), s.errors.status + s.errors.connect + s.errors.read + s.errors.write, s.errors.timeout))
+  io.write(string.format("RESULT %d %d %d %d %d %d %d\\n", s.requests, s.duration, l:percentile(50), l:percentile(99),
+    l:percentile(99.9), s.errors.status + s.errors.connect + s.errors.read + s.errors.write, s.errors.timeout))
 end
 """
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def wait_for(port):
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        with socket.socket() as s:
-            if s.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    sys.exit(f"nothing listens on port {port}")
-
-
-def children(pid):
-    out = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True).stdout.split()
-    return [int(p) for p in out]
-
-
-def cpu_seconds(pids):
-    total = 0
-    for pid in pids:
-        fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICK
-
-
-def rss_mib(pids):
-    pages = sum(int(open(f"/proc/{pid}/statm").read().split()[1]) for pid in pids)
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
 class Bench:
-    def __init__(self, options):
-        self.options = options
-        self.dir = tempfile.mkdtemp(prefix="mop-bench-")
-        os.chmod(self.dir, 0o755)
-        self.running = []
+    def __init__(self, stand, options):
+        self.stand, self.options = stand, options
+        cores = os.cpu_count()
+        self.load_cpu, self.upstream_cpu = min(1, cores - 1), min(2, cores - 1)
+        self.upstream = stand.upstream()
+        if options.pin:
+            self.upstream.pin(self.upstream_cpu)
+        self.proxies, self.tokens = {}, {}
 
-    def start(self, command, port, **kw):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, **kw)
-        self.running.append(process)
-        wait_for(port)
-        return process
+    def proxy(self, column, front):
+        """The proxy of a column, started when it is first needed."""
+        if column == "direct":  # in clear, whatever the front
+            return self.upstream
+        if (column, front) not in self.proxies:
+            tls = front == "tls"
+            name = f"{column.replace('+', '-')}-{front}"
+            if column == "gateway":
+                proxy = self.stand.gateway(name, self.upstream.port, tls)
+                self.tokens[front] = self.stand.sign_in(proxy)[0]["access_token"]
+            else:
+                proxy = self.stand.nginx(name, self.upstream.port, tls, access_log=column == "nginx+log")
+            if self.options.pin:
+                proxy.pin(0)
+            self.proxies[column, front] = proxy
+        return self.proxies[column, front]
 
-    def nginx(self, name, body, port):
-        path = f"{self.dir}/nginx-{name}.conf"
-        with open(path, "w") as f:
-            f.write(NGINX.format(dir=self.dir, name=name, body=body))
-        return self.start(["nginx", "-c", path, "-p", self.dir], port)
+    def count(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.upstream.port)
+        connection.request("GET", "/count")
+        return json.load(connection.getresponse())
 
-    def gateway(self, upstream):
-        port = free_port()
-        with open(f"{self.dir}/config.yaml", "w") as f:
-            f.write(f"host: 127.0.0.1\nport: {port}\nmcp_server_url: http://127.0.0.1:{upstream}\nworkers: 1\n")
-        out = open(f"{self.dir}/out.txt", "w+")
-        process = subprocess.Popen([self.options.binary], cwd=self.dir, stdout=out, stderr=subprocess.STDOUT)
-        self.running.append(process)
-        wait_for(port)
-        deadline = time.monotonic() + 10
-        password = None
-        while password is None and time.monotonic() < deadline:
-            password = re.search(r"One-time password:\s+(\S+)", open(f"{self.dir}/out.txt").read())
-            time.sleep(0.05)
-        tokens, _ = Person(f"http://127.0.0.1:{port}/mcp").sign_in("admin", password.group(1), "a password for benches")
-        return process, port, tokens["access_token"]
-
-    def load(self, port, token, connections):
-        script = f"{self.dir}/post.lua"
+    def round(self, column, front, load, connections):
+        """One run of wrk. What it reports covers all of it; the rest is counted after the connections have settled."""
+        proxy = self.proxy(column, front)
+        path, _, per_request, _ = LOADS[load]
+        script = f"{self.stand.folder}/load.lua"
         with open(script, "w") as f:
-            f.write(LUA.format(token=token, pad="x" * 150))
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{self.options.seconds}s", "--latency", "-s", script,
-                   f"http://127.0.0.1:{port}/mcp"]
+            f.write(LUA.format(token=self.tokens.get(front, "none"), pad=2**20 if load == "body" else 150))
+        settle = 0.5 + (connections / 1000 if front == "tls" else connections / 4000)
+        seconds = self.options.seconds
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{round(settle + seconds + 0.5)}s", "--timeout", "20s", "--latency",
+                   "-s", script, f"{proxy.origin}/mcp{path}"]
         if self.options.pin:
-            command = ["taskset", "-c", "1"] + command
-        out = subprocess.run(command, capture_output=True, text=True).stdout
-        numbers = [int(n) for n in re.search(r"RESULT (.*)", out).group(1).split()]
-        return dict(zip(("requests", "us", "p50", "p99", "p999", "errors", "timeouts"), numbers))
+            command = ["taskset", "-c", str(self.load_cpu)] + command
+        wrk = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        window = rig.Window(set(proxy.pids + self.upstream.pids + [wrk.pid, os.getpid()]))
+        time.sleep(settle)
+        first, cpu = self.count(), rig.cpu_seconds(proxy.pids)
+        window.start()
+        time.sleep(seconds)
+        last, cpu = self.count(), rig.cpu_seconds(proxy.pids) - cpu
+        window.end()
+        memory = rig.rss_bytes(proxy.pids)
+        out, _ = wrk.communicate()
+        self.stand.truncate_logs()
+        found = re.search(r"RESULT (.*)", out)
+        if not found:
+            sys.exit(f"wrk: {out}")
+        _, _, p50, p99, p999, errors, timeouts = (int(n) for n in found.group(1).split())
+        done = max(1, (last["events"] - first["events"]) if per_request > 1 else (last["requests"] - first["requests"]))
+        return {"rate": done / window.seconds, "cpu": cpu * 1e6 / done, "p50": p50, "p99": p99, "p999": p999,
+                "rss": memory / 2**20, "foreign": window.foreign, "errors": errors + timeouts}
 
-    def measure(self, process, port, token, connections):
-        pids = [process.pid] + children(process.pid)
-        before = cpu_seconds(pids)
-        r = self.load(port, token, connections)
-        used = cpu_seconds(pids) - before
-        if r["errors"] or r["timeouts"]:
-            print(f"  ! {r['errors']} errors, {r['timeouts']} timeouts", file=sys.stderr)
-        return {"rps": r["requests"] / (r["us"] / 1e6), "cpu_us": used * 1e6 / max(1, r["requests"]),
-                "p50": r["p50"], "p99": r["p99"], "p999": r["p999"], "rss": rss_mib(pids)}
+    def quiet_round(self, *cell):
+        """A round that others did not disturb; after three attempts the least disturbed one, which is marked."""
+        best = None
+        for _ in range(1 + self.options.retries):
+            rig.wait_for_quiet(self.options.patience, self.options.foreign)
+            got = self.round(*cell)
+            if best is None or got["foreign"] < best["foreign"]:
+                best = got
+            if got["foreign"] <= self.options.foreign:
+                break
+        return best
 
-    def run(self):
-        upstream = free_port()
-        body = '{"jsonrpc":"2.0","id":7,"result":{"content":[{"type":"text","text":"' + "y" * 900 + '"}]}}'
-        self.nginx("upstream", UPSTREAM.format(port=upstream, json=body), upstream)
-        proxy_port = free_port()
-        nginx = self.nginx("proxy", PROXY.format(port=proxy_port, upstream=upstream), proxy_port)
-        gateway, gateway_port, token = self.gateway(upstream)
-        if self.options.pin:
-            for p in [nginx.pid, *children(nginx.pid), gateway.pid]:
-                subprocess.run(["taskset", "-a", "-c", "-p", "0", str(p)], stdout=subprocess.DEVNULL)
-        for connections in self.options.connections:
-            rows = {"nginx": [], "gateway": []}
-            for _ in range(self.options.rounds):
-                rows["nginx"].append(self.measure(nginx, proxy_port, token, connections))
-                rows["gateway"].append(self.measure(gateway, gateway_port, token, connections))
-            print(f"\n{connections} connections, small JSON, {self.options.rounds} rounds of {self.options.seconds} s (medians)")
-            print(f"{'':10}{'req/s':>10}{'CPU us/req':>12}{'p50 us':>9}{'p99 us':>9}{'p99.9 us':>10}{'RSS MiB':>9}")
-            median = {}
-            for name, runs in rows.items():
-                median[name] = {k: statistics.median(r[k] for r in runs) for k in runs[0]}
-                m = median[name]
-                print(f"{name:10}{m['rps']:>10.0f}{m['cpu_us']:>12.1f}{m['p50']:>9.0f}{m['p99']:>9.0f}{m['p999']:>10.0f}{m['rss']:>9.1f}")
-            ratio = {k: median["gateway"][k] / median["nginx"][k] for k in ("rps", "cpu_us", "p50", "p99", "p999")}
-            print(f"{'ratio':10}{ratio['rps']:>10.2f}{ratio['cpu_us']:>12.2f}{ratio['p50']:>9.2f}{ratio['p99']:>9.2f}{ratio['p999']:>10.2f}")
+    def cell(self, front, load, connections):
+        """{column: [round, …]}, the columns in turn, and in turn who begins."""
+        columns = self.options.columns
+        rounds = {c: [] for c in columns}
+        for n in range(self.options.rounds):
+            for i in range(len(columns)):
+                column = columns[(i + n) % len(columns)]
+                rounds[column].append(self.quiet_round(column, front, load, connections))
+        return rounds
 
-    def close(self):
-        for process in self.running:
-            process.send_signal(signal.SIGTERM)
-        for process in self.running:
-            process.wait(15)
-        shutil.rmtree(self.dir, ignore_errors=True)
+
+def median_of(rounds, most_foreign):
+    """Medians of the rounds that were not disturbed, or of all when every one was; then `disturbed` is true."""
+    quiet = [r for r in rounds if r["foreign"] <= most_foreign]
+    median = {k: statistics.median(r[k] for r in quiet or rounds) for k in rounds[0]}
+    median["errors"] = sum(r["errors"] for r in rounds)
+    median["disturbed"] = not quiet
+    return median
+
+
+def table(title, unit, cells, most_foreign):
+    """Markdown: a line for each column of each cell, and ratios of the gateway to the others."""
+    lines = [f"\n### {title}\n",
+             f"| connections | | {unit}/s | CPU µs/{unit.rstrip('s')} | p50 µs | p99 µs | p99.9 µs | RSS MiB | |", "|---:|---|" + "---:|" * 6 + "---|"]
+    for connections, rounds in cells:
+        medians = {c: median_of(r, most_foreign) for c, r in rounds.items()}
+        for column, m in medians.items():
+            marks = [f"{m['errors']} errors"] if m["errors"] else []
+            if m["disturbed"]:
+                marks.append(f"disturbed: {m['foreign']:.2f} cores")
+            lines.append(f"| {connections} | {column} | {m['rate']:.0f} | {m['cpu']:.2f} | {m['p50']:.0f} | {m['p99']:.0f} | "
+                         f"{m['p999']:.0f} | {m['rss']:.1f} | {', '.join(marks)} |")
+        for column in medians:
+            if column != "gateway" and "gateway" in medians:
+                ratio = {k: medians["gateway"][k] / max(medians[column][k], 1e-9) for k in ("rate", "cpu", "p50", "p99", "p999", "rss")}
+                lines.append(f"| {connections} | **gateway / {column}** | **{ratio['rate']:.2f}** | **{ratio['cpu']:.2f}** | "
+                             f"{ratio['p50']:.2f} | **{ratio['p99']:.2f}** | {ratio['p999']:.2f} | {ratio['rss']:.2f} | |")
+    return "\n".join(lines)
+
+
+def options_of(arguments):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--binary", default=os.environ.get("MCP_OAUTH_PROXY") or os.path.join(rig.ROOT, "build/release/mcp-oauth-proxy"))
+    parser.add_argument("--connections", type=int, nargs="+")
+    parser.add_argument("--load", nargs="+", choices=[*LOADS, "all"])
+    parser.add_argument("--front", nargs="+", choices=["clear", "tls"])
+    parser.add_argument("--columns", nargs="+", choices=["nginx", "nginx+log", "gateway", "direct"])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--workers", type=int, default=1, help="threads of the gateway, processes of nginx")
+    parser.add_argument("--pin", action=argparse.BooleanOptionalAction, default=None,
+                        help="proxy on processor 0, load and upstream on others; default with one worker and two cores")
+    parser.add_argument("--foreign", type=float, default=0.05, help="share of a core that others may use in a round")
+    parser.add_argument("--patience", type=float, default=10, help="seconds to wait for a quiet machine before a round")
+    parser.add_argument("--retries", type=int, default=2, help="how often a disturbed round is run again")
+    parser.add_argument("--json", help="file for every round's figures")
+    options = parser.parse_args(arguments)
+    if options.connections and max(options.connections) > 4000:
+        parser.error("nginx is set up for at most 4,000 connections here")
+    # The whole matrix only when nothing of it was named.
+    chosen = any(getattr(options, k) for k in MATRIX)
+    for name, value in (ONE_CELL if chosen else MATRIX).items():
+        if not getattr(options, name):
+            setattr(options, name, value)
+    if "all" in options.load:
+        options.load = list(LOADS)
+    if options.pin is None:
+        options.pin = options.workers == 1 and os.cpu_count() > 1
+    return options
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--binary", default=os.path.join(ROOT, "build/release/mcp-oauth-proxy"))
-    parser.add_argument("--connections", type=int, nargs="+", default=[1, 64])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--pin", action="store_true", help="proxy on processor 0, load and upstream on 1")
-    options = parser.parse_args()
+    options = options_of(sys.argv[1:])
     for tool in ("nginx", "wrk"):
         if shutil.which(tool) is None:
             sys.exit(f"{tool} is not installed: ./dev setup --tests")
-    bench = Bench(options)
-    try:
-        bench.run()
-    finally:
-        bench.close()
+    rig.raise_descriptor_limit(65536)
+    facts = rig.machine_facts(options.binary)
+    cells = [(f, l, c) for f in options.front for l in options.load for c in options.connections]
+    minutes = len(cells) * len(options.columns) * options.rounds * (options.seconds + 2) / 60
+    print(f"{len(cells)} cells, about {minutes:.0f} minutes on a quiet machine", file=sys.stderr)
+    for name, value in facts.items():
+        print(f"- {name}: {value}")
+    print(f"- {options.rounds} rounds of {options.seconds:g} s, medians; {options.workers} worker"
+          f"{'' if options.workers == 1 else 's'}{', pinned to a core' if options.pin else ''}", flush=True)
+    results = []
+    with rig.Rig(options.binary, options.workers) as stand:
+        bench = Bench(stand, options)
+        for front in options.front:
+            for load in options.load:
+                _, unit, _, title = LOADS[load]
+                done = [(c, bench.cell(front, load, c)) for c in options.connections]
+                results += [{"front": front, "load": load, "connections": c, "rounds": r} for c, r in done]
+                print(table(f"{title}, {'TLS 1.3' if front == 'tls' else 'clear'}", unit, done, options.foreign), flush=True)
+    if options.json:
+        with open(options.json, "w") as f:
+            json.dump({"facts": facts, "cells": results}, f, indent=1)
 
 
 if __name__ == "__main__":

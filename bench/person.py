@@ -7,6 +7,7 @@ import http.cookiejar
 import json
 import os
 import re
+import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -20,11 +21,13 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 class Person:
     """A browser with cookies, and the client that sent the person there."""
 
-    def __init__(self, resource):
+    def __init__(self, resource, ca_file=None):
         self.resource = resource
         self.base = resource[: resource.index("/", 8)]
         self.open_url = urllib.request.build_opener(
-            _NoRedirect, urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+            urllib.request.ProxyHandler({}), _NoRedirect,
+            urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca_file)),
+            urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()),
         ).open
 
     def call(self, url, form=None, body=None, headers=None):
