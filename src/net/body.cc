@@ -18,7 +18,7 @@ bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '
 
 }  // namespace
 
-std::size_t body_decoder::feed(std::string_view bytes, std::vector<std::string_view>& pieces) {
+std::size_t body_decoder::feed(std::string_view bytes, content_pieces& pieces) {
   if (done_ || failed_ || bytes.empty()) return 0;
   switch (how_) {
     case framing::none: return 0;
@@ -33,7 +33,7 @@ std::size_t body_decoder::feed(std::string_view bytes, std::vector<std::string_v
   return n;
 }
 
-std::size_t body_decoder::feed_chunked(std::string_view bytes, std::vector<std::string_view>& pieces) {
+std::size_t body_decoder::feed_chunked(std::string_view bytes, content_pieces& pieces) {
   std::size_t i = 0;
   while (i < bytes.size() && !done_ && !failed_) {
     if (state_ == state::data) {
@@ -88,10 +88,17 @@ std::size_t body_decoder::feed_chunked(std::string_view bytes, std::vector<std::
       case state::trailer:  // at the start of a line
         if (c == '\r') {
           state_ = state::end_cr;
-        } else if (is_control(c) || c == ' ' || c == '\t' || ++skipped_ > most_skipped) {
-          failed_ = true;
         } else {
+          failed_ = !is_token({&c, 1}) || ++skipped_ > most_skipped;
+          state_ = state::trailer_name;
+        }
+        break;
+      case state::trailer_name:
+        // What is no field may be the next request to a reader that ends the body earlier.
+        if (c == ':') {
           state_ = state::trailer_line;
+        } else {
+          failed_ = !is_token({&c, 1}) || ++skipped_ > most_skipped;
         }
         break;
       case state::trailer_line:

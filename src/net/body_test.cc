@@ -22,7 +22,7 @@ outcome decode(const std::string& text, std::size_t step,
   body_decoder decoder(framing::chunked, 0, extensions);
   outcome o;
   for (std::size_t at = 0; at < text.size() && !decoder.done() && !decoder.failed(); at += step) {
-    std::vector<std::string_view> pieces;
+    content_pieces pieces;
     auto piece = std::string_view(text).substr(at, step);
     std::size_t used = 0;
     while (used < piece.size() && !decoder.done() && !decoder.failed())
@@ -66,11 +66,19 @@ TEST(ChunkedBody, SkipsExtensionsOfAnUpstream) {
   EXPECT_TRUE(decode("5;" + std::string(9000, 'a') + "\r\nhello\r\n", 100, chunk_extensions::skip).failed);
 }
 
+TEST(ChunkedBody, RefusesTrailersThatAreNoFields) {
+  for (const char* line : {"GET /smuggled HTTP/1.1", "smuggled", ": v", "X : v", "X\t: v", " X: v", "X(: v",
+                           "X\x80: v", "\x01: v"}) {
+    EXPECT_TRUE(decode("1\r\na\r\n0\r\n" + std::string(line) + "\r\n\r\n", 3).failed) << line;
+  }
+  EXPECT_TRUE(decode("1\r\na\r\n0\r\nX-T:\r\nContent-Length: 9\r\n\r\n", 3).done);
+}
+
 TEST(ChunkedBody, BoundsTrailers) { EXPECT_TRUE(decode("0\r\nX: " + std::string(9000, 'a'), 100).failed); }
 
 TEST(LengthBody, StopsAtItsLength) {
   body_decoder decoder(framing::length, 5, chunk_extensions::refuse);
-  std::vector<std::string_view> pieces;
+  content_pieces pieces;
   EXPECT_EQ(decoder.feed("hel", pieces), 3u);
   EXPECT_FALSE(decoder.done());
   EXPECT_FALSE(decoder.finish());
@@ -81,7 +89,7 @@ TEST(LengthBody, StopsAtItsLength) {
 
 TEST(UntilCloseBody, EndsWithTheConnection) {
   body_decoder decoder(framing::until_close, 0, chunk_extensions::skip);
-  std::vector<std::string_view> pieces;
+  content_pieces pieces;
   EXPECT_EQ(decoder.feed("abc", pieces), 3u);
   EXPECT_FALSE(decoder.done());
   EXPECT_TRUE(decoder.finish());
