@@ -1,6 +1,7 @@
 #include "gateway/route.h"
 
 #include "base/form.h"
+#include "base/text.h"
 
 #include <algorithm>
 
@@ -62,7 +63,11 @@ bool is_plain_path(std::string_view path) {
     auto end = std::min(path.find('/'), path.size());
     auto segment = percent_decode(path.substr(0, end));
     path.remove_prefix(end);
-    if (!segment || *segment == "." || *segment == "..") return false;
+    // Only the last segment may be empty: servers drop others, or take what follows "//" for a host.
+    if (!segment || (segment->empty() && !path.empty()) || !is_valid_utf8(*segment)) return false;
+    // Servers that know parameters of segments resolve "..;x" as "..".
+    auto bare = std::string_view(*segment).substr(0, segment->find(';'));
+    if (bare == "." || bare == "..") return false;
     for (char c : *segment) {
       if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F || c == '/' || c == '\\') return false;
     }

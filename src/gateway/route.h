@@ -47,8 +47,9 @@ class mount {
   url where_;
 };
 
-// Whether a path may be handed to another server: no dot segments in any encoding, which two servers could
-// resolve differently, no escape that is broken or hides a control, a slash or a backslash.
+// Whether a path may be handed to another server: no dot segments in any encoding or with parameters ("..;"),
+// and no empty segments but the last, which two servers could resolve differently; no escape that is broken
+// or hides a control, a slash or a backslash; UTF-8.
 bool is_plain_path(std::string_view path);
 
 }  // namespace mcp_oauth

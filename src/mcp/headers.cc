@@ -11,14 +11,26 @@ struct mirrored {
   std::optional<std::string_view> method, name, version;
 };
 
+// To servers that turn names into variables (CGI, WSGI), `_` and `-` are one character.
+bool spells(std::string_view name, std::string_view ours) {
+  if (name.size() != ours.size()) return false;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    if (to_lower(name[i] == '_' ? '-' : name[i]) != to_lower(ours[i])) return false;
+  }
+  return true;
+}
+
 result<mirrored> collect(std::span<const field> fields) {
   mirrored found;
   for (const auto& f : fields) {
+    if (!starts_with_ignoring_case(f.name, "mcp")) continue;
     std::optional<std::string_view>* into = nullptr;
-    if (equal_ignoring_case(f.name, "Mcp-Method")) into = &found.method;
-    if (equal_ignoring_case(f.name, "Mcp-Name")) into = &found.name;
-    if (equal_ignoring_case(f.name, "MCP-Protocol-Version")) into = &found.version;
+    if (spells(f.name, "Mcp-Method")) into = &found.method;
+    if (spells(f.name, "Mcp-Name")) into = &found.name;
+    if (spells(f.name, "MCP-Protocol-Version")) into = &found.version;
     if (into == nullptr) continue;
+    if (f.name.find('_') != std::string_view::npos)
+      return fail(errc::header_mismatch, "a mirrored header is spelled with _");
     if (into->has_value()) return fail(errc::header_mismatch, "a mirrored header stands twice");
     *into = f.value;
   }
