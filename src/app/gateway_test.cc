@@ -105,6 +105,17 @@ TEST_F(Gateway, RefusesTokensForTheirOwnReason) {
       "401");
 }
 
+TEST_F(Gateway, TellsWhoIsNotSignedInToSignInWhateverTheyAsk) {
+  for (const char* method : {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "TRACE", "PROPFIND", "get"}) {
+    for (const char* path : {"/mcp", "/mcp/", "/mcp/x", "/mcp/../admin", "/mcp?access_token=x", "/mcp/%zz"}) {
+      auto answer = answer_to(std::string(method) + " " + path + " HTTP/1.1\r\nHost: h\r\n\r\n");
+      EXPECT_EQ(status_of(answer), 401) << method << " " << path;
+      EXPECT_TRUE(has(answer, "WWW-Authenticate: Bearer ")) << method << " " << path;
+    }
+  }
+  EXPECT_EQ(status_of(answer_to("PUT /mcp HTTP/1.1\r\nHost: h\r\n" + with_token() + "\r\n")), 405);
+}
+
 TEST_F(Gateway, RefusesARevokedGrantAtOnceAlsoFromItsCache) {
   auto client = connect();
   auto t = token();
@@ -122,8 +133,10 @@ TEST_F(Gateway, RefusesARevokedGrantAtOnceAlsoFromItsCache) {
 }
 
 TEST_F(Gateway, DecidesOnTheBodyAndRefusesHeadersThatContradictIt) {
-  for (const char* fields : {"Mcp-Method: tools/list\r\n", "Mcp-Name: other\r\n",
-                             "Mcp-Method: tools/call\r\nMcp-Method: tools/call\r\n"}) {
+  for (const char* fields :
+       {"Mcp-Method: tools/list\r\n", "Mcp-Name: other\r\n",
+        "Mcp-Method: tools/call\r\nMcp-Method: tools/call\r\n", "Mcp_Method: tools/call\r\n",
+        "mcp-name: echo\r\nMCP_NAME: other\r\n", "MCP_Protocol-Version: 2025-11-25\r\n"}) {
     auto answer = answer_to(post(call, with_token(fields)));
     EXPECT_EQ(answer.substr(9, 3), "400") << fields;
     EXPECT_TRUE(has(answer, "-32020")) << fields;
@@ -312,8 +325,10 @@ TEST_F(Gateway, ServesMetadataInEveryFormThatClientsTry) {
 }
 
 TEST_F(Gateway, RefusesPathsThatTwoServersCouldResolveDifferently) {
-  for (const char* path : {"/mcp/../admin", "/mcp/%2e%2e/admin", "/mcp/.%2E/admin", "/mcp/./x", "/mcp/a%2fb",
-                           "/mcp/a%5cb", "/mcp/%00", "/mcp/%zz"}) {
+  for (const char* path :
+       {"/mcp/../admin", "/mcp/%2e%2e/admin", "/mcp/.%2E/admin", "/mcp/./x", "/mcp/a%2fb", "/mcp/a%5cb",
+        "/mcp/%00", "/mcp/%zz", "/mcp/..;/admin", "/mcp/..;a=b/admin", "/mcp/..%3b/admin", "/mcp/.;/x",
+        "/mcp//admin", "/mcp//evil.example/x", "/mcp/%c0%ae%c0%ae/admin"}) {
     auto answer = answer_to(std::string("GET ") + path + " HTTP/1.1\r\nHost: h\r\n" + with_token() + "\r\n");
     EXPECT_EQ(answer.substr(9, 3), "404") << path;
   }

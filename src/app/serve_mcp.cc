@@ -349,19 +349,11 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const upstream& to,
   error why;
   std::vector<std::string> scopes;
   std::string id;
-  if (!is_plain_path(head.path)) {
-    why = error{errc::http_not_found, "the path holds dot segments or encoded separators"};
-    co_return co_await refuse_mcp(x, to, told, why, scopes, id);
-  }
   if (origin && !rules->cors.may_call_mcp(*origin)) {
     why = error{errc::origin_refused, "Origin " + std::string(*origin)};
     co_return co_await refuse_mcp(x, to, told, why, scopes, id);
   }
-  if (head.method != "POST" && head.method != "GET" && head.method != "DELETE") {
-    why = error{errc::http_method_refused, std::string(head.method)};
-    co_return co_await refuse_mcp(x, to, told, why, scopes, id);
-  }
-
+  // Who is not signed in hears of that first, whatever the rest of the request is.
   auto who = authenticate(x, to);
   if (!who) {
     why = who.error();
@@ -370,6 +362,15 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const upstream& to,
   const auto& claims = (*who)->token.claims();
   told.subject = claims.subject;
   told.client_id = claims.client_id;
+
+  if (!is_plain_path(head.path)) {
+    why = error{errc::http_not_found, "the path holds dot segments or encoded separators"};
+    co_return co_await refuse_mcp(x, to, told, why, scopes, id);
+  }
+  if (head.method != "POST" && head.method != "GET" && head.method != "DELETE") {
+    why = error{errc::http_method_refused, std::string(head.method)};
+    co_return co_await refuse_mcp(x, to, told, why, scopes, id);
+  }
 
   admission in;
   if (head.method == "POST") {
