@@ -165,6 +165,26 @@ TEST_F(Flow, ARemovedUserCannotRefresh) {
   EXPECT_FALSE(introspects_as_active(client, text_member(tokens, "access_token")));
 }
 
+// Found by the model: the browser and the client of whoever had the name before were taken for the new
+// person.
+TEST_F(Flow, WhoeverGetsARemovedUsersNameInheritsNeitherSignInNorGrant) {
+  test_browser b;
+  auto code = parameter_of(sign_in(b, authorization(client)), "code");
+  auto tokens = body_of(redeem(client, code));
+  ASSERT_TRUE(*remove_user(store, "ada", now));
+  add_user("ada", "another long password");
+  auto page = visit(b, endpoint::authorize, get_request("/oauth/authorize", authorization(client)));
+  EXPECT_THAT(page.body, testing::Not(testing::HasSubstr("Approve as")));
+  EXPECT_EQ(error_of(refresh(client, text_member(tokens, "refresh_token"))), "invalid_grant");
+  EXPECT_FALSE(introspects_as_active(client, text_member(tokens, "access_token")));
+}
+
+TEST_F(Flow, ANewPasswordKeepsWhatTheUserHas) {
+  auto tokens = body_of(redeem(client, code_for(client)));
+  add_user("ada", "another long password");
+  EXPECT_EQ(refresh(client, text_member(tokens, "refresh_token")).status, 200);
+}
+
 TEST_F(Flow, PromptNoneNeverShowsAPage) {
   test_browser b;
   auto request = authorization(client);

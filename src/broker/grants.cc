@@ -104,7 +104,7 @@ result<void> check_still_allowed(const broker_world& world, const person& who, t
     if (p.type != "local") return {};
     auto known = find_user(world.store, id.subject, now);
     if (!known) return tl::unexpected(known.error());
-    if (*known) return {};
+    if (*known && (*known)->account == who.account) return {};
     return fail(errc::refresh_invalid, who.subject + " was removed");
   }
   return fail(errc::refresh_invalid, "provider " + who.provider + " is no longer configured");

@@ -19,10 +19,12 @@ std::optional<person> signed_in_person(const broker_world& world, const http_req
   if (!found || !*found) return std::nullopt;
   auto data = parse_json_object((*found)->data);
   if (!data) return std::nullopt;
-  // The user may have been removed meanwhile.
+  // The user may have been removed meanwhile, and the name given to somebody else.
   auto known = find_user(world.store, text_member(*data, "user_name"), now);
   if (!known || !*known) return std::nullopt;
-  return person_from(*data);
+  auto who = person_from(*data);
+  if (who.account != (*known)->account) return std::nullopt;
+  return who;
 }
 
 new_session begin_session(const broker_world& world, const person& who, time_point now) {

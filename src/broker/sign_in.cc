@@ -84,7 +84,7 @@ result<person> person_of(const user& who, const provider_settings& provider) {
   id.preferred_username = who.name;
   auto allowed = check_allowed({provider.allowed_users, provider.allowed_domains}, id);
   if (!allowed) return tl::unexpected(allowed.error());
-  return person{provider.name, provider.name + ":" + who.name, who.email, id.name};
+  return person{provider.name, provider.name + ":" + who.name, who.email, id.name, who.account};
 }
 
 step finish(broker_parts& parts, const exchange& x, const visit& v, const user& who) {

@@ -1,5 +1,6 @@
 #include "broker/users.h"
 
+#include "base/base64url.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -36,7 +37,8 @@ record to_record(const user& u) {
   json::object data{{"password_hash", u.password_hash},
                     {"must_change", u.must_change},
                     {"display_name", u.display_name},
-                    {"email", u.email}};
+                    {"email", u.email},
+                    {"account", u.account}};
   record r;
   r.kind = kind;
   r.id = u.name;
@@ -57,6 +59,7 @@ result<user> from_record(const record& r) {
   u.name = r.id;
   u.display_name = text_member(*data, "display_name");
   u.email = text_member(*data, "email");
+  u.account = text_member(*data, "account");
   u.created = r.created;
   u.version = r.version;
   return u;
@@ -133,7 +136,10 @@ result<secret> add_user(record_store& store, std::string_view name, const random
   u.name = *id;
   u.password_hash = std::move(*hash);
   u.must_change = true;
-  if (!*present) u.created = now;
+  if (!*present) {
+    u.account = base64url_encode(random(16));
+    u.created = now;
+  }
   change c;
   c.when.push_back({std::string(kind), *id, u.version});
   c.put.push_back(to_record(u));

@@ -26,6 +26,7 @@ struct user {
   bool must_change = false;   // the password was printed for one use
   std::string display_name;
   std::string email;
+  std::string account;  // random; whoever gets the name after a removal is somebody else
   time_point created;
   std::uint64_t version = 0;  // of the record it was read from
 };
@@ -42,8 +43,8 @@ result<std::vector<user>> list_users(record_store& store, time_point now);
 // The user has to replace it at the next sign-in. Errors: parameter_malformed, and those of the store.
 result<secret> add_user(record_store& store, std::string_view name, const random_fn& random,
                         password_cost cost, time_point now);
-// False: there was none of that name. Ends the sign-ins of the user's browsers; grants end where they are
-// revoked.
+// False: there was none of that name. Ends the sign-ins of the user's browsers; a grant ends when it is
+// refreshed next, even if the name was given to somebody else meanwhile.
 result<bool> remove_user(record_store& store, std::string_view name, time_point now);
 
 // When there is no user yet, or the only one is "admin" who never signed in: makes "admin" and returns a
