@@ -1,193 +1,12 @@
 #include "oauth/authorization_request.h"
+#include "oauth/browser_reading.h"
+#include "oauth/redirect_payloads.h"
 #include "oauth/redirect_uri.h"
-
-#include <set>
-#include <string>
-#include <vector>
 
 #include <gtest/gtest.h>
 
 namespace mcp_oauth {
 namespace {
-
-// Ways to make a browser, or a careless reader, go elsewhere than a registered URI says. Families of payloads
-// are multiplied out, so that each confusion stands in every place where it can stand.
-constexpr const char* trusted_host = "client.example";
-constexpr const char* registered_web = "https://client.example/callback";
-constexpr const char* registered_loopback = "http://127.0.0.1/callback";
-constexpr const char* registered_localhost = "http://localhost/callback";
-constexpr const char* registered_application = "cursor://anysphere.cursor-mcp/oauth/callback";
-
-std::vector<std::string> foreign_hosts() {
-  return {"evil.example",
-          "evil.example.",
-          "client.example.evil.example",
-          "evil-client.example",
-          "clientXexample",
-          "client.example%2eevil.example",
-          "client.example%00.evil.example",
-          "client.example%09.evil.example",
-          "evil%E3%80%82example",
-          "xn--clint-esa.example",
-          "169.254.169.254",
-          "2130706434",
-          "0x7f000001.evil.example",
-          "[::ffff:169.254.169.254]",
-          "[fe80::1%25eth0]"};
-}
-
-// The host of a URI is foreign, however much of the trusted one it shows.
-std::vector<std::string> confused_authorities() {
-  std::vector<std::string> all;
-  for (const auto& evil : foreign_hosts()) {
-    std::string trusted = trusted_host;
-    for (const auto& authority :
-         {evil, trusted + "@" + evil, trusted + ":443@" + evil, trusted + "%40" + evil,
-          trusted + "\\@" + evil, trusted + "\\" + evil, trusted + ".\t@" + evil, trusted + "%5c@" + evil,
-          trusted + "&@" + evil + "#", evil + "#@" + trusted, evil + "?@" + trusted, evil + "\\." + trusted,
-          evil + "/." + trusted, evil + "%2f." + trusted, evil + "%23." + trusted, evil + ";" + trusted,
-          evil + ":80#@" + trusted}) {
-      all.push_back(authority);
-    }
-  }
-  return all;
-}
-
-std::vector<std::string> web_payloads() {
-  std::vector<std::string> all;
-  for (const auto& authority : confused_authorities()) {
-    for (std::string before :
-         {"https://", "http://", "//", "https:/", "https:", "https:\\\\", "https:///", "https://\t"}) {
-      all.push_back(before + authority + "/callback");
-    }
-  }
-  return all;
-}
-
-std::vector<std::string> script_payloads() {
-  std::vector<std::string> all;
-  for (std::string scheme : {"javascript",
-                             "JavaScript",
-                             "jAvAsCrIpT",
-                             "java\tscript",
-                             "java\nscript",
-                             "java\r\nscript",
-                             "\x01javascript",
-                             " javascript",
-                             "\tjavascript",
-                             "javascript\t",
-                             "java%0ascript",
-                             "javascript%3a",
-                             "data",
-                             "DATA",
-                             "vbscript",
-                             "blob",
-                             "file",
-                             "filesystem",
-                             "view-source",
-                             "about",
-                             "ws",
-                             "wss",
-                             "feed:javascript",
-                             "jar:https",
-                             "view-source:javascript"}) {
-    for (std::string body :
-         {":alert(1)", "://client.example/%0aalert(1)", ":/*https://client.example/callback*/alert(1)",
-          ":text/html,<script>alert(1)</script>", ":text/html;base64,PHNjcmlwdD4=",
-          "://client.example/callback", ":///etc/passwd", ":https://client.example/callback", ":/callback"}) {
-      all.push_back(scheme + body);
-    }
-  }
-  return all;
-}
-
-// Changes of a registered URI that a lenient comparison lets pass.
-std::vector<std::string> changed(const std::string& registered) {
-  std::vector<std::string> all;
-  for (std::string tail : {"/",
-                           "//",
-                           "/..",
-                           "/../evil",
-                           "/..;/evil",
-                           "/%2e%2e/evil",
-                           "/%2e%2e%2fevil",
-                           "..",
-                           ".evil",
-                           "%00",
-                           "%20",
-                           " ",
-                           "\t",
-                           "\n",
-                           "\r\nLocation: https://evil.example",
-                           "?next=//evil.example",
-                           "?",
-                           "#",
-                           "#@evil.example",
-                           ";@evil.example",
-                           "@evil.example",
-                           "%0d%0a",
-                           "%09",
-                           "&x=y",
-                           "\\",
-                           "\\..\\evil",
-                           "*",
-                           "%2f..%2fevil",
-                           "\xE2\x80\xAE",
-                           "\xC2\xA0",
-                           "?code=stolen"}) {
-    all.push_back(registered + tail);
-  }
-  for (std::string head :
-       {" ", "\t", "\n", "\x01", "//", "/", "/\\", "\\/", "x", "url=", "%20", "https://evil.example/?",
-        "https://evil.example#", "https://evil.example\\", "view-source:", "javascript:"}) {
-    all.push_back(head + registered);
-  }
-  all.push_back(registered.substr(0, registered.size() - 1));
-  auto colon = registered.find(':');
-  all.push_back(registered.substr(0, colon) + "s" + registered.substr(colon));
-  all.push_back(registered.substr(colon + 1));
-  return all;
-}
-
-std::vector<std::string> loopback_payloads() {
-  std::vector<std::string> all;
-  for (std::string host : {"127.0.0.1.evil.example",
-                           "127.0.0.1.nip.io",
-                           "localhost.evil.example",
-                           "localhost.",
-                           "localtest.me",
-                           "127.1",
-                           "127.0.1",
-                           "0177.0.0.1",
-                           "0x7f.0.0.1",
-                           "0x7f000001",
-                           "2130706433",
-                           "017700000001",
-                           "127.0.0.1.",
-                           "0.0.0.0",
-                           "0",
-                           "[::]",
-                           "[::ffff:127.0.0.1]",
-                           "[0:0:0:0:0:0:0:1%25lo]",
-                           "[::1].evil.example",
-                           "127.0.0.256",
-                           "127.0.0.1%2eevil.example",
-                           "evil@127.0.0.1",
-                           "127.0.0.1@evil.example",
-                           "localhost@evil.example",
-                           "127.0.0.1:80@evil.example",
-                           "localhost%00.evil.example",
-                           "localhost\\.evil.example",
-                           "\xE2\x91\xA0\xE2\x91\xA1\xE2\x91\xA6.0.0.1",
-                           "loc\xC3\xA0lhost",
-                           "[::1"}) {
-    for (std::string port :
-         {"", ":8080", ":", ":0", ":65536", ":80@evil.example", ":-1", ":8080.evil.example"}) {
-      all.push_back("http://" + host + port + "/callback");
-    }
-  }
-  return all;
-}
 
 client_metadata client_with_all() {
   client_metadata client;
@@ -201,21 +20,52 @@ server_rules rules() {
   return r;
 }
 
-std::vector<std::string> every_payload() {
-  std::vector<std::string> all;
-  for (const auto& family :
-       {web_payloads(), script_payloads(), loopback_payloads(), changed(registered_web),
-        changed(registered_loopback), changed(registered_localhost), changed(registered_application)}) {
-    all.insert(all.end(), family.begin(), family.end());
+// The judge of the tests below and of those in broker/, held to what a browser's parser answers.
+TEST(OpenRedirect, IsJudgedAsABrowserReads) {
+  struct row {
+    std::string_view text, goes;
+  };
+  const std::string_view base = "https://ours.example";
+  for (auto [text, goes] : {row{"/a", "https://ours.example"},
+                            row{"", "https://ours.example"},
+                            row{"a:b/c", "a:"},
+                            row{"//evil.example", "https://evil.example"},
+                            row{"/\\evil.example", "https://evil.example"},
+                            row{"\\\\evil.example", "https://evil.example"},
+                            row{"/\t/evil.example", "https://evil.example"},
+                            row{" \x01//evil.example", "https://evil.example"},
+                            row{"////evil.example", "https://evil.example"},
+                            row{"https:evil.example", "https://ours.example"},
+                            row{"https:/evil.example", "https://ours.example"},
+                            row{"https:\\\\evil.example", "https://evil.example"},
+                            row{"http:evil.example", "http://evil.example"},
+                            row{"https:///evil.example", "https://evil.example"},
+                            row{"https://ours.example@evil.example", "https://evil.example"},
+                            row{"https://ours.example\\@evil.example", "https://ours.example"},
+                            row{"https://evil.example\\.ours.example", "https://evil.example"},
+                            row{"https://EVIL%2Eexample:443/", "https://evil.example"},
+                            row{"https://evil\xE3\x80\x82"
+                                "example",
+                                "https://evil.example"},
+                            row{"https://\xEF\xBD\x85vil.example", "https://evil.example"},
+                            row{"https://2130706433", "https://127.0.0.1"},
+                            row{"https://0x7f.1", "https://127.0.0.1"},
+                            row{"https://0177.0.0.1.", "https://127.0.0.1"},
+                            row{"https://\xE2\x91\xA0\xE2\x91\xA1\xE2\x91\xA6.0.0.1", "https://127.0.0.1"},
+                            row{"https://[::ffff:127.0.0.1]:8443", "https://[::ffff:127.0.0.1]:8443"},
+                            row{"https://a b", ""},
+                            row{"https://a%00b", ""},
+                            row{"https://a:99999", ""},
+                            row{"https://256.1.1.1", ""},
+                            row{"java\nscript:alert(1)", "javascript:"},
+                            row{"\x01 javascript:alert(1)", "javascript:"},
+                            row{"cursor://anysphere/x", "cursor://anysphere"},
+                            row{"/%2fevil.example", "https://ours.example"}}) {
+    EXPECT_EQ(where_a_browser_goes(text, base), goes) << text;
   }
-  return all;
 }
 
-TEST(OpenRedirect, HasHundredsOfDifferentPayloads) {
-  auto all = every_payload();
-  std::set<std::string> different(all.begin(), all.end());
-  EXPECT_GT(different.size(), 2000u);
-}
+TEST(OpenRedirect, HasHundredsOfDifferentPayloads) { EXPECT_GT(every_payload().size(), 4000u); }
 
 TEST(OpenRedirect, NoPayloadMatchesARegisteredUri) {
   for (const auto& payload : every_payload()) {
