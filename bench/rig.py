@@ -23,7 +23,7 @@ PASSWORD = "a password for benches"
 
 NGINX = """
 daemon off; worker_processes {workers}; pid {dir}/nginx-{name}.pid; error_log {dir}/nginx-{name}.log crit;
-worker_rlimit_nofile 60000; events {{ worker_connections {connections}; }}
+events {{ worker_connections {connections}; }}
 http {{
   access_log {access_log}; client_body_temp_path {dir}; proxy_temp_path {dir}; fastcgi_temp_path {dir};
   uwsgi_temp_path {dir}; scgi_temp_path {dir}; keepalive_requests 1000000000; tcp_nodelay on; client_max_body_size 0;
