@@ -13,6 +13,13 @@ import urllib.parse
 import urllib.request
 
 
+REDIRECT = "http://127.0.0.1:1/callback"
+
+
+class Refused(Exception):
+    """The gateway answered, and it was a refusal."""
+
+
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *args):
         return None
@@ -47,7 +54,10 @@ class Person:
         return answer.status, answer.headers, answer.read().decode()
 
     def submit(self, page, values):
-        action = html.unescape(re.search(r'<form[^>]*action="([^"]*)"', page).group(1))
+        found = re.search(r'<form[^>]*action="([^"]*)"', page)
+        if not found:
+            raise Refused(f"a page without a form: {page[:500]}")
+        action = html.unescape(found.group(1))
         form = {}
         for field in re.findall(r"<input[^>]*>", page):
             name = re.search(r'name="([^"]*)"', field)
@@ -57,20 +67,29 @@ class Person:
         form.update({k: v for k, v in values.items() if k in form or k == "approve"})
         return self.call(action, form=form, headers={"Origin": self.base, "Sec-Fetch-Site": "same-origin"})
 
-    def sign_in(self, user, password, new_password):
-        redirect = "http://127.0.0.1:1/callback"
-        _, _, body = self.call(
+    def register(self):
+        """The id of a new public client."""
+        status, _, body = self.call(
             "/oauth/register",
-            body={"client_name": "bench", "redirect_uris": [redirect], "token_endpoint_auth_method": "none"},
+            body={"client_name": "bench", "redirect_uris": [REDIRECT], "token_endpoint_auth_method": "none"},
         )
-        client = json.loads(body)["client_id"]
+        assert status == 201, body
+        return json.loads(body)["client_id"]
+
+    def sign_in(self, user, password, new_password):
+        """(tokens, client id) of a new client; chooses `new_password` when it is asked to choose one."""
+        client = self.register()
+        return self.authorize(client, user, password, new_password), client
+
+    def authorize(self, client, user, password, new_password=None):
+        """From the client's first redirect to its tokens, answering what the browser is shown."""
         verifier = base64.urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode()
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         query = urllib.parse.urlencode(
             {
                 "response_type": "code",
                 "client_id": client,
-                "redirect_uri": redirect,
+                "redirect_uri": REDIRECT,
                 "code_challenge": challenge,
                 "code_challenge_method": "S256",
                 "resource": self.resource,
@@ -78,29 +97,39 @@ class Person:
             }
         )
         status, headers, page = self.call("/oauth/authorize?" + query)
-        status, headers, page = self.submit(page, {"approve": "local"})
-        for _ in range(5):
+        for _ in range(8):
             if status in (302, 303):
                 where = headers["Location"]
-                if where.startswith(redirect):
+                if where.startswith(REDIRECT):
                     break
                 status, headers, page = self.call(where)
                 continue
             passwords = re.findall(r'name="([^"]*)"[^>]*type="password"|type="password"[^>]*name="([^"]*)"', page)
             names = [a or b for a, b in passwords]
-            values = {name: new_password for name in names} if len(names) > 1 or "new" in names[0] else {names[0]: password}
+            if not names:
+                values = {"approve": "local"}
+            elif len(names) > 1 or "new" in names[0]:
+                values = {name: new_password for name in names}
+            else:
+                values = {names[0]: password}
             values["user"] = user
             status, headers, page = self.submit(page, values)
-        code = urllib.parse.parse_qs(urllib.parse.urlparse(headers["Location"]).query)["code"][0]
-        _, _, body = self.call(
+        else:
+            raise Refused(f"no redirect to the client, but {status}: {page[:500]}")
+        answer = urllib.parse.parse_qs(urllib.parse.urlparse(headers["Location"]).query)
+        if "code" not in answer:
+            raise Refused(f"no code, but {answer}")
+        status, _, body = self.call(
             "/oauth/token",
             form={
                 "grant_type": "authorization_code",
-                "code": code,
+                "code": answer["code"][0],
                 "client_id": client,
-                "redirect_uri": redirect,
+                "redirect_uri": REDIRECT,
                 "code_verifier": verifier,
                 "resource": self.resource,
             },
         )
-        return json.loads(body), client
+        if status != 200:
+            raise Refused(f"the code was not redeemed: {status} {body}")
+        return json.loads(body)

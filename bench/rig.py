@@ -189,10 +189,10 @@ class Running:
 class Rig:
     """Starts what a bench needs in a folder of its own, and ends it."""
 
-    def __init__(self, binary, workers=1):
+    def __init__(self, binary, workers=1, parent=None):
         self.binary = os.path.abspath(binary)
         self.workers = workers
-        self.folder = tempfile.mkdtemp(prefix="mop-bench-")
+        self.folder = tempfile.mkdtemp(prefix="mop-bench-", dir=parent)
         os.chmod(self.folder, 0o755)
         self.running = []
         self.certificate = None
@@ -250,7 +250,8 @@ class Rig:
         conf = {
             "host": "127.0.0.1", "port": port, "mcp_server_url": f"http://127.0.0.1:{upstream_port}",
             "workers": self.workers, "access_token_lifetime": "8h",
-            "limits": {"requests_per_minute": 10_000_000, "registrations_per_hour": 10_000_000, "connections": 100_000},
+            "limits": {"requests_per_minute": 10_000_000, "registrations_per_hour": 10_000_000, "connections": 100_000,
+                       "logins_in_flight": 10_000_000, "sign_in_attempts": 1000},
             **(settings or {}),
         }
         if tls:
