@@ -33,7 +33,7 @@ decoded decode(std::string_view bytes, std::size_t step, chunk_extensions extens
   body_decoder decoder(framing::chunked, 0, extensions);
   decoded d;
   while (d.used < bytes.size() && !decoder.done() && !decoder.failed()) {
-    std::vector<std::string_view> pieces;
+    net::content_pieces pieces;
     auto piece = bytes.substr(d.used, step);
     d.used += decoder.feed(piece, pieces);
     for (auto p : pieces) {

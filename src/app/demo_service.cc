@@ -30,8 +30,13 @@ net::task<void> demo_service::serve(net::exchange& x) {
   }
   auto begun = co_await x.start_stream(answer.response);
   if (begun != net::io::ok) co_return;
-  bool gone = false;
-  x.client().listen([&gone] { gone = true; });
+  struct end_of_client final : net::channel::listener {
+    bool seen = false;
+    void on_gone() override { seen = true; }
+  };
+  end_of_client end;
+  bool& gone = end.seen;
+  x.client().listen(&end);
   while (!gone) {
     auto next = answer.stream->next();
     if (next.wait.count() > 0) {

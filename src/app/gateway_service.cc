@@ -115,7 +115,7 @@ net::task<void> gateway_service::serve_path(net::exchange& x, story& told) {
   bool well_known = path.find("/.well-known/") != std::string_view::npos;
   if (const auto* to = well_known ? nullptr : rules->find(path); to != nullptr) {
     told.area = metrics::area::mcp;
-    co_await serve_mcp(x, *to, told);
+    co_await serve_mcp(x, *rules, *to, told);
   } else if (auto at = endpoint_of(path)) {
     told.area = metrics::area::oauth;
     told.action = to_name(*at);

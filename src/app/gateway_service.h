@@ -54,7 +54,8 @@ class gateway_service final : public net::service {
   net::task<void> serve_path(net::exchange& x, story& told);
 
   // app/serve_mcp.cc
-  net::task<void> serve_mcp(net::exchange& x, const upstream& to, story& told);
+  // `rules` and what is in them stay until the end.
+  net::task<void> serve_mcp(net::exchange& x, const snapshot& rules, const upstream& to, story& told);
   net::task<result<void>> read_call(net::exchange& x, admission& in);
   result<std::shared_ptr<credential>> authenticate(const net::exchange& x, const upstream& to);
   result<std::string> session_of(const net::exchange& x, const upstream& to, credential& who,

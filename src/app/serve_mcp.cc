@@ -259,8 +259,7 @@ result<std::string> gateway_service::session_of(const net::exchange& x, const up
 }
 
 net::task<result<void>> gateway_service::read_call(net::exchange& x, admission& in) {
-  std::vector<std::string_view> pieces;
-  pieces.reserve(4);
+  net::content_pieces pieces;
   x.take_arrived(pieces);
   // Usually all of it lies in one piece where it arrived, and stays there.
   if (pieces.size() == 1 && x.body_done()) {
@@ -299,7 +298,8 @@ std::string gateway_service::upstream_head(const net::exchange& x, const upstrea
                                            std::string_view query, std::string_view client_address) {
   const auto& head = x.head();
   std::string out;
-  out.reserve(x.head_text().size() + who.identity.size() + 256);
+  out.reserve(x.head_text().size() - head.find("authorization").value_or("").size() + who.identity.size() +
+              256);
   out += head.method;
   out += ' ';
   out += to.where.upstream_path(head.path);
@@ -332,8 +332,8 @@ net::task<void> gateway_service::refuse_mcp(net::exchange& x, const upstream& to
   co_await answer(x, std::move(refusal), false);
 }
 
-net::task<void> gateway_service::serve_mcp(net::exchange& x, const upstream& to, story& told) {
-  auto rules = rules_;
+net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rules, const upstream& to,
+                                           story& told) {
   const auto& head = x.head();
   told.upstream = to.where.conf().name;
   auto origin = head.find("origin");
@@ -341,15 +341,15 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const upstream& to,
   if (head.method == "OPTIONS") {
     http_response preflight;
     preflight.status = 204;
-    preflight.fields = rules->cors.preflight_for(origin.value_or(""), false, "GET, POST, DELETE, OPTIONS",
-                                                 head.find("access-control-request-headers").value_or(""));
+    preflight.fields = rules.cors.preflight_for(origin.value_or(""), false, "GET, POST, DELETE, OPTIONS",
+                                                head.find("access-control-request-headers").value_or(""));
     co_await x.respond(preflight);
     co_return;
   }
   error why;
   std::vector<std::string> scopes;
   std::string id;
-  if (origin && !rules->cors.may_call_mcp(*origin)) {
+  if (origin && !rules.cors.may_call_mcp(*origin)) {
     why = error{errc::origin_refused, "Origin " + std::string(*origin)};
     co_return co_await refuse_mcp(x, to, told, why, scopes, id);
   }
@@ -360,6 +360,7 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const upstream& to,
     co_return co_await refuse_mcp(x, to, told, why, scopes, id);
   }
   const auto& claims = (*who)->token.claims();
+  told.caller = *who;
   told.subject = claims.subject;
   told.client_id = claims.client_id;
 
@@ -378,7 +379,7 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const upstream& to,
       why = error{errc::http_media_type_unsupported, std::string(head.find("content-type").value_or("none"))};
       co_return co_await refuse_mcp(x, to, told, why, scopes, id);
     }
-    if (head.body == net::framing::length && head.length > rules->conf.limits.body) {
+    if (head.body == net::framing::length && head.length > rules.conf.limits.body) {
       why = error{errc::body_too_large, "Content-Length " + std::to_string(head.length)};
       co_return co_await refuse_mcp(x, to, told, why, scopes, id);
     }
@@ -418,11 +419,11 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const upstream& to,
   }
 
   auto query = without(asked->rest, "access_token");
-  auto up_head = upstream_head(x, to, *rules, **who, *session, query, told.client);
-  mcp_watcher watcher(*this, x, to, *rules, **who, in);
-  net::relay_order order{to.target, up_head, in.held, may_repeat(head.method, in.scanner.seen())};
+  mcp_watcher watcher(*this, x, to, rules, **who, in);
+  net::relay_order order{to.target, upstream_head(x, to, rules, **who, *session, query, told.client), in.held,
+                         may_repeat(head.method, in.scanner.seen())};
   told.permitted = true;
-  auto outcome = co_await forward(*permitted, x, upstreams_, order, rules->relaying, watcher);
+  auto outcome = co_await forward(*permitted, x, upstreams_, order, rules.relaying, watcher);
   told.response_bytes = outcome.response_bytes;
   told.stream = outcome.stream;
   if (watcher.replacement) {

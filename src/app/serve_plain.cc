@@ -44,7 +44,7 @@ net::task<bool> gateway_service::servers_answer() {
   for (const auto& u : rules->upstreams) {
     auto leased = co_await upstreams_.acquire(u.target, net::upstream_pool::freshness::fresh);
     if (leased) {
-      leased->connection->abort();
+      leased->drop();
     } else {
       all = false;
     }

@@ -3,6 +3,7 @@
 #include "app/gateway_service.h"
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -13,9 +14,11 @@ namespace mcp_oauth {
 struct gateway_service::story {
   metrics::area area = metrics::area::other;
   std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
-  std::string client;       // address
-  std::string_view action;  // what was asked for, in a word
-  std::string subject, client_id, method, tool;
+  std::string client;                        // address
+  std::string_view action;                   // what was asked for, in a word
+  std::shared_ptr<const credential> caller;  // whose token it was; keeps the next two
+  std::string_view subject, client_id;
+  std::string method, tool;
   std::string_view upstream;
   std::optional<error> why;
   std::uint64_t request_bytes = 0, response_bytes = 0;

@@ -18,7 +18,7 @@ bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '
 
 }  // namespace
 
-std::size_t body_decoder::feed(std::string_view bytes, std::vector<std::string_view>& pieces) {
+std::size_t body_decoder::feed(std::string_view bytes, content_pieces& pieces) {
   if (done_ || failed_ || bytes.empty()) return 0;
   switch (how_) {
     case framing::none: return 0;
@@ -33,7 +33,7 @@ std::size_t body_decoder::feed(std::string_view bytes, std::vector<std::string_v
   return n;
 }
 
-std::size_t body_decoder::feed_chunked(std::string_view bytes, std::vector<std::string_view>& pieces) {
+std::size_t body_decoder::feed_chunked(std::string_view bytes, content_pieces& pieces) {
   std::size_t i = 0;
   while (i < bytes.size() && !done_ && !failed_) {
     if (state_ == state::data) {

@@ -4,13 +4,17 @@
 
 #include <cstdint>
 #include <string_view>
-#include <vector>
+
+#include <boost/container/small_vector.hpp>
 
 namespace mcp_oauth::net {
 
 // Chunk extensions: refused in what clients send (nobody needs them, and readers disagree about them),
 // skipped in what an upstream sends (RFC 9112 §7.1.1).
 enum class chunk_extensions { refuse, skip };
+
+// Where content lies, in order. What one read brings is one piece, unless it came in chunks.
+using content_pieces = boost::container::small_vector<std::string_view, 8>;
 
 // Takes the framing off a body, piece by piece, without copying.
 class body_decoder {
@@ -21,7 +25,7 @@ class body_decoder {
 
   // Appends the content found in `bytes` to `pieces` (views into `bytes`) and returns how many bytes it used.
   // Stops behind the end of the body. Nothing more comes after `failed()`.
-  std::size_t feed(std::string_view bytes, std::vector<std::string_view>& pieces);
+  std::size_t feed(std::string_view bytes, content_pieces& pieces);
   // The connection ended: whether that is a proper end.
   bool finish();
 
@@ -42,7 +46,7 @@ class body_decoder {
     trailer_cr,
     end_cr
   };
-  std::size_t feed_chunked(std::string_view bytes, std::vector<std::string_view>& pieces);
+  std::size_t feed_chunked(std::string_view bytes, content_pieces& pieces);
 
   framing how_ = framing::none;
   chunk_extensions extensions_ = chunk_extensions::refuse;

@@ -22,7 +22,7 @@ outcome decode(const std::string& text, std::size_t step,
   body_decoder decoder(framing::chunked, 0, extensions);
   outcome o;
   for (std::size_t at = 0; at < text.size() && !decoder.done() && !decoder.failed(); at += step) {
-    std::vector<std::string_view> pieces;
+    content_pieces pieces;
     auto piece = std::string_view(text).substr(at, step);
     std::size_t used = 0;
     while (used < piece.size() && !decoder.done() && !decoder.failed())
@@ -78,7 +78,7 @@ TEST(ChunkedBody, BoundsTrailers) { EXPECT_TRUE(decode("0\r\nX: " + std::string(
 
 TEST(LengthBody, StopsAtItsLength) {
   body_decoder decoder(framing::length, 5, chunk_extensions::refuse);
-  std::vector<std::string_view> pieces;
+  content_pieces pieces;
   EXPECT_EQ(decoder.feed("hel", pieces), 3u);
   EXPECT_FALSE(decoder.done());
   EXPECT_FALSE(decoder.finish());
@@ -89,7 +89,7 @@ TEST(LengthBody, StopsAtItsLength) {
 
 TEST(UntilCloseBody, EndsWithTheConnection) {
   body_decoder decoder(framing::until_close, 0, chunk_extensions::skip);
-  std::vector<std::string_view> pieces;
+  content_pieces pieces;
   EXPECT_EQ(decoder.feed("abc", pieces), 3u);
   EXPECT_FALSE(decoder.done());
   EXPECT_TRUE(decoder.finish());

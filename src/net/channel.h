@@ -1,15 +1,13 @@
 #pragma once
 
-#include "net/asio.h"
+#include "net/descriptor.h"
 #include "net/task.h"
 #include "net/tls.h"
 #include "net/wheel.h"
 #include "net/worker.h"
 
 #include <coroutine>
-#include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,23 +21,21 @@ namespace mcp_oauth::net {
 enum class io { ok, closed, failed, timeout, interrupted };
 
 // A byte stream over a socket, in clear or TLS: buffered input, gathered output, one coarse deadline.
-// At most one coroutine waits on it at a time. A read may be outstanding while nobody waits (`listen`): that
-// is how a peer that goes away is noticed while we are busy elsewhere.
-class channel final : public std::enable_shared_from_this<channel>, private timed {
+// At most one coroutine waits on it at a time. While none does, a listener learns of a peer that goes away.
+//
+// The kernel tells of each change once (edge-triggered), so the channel keeps what it was told: a socket that
+// was read short is empty and is not asked again before it says so.
+class channel final : public std::enable_shared_from_this<channel>, private timed, private watcher {
  public:
-  channel(worker& w, socket s);
+  channel(worker& w, descriptor connected);
   ~channel() override;
-  channel(const channel&) = delete;
-  channel& operator=(const channel&) = delete;
 
   // Clear, then TLS: waits for the handshake to end.
   task<io> handshake(std::shared_ptr<const tls_context> context, tls_session::role role, std::string name,
                      milliseconds most);
   const tls_session* tls() const { return tls_.get(); }
-  // Whether TLS holds bytes that are not in input() yet.
-  bool has_hidden_input() const { return tls_ && tls_->has_pending(); }
 
-  // Bytes that have arrived and are not consumed. Valid until the next await on this channel.
+  // Bytes that have arrived and are not consumed. Valid until the next await on this channel, or `listen`.
   std::string_view input() const { return {buffer_ + low_, high_ - low_}; }
   void consume(std::size_t n) { low_ += n; }
 
@@ -48,9 +44,19 @@ class channel final : public std::enable_shared_from_this<channel>, private time
   class more_awaiter;
   more_awaiter more(milliseconds most);
 
-  // Keeps reading although nobody waits; `gone` is called, at most once, when the peer closes or fails in
-  // that time, `heard` whenever input has come. Clear both with `listen(nullptr)`.
-  void listen(std::function<void()> gone, std::function<void()> heard = nullptr);
+  // Who is told while no coroutine waits. `on_gone` comes at most once, when the peer closes or fails;
+  // `on_heard` whenever input has come, if `hears`.
+  class listener {
+   public:
+    virtual void on_gone() = 0;
+    virtual void on_heard() {}
+
+   protected:
+    ~listener() = default;
+  };
+  enum class hearing { end_only, input_too };
+  // nullptr: nobody. A peer that has gone already is told of at once.
+  void listen(listener* who, hearing what = hearing::end_only);
 
   // Wakes whoever waits here, with io::interrupted. A write that is woken so is given up. False: nobody
   // waited.
@@ -61,52 +67,62 @@ class channel final : public std::enable_shared_from_this<channel>, private time
   class write_awaiter;
   write_awaiter write(std::span<const iovec> pieces, milliseconds most);
 
-  // A stream that will be idle for long: give the input buffer back whenever nothing is in it.
+  // Whether the peer has neither sent something that nobody asked for, nor ended. Looks where it must.
+  bool is_silent();
+
+  // What follows is long and sparse: gives back the memory that a request needed.
   void go_lean();
 
-  // Wakes whoever waits here with io::failed, and closes. Does not call `gone`.
+  // Wakes whoever waits here with io::failed, and closes. Does not call `on_gone`.
   void abort();
-  // The same as if the peer had gone: calls `gone`, too.
+  // The same as if the peer had gone: calls `on_gone`, too.
   void hang_up();
   void shut_output() noexcept;
   bool is_open() const { return open_; }
-  bool peer_closed() const { return ended_; }
-  int descriptor();
   worker& loop() { return worker_; }
 
  private:
   friend class more_awaiter;
   friend class write_awaiter;
-  void start_read();
+  class ready_awaiter;
+
+  enum class pulled { grown, nothing, ended };
+  pulled pull();
+  pulled pull_tls();
+  pulled end(io how);
   void make_room();
-  void drop_buffer();
-  void arrived(error_code failed, std::size_t n);
-  void readable(error_code failed);
-  bool read_tls();  // true: input grew or the stream ended
-  void end_input(io how);
+  void drop_empty_buffer();
+  void free_buffer();
+  void tell_listener();
   void wake_reader(io how);
+  void tell_gone();
+
   io try_write();  // ok: all written; timeout: would block
-  void wait_writable();
-  void writable(error_code failed);
+  io write_clear();
+  io write_tls();
+  void advance(std::size_t went);
+
+  void on_events(std::uint32_t events) override;
   void on_deadline() override;
 
   worker& worker_;
-  socket socket_;
+  descriptor socket_;
   std::unique_ptr<tls_session> tls_;
   char* buffer_ = nullptr;
   std::size_t capacity_ = 0, low_ = 0, high_ = 0;
-  bool reading_ = false;  // a read operation is outstanding
-  bool lean_ = false;
+  int turns_ = 0;          // reads that it may still do before others have their turn
+  bool readable_ = false;  // for all we know; the first event says
+  bool hung_up_ = false;   // the kernel said that the end has come; there may be input before it
+  bool handshaking_ = false;
   bool open_ = true;
   bool ended_ = false;  // no more input will come
   bool grown_ = false;  // input arrived while nobody waited
-  bool tls_wants_write_ = false;
   io end_ = io::closed;
 
   std::coroutine_handle<> reader_;
   io read_result_ = io::ok;
-  std::function<void()> gone_;
-  std::function<void()> heard_;
+  listener* listener_ = nullptr;
+  hearing hearing_ = hearing::end_only;
 
   std::coroutine_handle<> writer_;
   io write_result_ = io::ok;

@@ -114,12 +114,12 @@ result<void> exchange::accept_head(std::size_t end) {
   return {};
 }
 
-void exchange::take_arrived(std::vector<std::string_view>& pieces) {
+void exchange::take_arrived(content_pieces& pieces) {
   auto input = client_->input();
   client_->consume(decoder_.feed(input, pieces));
 }
 
-task<result<void>> exchange::read_more(std::vector<std::string_view>& pieces) {
+task<result<void>> exchange::read_more(content_pieces& pieces) {
   pieces.clear();
   for (;;) {
     take_arrived(pieces);
@@ -152,7 +152,7 @@ task<result<void>> exchange::read_more(std::vector<std::string_view>& pieces) {
 task<result<void>> exchange::read_all(std::string& body, std::size_t most) {
   body.clear();
   if (head_.body == framing::length && head_.length > most) co_return fail(errc::body_too_large);
-  std::vector<std::string_view> pieces;
+  content_pieces pieces;
   while (!body_done()) {
     auto got = co_await read_more(pieces);
     if (!got) co_return got;
@@ -177,7 +177,7 @@ void exchange::finish_head(std::string& out) {
 task<io> exchange::respond(const http_response& answer) {
   // A body that nobody read stands before the next request: take what is here, else close.
   if (!head_failed_ && !decoder_.done()) {
-    std::vector<std::string_view> unread;
+    content_pieces unread;
     take_arrived(unread);
     if (!decoder_.done()) keep_alive_ = false;
   }

@@ -42,10 +42,10 @@ class exchange {
 
   // ---- the body
   // Content that has already arrived; views are valid until the next await or `listen` on the client.
-  void take_arrived(std::vector<std::string_view>& pieces);
+  void take_arrived(content_pieces& pieces);
   // Waits for more of it; on error the connection is of no further use. No pieces and no error: the client's
   // channel was interrupted. Errors: http_malformed (bad chunking), http_timeout, client_gone.
-  task<result<void>> read_more(std::vector<std::string_view>& pieces);
+  task<result<void>> read_more(content_pieces& pieces);
   bool body_done() const { return decoder_.done(); }
   // The whole body. Errors also: body_too_large.
   task<result<void>> read_all(std::string& body, std::size_t most);

@@ -8,7 +8,7 @@
 namespace mcp_oauth::net {
 namespace {
 
-constexpr std::size_t most_fields = 100;
+constexpr std::size_t most_fields = 100, usual_fields = 16;
 constexpr std::uint64_t longest_body = std::uint64_t{1} << 53;
 
 enum : std::uint8_t { tchar = 1, value_char = 2, target_char = 4, host_char = 8 };
@@ -39,6 +39,31 @@ bool all_of(std::string_view text, std::uint8_t wanted) {
     if ((char_classes[static_cast<unsigned char>(c)] & wanted) == 0) return false;
   }
   return true;
+}
+
+// The first byte that no field value holds, eight bytes a step.
+const char* pass_value(const char* at, const char* end) {
+  constexpr std::uint64_t ones = 0x0101010101010101ULL, highs = 0x8080808080808080ULL;
+  auto one_by_one = [&](const char* until) {
+    while (at != until && (char_classes[static_cast<unsigned char>(*at)] & value_char) != 0) ++at;
+    return at == until;
+  };
+  while (end - at >= 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, at, 8);
+    std::uint64_t del = word ^ (ones * 0x7F);
+    // Marks controls (the tab among them) and DEL, and may mark a byte too many, never one too few.
+    std::uint64_t marked = (((word - ones * 0x20) & ~word) | ((del - ones) & ~del)) & highs;
+    if (marked != 0 && !one_by_one(at + 8)) return at;
+    if (marked == 0) at += 8;
+  }
+  one_by_one(end);
+  return at;
+}
+
+const char* pass_name(const char* at, const char* end) {
+  while (at != end && (char_classes[static_cast<unsigned char>(*at)] & tchar) != 0) ++at;
+  return at;
 }
 
 std::optional<std::string_view> lookup(const std::vector<field>& fields, std::string_view name) {
@@ -109,20 +134,31 @@ void note(const field& f, framing_fields& seen) {
 
 enum class fault { none, malformed, too_many };
 
+std::string_view between(const char* from, const char* to) {
+  return {from, static_cast<std::size_t>(to - from)};
+}
+
 fault parse_fields(std::string_view rest, std::vector<field>& fields, framing_fields& seen) {
-  std::string_view line;
-  for (;;) {
-    if (!take_line(rest, line)) return fault::malformed;
-    if (line.empty()) return rest.empty() ? fault::none : fault::malformed;
-    auto colon = line.find(':');
-    if (colon == std::string_view::npos || colon == 0) return fault::malformed;
-    field f{line.substr(0, colon), trim(line.substr(colon + 1))};
+  fields.reserve(usual_fields);
+  const char* at = rest.data();
+  const char* const end = at + rest.size();
+  auto line_ends = [&] { return end - at >= 2 && at[0] == '\r' && at[1] == '\n'; };
+  while (!line_ends()) {
     // A line that starts with a blank (obs-fold) and a blank before the colon both fail as a name here.
-    if (!all_of(f.name, tchar) || !all_of(f.value, value_char)) return fault::malformed;
+    const char* const name = at;
+    at = pass_name(name, end);
+    if (at == name || at == end || *at != ':') return fault::malformed;
+    field f{between(name, at), {}};
+    const char* const value = ++at;
+    at = pass_value(value, end);
+    if (!line_ends()) return fault::malformed;
+    f.value = trim(between(value, at));
+    at += 2;
     if (fields.size() == most_fields) return fault::too_many;
     fields.push_back(f);
     note(f, seen);
   }
+  return at + 2 == end ? fault::none : fault::malformed;
 }
 
 bool parse_version(std::string_view text, int& minor) {

@@ -21,7 +21,7 @@ class framed {
 
   void begin() { pieces_.clear(); }
   void add_head(std::string_view head) { pieces_.push_back(piece(head)); }
-  void add(const std::vector<std::string_view>& content, bool last) {
+  void add(const content_pieces& content, bool last) {
     std::size_t size = 0;
     for (auto c : content) size += c.size();
     if (chunked_ && size > 0) {
@@ -36,24 +36,12 @@ class framed {
     if (chunked_ && size > 0) pieces_.push_back(piece("\r\n"));
     if (chunked_ && last) pieces_.push_back(piece("0\r\n\r\n"));
   }
-  std::span<const iovec> pieces() const { return pieces_; }
+  std::span<const iovec> pieces() const { return {pieces_.data(), pieces_.size()}; }
 
  private:
   bool chunked_;
   std::array<char, 20> size_{};
-  std::vector<iovec> pieces_;
-};
-
-struct connection_guard {
-  std::shared_ptr<channel> connection;
-  ~connection_guard() { drop(); }
-  connection_guard() = default;
-  connection_guard(const connection_guard&) = delete;
-  connection_guard& operator=(const connection_guard&) = delete;
-  void drop() {
-    if (connection) connection->abort();
-    connection.reset();
-  }
+  boost::container::small_vector<iovec, 12> pieces_;
 };
 
 // Node and others close an idle connection after the time they announce; a request sent just then is lost.
@@ -71,9 +59,15 @@ milliseconds announced_keep_alive(const response_head& head) {
 
 class relaying {
  public:
-  relaying(exchange& x, upstream_pool& pool, const relay_order& order, const relay_limits& limits,
+  relaying(exchange& x, upstream_pool& pool, relay_order& order, const relay_limits& limits,
            relay_watcher& watcher)
-      : x_(x), pool_(pool), order_(order), limits_(limits), watcher_(watcher) {}
+      : x_(x),
+        pool_(pool),
+        order_(order),
+        limits_(limits),
+        watcher_(watcher),
+        client_end_(*this),
+        early_answer_(*this) {}
 
   task<relay_outcome> run() {
     auto done = co_await send_with_retry();
@@ -93,8 +87,8 @@ class relaying {
     for (;;) {
       auto leased = co_await pool_.acquire(order_.target, wanted);
       if (!leased) co_return tl::unexpected<error>(leased.error());
-      up_.connection = std::move(leased->connection);
-      outcome_.reused = leased->reused;
+      up_ = std::move(*leased);
+      outcome_.reused = up_.reused();
 
       auto sent = co_await send_request();
       if (sent) {
@@ -114,7 +108,7 @@ class relaying {
   }
 
   void build_head() {
-    head_.assign(order_.head);
+    head_ = std::move(order_.head);
     const auto& asked = x_.head();
     chunked_up_ = asked.body == framing::chunked;
     if (chunked_up_) {
@@ -153,7 +147,7 @@ class relaying {
     out.add(content_, x_.body_done());
     for (;;) {
       for (auto c : content_) outcome_.request_bytes += c.size();
-      auto sent = co_await up_.connection->write(out.pieces(), limits_.first_byte);
+      auto sent = co_await up_.stream().write(out.pieces(), limits_.first_byte);
       if (early_) co_return stop_sending();
       if (sent == io::timeout)
         co_return fail(errc::upstream_timeout, "the upstream stopped reading the request");
@@ -186,19 +180,27 @@ class relaying {
   // An upstream may answer, with a refusal mostly, before it has the whole request.
   void listen_for_early_answer() {
     x_.stream_body();
-    auto look = [this] {
-      early_ = true;
-      // Waking the one or the other may end the relay, and with it what this lambda holds.
-      auto up = up_.connection;
-      auto client = x_.client().shared_from_this();
-      if (!up->interrupt()) client->interrupt();
-    };
-    up_.connection->listen(look, look);
-    if (!up_.connection->input().empty()) early_ = true;
+    up_.stream().listen(&early_answer_, channel::hearing::input_too);
+    if (!up_.stream().input().empty()) early_ = true;
   }
+  class early_answer final : public channel::listener {
+   public:
+    explicit early_answer(relaying& of) : of_(of) {}
+    void on_gone() override { on_heard(); }
+    void on_heard() override {
+      of_.early_ = true;
+      // Waking the one or the other may end the relay, and this with it.
+      auto up = of_.up_.shared_stream();
+      auto client = of_.x_.client().shared_from_this();
+      if (!up->interrupt()) client->interrupt();
+    }
+
+   private:
+    relaying& of_;
+  };
 
   result<void> stop_sending() {
-    up_.connection->listen(nullptr);
+    up_.stream().listen(nullptr);
     x_.close_after();  // the rest of the request is not read any more
     return {};
   }
@@ -214,19 +216,29 @@ class relaying {
     return true;
   }
 
-  void watch_client() {
-    // Weak: the client may outlive the upstream connection it is to cut.
-    std::weak_ptr<channel> up = up_.connection;
-    x_.client().listen([this, up] {
-      client_gone_ = true;
-      if (auto connection = up.lock()) connection->abort();
-    });
+  void watch_client() { x_.client().listen(&client_end_); }
+  class client_end final : public channel::listener {
+   public:
+    explicit client_end(relaying& of) : of_(of) {}
+    void on_gone() override {
+      of_.client_gone_ = true;
+      of_.cut_upstream();
+    }
+
+   private:
+    relaying& of_;
+  };
+  // Wakes the relay, if it waits for the upstream, and may end it.
+  void cut_upstream() {
+    if (!up_) return;
+    auto stream = up_.shared_stream();
+    stream->abort();
   }
 
   // ---- the answer comes down
 
   task<result<void>> read_answer_head() {
-    auto& up = *up_.connection;
+    auto& up = up_.stream();
     std::size_t searched = 0;
     int interim = 0;
     up.listen(nullptr);
@@ -293,7 +305,7 @@ class relaying {
     x_.status = answer_.status;
 
     body_decoder decoder(answer_.body, answer_.length, chunk_extensions::skip);
-    auto& up = *up_.connection;
+    auto& up = up_.stream();
     framed framing_out(chunked);
     framing_out.begin();
     framing_out.add_head(out);
@@ -365,7 +377,7 @@ class relaying {
       if (up.input().empty()) co_return cut(errc::upstream_closed, "in the middle of the answer");
     }
     if (answer_.keep_alive && x_.body_done() && !early_) {
-      pool_.release(order_.target, std::move(up_.connection), announced_keep_alive(answer_));
+      pool_.release(std::move(up_), announced_keep_alive(answer_));
     }
     co_return result<void>();
   }
@@ -374,7 +386,7 @@ class relaying {
   void end_when_draining() {
     x_.when_draining([this] {
       draining_ = true;
-      if (up_.connection) up_.connection->abort();
+      cut_upstream();
     });
   }
 
@@ -405,17 +417,19 @@ class relaying {
 
   exchange& x_;
   upstream_pool& pool_;
-  const relay_order& order_;
+  relay_order& order_;
   const relay_limits& limits_;
   relay_watcher& watcher_;
   relay_outcome outcome_;
-  connection_guard up_;
+  client_end client_end_;
+  early_answer early_answer_;
+  upstream_pool::lease up_;
   std::string head_;
   std::string replay_;
   std::string answer_text_;
   std::string joined_;
   response_head answer_;
-  std::vector<std::string_view> content_;
+  content_pieces content_;
   bool collected_ = false;
   bool chunked_up_ = false;
   bool sent_any_ = false;
@@ -428,8 +442,8 @@ class relaying {
 
 }  // namespace
 
-task<relay_outcome> relay(exchange& x, upstream_pool& pool, const relay_order& order,
-                          const relay_limits& limits, relay_watcher& watcher) {
+task<relay_outcome> relay(exchange& x, upstream_pool& pool, relay_order& order, const relay_limits& limits,
+                          relay_watcher& watcher) {
   relaying work(x, pool, order, limits, watcher);
   co_return co_await work.run();
 }

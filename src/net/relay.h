@@ -42,7 +42,7 @@ struct relay_limits {
 
 struct relay_order {
   const upstream_target& target;
-  std::string_view head;    // request line and fields, without framing and the empty line
+  std::string head;         // request line and fields, without framing and the empty line
   std::string_view held;    // content already read from the client
   bool may_repeat = false;  // a second attempt does no harm, should a kept connection prove dead
 };
@@ -58,8 +58,9 @@ struct relay_outcome {
 };
 
 // Sends the request of `x` upstream and its answer back, both as they come. Neither side is buffered beyond
-// one read. Errors in `ended`: upstream_*, client_gone, http_*, and what the watcher said.
-task<relay_outcome> relay(exchange& x, upstream_pool& pool, const relay_order& order,
-                          const relay_limits& limits, relay_watcher& watcher);
+// one read. Takes what it needs out of `order`, which has to stay until the end. Errors in `ended`:
+// upstream_*, client_gone, http_*, and what the watcher said.
+task<relay_outcome> relay(exchange& x, upstream_pool& pool, relay_order& order, const relay_limits& limits,
+                          relay_watcher& watcher);
 
 }  // namespace mcp_oauth::net

@@ -1,17 +1,36 @@
 #include "net/server.h"
 
+#include <cerrno>
 #include <condition_variable>
 #include <list>
+#include <optional>
+#include <system_error>
 
-#include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 namespace mcp_oauth::net {
 namespace {
 
-using tcp = asio::ip::tcp;
+// "192.0.2.7"; an IPv4 peer of an IPv6 listener is written as what it is.
+std::string text_of(const sockaddr_storage& where) {
+  char text[INET6_ADDRSTRLEN] = "local";
+  if (where.ss_family == AF_INET6) {
+    const auto& address = reinterpret_cast<const sockaddr_in6&>(where).sin6_addr;
+    if (IN6_IS_ADDR_V4MAPPED(&address)) {
+      ::inet_ntop(AF_INET, &address.s6_addr[12], text, sizeof text);
+    } else {
+      ::inet_ntop(AF_INET6, &address, text, sizeof text);
+    }
+  } else if (where.ss_family == AF_INET) {
+    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(where).sin_addr, text, sizeof text);
+  }
+  return text;
+}
 
 // A connection whose last answer is out: wait a moment for the peer to close first, so that bytes it still
 // sends do not turn into a reset that destroys the answer (RFC 9112 §9.6).
@@ -29,6 +48,25 @@ task<void> linger(channel& client) {
 
 }  // namespace
 
+// Takes the connections that a listening descriptor has.
+class server::acceptor final : private watcher, private timed {
+ public:
+  acceptor(state& s, descriptor listening) : state_(s), listening_(std::move(listening)) {}
+  ~acceptor() override { close(); }
+
+  void begin();
+  // Takes those that are there; true: there may be more.
+  bool take(int most);
+  void close();
+
+ private:
+  void on_events(std::uint32_t) override;
+  void on_deadline() override { on_events(EPOLLIN); }
+
+  state& state_;
+  descriptor listening_;
+};
+
 struct server::state {
   struct entry {
     std::shared_ptr<channel> client;
@@ -41,7 +79,7 @@ struct server::state {
   server& owner;
   worker& loop;
   std::unique_ptr<service> answers;
-  std::optional<asio::basic_socket_acceptor<tcp, executor>> acceptor;
+  std::unique_ptr<acceptor> accepting;
   std::shared_ptr<const tls_context> tls;
   std::list<entry> sessions;
   bool draining = false;
@@ -86,11 +124,8 @@ result<void> server::start(listeners open) {
   for (std::size_t i = 0; i < states_.size(); ++i) {
     auto& s = *states_[i];
     int fd = descriptors[i];
-    sockaddr_storage where{};
-    socklen_t size = sizeof where;
-    ::getsockname(fd, reinterpret_cast<sockaddr*>(&where), &size);
-    s.acceptor.emplace(s.loop.context(), where.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), fd);
-    s.loop.post([&s] { spawn(accept_loop(s)); });
+    s.accepting = std::make_unique<acceptor>(s, descriptor(fd));
+    s.loop.post([&s] { s.accepting->begin(); });
   }
   launch();
   return {};
@@ -108,51 +143,47 @@ void server::use_tls(std::shared_ptr<const tls_context> context) {
   }
 }
 
-void server::adopt(int descriptor, unsigned worker_index) {
+void server::adopt(int number, unsigned worker_index) {
   auto& s = *states_[worker_index];
-  s.loop.post([&s, descriptor] {
-    sockaddr_storage where{};
-    socklen_t size = sizeof where;
-    ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&where), &size);
-    net::socket owned(s.loop.context(), asio::generic::stream_protocol(where.ss_family, 0), descriptor);
-    auto client = std::make_shared<channel>(s.loop, std::move(owned));
+  ::fcntl(number, F_SETFL, ::fcntl(number, F_GETFL) | O_NONBLOCK);
+  s.loop.post([&s, number] {
+    auto client = std::make_shared<channel>(s.loop, descriptor(number));
     spawn(session(s, std::move(client), "local"));
   });
 }
 
-task<void> server::accept_loop(state& s) {
-  struct accept_awaiter {
-    state& s;
-    error_code failed;
-    std::optional<asio::basic_stream_socket<tcp, executor>> taken;
-    tcp::endpoint from;
-    bool await_ready() const { return false; }
-    void await_suspend(std::coroutine_handle<> h) {
-      s.acceptor->async_accept(from, [this, h](error_code e, asio::basic_stream_socket<tcp, executor> peer) {
-        failed = e;
-        taken.emplace(std::move(peer));
-        h.resume();
-      });
+void server::acceptor::begin() {
+  // The one descriptor that nothing works without.
+  if (!state_.loop.watch(listening_.number(), *this))
+    throw std::system_error(errno, std::system_category(), "epoll");
+}
+
+void server::acceptor::close() {
+  state_.loop.deadlines().clear(*this);
+  state_.loop.forget(*this);
+  listening_.close();
+}
+
+bool server::acceptor::take(int most) {
+  for (int i = 0; i < most; ++i) {
+    sockaddr_storage from{};
+    socklen_t size = sizeof from;
+    descriptor peer(::accept4(listening_.number(), reinterpret_cast<sockaddr*>(&from), &size,
+                              SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!peer) {
+      if (errno == ECONNABORTED || errno == EINTR) continue;
+      // Out of descriptors or memory: let others end first.
+      if (errno != EAGAIN) state_.loop.deadlines().set(*this, 100);
+      return false;
     }
-    void await_resume() const {}
-  };
-  for (;;) {
-    accept_awaiter accept{s, {}, {}, {}};
-    co_await accept;
-    if (!s.acceptor->is_open()) co_return;
-    if (accept.failed) {
-      // Out of descriptors, or a connection that was gone already: let others end first.
-      sleep pause(s.loop, milliseconds(100));
-      co_await pause;
-      continue;
-    }
-    auto address = accept.from.address();
-    if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-      address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-    }
-    auto client = std::make_shared<channel>(s.loop, net::socket(std::move(*accept.taken)));
-    spawn(session(s, std::move(client), address.to_string()));
+    auto client = std::make_shared<channel>(state_.loop, std::move(peer));
+    spawn(session(state_, std::move(client), text_of(from)));
   }
+  return true;
+}
+
+void server::acceptor::on_events(std::uint32_t) {
+  if (listening_ && take(64)) state_.loop.again(*this, EPOLLIN);
 }
 
 task<void> server::session(state& s, std::shared_ptr<channel> client, std::string peer) {
@@ -239,18 +270,10 @@ void server::stop() {
       state->draining = true;
       // Connections that the kernel has already accepted for us would be reset with the listener: take them
       // first.
-      if (state->acceptor) {
-        error_code none;
-        state->acceptor->non_blocking(true, none);
-        for (;;) {
-          tcp::endpoint from;
-          error_code failed;
-          auto taken = state->acceptor->accept(from, failed);
-          if (failed) break;
-          auto client = std::make_shared<channel>(state->loop, net::socket(std::move(taken)));
-          spawn(session(*state, std::move(client), from.address().to_string()));
+      if (state->accepting) {
+        while (state->accepting->take(64)) {
         }
-        state->acceptor->close(none);
+        state->accepting->close();
       }
       std::vector<exchange*> under_way;
       for (auto& e : state->sessions) {

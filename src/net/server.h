@@ -54,7 +54,7 @@ class server {
   // Starts the threads without a listener; connections come by `adopt`.
   void start_unbound();
   // Hands a connected socket to one of the workers.
-  void adopt(int descriptor, unsigned worker_index = 0);
+  void adopt(int number, unsigned worker_index = 0);
 
   std::uint16_t port() const { return options_.port; }
   std::vector<std::unique_ptr<worker>>& workers() { return workers_; }
@@ -69,7 +69,7 @@ class server {
 
  private:
   struct state;
-  static task<void> accept_loop(state& s);
+  class acceptor;
   static task<void> session(state& s, std::shared_ptr<channel> client, std::string peer);
   void launch();
 

@@ -1,25 +1,15 @@
 #include "net/task.h"
 
+#include "net/recycling.h"
+
 #include <array>
 
 namespace mcp_oauth::net {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool recycle = false;  // a recycled frame would hide a use after free
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr bool recycle = false;
-#else
-constexpr bool recycle = true;
-#endif
-#else
-constexpr bool recycle = true;
-#endif
-
 constexpr std::size_t step = 128;
 constexpr std::size_t classes = 32;  // frames up to 4 KiB
-constexpr std::size_t kept = 64;     // per class and thread
+constexpr std::size_t kept = 256;    // per class and thread
 
 struct free_list {
   struct node {
@@ -46,7 +36,7 @@ std::size_t class_of(std::size_t size) { return (size + step - 1) / step; }
 
 void* allocate_frame(std::size_t size) {
   auto c = class_of(size);
-  if (!recycle || c >= classes) return ::operator new(size);
+  if (!recycling || c >= classes) return ::operator new(size);
   if (auto* head = frames.heads[c]; head != nullptr) {
     frames.heads[c] = head->next;
     --frames.counts[c];
@@ -57,7 +47,7 @@ void* allocate_frame(std::size_t size) {
 
 void release_frame(void* frame, std::size_t size) noexcept {
   auto c = class_of(size);
-  if (!recycle || c >= classes || frames.counts[c] == kept) {
+  if (!recycling || c >= classes || frames.counts[c] == kept) {
     ::operator delete(frame);
     return;
   }

@@ -200,7 +200,7 @@ class calling final : public service {
     auto leased = co_await pool_.acquire(target_, upstream_pool::freshness::fresh);
     answer.body = leased ? "connected" : leased.error().detail;
     answer.status = leased ? 200 : leased.error().code == errc::upstream_tls_failed ? 502 : 500;
-    if (leased) leased->connection->abort();
+    if (leased) leased->drop();
     co_await x.respond(answer);
   }
   http_response refuse(const error&, const exchange&) override { return {}; }

@@ -2,9 +2,12 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 namespace mcp_oauth::net {
@@ -19,17 +22,16 @@ const std::string& key_of(const upstream_target& target) {
   return target.key.empty() ? target.authority : target.key;
 }
 
-std::string describe(const asio::generic::stream_protocol::endpoint& e) {
+std::string describe(const sockaddr_storage& where) {
   char text[INET6_ADDRSTRLEN] = "";
-  const auto* where = e.data();
-  if (where->sa_family == AF_INET6) {
-    const auto* v6 = reinterpret_cast<const sockaddr_in6*>(where);
-    inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof text);
-    return "[" + std::string(text) + "]:" + std::to_string(ntohs(v6->sin6_port));
+  if (where.ss_family == AF_INET6) {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(where);
+    inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
+    return "[" + std::string(text) + "]:" + std::to_string(ntohs(v6.sin6_port));
   }
-  const auto* v4 = reinterpret_cast<const sockaddr_in*>(where);
-  inet_ntop(AF_INET, &v4->sin_addr, text, sizeof text);
-  return std::string(text) + ":" + std::to_string(ntohs(v4->sin_port));
+  const auto& v4 = reinterpret_cast<const sockaddr_in&>(where);
+  inet_ntop(AF_INET, &v4.sin_addr, text, sizeof text);
+  return std::string(text) + ":" + std::to_string(ntohs(v4.sin_port));
 }
 
 errc code_of(int why) {
@@ -40,35 +42,49 @@ errc code_of(int why) {
   }
 }
 
-struct connect_awaiter {
-  net::socket& s;
-  const asio::generic::stream_protocol::endpoint& to;
-  error_code failed;
-  bool await_ready() const { return false; }
-  void await_suspend(std::coroutine_handle<> h) {
-    s.async_connect(to, [this, h](error_code e) {
-      failed = e;
-      h.resume();
-    });
-  }
-  void await_resume() const {}
-};
-
-// Closes a socket that takes too long to connect.
-class connect_deadline final : public timed {
+// Waits until a socket is connected, or is not going to be: the value is an errno, ETIMEDOUT at the deadline.
+class connect_awaiter final : private watcher, private timed {
  public:
-  connect_deadline(worker& w, net::socket& s, milliseconds most) : socket_(s) {
-    w.deadlines().set(*this, static_cast<std::uint64_t>(most.count()));
+  connect_awaiter(worker& w, int socket, milliseconds most) : worker_(w), socket_(socket), most_(most) {}
+  ~connect_awaiter() override { worker_.forget(*this); }
+
+  bool await_ready() const { return false; }
+  bool await_suspend(std::coroutine_handle<> h) {
+    waiter_ = h;
+    if (!worker_.watch(socket_, *this)) {
+      failed_ = ENOMEM;
+      return false;
+    }
+    worker_.deadlines().set(*this, static_cast<std::uint64_t>(most_.count()));
+    return true;
   }
-  bool passed = false;
+  int await_resume() const { return failed_; }
 
  private:
-  void on_deadline() override {
-    passed = true;
-    error_code ignored;
-    socket_.close(ignored);
+  void on_events(std::uint32_t) override {
+    socklen_t size = sizeof failed_;
+    ::getsockopt(socket_, SOL_SOCKET, SO_ERROR, &failed_, &size);
+    // The first event may say no more than that the socket is there.
+    sockaddr_storage peer{};
+    size = sizeof peer;
+    if (failed_ == 0 && ::getpeername(socket_, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return;
+    finish();
   }
-  net::socket& socket_;
+  void on_deadline() override {
+    failed_ = ETIMEDOUT;
+    finish();
+  }
+  void finish() {
+    worker_.forget(*this);
+    worker_.deadlines().clear(*this);
+    std::exchange(waiter_, nullptr).resume();
+  }
+
+  worker& worker_;
+  int socket_;
+  milliseconds most_;
+  int failed_ = 0;
+  std::coroutine_handle<> waiter_;
 };
 
 }  // namespace
@@ -76,86 +92,66 @@ class connect_deadline final : public timed {
 upstream_pool::upstream_pool(worker& w, blocking_pool& blocking)
     : worker_(w), blocking_(blocking), sweeping_(w, milliseconds(10'000), [this] { sweep(); }) {}
 
-upstream_pool::~upstream_pool() {
-  for (auto& [key, list] : idle_) {
-    for (auto& k : list) k.connection->abort();
-  }
+upstream_pool::~upstream_pool() = default;
+
+upstream_pool::connection::~connection() {
+  stream_->listen(nullptr);
+  stream_->abort();
+}
+
+void upstream_pool::connection::on_gone() {
+  // Takes this object with it.
+  std::erase_if(of_.idle, [this](const auto& kept) { return kept.get() == this; });
 }
 
 task<result<upstream_pool::lease>> upstream_pool::acquire(const upstream_target& target, freshness wanted) {
-  if (wanted == freshness::any) {
-    auto& list = idle_[key_of(target)];
-    while (!list.empty()) {
-      auto k = std::move(list.back());
-      list.pop_back();
-      k.connection->listen(nullptr);
-      // Bytes nobody asked for, or an end: not a connection to trust a request to.
-      bool usable = k.connection->is_open() && !k.connection->peer_closed() &&
-                    k.connection->input().empty() && k.until_ms > worker_.coarse_ms();
-      if (usable) {
-        lease reused;
-        reused.connection = std::move(k.connection);
-        reused.reused = true;
-        co_return reused;
-      }
-      k.connection->abort();
+  auto& at = places_[key_of(target)];
+  while (wanted == freshness::any && !at.idle.empty()) {
+    auto kept = std::move(at.idle.back());
+    at.idle.pop_back();
+    kept->stream_->listen(nullptr);
+    // Bytes nobody asked for, or an end: not a connection to trust a request to.
+    if (kept->until_ms_ > worker_.coarse_ms() && kept->stream_->is_silent()) {
+      lease again(std::move(kept), true);
+      co_return std::move(again);
     }
   }
-  auto made = co_await connect(target);
+  auto made = co_await connect(target, at);
   if (!made) co_return tl::unexpected<error>(made.error());
-  lease fresh;
-  fresh.connection = std::move(*made);
-  co_return fresh;
+  lease fresh(std::make_unique<connection>(std::move(*made), at), false);
+  co_return std::move(fresh);
 }
 
-void upstream_pool::release(const upstream_target& target, std::shared_ptr<channel> connection,
-                            milliseconds keep_for) {
-  auto& list = idle_[key_of(target)];
-  if (list.size() >= most_kept || connection->peer_closed() || !connection->input().empty() ||
-      connection->has_hidden_input()) {
-    connection->abort();
-    return;
-  }
-  auto own = connection;  // `listen` may find it gone, and `forget` let it go
-  auto* raw = own.get();
-  kept k;
-  k.until_ms = worker_.coarse_ms() + static_cast<std::uint64_t>(keep_for.count());
-  k.connection = std::move(connection);
-  list.push_back(std::move(k));
-  raw->listen([this, key = key_of(target), raw] { forget(key, raw); });
-}
-
-void upstream_pool::forget(const std::string& key, channel* gone) {
-  std::erase_if(idle_[key], [gone](const kept& k) {
-    if (k.connection.get() != gone) return false;
-    k.connection->abort();
-    return true;
-  });
+void upstream_pool::release(lease done, milliseconds keep_for) {
+  auto kept = std::move(done.held_);
+  auto& idle = kept->of_.idle;
+  if (idle.size() >= most_kept || !kept->stream_->is_silent()) return;
+  kept->until_ms_ = worker_.coarse_ms() + static_cast<std::uint64_t>(keep_for.count());
+  auto* who = kept.get();
+  auto stream = kept->stream_;  // it may be gone by now, and take itself out of the pool
+  idle.push_back(std::move(kept));
+  stream->listen(who);
 }
 
 void upstream_pool::sweep() {
   auto now = worker_.coarse_ms();
-  for (auto& [key, list] : idle_) {
-    std::erase_if(list, [now](const kept& k) {
-      if (k.until_ms > now && k.connection->input().empty()) return false;
-      k.connection->abort();
-      return true;
-    });
+  for (auto& [key, at] : places_) {
+    std::erase_if(at.idle,
+                  [now](const auto& kept) { return kept->until_ms_ <= now || !kept->stream_->is_silent(); });
   }
 }
 
-task<upstream_pool::resolved> upstream_pool::resolve(const upstream_target& target) {
-  auto& name = names_[key_of(target)];
+task<upstream_pool::resolved> upstream_pool::resolve(const upstream_target& target, place& at) {
   struct turn {
-    name_state& of;
+    place& of;
     bool await_ready() const { return !of.looking; }
     void await_suspend(std::coroutine_handle<> h) { of.waiting.push_back(h); }
     void await_resume() const {}
   };
-  turn mine{name};
+  turn mine{at};
   co_await mine;
-  if (name.last.until_ms > worker_.coarse_ms()) co_return name.last;
-  name.looking = true;
+  if (at.last.until_ms > worker_.coarse_ms()) co_return at.last;
+  at.looking = true;
   auto look_up = [host = target.host, port = target.port] {
     resolved found;
     addrinfo hints{};
@@ -171,8 +167,12 @@ task<upstream_pool::resolved> upstream_pool::resolve(const upstream_target& targ
       found.failure = host + ": " + gai_strerror(failed);
       return found;
     }
-    for (auto* a = list; a != nullptr; a = a->ai_next)
-      found.endpoints.emplace_back(a->ai_addr, a->ai_addrlen);
+    for (auto* a = list; a != nullptr; a = a->ai_next) {
+      if (a->ai_addrlen > sizeof(sockaddr_storage)) continue;
+      auto& added = found.endpoints.emplace_back();
+      std::memcpy(&added.address, a->ai_addr, a->ai_addrlen);
+      added.size = a->ai_addrlen;
+    }
     ::freeaddrinfo(list);
     return found;
   };
@@ -181,55 +181,59 @@ task<upstream_pool::resolved> upstream_pool::resolve(const upstream_target& targ
   if (found.endpoints.empty() && found.failure.empty())
     found.failure = target.host + ": too many look-ups under way";
   found.until_ms = worker_.coarse_ms() + (found.endpoints.empty() ? failures_live_ms : names_live_ms);
-  name.last = found;
-  name.looking = false;
-  auto waiting = std::exchange(name.waiting, {});
+  at.last = found;
+  at.looking = false;
+  auto waiting = std::exchange(at.waiting, {});
   for (auto h : waiting) h.resume();
   co_return found;
 }
 
-task<result<std::shared_ptr<channel>>> upstream_pool::connect(const upstream_target& target) {
+task<result<std::shared_ptr<channel>>> upstream_pool::connect(const upstream_target& target, place& at) {
   if (target.dial) {
-    int fd = target.dial();
-    if (fd < 0) co_return fail(errc::upstream_refused, target.authority);
-    net::socket dialled(worker_.context(), asio::generic::stream_protocol(AF_UNIX, 0), fd);
+    descriptor dialled(target.dial());
+    if (!dialled) co_return fail(errc::upstream_refused, target.authority);
+    ::fcntl(dialled.number(), F_SETFL, ::fcntl(dialled.number(), F_GETFL) | O_NONBLOCK);
     co_return std::make_shared<channel>(worker_, std::move(dialled));
   }
-  auto places = co_await resolve(target);
-  if (places.endpoints.empty()) co_return fail(errc::upstream_unreachable, places.failure);
-
+  auto found = co_await resolve(target, at);
+  if (found.endpoints.empty()) co_return fail(errc::upstream_unreachable, found.failure);
   error last{errc::upstream_unreachable, target.authority};
-  for (std::size_t i = 0; i < places.endpoints.size(); ++i) {
-    const auto& place = places.endpoints[i];
-    net::socket made(worker_.context());
-    error_code failed;
-    made.open(place.protocol(), failed);
-    if (!failed) {
-      connect_awaiter connecting{made, place, {}};
-      connect_deadline limit(worker_, made, target.connect_timeout);
-      co_await connecting;
-      failed = limit.passed ? error_code(ETIMEDOUT, boost::system::system_category()) : connecting.failed;
-    }
-    if (failed) {
-      names_[key_of(target)].last.until_ms = 0;
-      last.code = code_of(failed.value());
-      auto name = failed.value() == ECONNREFUSED ? std::string("ECONNREFUSED") : failed.message();
-      last.detail = (i == 0 ? "" : last.detail + "; ") + "connect " + name + " " + describe(place);
-      continue;
-    }
-    auto connection = std::make_shared<channel>(worker_, std::move(made));
-    if (target.tls) {
-      auto shaken = co_await connection->handshake(target.tls, tls_session::role::client, target.host,
-                                                   target.connect_timeout);
-      if (shaken != io::ok) {
-        auto why = connection->tls()->failure();
-        connection->abort();
-        co_return fail(errc::upstream_tls_failed, describe(place) + ": " + why);
-      }
-    }
-    co_return connection;
+  for (const auto& to : found.endpoints) {
+    auto opened = co_await open(target, to);
+    if (opened || opened.error().code == errc::upstream_tls_failed) co_return opened;
+    at.last.until_ms = 0;
+    bool first = &to == &found.endpoints.front();
+    last.code = opened.error().code;
+    last.detail = (first ? "" : last.detail + "; ") + opened.error().detail;
   }
   co_return tl::unexpected<error>(last);
+}
+
+task<result<std::shared_ptr<channel>>> upstream_pool::open(const upstream_target& target,
+                                                           const endpoint& to) {
+  int failed = 0;
+  descriptor made(::socket(to.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!made || ::connect(made.number(), reinterpret_cast<const sockaddr*>(&to.address), to.size) != 0)
+    failed = errno;
+  if (made && failed == EINPROGRESS) {
+    connect_awaiter connecting(worker_, made.number(), target.connect_timeout);
+    failed = co_await connecting;
+  }
+  if (failed != 0) {
+    auto name = failed == ECONNREFUSED ? std::string("ECONNREFUSED") : std::string(std::strerror(failed));
+    co_return fail(code_of(failed), "connect " + name + " " + describe(to.address));
+  }
+  auto stream = std::make_shared<channel>(worker_, std::move(made));
+  if (target.tls) {
+    auto shaken = co_await stream->handshake(target.tls, tls_session::role::client, target.host,
+                                             target.connect_timeout);
+    if (shaken != io::ok) {
+      auto why = stream->tls() != nullptr ? stream->tls()->failure() : std::string("no room for it");
+      stream->abort();
+      co_return fail(errc::upstream_tls_failed, describe(to.address) + ": " + why);
+    }
+  }
+  co_return stream;
 }
 
 }  // namespace mcp_oauth::net

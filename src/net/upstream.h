@@ -2,7 +2,6 @@
 
 #include "base/error.h"
 #include "base/time.h"
-#include "net/asio.h"
 #include "net/blocking.h"
 #include "net/channel.h"
 #include "net/task.h"
@@ -14,6 +13,8 @@
 #include <string>
 #include <unordered_map>
 #include <vector>
+
+#include <sys/socket.h>
 
 namespace mcp_oauth::net {
 
@@ -30,16 +31,16 @@ struct upstream_target {
 
 // Kept connections to upstreams, of one worker.
 class upstream_pool {
+  struct place;
+
  public:
   upstream_pool(worker& w, blocking_pool& blocking);
   ~upstream_pool();
   upstream_pool(const upstream_pool&) = delete;
   upstream_pool& operator=(const upstream_pool&) = delete;
 
-  struct lease {
-    std::shared_ptr<channel> connection;
-    bool reused = false;
-  };
+  // A connection that one request has for itself. Closes it, unless it was given back.
+  class lease;
   enum class freshness { any, fresh };
   // A kept connection that the upstream has not closed, or a new one.
   // Errors: upstream_refused, upstream_unreachable, upstream_timeout, upstream_tls_failed; the detail lists
@@ -47,35 +48,70 @@ class upstream_pool {
   task<result<lease>> acquire(const upstream_target& target, freshness wanted);
   // Gives back a connection that stands between two messages. `keep_for`: the upstream's own Keep-Alive
   // timeout.
-  void release(const upstream_target& target, std::shared_ptr<channel> connection, milliseconds keep_for);
+  void release(lease done, milliseconds keep_for);
 
  private:
-  struct kept {
-    std::shared_ptr<channel> connection;
-    std::uint64_t until_ms;
+  class connection;
+  struct endpoint {
+    sockaddr_storage address{};
+    socklen_t size = 0;
   };
-  using endpoint = asio::generic::stream_protocol::endpoint;
   struct resolved {
     std::vector<endpoint> endpoints;
     std::string failure;
     std::uint64_t until_ms = 0;
   };
-  task<result<std::shared_ptr<channel>>> connect(const upstream_target& target);
-  // One look-up at a time for a name; others wait for it.
-  struct name_state {
+  // What is known of one upstream: what is kept, and one look-up of its name at a time, for which others
+  // wait.
+  struct place {
+    std::vector<std::unique_ptr<connection>> idle;
     resolved last;
     bool looking = false;
     std::vector<std::coroutine_handle<>> waiting;
   };
-  task<resolved> resolve(const upstream_target& target);
-  void forget(const std::string& key, channel* gone);
+  task<result<std::shared_ptr<channel>>> connect(const upstream_target& target, place& at);
+  task<result<std::shared_ptr<channel>>> open(const upstream_target& target, const endpoint& to);
+  task<resolved> resolve(const upstream_target& target, place& at);
   void sweep();
 
   worker& worker_;
   blocking_pool& blocking_;
-  std::unordered_map<std::string, std::vector<kept>> idle_;
-  std::unordered_map<std::string, name_state> names_;
+  std::unordered_map<std::string, place> places_;
   periodic sweeping_;
+};
+
+// One connection for as long as it lives: while it is idle, it takes itself out of the pool when it ends.
+class upstream_pool::connection final : public channel::listener {
+ public:
+  connection(std::shared_ptr<channel> stream, place& of) : stream_(std::move(stream)), of_(of) {}
+  ~connection();
+  connection(const connection&) = delete;
+  connection& operator=(const connection&) = delete;
+
+ private:
+  friend class upstream_pool;
+  friend class lease;
+  void on_gone() override;
+
+  std::shared_ptr<channel> stream_;
+  place& of_;
+  std::uint64_t until_ms_ = 0;
+};
+
+class upstream_pool::lease {
+ public:
+  lease() = default;
+  explicit operator bool() const { return held_ != nullptr; }
+  channel& stream() const { return *held_->stream_; }
+  std::shared_ptr<channel> shared_stream() const { return held_->stream_; }
+  bool reused() const { return reused_; }
+  void drop() { held_.reset(); }
+
+ private:
+  friend class upstream_pool;
+  lease(std::unique_ptr<connection> held, bool reused) : held_(std::move(held)), reused_(reused) {}
+  std::unique_ptr<connection> held_;
+  bool reused_ = false;
 };
 
 }  // namespace mcp_oauth::net

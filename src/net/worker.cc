@@ -1,60 +1,149 @@
 #include "net/worker.h"
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include "net/recycling.h"
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 
 namespace mcp_oauth::net {
+namespace {
 
-struct worker::ticker {
-  explicit ticker(asio::io_context& context) : timer(context), guard(context.get_executor()) {}
-  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
-                             executor>
-      timer;
-  asio::executor_work_guard<executor> guard;
-  std::chrono::steady_clock::time_point next = std::chrono::steady_clock::now();
-};
+constexpr std::size_t most_events = 256;
+constexpr std::size_t most_blocks = 256;
+constexpr std::uint64_t wake_key = ~std::uint64_t{0};
+constexpr auto tick = std::chrono::milliseconds(wheel::tick_ms);
+
+// A process that cannot make its event loop cannot begin.
+descriptor made(int number, const char* what) {
+  if (number < 0) throw std::system_error(errno, std::system_category(), what);
+  return descriptor(number);
+}
+
+}  // namespace
 
 worker::worker(unsigned index)
     : index_(index),
-      // Sockets of this context are touched by its own thread only, so the reactor needs no locks for them.
-      context_(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO),
-      ticker_(std::make_unique<ticker>(context_)) {
-  arm_tick();
+      epoll_(made(::epoll_create1(EPOLL_CLOEXEC), "epoll")),
+      wake_(made(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd")),
+      next_tick_(std::chrono::steady_clock::now() + tick) {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLET;
+  event.data.u64 = wake_key;
+  if (::epoll_ctl(epoll_.number(), EPOLL_CTL_ADD, wake_.number(), &event) != 0)
+    throw std::system_error(errno, std::system_category(), "epoll");
 }
 
-worker::~worker() = default;
+worker::~worker() {
+  for (char* block : blocks_) delete[] block;
+}
 
-void worker::arm_tick() {
-  ticker_->next += std::chrono::milliseconds(wheel::tick_ms);
-  ticker_->timer.expires_at(ticker_->next);
-  ticker_->timer.async_wait([this](error_code failed) {
-    if (failed) return;
-    // A loop that was held up makes up for the ticks it missed.
-    auto now = std::chrono::steady_clock::now();
-    wheel_.tick();
-    while (ticker_->next + std::chrono::milliseconds(wheel::tick_ms) <= now) {
-      ticker_->next += std::chrono::milliseconds(wheel::tick_ms);
-      wheel_.tick();
+void worker::run() {
+  std::array<epoll_event, most_events> events;
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    int wait = tick_if_due();
+    int n = ::epoll_wait(epoll_.number(), events.data(), most_events, again_.empty() ? wait : 0);
+    for (int i = 0; i < n; ++i) {
+      const auto& event = events[static_cast<std::size_t>(i)];
+      if (event.data.u64 == wake_key) {
+        run_posted();
+      } else {
+        tell(event.data.u64, event.events);
+      }
     }
-    arm_tick();
-  });
+    if (!again_.empty()) {
+      for (auto [key, what] : std::exchange(again_, {})) tell(key, what);
+    }
+  }
 }
 
-void worker::run() { context_.run(); }
-void worker::stop() { context_.stop(); }
-void worker::post(std::function<void()> job) { asio::post(context_, std::move(job)); }
+void worker::tell(std::uint64_t key, std::uint32_t events) {
+  auto& at = places_[static_cast<std::uint32_t>(key)];
+  if (at.who != nullptr && at.generation == key >> 32) at.who->on_events(events);
+}
+
+std::uint64_t worker::key_of(const watcher& who) const {
+  return std::uint64_t{places_[who.place_].generation} << 32 | who.place_;
+}
+
+bool worker::watch(int number, watcher& who) {
+  if (free_places_.empty()) {
+    free_places_.push_back(static_cast<std::uint32_t>(places_.size()));
+    places_.emplace_back();
+  }
+  who.place_ = free_places_.back();
+  free_places_.pop_back();
+  places_[who.place_].who = &who;
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.data.u64 = key_of(who);
+  if (::epoll_ctl(epoll_.number(), EPOLL_CTL_ADD, number, &event) == 0) return true;
+  // Whoever watched it before has handed it on.
+  if (errno == EEXIST && ::epoll_ctl(epoll_.number(), EPOLL_CTL_MOD, number, &event) == 0) return true;
+  forget(who);
+  return false;
+}
+
+void worker::forget(watcher& who) {
+  if (who.place_ == watcher::none) return;
+  auto& at = places_[who.place_];
+  at.who = nullptr;
+  ++at.generation;
+  free_places_.push_back(std::exchange(who.place_, watcher::none));
+}
+
+void worker::again(watcher& who, std::uint32_t events) {
+  if (who.place_ != watcher::none) again_.emplace_back(key_of(who), events);
+}
+
+void worker::post(std::function<void()> job) {
+  {
+    std::lock_guard lock(mutex_);
+    posted_.push_back(std::move(job));
+    if (posted_.size() > 1) return;  // whoever came first has rung
+  }
+  ::eventfd_write(wake_.number(), 1);
+}
+
+void worker::stop() {
+  stopping_.store(true, std::memory_order_relaxed);
+  ::eventfd_write(wake_.number(), 1);
+}
+
+void worker::run_posted() {
+  eventfd_t ignored = 0;
+  ::eventfd_read(wake_.number(), &ignored);
+  std::vector<std::function<void()>> jobs;
+  {
+    std::lock_guard lock(mutex_);
+    jobs.swap(posted_);
+  }
+  for (auto& job : jobs) job();
+}
+
+// A loop that was held up makes up for the ticks it missed. Returns the milliseconds to the next one.
+int worker::tick_if_due() {
+  auto now = std::chrono::steady_clock::now();
+  while (next_tick_ <= now) {
+    next_tick_ += tick;
+    wheel_.tick();
+  }
+  return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(next_tick_ - now).count());
+}
 
 char* worker::take_block() {
-  if (blocks_.list.empty()) return new char[block_size];
-  char* block = blocks_.list.back();
-  blocks_.list.pop_back();
+  if (blocks_.empty()) return new char[block_size];
+  char* block = blocks_.back();
+  blocks_.pop_back();
   return block;
 }
 
 void worker::give_block(char* block) noexcept {
-  if (blocks_.list.size() < 64) {
-    blocks_.list.push_back(block);
+  if (recycling && blocks_.size() < most_blocks) {
+    blocks_.push_back(block);
   } else {
     delete[] block;
   }

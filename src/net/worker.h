@@ -1,18 +1,42 @@
 #pragma once
 
 #include "base/time.h"
-#include "net/asio.h"
+#include "net/descriptor.h"
 #include "net/task.h"
 #include "net/wheel.h"
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
-#include <memory>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 namespace mcp_oauth::net {
 
+class worker;
+
+// Whoever wants to know what happens on a descriptor.
+class watcher {
+ public:
+  watcher() = default;
+  watcher(const watcher&) = delete;
+  watcher& operator=(const watcher&) = delete;
+
+ protected:
+  virtual ~watcher() = default;
+
+ private:
+  friend class worker;
+  // `events`: EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP, EPOLLERR as they became true; each is told once, so
+  // what is there has to be taken until the kernel says EAGAIN.
+  virtual void on_events(std::uint32_t events) = 0;
+  static constexpr std::uint32_t none = ~std::uint32_t{0};
+  std::uint32_t place_ = none;
+};
+
 // One event loop on one thread, and what its connections share. Nothing in here is touched by another thread
-// except `post`.
+// except `post` and `stop`.
 class worker {
  public:
   explicit worker(unsigned index);
@@ -21,14 +45,21 @@ class worker {
   worker& operator=(const worker&) = delete;
 
   unsigned index() const { return index_; }
-  asio::io_context& context() { return context_; }
   wheel& deadlines() { return wheel_; }
 
   // Runs until `stop`.
   void run();
   void stop();
-  // Runs `job` on this worker's thread; callable from any thread.
+  // Runs `job` on this worker's thread; callable from any thread. Jobs that are left when the worker goes are
+  // destroyed, not run.
   void post(std::function<void()> job);
+
+  // Tells `who` of what happens on the descriptor until `forget`, which comes before either goes. False: the
+  // kernel has no room for it.
+  bool watch(int descriptor, watcher& who);
+  void forget(watcher& who);
+  // Tells `who` of `events` once more in the next round: it has had its turn in this one.
+  void again(watcher& who, std::uint32_t events);
 
   // Monotonic milliseconds since the worker began, true to one tick.
   std::uint64_t coarse_ms() const { return wheel_.now() * wheel::tick_ms; }
@@ -41,24 +72,32 @@ class worker {
   std::size_t connections = 0;  // open client connections
 
  private:
-  void arm_tick();
+  struct place {
+    watcher* who = nullptr;
+    std::uint32_t generation = 0;
+  };
+  void tell(std::uint64_t key, std::uint32_t events);
+  std::uint64_t key_of(const watcher& who) const;
+  void run_posted();
+  int tick_if_due();
 
   unsigned index_;
-  // What a connection gives back when it goes must outlive the context, which holds the last of them.
-  struct free_blocks {
-    std::vector<char*> list;
-    free_blocks() = default;
-    free_blocks(const free_blocks&) = delete;
-    free_blocks& operator=(const free_blocks&) = delete;
-    ~free_blocks() {
-      for (char* block : list) delete[] block;
-    }
-  };
-  free_blocks blocks_;
+  descriptor epoll_;
+  descriptor wake_;
+  std::atomic<bool> stopping_{false};
+
+  // An event names a place and the generation that it was asked for in: what was fetched for a watcher that
+  // is gone by now finds nobody.
+  std::vector<place> places_;
+  std::vector<std::uint32_t> free_places_;
+  std::vector<std::pair<std::uint64_t, std::uint32_t>> again_;
+
+  std::mutex mutex_;
+  std::vector<std::function<void()>> posted_;
+
+  std::vector<char*> blocks_;
   wheel wheel_;
-  asio::io_context context_;
-  struct ticker;
-  std::unique_ptr<ticker> ticker_;
+  std::chrono::steady_clock::time_point next_tick_;
 };
 
 // co_await sleep(w, 50ms)

@@ -8,7 +8,7 @@
 namespace mcp_oauth {
 namespace {
 
-bool contains(const std::vector<std::string>& scopes, std::string_view scope) {
+bool contains(std::span<const std::string> scopes, std::string_view scope) {
   return std::find(scopes.begin(), scopes.end(), scope) != scopes.end();
 }
 
@@ -93,7 +93,7 @@ tl::expected<permit, refusal> authorize(const policy& rules, const caller& who, 
     return tl::unexpected<refusal>(std::move(*refused));
   }
   if (!needed.satisfied()) return tl::unexpected<refusal>(needed.unsatisfied());
-  return permit(who, batch ? "batch" : message.method, message.name);
+  return permit(who, batch ? std::string_view("batch") : std::string_view(message.method), message.name);
 }
 
 tl::expected<permit, refusal> authorize_stream(const policy& rules, const caller& who) {

@@ -4,6 +4,7 @@
 #include "mcp/envelope.h"
 #include "policy/tool_rule.h"
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,11 +13,11 @@
 
 namespace mcp_oauth {
 
-// Who calls: out of a token that was verified.
+// Who calls: out of a token that was verified. Borrowed from it.
 struct caller {
-  std::string subject;
-  std::string client_id;
-  std::vector<std::string> scopes;  // granted
+  std::string_view subject;
+  std::string_view client_id;
+  std::span<const std::string> scopes;  // granted
 };
 
 // What the configuration says about who may call what. Immutable.
@@ -60,25 +61,23 @@ tl::expected<permit, refusal> authorize(const policy& rules, const caller& who, 
 // Whether `who` may open a stream or end a session: a request without a message (GET, DELETE).
 tl::expected<permit, refusal> authorize_stream(const policy& rules, const caller& who);
 
-// Proof that the check was made, and what for. Only `authorize` and `authorize_stream` make one.
+// Proof that the check was made, and what for. Only `authorize` and `authorize_stream` make one. Borrows from
+// the token and the message that they looked at.
 class permit {
  public:
-  const std::string& subject() const { return subject_; }
-  const std::string& client_id() const { return client_id_; }
+  std::string_view subject() const { return subject_; }
+  std::string_view client_id() const { return client_id_; }
   // What was permitted, for the log: the method ("batch", "stream") and the tool, prompt or resource, if any.
-  const std::string& method() const { return method_; }
-  const std::string& name() const { return name_; }
+  std::string_view method() const { return method_; }
+  std::string_view name() const { return name_; }
 
  private:
-  permit(const caller& who, std::string method, std::string name)
-      : subject_(who.subject),
-        client_id_(who.client_id),
-        method_(std::move(method)),
-        name_(std::move(name)) {}
+  permit(const caller& who, std::string_view method, std::string_view name)
+      : subject_(who.subject), client_id_(who.client_id), method_(method), name_(name) {}
   friend tl::expected<permit, refusal> authorize(const policy&, const caller&, const envelope&);
   friend tl::expected<permit, refusal> authorize_stream(const policy&, const caller&);
 
-  std::string subject_, client_id_, method_, name_;
+  std::string_view subject_, client_id_, method_, name_;
 };
 
 }  // namespace mcp_oauth

@@ -31,7 +31,15 @@ envelope call(std::string_view tool) { return scan(text_of_call(tool)); }
 envelope plain(std::string_view method) {
   return scan(R"({"jsonrpc":"2.0","id":1,"method":")" + std::string(method) + R"("})");
 }
-caller with(std::vector<std::string> scopes) { return {"alice", "client", std::move(scopes)}; }
+// Somebody with these scopes.
+class with {
+ public:
+  explicit with(std::vector<std::string> scopes) : scopes_(std::move(scopes)) {}
+  operator caller() const { return {"alice", "client", scopes_}; }
+
+ private:
+  std::vector<std::string> scopes_;
+};
 
 policy example() {
   return policy({{"echo", {"tools:read"}, scopes_needed::all},
@@ -150,7 +158,9 @@ TEST(Policy, RefusesWhatIsNotDecidedYet) {
 
 TEST(Policy, RemembersInThePermitWhatWasPermittedToWhom) {
   auto rules = example();
-  auto p = authorize(rules, with({"mcp", "tools:read"}), call("echo"));
+  with alice({"mcp", "tools:read"});
+  auto message = call("echo");
+  auto p = authorize(rules, alice, message);
   ASSERT_TRUE(p);
   EXPECT_EQ(p->subject(), "alice");
   EXPECT_EQ(p->client_id(), "client");

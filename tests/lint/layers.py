@@ -13,7 +13,8 @@ WHY = ("A room may include itself and the rooms it NEEDS in CMakeLists.txt, and 
 # header prefix -> rooms that may see it
 LIBRARIES = {
     "openssl/": {"jose", "net"},
-    "boost/asio": {"net"},
+    "sys/epoll.h": {"net"},
+    "boost/asio": set(),
     "boost/beast": {"net"},
     "curl/": {"net"},
     "yaml-cpp/": {"config"},
