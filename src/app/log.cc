@@ -40,7 +40,12 @@ std::size_t utf8_length(std::string_view text) {
 
 // A log line is valid JSON, and safe to look at in a terminal, whatever a client sent.
 void append_escaped(std::string& out, std::string_view text) {
+  auto plain = [](char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; };
   while (!text.empty()) {
+    auto run = static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), plain) - text.begin());
+    out += text.substr(0, run);
+    text.remove_prefix(run);
+    if (text.empty()) return;
     auto byte = static_cast<unsigned char>(text.front());
     auto size = byte < 0x80 ? 1 : utf8_length(text);
     bool c1_control = size == 2 && byte == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0;

@@ -11,7 +11,13 @@ namespace mcp_oauth {
 // ASCII only, on purpose: header names, schemes and hosts are ASCII, and locale has no say.
 constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 std::string to_lower(std::string_view text);
-bool equal_ignoring_case(std::string_view a, std::string_view b);
+inline bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (to_lower(a[i]) != to_lower(b[i])) return false;
+  }
+  return true;
+}
 bool starts_with_ignoring_case(std::string_view text, std::string_view prefix);
 
 // Without leading and trailing SP and HTAB (RFC 9110 §5.6.3, OWS).

@@ -3,6 +3,8 @@
 #include "base/form.h"
 #include "base/text.h"
 
+#include <array>
+
 namespace mcp_oauth {
 namespace {
 
@@ -14,11 +16,19 @@ bool has_access_token(std::string_view query) {
   return false;
 }
 
+constexpr auto token68_chars = [] {
+  std::array<bool, 256> table{};
+  for (char c : std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"))
+    table[static_cast<unsigned char>(c)] = true;
+  return table;
+}();
+
 // RFC 9110 §11.2
 bool is_token68(std::string_view text) {
   while (text.ends_with('=')) text.remove_suffix(1);
-  constexpr std::string_view allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/";
-  return !text.empty() && text.find_first_not_of(allowed) == std::string_view::npos;
+  bool all = !text.empty();
+  for (char c : text) all &= token68_chars[static_cast<unsigned char>(c)];
+  return all;
 }
 
 }  // namespace
