@@ -58,6 +58,8 @@ std::size_t on_field(char* data, std::size_t, std::size_t size, void* user) {
 
 curl_socket_t open_socket(void* user, curlsocktype, curl_sockaddr* address) {
   auto& t = *static_cast<transfer*>(user);
+  // A name with one address that is refused is refused as a whole: curl would go on to the next.
+  if (t.refused) return CURL_SOCKET_BAD;
   if (t.rules->allowed == addresses::public_only) {
     char text[INET6_ADDRSTRLEN] = "";
     if (address->family == AF_INET6) {

@@ -1,64 +1,13 @@
 #include "net/http_client.h"
 
-#include <atomic>
-#include <string>
-#include <thread>
+#include "net/one_answer.h"
 
-#include <arpa/inet.h>
+#include <string>
+
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 namespace mcp_oauth::net {
 namespace {
-
-// Answers one request on a free loopback port with those bytes.
-class one_answer {
- public:
-  explicit one_answer(std::string bytes) : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in where{};
-    where.sin_family = AF_INET;
-    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof where;
-    if (::bind(listener_, reinterpret_cast<sockaddr*>(&where), size) != 0 || ::listen(listener_, 1) != 0)
-      std::abort();
-    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&where), &size);
-    port_ = ntohs(where.sin_port);
-    thread_ = std::thread([this, answer = std::move(bytes)] {
-      int client = ::accept(listener_, nullptr, nullptr);
-      if (client < 0) return;
-      char request[4096];
-      if (::recv(client, request, sizeof request, 0) > 0) {
-        std::string_view rest = answer;
-        while (!rest.empty()) {
-          auto n = ::send(client, rest.data(), rest.size(), MSG_NOSIGNAL);
-          if (n <= 0) break;
-          rest.remove_prefix(static_cast<std::size_t>(n));
-        }
-      }
-      ::close(client);
-    });
-  }
-  one_answer(const one_answer&) = delete;
-  one_answer& operator=(const one_answer&) = delete;
-  ~one_answer() {
-    ::shutdown(listener_, SHUT_RDWR);
-    thread_.join();
-    ::close(listener_);
-  }
-  http_call call() const {
-    http_call c;
-    c.method = "GET";
-    c.url = "http://127.0.0.1:" + std::to_string(port_) + "/document?secret=1";
-    return c;
-  }
-
- private:
-  int listener_;
-  std::uint16_t port_ = 0;
-  std::thread thread_;
-};
 
 std::string with_fields(int count) {
   std::string answer = "HTTP/1.1 200 OK\r\n";
