@@ -8,10 +8,19 @@
 namespace mcp_oauth {
 namespace {
 
-// What follows the last '@': a quoted local part may hold others.
+// What follows the '@' of a plain address. A quoted local part may hold others (RFC 5322 §3.4.1), and two
+// readers then see two domains: it has none here.
 std::string_view domain_of(std::string_view email) {
-  auto at = email.rfind('@');
-  return at == std::string_view::npos || at == 0 ? std::string_view() : email.substr(at + 1);
+  auto at = email.find('@');
+  if (at == std::string_view::npos || at == 0) return {};
+  constexpr std::string_view specials = "()<>[]:;@\\,\"";
+  auto is_special = [](char c) {
+    return (c >= 0 && c <= ' ') || c == 0x7F || specials.find(c) != std::string_view::npos;
+  };
+  auto local = email.substr(0, at), domain = email.substr(at + 1);
+  bool plain = std::none_of(local.begin(), local.end(), is_special) &&
+               std::none_of(domain.begin(), domain.end(), is_special);
+  return plain ? domain : std::string_view();
 }
 
 bool is_same_domain(std::string_view entry, std::string_view domain) {
