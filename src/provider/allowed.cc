@@ -8,12 +8,13 @@
 namespace mcp_oauth {
 namespace {
 
+constexpr std::string_view specials = "()<>[]:;@\\,\"";
+
 // What follows the '@' of a plain address. A quoted local part may hold others (RFC 5322 §3.4.1), and two
 // readers then see two domains: it has none here.
 std::string_view domain_of(std::string_view email) {
   auto at = email.find('@');
   if (at == std::string_view::npos || at == 0) return {};
-  constexpr std::string_view specials = "()<>[]:;@\\,\"";
   auto is_special = [](char c) {
     return (c >= 0 && c <= ' ') || c == 0x7F || specials.find(c) != std::string_view::npos;
   };
