@@ -77,8 +77,10 @@ function collect(stream, lines) {
 
 export class Gateway {
   // Starts with the settings, as config.yaml in a folder of its own, on a free port.
-  static async start(scope, settings = {}) {
+  // `through` is a program that starts it, with its arguments: ['prlimit', '--nofile=64'].
+  static async start(scope, settings = {}, { through = [], flags = [] } = {}) {
     const gateway = new Gateway();
+    Object.assign(gateway, { through, flags });
     scope.after(() => gateway.end());
     gateway.folder = await temporaryFolder(scope, 'gateway');
     gateway.settings = { host: '127.0.0.1', port: 0, ...settings, timeouts: { drain: '2s', ...settings.timeouts } };
@@ -89,7 +91,8 @@ export class Gateway {
   async run() {
     // JSON is YAML.
     await writeFile(join(this.folder, 'config.yaml'), JSON.stringify(this.settings, null, 2));
-    this.program = new Program(undefined, binary, ['--config', 'config.yaml'], { cwd: this.folder });
+    const [file, ...args] = [...this.through, binary, '--config', 'config.yaml', ...this.flags];
+    this.program = new Program(undefined, file, args, { cwd: this.folder });
     const [, , port] = await this.program.line(/^mcp-oauth-proxy is listening on (\S+):(\d+)$/);
     this.port = Number(port);
     this.origin = this.settings.public_url ?? `http://127.0.0.1:${port}`;
@@ -101,6 +104,20 @@ export class Gateway {
     if (!this.program) return;
     const { program, stoppedByTest } = this;
     if (!stoppedByTest) assert.equal(await this.stop().finally(() => program.kill()), 0, `the end of the gateway: ${program.errors}`);
+  }
+
+  // What the kernel says of the process, by the names of proc(5): 'status' VmRSS in KiB, 'stat' CPU in ticks.
+  async residentKiB() {
+    return Number(/^VmRSS:\s+(\d+)/m.exec(await readFile(`/proc/${this.program.child.pid}/status`, 'utf8'))[1]);
+  }
+  async cpuTicks() {
+    const fields = (await readFile(`/proc/${this.program.child.pid}/stat`, 'utf8')).split(') ')[1].split(' ');
+    return Number(fields[11]) + Number(fields[12]);
+  }
+  // One value of /metrics; 0 when it is not there.
+  async metric(name) {
+    const text = await (await fetch(`${this.origin}/metrics`)).text();
+    return text.split('\n').filter((l) => l.startsWith(name)).reduce((sum, l) => sum + Number(l.split(' ').at(-1)), 0);
   }
 
   // Again, at the same address and with the same folder.
