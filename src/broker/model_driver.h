@@ -31,6 +31,7 @@ enum class doing {
   remove_user,
   add_user,
   register_client,
+  copy_cookies,  // planted or stolen
   wait,
   restart,
   sweep,
@@ -186,6 +187,7 @@ class driver final {
         (void)mcp_oauth::remove_user(*store_, user(it.a), clock());
         for (auto& m : models_) m.remove_user(user(it.a));
         return;
+      case doing::copy_cookies: browsers_.back().cookies = browsers_[it.a % browsers_.size()].cookies; return;
       case doing::wait: return wait(it);
       case doing::restart: return restart();
       case doing::sweep: (void)store_->sweep(clock(), 1 + it.a % 50); return;
@@ -285,7 +287,7 @@ class driver final {
     auto ahead = models_.front().deadlines(now_);
     auto before = now_;
     if (it.a % 4 == 0 || ahead.empty()) {
-      now_ += 1 + it.b % 29;
+      now_ += it.b % 6 == 0 ? 86'400 : 1 + it.b % 29;
     } else {
       // To the last moment of something, to the first without it, or a little beyond.
       auto until = ahead[it.b % std::min<std::size_t>(ahead.size(), 1 + it.a / 4 % 4)];

@@ -80,7 +80,9 @@ inline std::optional<driver::task> driver::prepare_enter(const action& it) {
   if (logins_.empty()) return std::nullopt;
   const auto& l = logins_[one_of(logins_, it.b)];
   auto page = get_request("/auth/signin", make_form({{"login", l.text}}));
-  browsers_[l.browser].send(page);
+  auto browser = mostly(l.browser, it.a, browsers_.size());
+  // The form of the login's own page, or of whatever page the other browser is shown.
+  browsers_[it.c / 16 % 2 == 0 ? browser : l.browser].send(page);
   auto form_value = value_on(ask(endpoint::sign_in, page).body, "form");
   request promised;
   promised.what = verb::enter;
@@ -92,8 +94,7 @@ inline std::optional<driver::task> driver::prepare_enter(const action& it) {
                                  {"form", form_value},
                                  {"user", promised.user},
                                  {"password", promised.wrong == flaw::none ? std::string(password) : "x"}}));
-  return in_browser(mostly(l.browser, it.a, browsers_.size()), endpoint::sign_in, std::move(r),
-                    std::move(promised), l.client);
+  return in_browser(browser, endpoint::sign_in, std::move(r), std::move(promised), l.client);
 }
 
 inline std::optional<driver::task> driver::prepare_sign_out(const action& it) {

@@ -14,9 +14,10 @@
 namespace mcp_oauth::model {
 namespace {
 
-constexpr const char* doing_names[] = {"authorize",       "approve", "deny",     "enter",       "redeem",
-                                       "refresh",         "revoke",  "sign_out", "remove_user", "add_user",
-                                       "register_client", "wait",    "restart",  "sweep"};
+constexpr const char* doing_names[] = {
+    "authorize",       "approve",      "deny",     "enter",       "redeem",
+    "refresh",         "revoke",       "sign_out", "remove_user", "add_user",
+    "register_client", "copy_cookies", "wait",     "restart",     "sweep"};
 constexpr const char* trouble_names[] = {"none", "fails", "loses", "dies_before", "dies_after"};
 
 std::string to_text(const action& it) {
@@ -35,7 +36,7 @@ std::string run(stored_in where, const std::vector<action>& actions, std::size_t
 std::vector<action> actions_of(std::uint64_t seed) {
   std::mt19937_64 random(seed);
   auto below = [&](std::uint64_t n) { return static_cast<std::uint32_t>(random() % n); };
-  const std::uint32_t usual[] = {6, 8, 1, 8, 14, 24, 4, 1, 1, 1, 1, 9, 2, 1};
+  const std::uint32_t usual[] = {6, 8, 1, 8, 14, 24, 4, 1, 1, 1, 1, 1, 9, 2, 1};
   std::vector<doing> urn;
   for (std::size_t i = 0; i < std::size(usual); ++i) {
     urn.insert(urn.end(), 1 + usual[i] * (1 + below(4)) / 2, static_cast<doing>(i));
@@ -48,22 +49,72 @@ std::vector<action> actions_of(std::uint64_t seed) {
     it.a = below(4096);
     it.b = below(4096);
     it.c = below(4096);
-    it.at = below(8);
+    it.at = below(6);
     if (below(20) < troubles) it.how = static_cast<trouble>(1 + below(4));
     it.answer_lost = below(30) < troubles;
     it.meanwhile = below(8) < races;
     actions.push_back(it);
   };
   for (auto size = 40 + below(60); actions.size() < size;) {
-    if (below(8) != 0) {
-      add(urn[below(urn.size())]);
-      continue;
-    }
-    // The way to tokens is long, and has to be gone often.
-    for (auto what : {doing::authorize, doing::approve, doing::enter, doing::redeem}) {
-      add(what);
-      actions.back().a = actions.back().b = 1;
-      actions.back().c = what == doing::enter ? 2 + below(2) : 4 + below(2);
+    switch (below(16)) {
+      case 0:
+      case 1:
+        // The way to tokens is long, and has to be gone often.
+        for (auto what : {doing::authorize, doing::approve, doing::enter, doing::redeem}) {
+          add(what);
+          actions.back().a = actions.back().b = 1;
+          actions.back().c = what == doing::enter ? 2 + below(2) : 4 + below(2);
+        }
+        break;
+      case 2:
+      case 3: {
+        // The same twice, the second in the middle of the first.
+        const doing twice[] = {doing::approve, doing::enter, doing::redeem, doing::refresh};
+        add(twice[below(4)]);
+        actions.back().meanwhile = true;
+        actions.push_back(actions.back());
+        break;
+      }
+      case 4:
+        add(doing::refresh);
+        actions.back().meanwhile = true;
+        add(doing::revoke);
+        actions.back().a = actions[actions.size() - 2].a;
+        break;
+      case 5:
+        // A token, and the same again at the edge of something.
+        add(doing::refresh);
+        actions.back().a = 1;
+        add(doing::wait);
+        actions.back().a = 1;
+        add(doing::refresh);
+        actions.back().a = 5;
+        break;
+      case 6:
+        add(doing::authorize);
+        actions.back().c = 4 + below(2);
+        add(doing::approve);
+        actions.back().a = actions.back().b = 1;
+        // Asked again by somebody, or answered at the last moment.
+        if (below(2) == 0) {
+          auto again = actions[actions.size() - 2];
+          again.a = below(4096);
+          actions.push_back(again);
+        } else {
+          add(doing::wait);
+          actions.back().a = 1 + 4 * below(4);
+          actions.back().b = actions.back().a / 4;
+          add(doing::enter);
+          actions.back().a = actions.back().b = 1;
+          actions.back().c = 2;
+        }
+        break;
+      case 7:
+        add(doing::copy_cookies);
+        add(doing::enter);
+        actions.back().a = actions.back().b = 1;
+        break;
+      default: add(urn[below(urn.size())]); break;
     }
   }
   return actions;
@@ -131,11 +182,11 @@ std::size_t try_seeds(stored_in where, std::uint64_t first, std::uint64_t count)
 }
 
 TEST(Model, HoldsForTheServerOverTheMemoryStore) {
-  testing::Test::RecordProperty("actions", std::to_string(try_seeds(stored_in::memory, 1, 60)));
+  testing::Test::RecordProperty("actions", std::to_string(try_seeds(stored_in::memory, 1, 100)));
 }
 
 TEST(Model, HoldsForTheServerOverSqlite) {
-  testing::Test::RecordProperty("actions", std::to_string(try_seeds(stored_in::sqlite, 1001, 12)));
+  testing::Test::RecordProperty("actions", std::to_string(try_seeds(stored_in::sqlite, 1001, 10)));
 }
 
 }  // namespace
