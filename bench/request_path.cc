@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 // The only function of which callgrind counts what it and all below it execute.
-extern "C" [[gnu::noinline]] void turn_the_loop(mcp_oauth::net::worker& loop) { loop.context().poll(); }
+extern "C" [[gnu::noinline]] void turn_the_loop(mcp_oauth::net::worker& loop) { loop.poll(); }
 
 namespace mcp_oauth {
 namespace {

@@ -1,5 +1,6 @@
 #include "app/log.h"
 
+#include "base/plain_run.h"
 #include "base/text.h"
 #include "symptom/catalogue.h"
 
@@ -40,9 +41,10 @@ std::size_t utf8_length(std::string_view text) {
 
 // A log line is valid JSON, and safe to look at in a terminal, whatever a client sent.
 void append_escaped(std::string& out, std::string_view text) {
-  auto plain = [](char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; };
   while (!text.empty()) {
-    auto run = static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), plain) - text.begin());
+    const char* stop =
+        pass_plain<beyond_ascii::stops, '"', '\\', '\x7F'>(text.data(), text.data() + text.size());
+    auto run = static_cast<std::size_t>(stop - text.data());
     out += text.substr(0, run);
     text.remove_prefix(run);
     if (text.empty()) return;

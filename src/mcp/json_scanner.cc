@@ -1,40 +1,12 @@
 #include "mcp/json_scanner.h"
 
-#include <bit>
-#include <cstring>
+#include "base/plain_run.h"
 
 namespace mcp_oauth {
 namespace {
 
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-// A byte that a string cannot just pass over: a quote, a backslash, a control, or the start of a longer
-// sequence.
-bool is_plain(char c) {
-  auto u = static_cast<unsigned char>(c);
-  return u >= 0x20 && u < 0x80 && c != '"' && c != '\\';
-}
-
-// The first byte that is not plain, eight bytes a step.
-const char* pass_plain(const char* at, const char* end) {
-  constexpr std::uint64_t ones = 0x0101010101010101ULL, highs = 0x8080808080808080ULL;
-  while (end - at >= 8) {
-    std::uint64_t word;
-    std::memcpy(&word, at, 8);
-    std::uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
-    // A borrow can mark a byte too many, never one too few; the loop below decides.
-    std::uint64_t found = ((word - ones * 0x20) | (quote - ones) | (backslash - ones) | word) & highs;
-    if (found != 0) {
-      // On a little-endian machine the lowest marked byte is exact, for a borrow only spreads upwards.
-      if constexpr (std::endian::native == std::endian::little) return at + std::countr_zero(found) / 8;
-      break;
-    }
-    at += 8;
-  }
-  while (at != end && is_plain(*at)) ++at;
-  return at;
-}
 
 }  // namespace
 
@@ -216,7 +188,7 @@ json_scanner::progress json_scanner::scan_plain(const char*& at, const char* end
     if (escape_ == escape::none) {
       while (at != end) {
         if (utf8_left_ == 0) {
-          at = pass_plain(at, end);
+          at = pass_plain<beyond_ascii::stops, '"', '\\'>(at, end);
           if (at == end || static_cast<unsigned char>(*at) < 0x80) break;
         }
         if (!scan_utf8(static_cast<unsigned char>(*at))) {

@@ -13,8 +13,8 @@
 namespace mcp_oauth::net {
 namespace {
 
-constexpr std::size_t largest_buffer = 64 * 1024;
 constexpr std::size_t least_room = 2048;
+constexpr std::size_t most_unread = worker::large_block_size - least_room;
 constexpr std::size_t tls_record = 16 * 1024;
 constexpr std::size_t most_pieces = 64;
 constexpr int turns_at_once = 8;
@@ -48,36 +48,33 @@ channel::~channel() {
 // ---- input
 
 void channel::make_room() {
-  if (buffer_ == nullptr) {
-    buffer_ = worker_.take_block();
-    capacity_ = worker::block_size;
+  if (low_ == high_) {
+    auto size = large_ ? worker::large_block_size : worker::block_size;
+    if (capacity_ != size) {
+      free_buffer();
+      buffer_ = worker_.take_block(size);
+      capacity_ = size;
+    }
     low_ = high_ = 0;
     return;
   }
-  if (low_ == high_) low_ = high_ = 0;
   if (capacity_ - high_ >= least_room) return;
-  if (low_ > 0) {
-    std::memmove(buffer_, buffer_ + low_, high_ - low_);
-    high_ -= low_;
-    low_ = 0;
-    if (capacity_ - high_ >= least_room) return;
+  auto used = high_ - low_;
+  if (capacity_ == worker::large_block_size || capacity_ - used >= least_room) {
+    std::memmove(buffer_, buffer_ + low_, used);
+  } else {
+    char* larger = worker_.take_block(worker::large_block_size);
+    std::memcpy(larger, buffer_ + low_, used);
+    free_buffer();
+    buffer_ = larger;
+    capacity_ = worker::large_block_size;
   }
-  auto size = capacity_ * 2;
-  auto used = high_;
-  char* larger = new char[size];
-  std::memcpy(larger, buffer_, used);
-  free_buffer();
-  buffer_ = larger;
-  capacity_ = size;
+  low_ = 0;
   high_ = used;
 }
 
 void channel::free_buffer() {
-  if (capacity_ == worker::block_size) {
-    worker_.give_block(buffer_);
-  } else {
-    delete[] buffer_;
-  }
+  if (buffer_ != nullptr) worker_.give_block(buffer_, capacity_);
   buffer_ = nullptr;
   capacity_ = low_ = high_ = 0;
 }
@@ -95,14 +92,14 @@ channel::pulled channel::end(io how) {
 
 channel::pulled channel::pull() {
   if (ended_) return pulled::ended;
-  if (high_ - low_ >= largest_buffer) return pulled::nothing;
+  if (high_ - low_ > most_unread) return pulled::nothing;
   make_room();
   auto room = capacity_ - high_;
   std::size_t n = 0;
   if (tls_) {
     auto got = pull_tls();
     if (got != pulled::grown) return got;
-    n = capacity_ - high_ == 0 ? room : 0;
+    n = room - (capacity_ - high_);
   } else {
     ssize_t got = 0;
     do {
@@ -119,8 +116,8 @@ channel::pulled channel::pull() {
     // Less than there was room for: it was all. An end that came with it was told of, or will be.
     if (n < room && !hung_up_) readable_ = false;
   }
-  // A read that filled all the room it had: a large body, so the next one gets twice as much.
-  if (n == room && capacity_ < largest_buffer && low_ == 0) make_room();
+  // A read that filled all the room it had: a large body, so the next one gets more.
+  large_ = n == room;
   return pulled::grown;
 }
 
@@ -175,7 +172,7 @@ void channel::tell_listener() {
     tell_gone();
   } else if (got == pulled::grown) {
     grown_ = true;
-    if (readable_ && high_ - low_ < largest_buffer) worker_.again(*this, EPOLLIN);
+    if (readable_ && high_ - low_ <= most_unread) worker_.again(*this, EPOLLIN);
     if (hearing_ == hearing::input_too) listener_->on_heard();
   }
 }

@@ -110,6 +110,7 @@ class channel final : public std::enable_shared_from_this<channel>, private time
   std::unique_ptr<tls_session> tls_;
   char* buffer_ = nullptr;
   std::size_t capacity_ = 0, low_ = 0, high_ = 0;
+  bool large_ = false;     // a large body comes: the next block is a large one
   int turns_ = 0;          // reads that it may still do before others have their turn
   bool readable_ = false;  // for all we know; the first event says
   bool hung_up_ = false;   // the kernel said that the end has come; there may be input before it

@@ -13,7 +13,7 @@ namespace mcp_oauth::net {
 namespace {
 
 constexpr std::size_t most_events = 256;
-constexpr std::size_t most_blocks = 256;
+constexpr std::size_t most_kept_bytes = 1 << 20;  // of each size
 constexpr std::uint64_t wake_key = ~std::uint64_t{0};
 constexpr auto tick = std::chrono::milliseconds(wheel::tick_ms);
 
@@ -39,25 +39,26 @@ worker::worker(unsigned index)
 
 worker::~worker() {
   for (char* block : blocks_) delete[] block;
+  for (char* block : large_blocks_) delete[] block;
 }
 
 void worker::run() {
+  while (!stopping_.load(std::memory_order_relaxed)) turn(tick_if_due());
+}
+
+void worker::turn(int most_ms) {
   std::array<epoll_event, most_events> events;
-  while (!stopping_.load(std::memory_order_relaxed)) {
-    int wait = tick_if_due();
-    int n = ::epoll_wait(epoll_.number(), events.data(), most_events, again_.empty() ? wait : 0);
-    for (int i = 0; i < n; ++i) {
-      const auto& event = events[static_cast<std::size_t>(i)];
-      if (event.data.u64 == wake_key) {
-        run_posted();
-      } else {
-        tell(event.data.u64, event.events);
-      }
-    }
-    if (!again_.empty()) {
-      for (auto [key, what] : std::exchange(again_, {})) tell(key, what);
+  int n = ::epoll_wait(epoll_.number(), events.data(), most_events, again_.empty() ? most_ms : 0);
+  for (int i = 0; i < n; ++i) {
+    const auto& event = events[static_cast<std::size_t>(i)];
+    if (event.data.u64 == wake_key) {
+      run_posted();
+    } else {
+      tell(event.data.u64, event.events);
     }
   }
+  if (again_.empty()) return;
+  for (auto [key, what] : std::exchange(again_, {})) tell(key, what);
 }
 
 void worker::tell(std::uint64_t key, std::uint32_t events) {
@@ -134,16 +135,18 @@ int worker::tick_if_due() {
   return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(next_tick_ - now).count());
 }
 
-char* worker::take_block() {
-  if (blocks_.empty()) return new char[block_size];
-  char* block = blocks_.back();
-  blocks_.pop_back();
+char* worker::take_block(std::size_t size) {
+  auto& kept = kept_blocks(size);
+  if (kept.empty()) return new char[size];
+  char* block = kept.back();
+  kept.pop_back();
   return block;
 }
 
-void worker::give_block(char* block) noexcept {
-  if (recycling && blocks_.size() < most_blocks) {
-    blocks_.push_back(block);
+void worker::give_block(char* block, std::size_t size) noexcept {
+  auto& kept = kept_blocks(size);
+  if (recycling && kept.size() * size < most_kept_bytes) {
+    kept.push_back(block);
   } else {
     delete[] block;
   }

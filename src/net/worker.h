@@ -49,6 +49,8 @@ class worker {
 
   // Runs until `stop`.
   void run();
+  // One round: what is ready now, without waiting for more.
+  void poll() { turn(0); }
   void stop();
   // Runs `job` on this worker's thread; callable from any thread. Jobs that are left when the worker goes are
   // destroyed, not run.
@@ -64,10 +66,11 @@ class worker {
   // Monotonic milliseconds since the worker began, true to one tick.
   std::uint64_t coarse_ms() const { return wheel_.now() * wheel::tick_ms; }
 
-  // Input blocks of one size, kept for the next connection that needs one.
-  static constexpr std::size_t block_size = 8192;
-  char* take_block();
-  void give_block(char* block) noexcept;
+  // Input blocks of two sizes, kept for the next connection that needs one: for heads and calls, and for
+  // large bodies.
+  static constexpr std::size_t block_size = 8 * 1024, large_block_size = 64 * 1024;
+  char* take_block(std::size_t size);
+  void give_block(char* block, std::size_t size) noexcept;
 
   std::size_t connections = 0;  // open client connections
 
@@ -76,6 +79,7 @@ class worker {
     watcher* who = nullptr;
     std::uint32_t generation = 0;
   };
+  void turn(int most_ms);
   void tell(std::uint64_t key, std::uint32_t events);
   std::uint64_t key_of(const watcher& who) const;
   void run_posted();
@@ -95,7 +99,8 @@ class worker {
   std::mutex mutex_;
   std::vector<std::function<void()>> posted_;
 
-  std::vector<char*> blocks_;
+  std::vector<char*>& kept_blocks(std::size_t size) { return size == block_size ? blocks_ : large_blocks_; }
+  std::vector<char*> blocks_, large_blocks_;
   wheel wheel_;
   std::chrono::steady_clock::time_point next_tick_;
 };

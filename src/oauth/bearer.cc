@@ -17,18 +17,18 @@ bool has_access_token(std::string_view query) {
 }
 
 constexpr auto token68_chars = [] {
-  std::array<bool, 256> table{};
+  std::array<unsigned char, 256> table{};
   for (char c : std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"))
-    table[static_cast<unsigned char>(c)] = true;
+    table[static_cast<unsigned char>(c)] = 1;
   return table;
 }();
 
 // RFC 9110 §11.2
 bool is_token68(std::string_view text) {
   while (text.ends_with('=')) text.remove_suffix(1);
-  bool all = !text.empty();
+  unsigned char all = 1;
   for (char c : text) all &= token68_chars[static_cast<unsigned char>(c)];
-  return all;
+  return !text.empty() && all != 0;
 }
 
 }  // namespace
