@@ -3,6 +3,8 @@
 #include "broker/provider_fixture.h"
 #include "oauth/access_token.h"
 
+#include <thread>
+
 namespace mcp_oauth {
 namespace {
 
@@ -236,6 +238,49 @@ TEST_F(AdvisoryConsent, ModAuthOpenidc_2026_08_AnAnswerThatIsNoObjectSaysNothing
     EXPECT_TRUE(signed_in().empty()) << body;
     EXPECT_EQ(noted(log, "result"), "user_not_allowed") << body;
   }
+}
+
+// mod_auth_openidc, 2026-08: caches with a pool of memory each, used by many threads. For the thread
+// sanitizer, too.
+TEST_F(AdvisoryConsent, ModAuthOpenidc_2026_08_ManyThreadsShareWhatIsKept) {
+  const std::string id = "https://app.example.org/client.json";
+  const std::string callback = "https://app.example.org/callback";
+  auto answer_to = [&](const http_call& call) -> result<http_answer> {
+    if (!call.url.starts_with("https://app.example.org/")) return serve(call);
+    return json_answer(json::serialize(json::object{{"client_id", call.url},
+                                                    {"client_name", "Shared"},
+                                                    {"redirect_uris", json::array{callback.c_str()}},
+                                                    {"token_endpoint_auth_method", "none"}}));
+  };
+  auto run = [&](endpoint at, test_browser& b, http_request request) {
+    b.send(request);
+    broker_log mine;
+    auto next = as->handle(at, request, now, mine);
+    while (auto* wanted = std::get_if<outbound>(&next)) {
+      auto then = wanted->then;
+      next = then(answer_to(wanted->call), now);
+    }
+    auto answer = std::get<http_response>(std::move(next));
+    b.receive(answer);
+    return answer;
+  };
+  std::atomic<int> led = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 64; ++i) {
+    threads.emplace_back([&, i] {
+      test_browser b;
+      auto name = i % 4 == 0 ? id : id + "?" + std::to_string(i % 8);
+      auto page = run(endpoint::authorize, b, get_request("/oauth/authorize", authorization(name, callback)));
+      auto approved =
+          run(endpoint::consent, b,
+              post_request("/oauth/consent",
+                           make_form({{"request", value_on(page.body, "request")}, {"approve", "corp"}})));
+      led += std::string(approved.fields.first("location")).starts_with("https://idp.example.com/authorize?");
+    });
+  }
+  for (auto& t : threads) t.join();
+  EXPECT_EQ(led, 64);
+  EXPECT_EQ(*store.count("login", now), 64u);
 }
 
 // obot, 2026: without an e-mail address everybody had the same, empty, name; a colon in it broke the token.
@@ -489,6 +534,24 @@ TEST_F(AdvisoryToken, Obot_2026_NoHeaderChangesOurNameOrEndpoints) {
     page.fields.set(name, "https://evil.example");
     EXPECT_THAT(visit(b, endpoint::authorize, page).body, Not(HasSubstr("evil.example"))) << name;
   }
+}
+
+// athenz, 2026: the client id was the name that a client gave itself.
+TEST_F(AdvisoryToken, Athenz_2026_TheSameNameIsAnotherClient) {
+  const json::object said{{"client_name", "Test client"},
+                          {"client_id", client.c_str()},
+                          {"client_secret", "chosen"},
+                          {"redirect_uris", json::array{"http://127.0.0.1/callback"}}};
+  auto answer = ask(endpoint::register_client, registration(said));
+  ASSERT_EQ(answer.status, 201);
+  EXPECT_NE(text_member(body_of(answer), "client_id"), client);
+  EXPECT_NE(text_member(body_of(answer), "client_secret"), "chosen");
+  EXPECT_GE(text_member(body_of(answer), "client_secret").size(), 22u);
+  // A fixed client cannot be taken over by registering its name either.
+  auto code = code_with(authorization(client));
+  EXPECT_EQ(error_of(ask_token(code_request(text_member(body_of(answer), "client_id"), code))),
+            "invalid_client");
+  EXPECT_EQ(ask_token(code_request(client, code)).status, 200);
 }
 
 // matheus, 2026: a parameter of the request skipped the page.
