@@ -9,6 +9,7 @@ import coroutines
 import docs_links
 import layers
 import named_tests
+import past_mistakes
 import sizes
 import sources
 import words
@@ -155,6 +156,35 @@ class NamedTests(unittest.TestCase):
 
     def test_knows_itself(self):
         self.assertIn("lint_test.py: NamedTests.test_knows_itself", named_tests.known())
+
+
+class PastMistakes(unittest.TestCase):
+    TESTS = {"a_test: Advisory.One", "a_test: Plain.Two", "x.test.mjs › it | does"}
+    HEAD = "| what happened | published as | our rule | kept in | test |\n|---|---|---|---|---|\n"
+
+    def complaints(self, rows, head=HEAD):
+        return past_mistakes.complaints_about(head + rows, self.TESTS)
+
+    def test_allows(self):
+        for rows in [
+            "| a | CVE | b | `c/` | `a_test: Advisory.One` |",
+            "| a | CVE | b | `c/` | `a_test: Advisory.One`, `a_test: Plain.Two`; `x.test.mjs › it \\| does` |",
+            "| a | CVE | b | `c/` | `a_test: Advisory.One` |\n| a | x, 2026 | b | c | cannot apply: there is no `such thing` |",
+        ]:
+            self.assertEqual(self.complaints(rows), [], rows)
+
+    def test_refuses(self):
+        one = "| a | CVE | b | c | `a_test: Advisory.One` |\n"
+        for rows in [
+            "",  # no row names Advisory.One
+            one + "| a | CVE | b | c | `a_test: Advisory.Gone` |",
+            one + "| a | CVE | b | c | tested by hand |",
+            one + "| a | CVE | b | c | cannot apply: |",
+            one + "| a | | b | c | `a_test: Plain.Two` |",
+            one + "| a | CVE | b | `a_test: Plain.Two` |",
+        ]:
+            self.assertEqual(len(self.complaints(rows)), 1, (rows, self.complaints(rows)))
+        self.assertEqual(len(self.complaints(one, self.HEAD.replace("| test", "| tests"))), 1)
 
 
 class Links(unittest.TestCase):
