@@ -36,7 +36,7 @@ result<std::vector<std::string>> parse_scope(std::string_view value) {
   if (value.size() > longest_scope) return fail(errc::parameter_too_long, "scope");
   std::vector<std::string> scopes;
   for (auto& token : split_words(value)) {
-    if (!is_scope_token(token)) return fail(errc::parameter_malformed, "scope");
+    if (!is_scope_token(token)) return fail(errc::scope_unknown, "a scope holds what no scope may hold");
     if (!holds(scopes, token)) scopes.push_back(std::move(token));
   }
   return scopes;

@@ -15,8 +15,8 @@ inline constexpr std::size_t longest_scope = 4096;
 bool is_scope_token(std::string_view text);
 
 // The tokens of a `scope` value, in order, each once. Several spaces count as one.
-// Errors: parameter_too_long over 4096 characters; parameter_malformed for a character that no token may
-// hold.
+// Errors: parameter_too_long over 4096 characters; scope_unknown for a character that no token may hold, as
+// `invalid_scope` is also for what is malformed (RFC 6749 §5.2).
 result<std::vector<std::string>> parse_scope(std::string_view value);
 
 // Those of `asked` that are in `known`, in the order asked. A client may ask for more than there is (many ask

@@ -104,7 +104,7 @@ TEST(TokenRequest, JudgesEveryParameter) {
       {code_form({{"code_verifier", std::string(1025, 'v')}}), errc::parameter_too_long},
       {refresh_form({{"refresh_token", ""}}), errc::parameter_missing},
       {refresh_form({{"refresh_token", std::string(4097, 'x')}}), errc::parameter_too_long},
-      {refresh_form({{"scope", "a\"b"}}), errc::parameter_malformed},
+      {refresh_form({{"scope", "a\"b"}}), errc::scope_unknown},
       {refresh_form({{"scope", std::string(4097, 'a')}}), errc::parameter_too_long},
   };
   for (const auto& row : table) EXPECT_EQ(refused(row.body), row.code) << row.body.encode().substr(0, 200);
