@@ -793,5 +793,66 @@ TEST_F(AdvisoryGateway, CVE_2026_25536_IdsAloneMatchNothing) {
   }
 }
 
+TEST_F(AdvisoryGateway, ResponseQueuePoisoning_2021_NoAnswerOfOneCallReachesAnother) {
+  const std::string poison =
+      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n\"poison\"";
+  struct row {
+    const char* what;
+    std::string answer;
+  };
+  for (const auto& r :
+       {row{"a second answer behind the first", ok + poison},
+        row{"a second answer behind chunks",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n" + poison},
+        row{"a second answer in a trailer",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n" + poison + "\r\n\r\n"},
+        row{"a body where none may be", "HTTP/1.1 204 No Content\r\nContent-Length: 99\r\n\r\n" + poison},
+        row{"a body of 304", "HTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\n\r\n" + poison},
+        row{"both lengths",
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}" + poison},
+        row{"two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 99\r\n\r\n{}" + poison},
+        row{"a length with a sign", "HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\n{}" + poison},
+        row{"an unknown coding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: xchunked\r\n\r\n{}" + poison},
+        row{"a bare LF", "HTTP/1.1 200 OK\nContent-Length: 2\n\n{}" + poison},
+        row{"a switch of protocols", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n" + poison},
+        row{"a chunk that is longer than it says",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}xx\r\n0\r\n\r\n" + poison}}) {
+    auto first = connect();
+    first.send(post(call, with_token()));
+    auto up = upstream_end();
+    up.until(call);
+    up.send(r.answer);
+    EXPECT_THAT(first.until("\r\n\r\n"), Not(HasSubstr("poison"))) << r.what;
+    // By now the rest of what the server sent has been seen, too.
+    answer_to(get("/health", ""));
+    auto second = connect();
+    second.send(post(call, with_token("Connection: close\r\n")));
+    auto fresh = upstream_end();
+    EXPECT_TRUE(fresh.open()) << r.what << ": the connection was used again";
+    fresh.until(call);
+    fresh.send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n\"mine\"");
+    auto answer = second.rest();
+    EXPECT_THAT(answer, HasSubstr("\"mine\"")) << r.what;
+    EXPECT_THAT(answer, Not(HasSubstr("poison"))) << r.what;
+  }
+}
+
+TEST_F(AdvisoryGateway, ResponseQueuePoisoning_2021_AnAnswerThatNobodyAskedForIsNobodys) {
+  auto first = connect();
+  first.send(post(call, with_token()));
+  auto up = upstream_end();
+  up.until(call);
+  up.send(ok);
+  first.until("{}");
+  up.send("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n\"poison\"");
+  answer_to(get("/health", ""));
+  auto second = connect();
+  second.send(post(call, with_token("Connection: close\r\n")));
+  auto fresh = upstream_end();
+  fresh.until(call);
+  fresh.send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n\"mine\"");
+  EXPECT_THAT(second.rest(), HasSubstr("\"mine\""));
+}
+
 }  // namespace
 }  // namespace mcp_oauth
