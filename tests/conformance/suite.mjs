@@ -71,7 +71,7 @@ export async function checks(folder) {
   const found = {};
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     if (!entry.isDirectory()) continue;
-    const scenario = entry.name.replace(/-\d{4}-\d\d-\d\dT[\dTZ-]+$/, '').replace(/^(server|authorization)-/, '');
+    const scenario = entry.name.replace(/-\d{4}-\d\d-\d\dT[\dTZ-]+$/, '').replace(/^(authorization-server|server)-/, '');
     const all = JSON.parse(await readFile(join(folder, entry.name, 'checks.json'), 'utf8'));
     found[scenario] = all
       .filter((check) => check.status !== 'INFO')

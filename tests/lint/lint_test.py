@@ -5,6 +5,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import conformance_page
 import coroutines
 import docs_links
 import layers
@@ -185,6 +186,29 @@ class PastMistakes(unittest.TestCase):
         ]:
             self.assertEqual(len(self.complaints(rows)), 1, (rows, self.complaints(rows)))
         self.assertEqual(len(self.complaints(one, self.HEAD.replace("| test", "| tests"))), 1)
+
+
+class ConformancePage(unittest.TestCase):
+    def complaints(self, text):
+        sections, found = conformance_page.rules_of(text)
+        return found + conformance_page.complaints_about(sections, {"a_test: B.C", "conformance: p/s"})
+
+    def test_refuses(self):
+        for text in [
+            "## S\nX-1 | must | RFC 1 | Rule\n",  # neither a test nor a reason
+            "## S\nX-1 | must | RFC 1 | Rule\n    a_test: B.D\n",
+            "## S\nX-1 | must | RFC 1 | Rule\n    conformance: p/t\n",
+            "## S\nX-1 | must | RFC 1 | Rule\n    not yet: \n",
+            "## S\nX-1 | often | RFC 1 | Rule\n",
+            "## S\nX-1 | must | RFC 1 | Rule\n    a_test: B.C\nX-1 | must | RFC 1 | Rule\n    a_test: B.C\n",
+        ]:
+            self.assertEqual(len(self.complaints(text)), 1, text)
+
+    def test_allows(self):
+        text = "# why\n## S\nX-1 | must | RFC 1 | Rule\n    a_test: B.C\n    conformance: p/s\nX-2 | may | RFC 2 | R\n    not yet: later\n"
+        self.assertEqual(self.complaints(text), [])
+        page = conformance_page.page_of(conformance_page.rules_of(text)[0])
+        self.assertIn("Of 2 rules 1 are proved, 0 in part, 1 not yet", page)
 
 
 class Links(unittest.TestCase):
