@@ -97,6 +97,12 @@ TEST(Json, RefusesWhatTwoReadersCouldReadDifferently) {
   EXPECT_TRUE(parse_json(R"({"a":[1,2.5,"x",null,true]})"));
 }
 
+// Found by fuzz/mirrored: without bytes there may be no address either.
+TEST(Json, OfNothingIsMalformed) {
+  EXPECT_EQ(parse_json(std::string_view{}).error().code, errc::json_malformed);
+  EXPECT_EQ(parse_json("").error().code, errc::json_malformed);
+}
+
 TEST(Json, ReadsMembersByType) {
   auto o = parse_json_object(R"({"s":"x","n":5,"f":5.5,"b":true,"l":["a","b"],"m":["a",1]})");
   ASSERT_TRUE(o);

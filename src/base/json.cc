@@ -52,6 +52,7 @@ const json::value* lookup(const json::object& o, std::string_view name) { return
 }  // namespace
 
 result<json::value> parse_json(std::string_view text) {
+  if (text.empty()) return fail(errc::json_malformed, "nothing there");  // simdjson copies from its address
   simdjson::dom::parser parser;
   simdjson::dom::element root;
   auto code = parser.parse(text.data(), text.size()).get(root);
