@@ -30,7 +30,7 @@ std::optional<std::string_view> mount::prefix_of(std::string_view path) const {
 
 std::string_view mount::rest_of(std::string_view path) const {
   auto prefix = prefix_of(path).value_or("");
-  return path.substr(prefix == "/" ? 0 : prefix.size());
+  return path.substr(prefix == "/" && path != prefix ? 0 : prefix.size());
 }
 
 bool mount::is_announced(std::string_view path) const { return rest_of(path).starts_with(announced); }
@@ -46,13 +46,14 @@ std::string mount::upstream_path(std::string_view path) const {
 
 std::string mount::public_path(std::string_view upstream_path) const {
   std::string_view base = where_.path == "/" ? std::string_view{} : std::string_view(where_.path);
-  while (!base.empty() && base.back() == '/') base.remove_suffix(1);
   const auto& prefix = conf_.paths.front();
   if (upstream_path == (base.empty() ? std::string_view("/mcp") : base)) return prefix;
+  while (!base.empty() && base.back() == '/') base.remove_suffix(1);
   auto front = prefix == "/" ? std::string() : prefix;
   auto rest = upstream_path.substr(std::min(base.size(), upstream_path.size()));
   bool below = upstream_path.starts_with(base) && rest.starts_with('/') && !rest.starts_with(announced);
-  if (below) return front + std::string(rest);
+  // Below the mount at the root, "/" is the mount itself.
+  if (below && front + std::string(rest) != prefix) return front + std::string(rest);
   return front + std::string(announced.substr(0, announced.size() - 1)) + std::string(upstream_path);
 }
 

@@ -19,15 +19,21 @@ TEST(Mount, FindsAPublicPathForEveryPlaceThatIsAnnounced) {
     const char *url, *prefix, *announced, *path;
     bool around;
   };
-  for (const auto& r : {row{"http://x/sse", "/mcp", "/messages/", "/mcp/.up/messages/", true},
-                        row{"http://x/sse", "/", "/messages/", "/.up/messages/", true},
-                        row{"http://x/rpc", "/mcp", "/rpc/messages", "/mcp/messages", false},
-                        row{"http://x/rpc", "/mcp", "/rpc", "/mcp", false},
-                        row{"http://x/rpc", "/mcp", "/rpc2", "/mcp/.up/rpc2", true},
-                        row{"http://x/", "/mcp", "/messages", "/mcp/messages", false},
-                        row{"http://x/", "/mcp", "/mcp", "/mcp", false},
-                        row{"http://x/", "/mcp", "/.up/y", "/mcp/.up/.up/y", true},
-                        row{"http://x/rpc", "/mcp", "/", "/mcp/.up/", true}}) {
+  for (const auto& r :
+       {row{"http://x/sse", "/mcp", "/messages/", "/mcp/.up/messages/", true},
+        row{"http://x/sse", "/", "/messages/", "/.up/messages/", true},
+        row{"http://x/rpc", "/mcp", "/rpc/messages", "/mcp/messages", false},
+        row{"http://x/rpc", "/mcp", "/rpc", "/mcp", false},
+        row{"http://x/rpc", "/mcp", "/rpc2", "/mcp/.up/rpc2", true},
+        row{"http://x/", "/mcp", "/messages", "/mcp/messages", false},
+        row{"http://x/", "/mcp", "/mcp", "/mcp", false},
+        row{"http://x/", "/mcp", "/.up/y", "/mcp/.up/.up/y", true},
+        row{"http://x/rpc", "/mcp", "/", "/mcp/.up/", true},
+        // Found by fuzz/path: a mount at the root, and a URL that ends in a slash.
+        row{"http://x/rpc", "/", "/rpc", "/", false}, row{"http://x/rpc", "/", "/rpc/", "/.up/rpc/", true},
+        row{"http://x/", "/", "/mcp", "/", false}, row{"http://x/", "/", "/", "/.up/", true},
+        row{"http://x/rpc/", "/mcp", "/rpc/", "/mcp", false},
+        row{"http://x/rpc/", "/mcp", "/rpc", "/mcp/.up/rpc", true}}) {
     auto m = mount_of(r.url, r.prefix);
     EXPECT_EQ(m.public_path(r.announced), r.path) << r.announced;
     EXPECT_EQ(m.upstream_path(r.path), r.announced) << r.path;
