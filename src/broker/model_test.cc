@@ -62,7 +62,8 @@ std::vector<action> actions_of(std::uint64_t seed) {
         // The way to tokens is long, and has to be gone often.
         for (auto what : {doing::authorize, doing::approve, doing::enter, doing::redeem}) {
           add(what);
-          actions.back().a = actions.back().b = 1;
+          actions.back().a = 1;
+          actions.back().b = what == doing::authorize ? below(4) : 1;
           actions.back().c = what == doing::enter ? 2 + below(2) : 4 + below(2);
         }
         break;
@@ -112,6 +113,20 @@ std::vector<action> actions_of(std::uint64_t seed) {
       case 7:
         add(doing::copy_cookies);
         add(doing::enter);
+        actions.back().a = actions.back().b = 1;
+        break;
+      case 8:
+        // Much later, or when the name is somebody else's.
+        if (below(2) == 0) {
+          add(doing::wait);
+          actions.back().a = actions.back().b = 0;
+        } else {
+          add(doing::remove_user);
+          auto again = actions.back();
+          again.what = doing::add_user;
+          actions.push_back(again);
+        }
+        add(doing::refresh);
         actions.back().a = actions.back().b = 1;
         break;
       default: add(urn[below(urn.size())]); break;
