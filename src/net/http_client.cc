@@ -2,11 +2,11 @@
 
 #include "base/ip_address.h"
 #include "base/text.h"
+#include "net/curl_library.h"
 
 #include <memory>
 
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
@@ -87,25 +87,27 @@ CURLcode trust_both(CURL*, void* context, void* ca_file) {
 }
 
 // One handle a thread: its connections, names and TLS sessions are used again.
-CURL* handle() {
+CURL* handle(const curl_library& lib) {
   struct owner {
-    CURL* curl = curl_easy_init();
-    ~owner() { curl_easy_cleanup(curl); }
+    const curl_library& lib;
+    CURL* curl = lib.easy_init();
+    explicit owner(const curl_library& of) : lib(of) {}
+    owner(const owner&) = delete;
+    owner& operator=(const owner&) = delete;
+    ~owner() { lib.easy_cleanup(curl); }
   };
-  thread_local owner mine;
-  curl_easy_reset(mine.curl);
+  thread_local const owner mine(lib);
+  lib.easy_reset(mine.curl);
   return mine.curl;
 }
-
-struct global {
-  global() { curl_global_init(CURL_GLOBAL_DEFAULT); }
-};
 
 }  // namespace
 
 result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file) {
-  static const global once;
-  CURL* curl = handle();
+  auto loaded = load_curl();
+  if (!loaded) return tl::unexpected<error>(loaded.error());
+  const auto& lib = **loaded;
+  CURL* curl = handle(lib);
   transfer t;
   t.rules = &rules;
 
@@ -116,46 +118,46 @@ result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const
     }
   }
   curl_slist* list = nullptr;
-  for (const auto& [name, value] : call.fields) list = curl_slist_append(list, (name + ": " + value).c_str());
-  list = curl_slist_append(list, "Expect:");
-  std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> fields(list, &curl_slist_free_all);
+  for (const auto& [name, value] : call.fields) list = lib.slist_append(list, (name + ": " + value).c_str());
+  list = lib.slist_append(list, "Expect:");
+  std::unique_ptr<curl_slist, decltype(lib.slist_free_all)> fields(list, lib.slist_free_all);
 
-  curl_easy_setopt(curl, CURLOPT_URL, call.url.c_str());
-  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(milliseconds(rules.timeout).count()));
-  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(milliseconds(rules.timeout).count()));
-  curl_easy_setopt(curl, CURLOPT_USERAGENT, "mcp-oauth-proxy");
-  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, fields.get());
-  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &on_body);
-  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &t);
-  curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, &on_field);
-  curl_easy_setopt(curl, CURLOPT_HEADERDATA, &t);
-  curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, &open_socket);
-  curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &t);
+  lib.easy_setopt(curl, CURLOPT_URL, call.url.c_str());
+  lib.easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  lib.easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+  lib.easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  lib.easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(milliseconds(rules.timeout).count()));
+  lib.easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(milliseconds(rules.timeout).count()));
+  lib.easy_setopt(curl, CURLOPT_USERAGENT, "mcp-oauth-proxy");
+  lib.easy_setopt(curl, CURLOPT_HTTPHEADER, fields.get());
+  lib.easy_setopt(curl, CURLOPT_WRITEFUNCTION, &on_body);
+  lib.easy_setopt(curl, CURLOPT_WRITEDATA, &t);
+  lib.easy_setopt(curl, CURLOPT_HEADERFUNCTION, &on_field);
+  lib.easy_setopt(curl, CURLOPT_HEADERDATA, &t);
+  lib.easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, &open_socket);
+  lib.easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &t);
   if (rules.allowed == addresses::public_only) {
-    curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    lib.easy_setopt(curl, CURLOPT_PROXY, "");
     // A kept connection was judged when it was made, under rules that may have been others.
-    curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
-    curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
+    lib.easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
+    lib.easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
   }
   if (!ca_file.empty()) {
-    curl_easy_setopt(curl, CURLOPT_CAINFO, nullptr);
-    curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr);
-    curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, &trust_both);
-    curl_easy_setopt(curl, CURLOPT_SSL_CTX_DATA, const_cast<std::string*>(&ca_file));
+    lib.easy_setopt(curl, CURLOPT_CAINFO, nullptr);
+    lib.easy_setopt(curl, CURLOPT_CAPATH, nullptr);
+    lib.easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, &trust_both);
+    lib.easy_setopt(curl, CURLOPT_SSL_CTX_DATA, const_cast<std::string*>(&ca_file));
   }
   if (call.method == "POST") {
-    curl_easy_setopt(curl, CURLOPT_POST, 1L);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call.body.c_str());
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(call.body.size()));
+    lib.easy_setopt(curl, CURLOPT_POST, 1L);
+    lib.easy_setopt(curl, CURLOPT_POSTFIELDS, call.body.c_str());
+    lib.easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(call.body.size()));
   } else if (call.method != "GET") {
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call.method.c_str());
+    lib.easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call.method.c_str());
   }
 
-  auto code = curl_easy_perform(curl);
-  std::string why = curl_easy_strerror(code);
+  auto code = lib.easy_perform(curl);
+  std::string why = lib.easy_strerror(code);
   auto place = call.url.substr(0, call.url.find_first_of("?#"));
   if (t.refused)
     return fail(errc::address_refused, place + ": " + t.refused_address + " is not a public address");
@@ -167,7 +169,7 @@ result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const
   if (code == CURLE_OPERATION_TIMEDOUT) return fail(errc::fetch_timeout, place + ": " + why);
   if (code != CURLE_OK) return fail(errc::fetch_failed, place + ": " + why);
   long status = 0;
-  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  lib.easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
   t.answer.status = static_cast<int>(status);
   return std::move(t.answer);
 }
