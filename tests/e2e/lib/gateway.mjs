@@ -76,6 +76,9 @@ function collect(stream, lines) {
 }
 
 export class Gateway {
+  through = [];
+  flags = [];
+
   // Starts with the settings, as config.yaml in a folder of its own, on a free port.
   // `through` is a program that starts it, with its arguments: ['prlimit', '--nofile=64'].
   static async start(scope, settings = {}, { through = [], flags = [] } = {}) {
