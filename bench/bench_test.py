@@ -3,7 +3,10 @@
 
 import unittest
 
+import endurance
 import instructions
+import rig
+import run
 
 CALLGRIND = """# callgrind format
 version: 1
@@ -57,6 +60,46 @@ class Instructions(unittest.TestCase):
             self.assertLess(few, many, case)
             self.assertGreater(units, 0, case)
             self.assertTrue(unit, case)
+
+
+def one_round(rate, foreign=0.0, errors=0):
+    return {"rate": rate, "cpu": 10.0, "p50": 1, "p99": 2, "p999": 3, "rss": 4.0, "foreign": foreign, "errors": errors}
+
+
+class SideBySide(unittest.TestCase):
+    def test_a_disturbed_round_does_not_count_while_others_do(self):
+        median = run.median_of([one_round(100), one_round(10, foreign=0.5), one_round(102)], 0.05)
+        self.assertEqual((median["rate"], median["disturbed"]), (101, False))
+
+    def test_when_all_were_disturbed_it_is_said(self):
+        rounds = {"nginx": [one_round(100, 0.5)], "gateway": [one_round(80, errors=3)]}
+        text = run.table("t", "req", [(32, rounds)], 0.05)
+        self.assertIn("disturbed: 0.50 cores", text)
+        self.assertIn("3 errors", text)
+        self.assertIn("| 32 | **gateway / nginx** | **0.80** | **1.00** |", text)
+
+    def test_the_whole_matrix_is_run_only_when_nothing_of_it_is_named(self):
+        every = run.options_of([])
+        self.assertEqual((len(every.connections), len(every.load), len(every.front)), (4, 4, 2))
+        one = run.options_of(["--pin", "--connections", "64", "--rounds", "3", "--seconds", "5"])
+        self.assertEqual((one.connections, one.load, one.front, one.columns), ([64], ["json"], ["clear"], ["nginx", "gateway"]))
+
+    def test_interrupts_and_idle_time_are_nobodys(self):
+        self.assertEqual(rig.machine_busy_seconds("cpu 100 200 300 4000 5000 600 700 800 0 0") * rig.TICK, 1400)
+
+
+class Endurance(unittest.TestCase):
+    def test_memory_that_wobbles_is_flat_and_memory_that_creeps_is_not(self):
+        mib = 2**20
+        wobbling = [(t, 20 * mib + (t % 7) * mib // 4) for t in range(300)]
+        creeping = [(t, 20 * mib + t * mib // 100) for t in range(300)]
+        self.assertTrue(endurance.is_flat(wobbling, 1.0))
+        self.assertFalse(endurance.is_flat(creeping, 1.0))
+        self.assertAlmostEqual(endurance.slope(creeping), mib / 100, delta=1)
+
+    def test_answers_of_5xx_are_found_in_the_metrics(self):
+        self.assertEqual(endurance.refused_in('mop_requests_total{area="mcp",status="5xx"} 3\n'
+                                              'mop_requests_total{area="mcp",status="2xx"} 9\n'), 3)
 
 
 if __name__ == "__main__":

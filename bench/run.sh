@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # ./dev bench: the gateway beside nginx as a plain proxy, before the same upstream, in one run.
 # ./dev bench micro: the pieces of the request path, in nanoseconds.
-# ./dev bench idle_streams | login | tokens | start | endurance: see docs/performance.md.
+# ./dev bench idle_streams | login | tokens | start | endurance | chaos [SECONDS [TIMES]]: see docs/performance.md.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 case "${1:-}" in
@@ -14,6 +14,12 @@ case "${1:-}" in
     bench=$1
     shift
     exec python3 "$here/$bench.py" "$@"
+    ;;
+  chaos)
+    seconds=${2:-300}
+    for _ in $(seq "${3:-5}"); do
+      CHAOS_SECONDS=$seconds E2E_TIMEOUT_MS=$(((seconds * 2 + 300) * 1000)) "$here/../tests/e2e/run.sh" chaos
+    done
     ;;
   *) exec python3 "$here/run.py" "$@" ;;
 esac

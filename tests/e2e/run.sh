@@ -4,6 +4,7 @@
 #
 #   tests/e2e/run.sh                            everything
 #   tests/e2e/run.sh login_local revisions      those files
+#   CHAOS_SECONDS=300 E2E_TIMEOUT_MS=900000 tests/e2e/run.sh chaos    the long form: ./dev bench chaos
 #   E2E_KEEP=/some/folder tests/e2e/run.sh      keeps configurations, databases, logs and screenshots there
 set -euo pipefail
 folder=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -33,7 +34,7 @@ unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY all_proxy ALL_PROXY NODE_OPT
 report=$(mktemp)
 trap 'rm -f "$report"' EXIT
 status=0
-"$node" --test --test-concurrency="${E2E_FILES_AT_ONCE:-2}" --test-timeout=120000 \
+"$node" --test --test-concurrency="${E2E_FILES_AT_ONCE:-2}" --test-timeout="${E2E_TIMEOUT_MS:-120000}" \
   --test-reporter=spec --test-reporter-destination=stdout \
   --test-reporter=tap --test-reporter-destination="$report" \
   "${files[@]}" </dev/null || status=$?
