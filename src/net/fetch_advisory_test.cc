@@ -4,7 +4,9 @@
 #include "net/http_client.h"
 #include "net/one_answer.h"
 
+#include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <map>
 #include <string>
 #include <vector>
@@ -15,13 +17,18 @@
 
 namespace {
 
-// What the resolver says about names that end in ".invalid" (RFC 6761 §6.4); nobody else is ever asked for
-// those.
-std::map<std::string, std::vector<std::string>>& zone() {
-  static std::map<std::string, std::vector<std::string>> made;
+// What the resolver says about names that end in ".invalid" (RFC 6761 §6.4), one look-up after the other, the
+// last one for good; nobody else is ever asked for those.
+using answers = std::vector<std::vector<std::string>>;
+std::map<std::string, answers>& zone() {
+  static std::map<std::string, answers> made;
   return made;
 }
 std::atomic<int> looked_up{0};
+
+// An address of somebody else: whoever connects to it is refused, and counted, on this machine.
+constexpr const char* elsewhere = "8.8.8.8";
+std::atomic<int> went_elsewhere{0};
 
 using look_up = int (*)(const char*, const char*, const addrinfo*, addrinfo**);
 look_up of_the_system() {
@@ -36,17 +43,31 @@ extern "C" __attribute__((visibility("default"))) int getaddrinfo(const char* na
                                                                   const addrinfo* hints, addrinfo** out) {
   auto known = zone().find(name != nullptr ? name : "");
   if (known == zone().end()) return of_the_system()(name, service, hints, out);
-  ++looked_up;
+  auto turn = std::min(static_cast<std::size_t>(looked_up++), known->second.size() - 1);
   addrinfo wanted = hints != nullptr ? *hints : addrinfo{};
   wanted.ai_flags = AI_NUMERICHOST;
   wanted.ai_family = AF_UNSPEC;
   addrinfo** next = out;
-  for (const auto& address : known->second) {
+  for (const auto& address : known->second[turn]) {
     *next = nullptr;
     if (of_the_system()(address.c_str(), service, &wanted, next) != 0) return EAI_NONAME;
     while (*next != nullptr) next = &(*next)->ai_next;
   }
   return 0;
+}
+
+extern "C" __attribute__((visibility("default"))) int connect(int socket, const sockaddr* to,
+                                                              socklen_t size) {
+  static const auto of_the_system =
+      reinterpret_cast<int (*)(int, const sockaddr*, socklen_t)>(dlsym(RTLD_NEXT, "connect"));
+  in_addr foreign{};
+  inet_pton(AF_INET, elsewhere, &foreign);
+  bool is_foreign =
+      to->sa_family == AF_INET && reinterpret_cast<const sockaddr_in*>(to)->sin_addr.s_addr == foreign.s_addr;
+  if (!is_foreign) return of_the_system(socket, to, size);
+  ++went_elsewhere;
+  errno = ECONNREFUSED;
+  return -1;
 }
 
 namespace mcp_oauth::net {
@@ -67,6 +88,7 @@ errc verdict(const http_call& call, const fetch_rules& rules) {
 
 class AdvisoryFetch : public testing::Test {
  protected:
+  AdvisoryFetch() { looked_up = went_elsewhere = 0; }
   ~AdvisoryFetch() override { zone().clear(); }
 };
 
@@ -117,31 +139,47 @@ TEST_F(AdvisoryFetch, CVE_2026_45609_NoSpellingOfThisMachineIsAsked) {
 TEST_F(AdvisoryFetch, CVE_2026_44430_OneInnerAddressRefusesTheName) {
   one_answer server(ok);
   zone() = {
-      {"inner.invalid", {"127.0.0.1"}},       {"first.invalid", {"127.0.0.1", "198.51.100.7", "127.0.0.1"}},
-      {"six.invalid", {"::1", "127.0.0.1"}},  {"mapped.invalid", {"::ffff:127.0.0.1"}},
-      {"cloud.invalid", {"169.254.169.254"}}, {"unspecified.invalid", {"0.0.0.0", "::"}}};
+      {"inner.invalid", {{"127.0.0.1"}}},       {"first.invalid", {{"127.0.0.1", elsewhere, "127.0.0.1"}}},
+      {"six.invalid", {{"::1", elsewhere}}},    {"mapped.invalid", {{"::ffff:127.0.0.1", elsewhere}}},
+      {"cloud.invalid", {{"169.254.169.254"}}}, {"unspecified.invalid", {{"0.0.0.0", "::"}}}};
   for (const auto& [name, addresses] : zone()) {
     looked_up = 0;
     EXPECT_EQ(verdict(server.call(name), of_strangers()), errc::address_refused) << name;
     EXPECT_EQ(looked_up, 1) << name;
     EXPECT_FALSE(server.asked()) << name;
+    EXPECT_EQ(went_elsewhere, 0) << name;
   }
+  // In the other order somebody else is asked first, and then nobody.
+  zone() = {{"second.invalid", {{elsewhere, "127.0.0.1"}}}};
+  EXPECT_NE(verdict(server.call("second.invalid"), of_strangers()), errc::count_);
+  EXPECT_FALSE(server.asked());
+  EXPECT_EQ(went_elsewhere, 1);
 }
 
-// ContextForge: when the address that was judged did not work, the name was looked up again.
+// ContextForge: when the address that was judged did not work, the name was looked up again. And the attack
+// that this opens: a name that is somebody else's when it is judged, and ours when it is connected to.
 TEST_F(AdvisoryFetch, GHSA_gv3m_3mvj_w6f2_TheAddressThatIsJudgedIsTheOneThatIsUsed) {
   one_answer server(ok);
-  zone() = {{"rebound.invalid", {"127.0.0.1"}}};
-  looked_up = 0;
-  ASSERT_EQ(verdict(server.call("rebound.invalid"), {}), errc::count_) << "an address of our own choice";
-  EXPECT_EQ(looked_up, 1) << "for one request the resolver is asked once";
+  zone() = {{"rebound.invalid", {{elsewhere}, {"127.0.0.1"}}}};
+  EXPECT_EQ(verdict(server.call("rebound.invalid"), of_strangers()), errc::fetch_failed);
+  EXPECT_EQ(went_elsewhere, 1) << "where the judged address is";
+  EXPECT_EQ(looked_up, 1);
+  EXPECT_FALSE(server.asked());
+  // Now it says that it is here.
+  zone() = {{"rebound.invalid", {{"127.0.0.1"}}}};
+  EXPECT_NE(verdict(server.call("rebound.invalid"), of_strangers()), errc::count_);
+  EXPECT_FALSE(server.asked());
+}
 
-  // The name is known and was connected to: neither counts for a stranger's request.
-  one_answer second(ok);
-  EXPECT_EQ(verdict(second.call("rebound.invalid"), of_strangers()), errc::address_refused);
-  EXPECT_FALSE(second.asked());
-  // Nor does it matter what the name says afterwards: the refusal asked nobody again.
-  EXPECT_LE(looked_up, 2);
+// A connection that was made for ourselves is not lent to a stranger's request.
+TEST_F(AdvisoryFetch, GHSA_gv3m_3mvj_w6f2_AConnectionThatIsOpenIsNotUsedForStrangers) {
+  one_answer server(ok, 5);
+  zone() = {{"ours.invalid", {{"127.0.0.1"}}}};
+  ASSERT_EQ(verdict(server.call("ours.invalid"), {}), errc::count_);
+  ASSERT_EQ(verdict(server.call("ours.invalid"), {}), errc::count_);
+  ASSERT_EQ(server.answered(), 2) << "it is kept, for our own";
+  EXPECT_EQ(verdict(server.call("ours.invalid"), of_strangers()), errc::address_refused);
+  EXPECT_EQ(server.answered(), 2);
 }
 
 // ContextForge and others: a redirect led inside.

@@ -18,10 +18,11 @@
 
 namespace mcp_oauth::net {
 
-// Answers one request on a free loopback port with those bytes.
+// Answers one request on a free loopback port with those bytes, or the first requests of one connection.
 class one_answer {
  public:
-  explicit one_answer(std::string bytes) : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit one_answer(std::string bytes, int requests = 1)
+      : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in where{};
     where.sin_family = AF_INET;
     where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -30,14 +31,17 @@ class one_answer {
       std::abort();
     ::getsockname(listener_, reinterpret_cast<sockaddr*>(&where), &size);
     port_ = ntohs(where.sin_port);
-    thread_ = std::thread([this, answer = std::move(bytes)] {
+    thread_ = std::thread([this, answer = std::move(bytes), requests] {
       int client = ::accept(listener_, nullptr, nullptr);
       if (client < 0) return;
+      client_ = client;
       asked_ = true;
-      char request[4096];
-      auto got = ::recv(client, request, sizeof request, 0);
-      if (got > 0) {
-        request_.assign(request, static_cast<std::size_t>(got));
+      for (int left = requests; left > 0; --left) {
+        char request[4096];
+        auto got = ::recv(client, request, sizeof request, 0);
+        if (got <= 0) break;
+        if (left == requests) request_.assign(request, static_cast<std::size_t>(got));
+        ++answered_;
         std::string_view rest = answer;
         while (!rest.empty()) {
           auto n = ::send(client, rest.data(), rest.size(), MSG_NOSIGNAL);
@@ -45,14 +49,16 @@ class one_answer {
           rest.remove_prefix(static_cast<std::size_t>(n));
         }
       }
-      ::close(client);
+      ::shutdown(client, SHUT_WR);
     });
   }
   one_answer(const one_answer&) = delete;
   one_answer& operator=(const one_answer&) = delete;
   ~one_answer() {
     ::shutdown(listener_, SHUT_RDWR);
+    if (client_ >= 0) ::shutdown(client_, SHUT_RDWR);
     thread_.join();
+    if (client_ >= 0) ::close(client_);
     ::close(listener_);
   }
   // To this server, under any of its names.
@@ -64,13 +70,16 @@ class one_answer {
   }
   // Whether anybody connected.
   bool asked() const { return asked_; }
+  int answered() const { return answered_; }
   // What was asked; to be read when the answer has come.
   const std::string& request() const { return request_; }
 
  private:
   int listener_;
   std::uint16_t port_ = 0;
+  std::atomic<int> client_{-1};
   std::atomic<bool> asked_{false};
+  std::atomic<int> answered_{0};
   std::string request_;
   std::thread thread_;
 };
