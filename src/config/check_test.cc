@@ -49,7 +49,7 @@ TEST(Check, TakesWhatIsRightAndRefusesTheRest) {
        checks::provider_secret,
        {"", "s3cret", "hunter2", "GOCSPX-x7", "the secret of a test"},
        {"changeme", "CHANGE_ME", "change-me-please", "__REPLACE_ME__", "<your-client-secret>",
-        "your_secret_here", "secret", "password", "xxxxxxxx", "x-x-x", "example", "TODO", "placeholder"}},
+        "your_secret_here", "secret", "password", "xxxxxxxx", "x-x-x", "example", "to do: placeholder"}},
       {"client_secret",
        checks::client_secret,
        {"6tHuvFyXGpPrEvrrcSVtgm", "a long sentence that nobody guesses"},
