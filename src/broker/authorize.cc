@@ -107,7 +107,8 @@ step judge(broker_parts& parts, const exchange& x, const authorization_request& 
   // A page of another site may have led here: then what was approved once is asked again (design rule 5).
   std::optional<std::string> provider;
   auto b = known_browser(parts.world, *x.request);
-  if (b && !may_be_cross_site(*x.request) && !asks_for(terms, "consent") && !asks_for(terms, "select_account")) {
+  if (b && !may_be_cross_site(*x.request) && !asks_for(terms, "consent") &&
+      !asks_for(terms, "select_account")) {
     provider = remembered_consent(parts.world, b->digest, terms, x.now);
   }
   if (!provider && quiet) {

@@ -10,8 +10,9 @@ namespace mcp_oauth {
 
 // Who may sign in. Both lists empty: everyone whom the provider signs in. Otherwise one entry has to match.
 struct allowed_people {
-  std::vector<std::string> users;    // a subject, exactly; or an e-mail address, without regard to case
-  std::vector<std::string> domains;  // of a plain e-mail address, "example.com" or "@example.com"; no subdomains
+  std::vector<std::string> users;  // a subject, exactly; or an e-mail address, without regard to case
+  std::vector<std::string>
+      domains;  // of a plain e-mail address, "example.com" or "@example.com"; no subdomains
 };
 
 // An e-mail address counts only when the provider says that it is verified.
