@@ -118,7 +118,7 @@ int lines_named(const std::string& head, std::string_view name) {
 // ---------------------------------------------------------------------------------------------- sessions
 
 TEST_F(AdvisoryGateway, GHSA_mvgg_jvj2_4frq_ASessionIsGoodOnItsRouteAndForItsUserOnly) {
-  add_upstream("mail");
+  add_upstream("cal");  // as long as the other, so that only what it says differs
   auto opened =
       ask(post(R"({"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18"}})",
                bearer("local:ada")));
@@ -129,10 +129,10 @@ TEST_F(AdvisoryGateway, GHSA_mvgg_jvj2_4frq_ASessionIsGoodOnItsRouteAndForItsUse
   const std::vector<std::pair<std::string, std::string>> methods = {
       {"POST", ""}, {"GET", ""}, {"GET", "Last-Event-ID: 1\r\n"}, {"DELETE", ""}};
   int passed = 0;
-  for (const std::string route : {"mcp", "mail"}) {
+  for (const std::string route : {"mcp", "cal"}) {
     for (const std::string user : {"local:ada", "local:eve", "oidc:ada", "local:ada ", "LOCAL:ADA", "ada"}) {
       for (const std::string client : {"client", "another"}) {
-        for (const std::string meant_for : {"mcp", "mail"}) {
+        for (const std::string meant_for : {"mcp", "cal"}) {
           for (const auto& [method, more] : methods) {
             auto fields = bearer(user, std::string(origin) + "/" + meant_for, client) +
                           "Mcp-Session-Id: " + id + "\r\n" + more;
@@ -543,6 +543,8 @@ TEST_F(AdvisoryMismatch, SEP_2243_AHeaderThatSaysAnotherThingThanTheBodyIsRefuse
   auto echo = modern("\"echo\"");
   for (const std::string& fields :
        {std::string(version) + "Mcp-Method: tools/call\r\nMcp-Name: printEnv\r\n",
+        std::string(version) + "Mcp_Method: tools/call\r\nMcp_Name: echo\r\n",
+        std::string("MCP_Protocol_Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: echo\r\n"),
         std::string(version) + "Mcp-Method: tools/list\r\nMcp-Name: echo\r\n",
         std::string(version) + "Mcp-Method: tools/call\r\n",
         std::string(version) + "Mcp-Name: echo\r\n",
