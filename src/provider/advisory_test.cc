@@ -21,7 +21,13 @@ identity person_with(std::string email) {
 TEST(AdvisoryAllowedPeople, GHSA_c5c4_8r6x_56w3_AnAddressHasOneAtAndOneDomain) {
   const allowed_people lists[] = {
       {{}, {"corp.example"}}, {{"ada@corp.example"}, {}}, {{"ada@corp.example"}, {"corp.example"}}};
-  for (const char* email : {"user@evil.example@corp.example",
+  for (const char* email : {"\"mallory\"@corp.example",
+                            "mallory evil@corp.example",
+                            "<mallory@corp.example",
+                            "evil.example:mallory@corp.example",
+                            "mallory,ada@corp.example",
+                            "mallory\n@corp.example",
+                            "user@evil.example@corp.example",
                             "user@corp.example@evil.example",
                             "ada@corp.example@evil.example",
                             "\"user@evil.example\"@corp.example",
