@@ -32,6 +32,7 @@ enum class errc {
   // the MCP request itself
   origin_refused,
   header_mismatch,
+  body_not_json,
   body_malformed,
   body_too_large,
   batch_refused,

@@ -47,12 +47,14 @@ result<void> envelope_scanner::feed(std::string_view piece) {
   for (;;) {
     auto t = json_.next(piece);
     if (t == token::more) return {};
-    if (t == token::error ? !refuse(json_.why()) : !take(t)) return failure();
+    if (t == token::error ? !refuse(json_.why(), errc::body_not_json) : !take(t)) return failure();
   }
 }
 
 result<void> envelope_scanner::finish() {
-  if (why_ == nullptr && (place_ != place::end || !json_.whole())) refuse("the body ends early");
+  if (why_ == nullptr && (place_ != place::end || !json_.whole())) {
+    refuse("the body ends early", errc::body_not_json);
+  }
   if (why_ != nullptr) return failure();
   for (auto& item : seen_.items) item.complete = true;
   seen_.complete = true;
@@ -298,13 +300,14 @@ bool envelope_scanner::end_message() {
   return true;
 }
 
-bool envelope_scanner::refuse(const char* why) {
+bool envelope_scanner::refuse(const char* why, errc code) {
   why_ = why;
+  code_ = code;
   return false;
 }
 
 tl::unexpected<error> envelope_scanner::failure() const {
-  return fail(errc::body_malformed, std::string(why_) + ", at byte " + std::to_string(json_.offset()));
+  return fail(code_, std::string(why_) + ", at byte " + std::to_string(json_.offset()));
 }
 
 bool envelope_scanner::member_names::insert(slot known) {

@@ -41,11 +41,11 @@ name_member name_of(std::string_view method);
 // decision looks at them.
 class envelope_scanner {
  public:
-  // Takes the next piece. Errors: body_malformed, from then on for ever; the bytes of a piece that failed
-  // must not be passed on.
+  // Takes the next piece. Errors: body_not_json, body_malformed, from then on for ever; the bytes of a piece
+  // that failed must not be passed on.
   result<void> feed(std::string_view piece);
-  // Says that the body ends here. Errors: body_malformed. Until this has succeeded, the end of the body must
-  // not be passed on.
+  // Says that the body ends here. Errors: as of feed; a body that ends early is body_not_json. Until this has
+  // succeeded, the end of the body must not be passed on.
   result<void> finish();
 
   // Whether all that a decision needs is known and can no longer change: the method, and the name if the
@@ -104,7 +104,7 @@ class envelope_scanner {
   bool settle();
   bool end_message();
   void expect_name();
-  bool refuse(const char* why);
+  bool refuse(const char* why, errc code = errc::body_malformed);
   tl::unexpected<error> failure() const;
 
   json_scanner json_;
@@ -113,6 +113,7 @@ class envelope_scanner {
   bool skipping_ = false;
   bool batch_ = false;
   const char* why_ = nullptr;
+  errc code_ = errc::body_malformed;  // what failure() says
   message message_;
   envelope seen_;
 };

@@ -6,6 +6,7 @@ namespace mcp_oauth {
 
 int jsonrpc_code(errc code) {
   if (code == errc::header_mismatch) return jsonrpc::header_mismatch;
+  if (code == errc::body_not_json) return jsonrpc::parse_error;
   if (code == errc::protocol_version_unsupported) return jsonrpc::unsupported_protocol_version;
   int status = explain(code).status;
   return status >= 400 && status < 500 ? jsonrpc::invalid_request : jsonrpc::internal_error;

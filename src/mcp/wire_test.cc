@@ -146,6 +146,7 @@ TEST(ErrorBody, IsOneJsonRpcErrorWithTheIdOfTheRequest) {
 TEST(ErrorBody, TakesTheCodesThatTheProtocolDefines) {
   EXPECT_EQ(jsonrpc_code(errc::header_mismatch), -32020);
   EXPECT_EQ(jsonrpc_code(errc::protocol_version_unsupported), -32022);
+  EXPECT_EQ(jsonrpc_code(errc::body_not_json), -32700);
   EXPECT_EQ(jsonrpc_code(errc::body_malformed), -32600);
   EXPECT_EQ(jsonrpc_code(errc::policy_denied), -32600);
   EXPECT_EQ(jsonrpc_code(errc::upstream_timeout), -32603);

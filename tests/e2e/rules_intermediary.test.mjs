@@ -151,7 +151,8 @@ test('a refusal of our own is JSON-RPC with the id of the request', async () => 
   const before = seen.length;
   const rows = [
     ['a header that contradicts the body', { ...modernHeaders, 'mcp-name': 'other' }, call('echo', {}, 'call-1', meta), 400, -32020, 'call-1'],
-    ['no message at all', {}, '{"jsonrpc":"2.0","id":9,', 400, -32600, 9],
+    ['what is not even JSON', {}, '{"jsonrpc":"2.0","id":9,', 400, -32700, 9],
+    ['JSON that is no message', {}, '{"jsonrpc":"2.0","id":9}', 400, -32600, 9],
   ];
   for (const [what, headers, message, status, code, id] of rows) {
     const answer = await post(gateway.mcp, message, token, headers);
