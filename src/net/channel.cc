@@ -121,11 +121,13 @@ channel::pulled channel::pull() {
   return pulled::grown;
 }
 
-// TLS says only by asking for more that nothing is left, so `readable_` stays until it does.
 channel::pulled channel::pull_tls() {
   std::size_t n = 0;
   switch (tls_->read(buffer_ + high_, capacity_ - high_, n)) {
-    case tls_session::want::nothing: high_ += n; return pulled::grown;
+    case tls_session::want::nothing:
+      high_ += n;
+      if (!hung_up_) readable_ = tls_->may_have_more();
+      return pulled::grown;
     case tls_session::want::read:
     case tls_session::want::write: readable_ = false; return pulled::nothing;
     case tls_session::want::closed: return end(io::closed);

@@ -1,7 +1,6 @@
 #include "net/tls.h"
 
 #include <cerrno>
-#include <cstdint>
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
@@ -27,32 +26,39 @@ SSL_CTX* make_context(const SSL_METHOD* method) {
                                 SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
+  // A record's head and what follows it in one read of the socket.
+  SSL_CTX_set_read_ahead(context, 1);
   // Forward secrecy and AEAD only, for TLS 1.2; TLS 1.3 has nothing else.
   SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20");
   return context;
 }
 
-// ---- the descriptor, as OpenSSL reads and writes it: like its own socket BIO, but a peer that went away is
-// an error of the write and no SIGPIPE for the whole program.
-
-int descriptor_of(BIO* bio) { return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio))); }
-
 bool should_retry() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
 
-int bio_write(BIO* bio, const char* data, int size) {
+tls_session& session_of(BIO* bio) { return *static_cast<tls_session*>(BIO_get_data(bio)); }
+
+}  // namespace
+
+// The descriptor, as OpenSSL reads and writes it: like its own socket BIO, but a peer that went away is an
+// error of the write and no SIGPIPE for the whole program.
+int write_descriptor(BIO* bio, const char* data, int size) {
   BIO_clear_retry_flags(bio);
-  auto n = ::send(descriptor_of(bio), data, static_cast<std::size_t>(size), MSG_NOSIGNAL);
+  auto n = ::send(session_of(bio).descriptor_, data, static_cast<std::size_t>(size), MSG_NOSIGNAL);
   if (n < 0 && should_retry()) BIO_set_retry_write(bio);
   return static_cast<int>(n);
 }
 
-int bio_read(BIO* bio, char* data, int size) {
+int read_descriptor(BIO* bio, char* data, int size) {
   BIO_clear_retry_flags(bio);
-  auto n = ::recv(descriptor_of(bio), data, static_cast<std::size_t>(size), 0);
+  auto& session = session_of(bio);
+  auto n = ::recv(session.descriptor_, data, static_cast<std::size_t>(size), 0);
+  session.drained_ = n < size;
   if (n < 0 && should_retry()) BIO_set_retry_read(bio);
   if (n == 0) BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
   return static_cast<int>(n);
 }
+
+namespace {
 
 long bio_control(BIO* bio, int command, long, void*) {
   switch (command) {
@@ -62,17 +68,17 @@ long bio_control(BIO* bio, int command, long, void*) {
   }
 }
 
-BIO* bio_of(int descriptor) {
+BIO* bio_of(tls_session& session) {
   static BIO_METHOD* const method = [] {
     auto* m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK | BIO_TYPE_DESCRIPTOR, "descriptor");
-    BIO_meth_set_write(m, &bio_write);
-    BIO_meth_set_read(m, &bio_read);
+    BIO_meth_set_write(m, &write_descriptor);
+    BIO_meth_set_read(m, &read_descriptor);
     BIO_meth_set_ctrl(m, &bio_control);
     return m;
   }();
   BIO* bio = BIO_new(method);
   if (bio == nullptr) return nullptr;
-  BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(descriptor)));
+  BIO_set_data(bio, &session);
   BIO_set_init(bio, 1);
   return bio;
 }
@@ -121,8 +127,8 @@ tls_context::~tls_context() { SSL_CTX_free(context_); }
 
 tls_session::tls_session(std::shared_ptr<const tls_context> context, int descriptor, role r,
                          const std::string& name)
-    : context_(std::move(context)), ssl_(SSL_new(context_->native())) {
-  BIO* bio = ssl_ != nullptr ? bio_of(descriptor) : nullptr;
+    : context_(std::move(context)), ssl_(SSL_new(context_->native())), descriptor_(descriptor) {
+  BIO* bio = ssl_ != nullptr ? bio_of(*this) : nullptr;
   if (bio == nullptr) {
     broken_ = true;
     return;
@@ -179,7 +185,7 @@ tls_session::want tls_session::write(const char* data, std::size_t size, std::si
   return returned == 1 ? want::nothing : after(returned);
 }
 
-bool tls_session::has_pending() const { return SSL_has_pending(ssl_) == 1; }
+bool tls_session::may_have_more() const { return !drained_ || SSL_has_pending(ssl_) == 1; }
 
 void tls_session::close_notify() noexcept {
   if (broken_ || SSL_in_init(ssl_) != 0) return;

@@ -7,6 +7,7 @@
 
 struct ssl_ctx_st;
 struct ssl_st;
+struct bio_st;
 
 namespace mcp_oauth::net {
 
@@ -45,17 +46,22 @@ class tls_session {
   // `moved`: how many bytes went.
   want read(char* data, std::size_t size, std::size_t& moved);
   want write(const char* data, std::size_t size, std::size_t& moved);
-  // Bytes that were received and not read yet.
-  bool has_pending() const;
+  // Whether another read may find something: in what was received, or still in the socket. A socket that gave
+  // less than there was room for is empty until it says otherwise.
+  bool may_have_more() const;
   // Says goodbye, so that the session can be resumed; does not wait for an answer.
   void close_notify() noexcept;
   // Why the handshake failed, for our log.
   std::string failure() const;
 
  private:
+  friend int read_descriptor(bio_st* bio, char* data, int size);
+  friend int write_descriptor(bio_st* bio, const char* data, int size);
   want after(int returned);
   std::shared_ptr<const tls_context> context_;
   ssl_st* ssl_;
+  int descriptor_;
+  bool drained_ = false;  // the last read of the socket was short
   bool broken_ = false;
   unsigned long reason_ = 0;
 };
