@@ -520,6 +520,24 @@ TEST_F(AdvisoryToken, Obot_2026_RevocationByAnotherClientEndsNothing) {
   EXPECT_TRUE(introspects_as_active(client, text_member(mine, "access_token")));
 }
 
+// obot, 2026: what another request does between the reading and the writing of this one.
+TEST_F(AdvisoryToken, Obot_2026_BetweenReadingAndWritingNothingIsGivenTwice) {
+  auto code = code_with(authorization(client));
+  json::object inner;
+  watched.before_commit = [&] { inner = body_of(redeem(client, code)); };
+  auto outer = redeem(client, code);
+  EXPECT_NE(text_member(inner, "access_token"), "") << "the one that wrote first";
+  EXPECT_EQ(error_of(outer), "invalid_grant");
+  EXPECT_FALSE(introspects_as_active(client, text_member(inner, "access_token")))
+      << "the code was in two hands";
+
+  auto first = body_of(redeem(client, code_with(authorization(client))));
+  watched.before_commit = [&] { inner = body_of(refresh(client, text_member(first, "refresh_token"))); };
+  auto second = body_of(refresh(client, text_member(first, "refresh_token")));
+  EXPECT_NE(text_member(inner, "refresh_token"), "");
+  EXPECT_EQ(text_member(second, "refresh_token"), text_member(inner, "refresh_token")) << "one family";
+}
+
 // obot and matheus, 2026: a header chose who we say we are.
 TEST_F(AdvisoryToken, Obot_2026_NoHeaderChangesOurNameOrEndpoints) {
   auto asked = get_request("/oauth/authorize", without(authorization(client), "code_challenge"));
