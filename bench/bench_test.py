@@ -78,6 +78,12 @@ class SideBySide(unittest.TestCase):
         self.assertIn("3 errors", text)
         self.assertIn("| 32 | **gateway / nginx** | **0.80** | **1.00** |", text)
 
+    def test_a_round_in_which_nothing_ended_gives_no_ratio(self):
+        stuck = {**one_round(1), "p50": 0, "p99": 0, "p999": 0}
+        text = run.table("t", "req", [(2048, {"nginx": [stuck], "gateway": [one_round(80)]})], 0.05)
+        self.assertIn("too short: no reply ended", text)
+        self.assertIn("**nan**", text)
+
     def test_the_whole_matrix_is_run_only_when_nothing_of_it_is_named(self):
         every = run.options_of([])
         self.assertEqual((len(every.connections), len(every.load), len(every.front)), (4, 4, 2))

@@ -84,7 +84,7 @@ class Bench:
         script = f"{self.stand.folder}/load.lua"
         with open(script, "w") as f:
             f.write(LUA.format(token=self.tokens.get(front, "none"), pad=2**20 if load == "body" else 150))
-        settle = 0.5 + (connections / 1000 if front == "tls" else connections / 4000)
+        settle = 0.5 + connections / (1000 if front == "tls" or load == "body" else 4000)
         seconds = self.options.seconds
         command = ["wrk", "-t1", f"-c{connections}", f"-d{round(settle + seconds + 0.5)}s", "--timeout", "20s", "--latency",
                    "-s", script, f"{proxy.origin}/mcp{path}"]
@@ -149,13 +149,15 @@ def table(title, unit, cells, most_foreign):
         medians = {c: median_of(r, most_foreign) for c, r in rounds.items()}
         for column, m in medians.items():
             marks = [f"{m['errors']} errors"] if m["errors"] else []
+            if not m["p50"]:
+                marks.append("too short: no reply ended")
             if m["disturbed"]:
                 marks.append(f"disturbed: {m['foreign']:.2f} cores")
             lines.append(f"| {connections} | {column} | {m['rate']:.0f} | {m['cpu']:.2f} | {m['p50']:.0f} | {m['p99']:.0f} | "
                          f"{m['p999']:.0f} | {m['rss']:.1f} | {', '.join(marks)} |")
         for column in medians:
             if column != "gateway" and "gateway" in medians:
-                ratio = {k: medians["gateway"][k] / max(medians[column][k], 1e-9) for k in ("rate", "cpu", "p50", "p99", "p999", "rss")}
+                ratio = {k: medians["gateway"][k] / (medians[column][k] or float("nan")) for k in ("rate", "cpu", "p50", "p99", "p999", "rss")}
                 lines.append(f"| {connections} | **gateway / {column}** | **{ratio['rate']:.2f}** | **{ratio['cpu']:.2f}** | "
                              f"{ratio['p50']:.2f} | **{ratio['p99']:.2f}** | {ratio['p999']:.2f} | {ratio['rss']:.2f} | |")
     return "\n".join(lines)
