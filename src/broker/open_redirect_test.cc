@@ -133,13 +133,14 @@ TEST_F(AdvisoryOpenRedirect, CVE_2022_23527_NoRequestLeadsToAnAddressThatIsNotRe
     for (const auto& [n, v] : good) {
       if (n != "code_challenge") bad.add(n, v);
     }
-    for (const auto& request : {good, bad}) {
-      test_browser b;
-      for (const auto& r :
-           {get_request("/oauth/authorize", request), post_request("/oauth/authorize", request)}) {
-        expect_stays(visit(b, endpoint::authorize, asked_by_turns(r)), payload);
-      }
-    }
+    // By turns: what is right as a link and what is wrong as a form, or the other way round.
+    test_browser b;
+    const auto& as_link = i / 2 % 2 == 0 ? good : bad;
+    const auto& as_form = i / 2 % 2 == 0 ? bad : good;
+    expect_stays(visit(b, endpoint::authorize, asked_by_turns(get_request("/oauth/authorize", as_link))),
+                 payload);
+    expect_stays(visit(b, endpoint::authorize, asked_by_turns(post_request("/oauth/authorize", as_form))),
+                 payload);
     auto redeemed = ask(endpoint::token,
                         post_request("/oauth/token", make_form({{"grant_type", "authorization_code"},
                                                                 {"client_id", client},
@@ -201,10 +202,11 @@ TEST_F(AdvisoryOpenRedirect, GHSA_qqxw_m5fj_f7gv_WhatADocumentNamesIsNamedAsABro
                                                  {"token_endpoint_auth_method", "none"}});
     return http_answer{200, {{"Content-Type", "application/json"}}, document};
   };
-  int taken = 0, number = 0;
-  for (const auto& each : every_payload()) {
-    payload = each;
-    auto id = "https://app.example.org/" + std::to_string(++number) + ".json";
+  int taken = 0;
+  auto all = every_payload();
+  for (std::size_t i = 0; i < all.size(); i += 3) {
+    payload = all[i];
+    auto id = "https://app.example.org/" + std::to_string(i) + ".json";
     test_browser b;
     auto page = visit(b, endpoint::authorize, get_request("/oauth/authorize", authorization(id, payload)));
     EXPECT_EQ(page.fields.count("location"), 0u) << payload;
@@ -226,9 +228,10 @@ TEST_F(AdvisoryOpenRedirect, GHSA_j7px_6hwj_hpjg_NoPageOfOursGoesOnToAnAddressTh
     const auto& payload = all[i];
     form parameters;
     for (const auto* name : return_parameters) parameters.add(name, payload);
-    for (const auto& r : {get_request("/", parameters), post_request("/", parameters)}) {
-      expect_stays(ask(pages[i % std::size(pages)], asked_by_turns(r)), payload);
-    }
+    bool as_link = i / std::size(pages) % 2 == 0;
+    expect_stays(ask(pages[i % std::size(pages)],
+                     asked_by_turns(as_link ? get_request("/", parameters) : post_request("/", parameters))),
+                 payload);
     auto request = get_request(payload, {});
     request.fields.set("Referer", "https://evil.example/");
     expect_stays(ask(endpoint::sign_out, request), payload);
