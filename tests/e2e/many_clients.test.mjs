@@ -40,7 +40,7 @@ function start(settings = {}, how = {}) {
   return Gateway.start(scope, {
     mcp_server_url: `http://127.0.0.1:${upstreamPort}`,
     ...settings,
-    timeouts: { header: 3000, body: 3000, keep_alive: 3000, write: 3000, ...settings.timeouts },
+    timeouts: { header: 3000, body: 3000, write: 3000, ...settings.timeouts },
     limits: { requests_per_minute: 1_000_000, ...settings.limits },
   }, how);
 }

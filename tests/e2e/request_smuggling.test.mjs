@@ -19,7 +19,7 @@ const corpus = JSON.parse(await readFile(new URL('../wire/smuggling.json', impor
 // Short, so that a request that never ends is given up soon; longer than nginx keeps a connection to us.
 const settings = {
   workers: 1,
-  timeouts: { header: 400, body: 400, keep_alive: 1500 },
+  timeouts: { header: 2000, body: 2000, keep_alive: 5000 },
   limits: { requests_per_minute: 1_000_000 },
 };
 const ping = '{"jsonrpc":"2.0","id":1,"method":"ping"}';
@@ -86,12 +86,16 @@ function written(entry, at, { host, token }) {
 }
 
 // Sends the bytes on a connection of their own; everything that comes back until it closes.
-function exchange(port, bytes) {
+// `enough` answers, and it says that it sends no more.
+function exchange(port, bytes, enough = Infinity) {
   const { promise, resolve } = deferred();
   const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
   let text = '';
   socket.setEncoding('latin1');
-  socket.on('data', (piece) => (text += piece));
+  socket.on('data', (piece) => {
+    text += piece;
+    if (statuses(text).length >= enough) socket.end();
+  });
   socket.on('error', () => {});
   socket.on('close', () => resolve(text));
   return within('the connection closes', promise, 20_000).finally(() => socket.destroy());
@@ -99,13 +103,14 @@ function exchange(port, bytes) {
 
 const statuses = (text) => [...text.matchAll(/HTTP\/1\.1 (\d\d\d) /g)].map((m) => m[1]).filter((s) => s !== '100');
 
-async function sendAll(port, who, { atOnce = 24, afterEach } = {}) {
+async function sendAll(port, who, { atOnce = 24, known, afterEach } = {}) {
   const answers = new Array(corpus.length);
   let next = 0;
   const take = async () => {
     while (next < corpus.length) {
       const at = next++;
-      answers[at] = await exchange(port, written(corpus[at], at, { host: `127.0.0.1:${port}`, token: who.token }));
+      answers[at] = await exchange(port, written(corpus[at], at, { host: `127.0.0.1:${port}`, token: who.token }),
+        known ? corpus[at].answers.split(' ').length : Infinity);
       if (afterEach) await afterEach(at);
     }
   };
@@ -140,9 +145,9 @@ async function seenSince(server, from, victims) {
   return all.filter((r) => !r.case.startsWith('victim-'));
 }
 
-async function attack(port, who, server) {
+async function attack(port, who, server, known = false) {
   const from = (await server.served()).length;
-  const answers = await sendAll(port, who, { afterEach: (at) => victim(port, who, at) });
+  const answers = await sendAll(port, who, { known, afterEach: (at) => victim(port, who, at) });
   const seen = await seenSince(server, from, corpus.length);
   for (const [at, entry] of corpus.entries()) {
     const reached = seen.filter((r) => r.case === String(at)).length;
@@ -160,7 +165,7 @@ test('the corpus is as large as it says', () => {
 });
 
 test('each is answered as it has to be, nginx behind', async () => {
-  const answers = await attack(behindNginx.gateway.port, behindNginx, nginx);
+  const answers = await attack(behindNginx.gateway.port, behindNginx, nginx, true);
   for (const [at, entry] of corpus.entries()) {
     assert.equal(statuses(answers[at]).join(' '), entry.answers, `${entry.name}\n${answers[at]}`);
   }

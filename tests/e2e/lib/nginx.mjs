@@ -53,7 +53,7 @@ export const answering = (port, folder) => `
 
 // Passes everything on over connections that it keeps, and does not wait long for what a client does not send.
 export const passing = (to, more = '') => (port) => `
-  client_header_timeout 1s; client_body_timeout 1s; keepalive_timeout 1s; lingering_timeout 1s; ${more}
+  client_header_timeout 3s; client_body_timeout 3s; keepalive_timeout 1s; lingering_timeout 1s; ${more}
   upstream behind { server 127.0.0.1:${to}; keepalive 8; keepalive_timeout 700ms; }
   server { listen 127.0.0.1:${port}; location / { proxy_pass http://behind; proxy_http_version 1.1;
     proxy_set_header Connection ""; proxy_set_header Host $http_host; } }`;
