@@ -161,6 +161,13 @@ TEST(Time, PrintsUtcWithMilliseconds) {
   EXPECT_EQ(to_iso8601(from_unix(1795240504) + milliseconds(7)), "2026-11-21T05:55:04.007Z");
 }
 
+TEST(Http, HasAPhraseForEveryStatusThatWeSend) {
+  EXPECT_EQ(reason_phrase(200), "OK");
+  EXPECT_EQ(reason_phrase(401), "Unauthorized");
+  EXPECT_EQ(reason_phrase(504), "Gateway Timeout");
+  for (int status : {0, 99, 299, 599, 1000}) EXPECT_EQ(reason_phrase(status), "") << status;
+}
+
 TEST(HttpFields, OnlyMeansOnce) {
   http_fields f{{"A", "1"}, {"a", "2"}, {"B", "3"}};
   EXPECT_EQ(f.only("a"), std::nullopt);
@@ -168,6 +175,8 @@ TEST(HttpFields, OnlyMeansOnce) {
   EXPECT_EQ(f.only("c"), std::nullopt);
   f.set("A", "9");
   EXPECT_EQ(f.count("a"), 1u);
+  EXPECT_FALSE(f.empty());
+  EXPECT_TRUE(http_fields().empty());
 }
 
 }  // namespace

@@ -101,5 +101,14 @@ TEST_F(TokenCache, VerifiesAnewAfterTheRulesChanged) {
   EXPECT_FALSE(find(t));
 }
 
+TEST_F(TokenCache, KnowsWhenTheLastTokenOfAGrantExpires) {
+  EXPECT_FALSE(cache.latest_expiry("g"));
+  ASSERT_TRUE(find(token("g", seconds(50))));
+  ASSERT_TRUE(find(token("g", seconds(90))));
+  ASSERT_TRUE(find(token("g", seconds(70))));
+  ASSERT_TRUE(find(token("other", seconds(95))));
+  EXPECT_EQ(cache.latest_expiry("g"), now + seconds(90));
+}
+
 }  // namespace
 }  // namespace mcp_oauth
