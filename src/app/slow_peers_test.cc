@@ -46,7 +46,7 @@ class SlowPeers : public Gateway {
   }
   ~SlowPeers() override {
     for (int fd : clients) ::close(fd);
-    std::lock_guard lock(mutex);
+    server->stop();  // it dials into what goes now
     for (int fd : servers) ::close(fd);
   }
 
