@@ -48,11 +48,9 @@ class channel final : public std::enable_shared_from_this<channel>, private time
   // `on_heard` whenever input has come, if `hears`.
   class listener {
    public:
+    virtual ~listener() = default;
     virtual void on_gone() = 0;
     virtual void on_heard() {}
-
-   protected:
-    ~listener() = default;
   };
   enum class hearing { end_only, input_too };
   // nullptr: nobody. A peer that has gone already is told of at once.

@@ -84,7 +84,7 @@ class upstream_pool {
 class upstream_pool::connection final : public channel::listener {
  public:
   connection(std::shared_ptr<channel> stream, place& of) : stream_(std::move(stream)), of_(of) {}
-  ~connection();
+  ~connection() override;
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
 

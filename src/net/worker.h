@@ -22,8 +22,6 @@ class watcher {
   watcher() = default;
   watcher(const watcher&) = delete;
   watcher& operator=(const watcher&) = delete;
-
- protected:
   virtual ~watcher() = default;
 
  private:
