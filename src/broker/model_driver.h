@@ -86,7 +86,7 @@ class driver final {
   }
 
  private:
-  struct client {
+  struct test_client {
     std::string id, secret, redirect_uri;
     bool refreshes = true, web = false;
   };
@@ -138,7 +138,7 @@ class driver final {
   }
   time_point clock() const { return from_unix(now_); }
 
-  void configure(client c) {
+  void configure(test_client c) {
     client_settings s;
     s.client_id = c.id;
     if (!c.secret.empty()) s.client_secret = secret(c.secret);
@@ -148,7 +148,7 @@ class driver final {
     clients_.push_back(std::move(c));
   }
   void register_client(std::uint32_t kind) {
-    client c;
+    test_client c;
     c.refreshes = kind % 2 == 0;
     c.web = kind % 2 == 0;
     c.redirect_uri = c.web ? "https://web.example/cb" : "http://127.0.0.1:7777/callback";
@@ -374,7 +374,7 @@ class driver final {
                    noted(log, "symptom") + " " + noted(log, "detail");
     return answer;
   }
-  static void authenticate(http_request& r, const client& c) {
+  static void authenticate(http_request& r, const test_client& c) {
     auto body = *form::parse(r.body);
     if (c.secret.empty()) {
       body.add("client_id", c.id);
@@ -428,7 +428,7 @@ class driver final {
   std::set<std::string> told_;
   std::unique_ptr<broker> as_;
 
-  std::vector<client> clients_;
+  std::vector<test_client> clients_;
   std::vector<test_browser> browsers_;
   std::vector<handed_out> pages_, logins_, codes_, refreshes_, accesses_;
 

@@ -133,10 +133,10 @@ class promises final {
   bool operator==(const promises&) const = default;
 
  private:
-  struct client {
+  struct client_facts {
     bool refreshes = false;
     std::optional<unix_seconds> until;  // nothing: of the configuration
-    bool operator==(const client&) const = default;
+    bool operator==(const client_facts&) const = default;
   };
   struct page {
     terms asked;
@@ -367,7 +367,7 @@ class promises final {
   }
 
   lifetimes l_;
-  std::map<std::string, client> clients_;
+  std::map<std::string, client_facts> clients_;
   std::map<std::string, int> users_;
   int generations_ = 0;
   std::map<std::string, page> pages_;
