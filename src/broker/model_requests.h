@@ -263,7 +263,7 @@ inline answer driver::read_tokens(const http_response& r) const {
   a.subject = text_member(*claims, "sub");
   a.audience = text_member(*claims, "aud");
   a.client = text_member(*claims, "client_id");
-  for (auto word : split_words(text_member(*claims, "scope"))) a.scopes.insert(std::string(word));
+  for (const auto& word : split_words(text_member(*claims, "scope"))) a.scopes.insert(std::string(word));
   return a;
 }
 
