@@ -109,7 +109,8 @@ net::task<void> gateway_service::serve(net::exchange& x) {
 
 net::task<void> gateway_service::serve_path(net::exchange& x, story& told) {
   // A reload may come while the request is under way: it ends under the rules it began with.
-  auto rules = rules_;
+  told.rules = rules_;
+  const auto& rules = told.rules;
   auto path = x.head().path;
   // Some clients look for metadata below the MCP endpoint itself.
   bool well_known = path.find("/.well-known/") != std::string_view::npos;

@@ -273,5 +273,33 @@ TEST_F(OpenStream, IsCountedAndACallIsNot) {
   EXPECT_TRUE(has(exposed(), "mop_streams 0\n"));
 }
 
+TEST_F(OpenStream, EndsWithItsGrantThoughItsClientDoesNotRead) {
+  open(post(call, with_token()));
+  // Until the gateway waits for room: the last piece does not arrive whole.
+  std::string event = "data: " + std::string(64 * 1024, 'x') + "\n\n";
+  auto filling = std::async(std::launch::async, [&] {
+    for (int i = 0; i < 128; ++i) up.send(event);
+  });
+  revoke("grant", now() + seconds(60));
+  filling.wait();
+  EXPECT_TRUE(up.sees_end());
+  client.rest();
+}
+
+TEST_F(OpenStream, MayOutliveTheRulesItBeganWith) {
+  open(post(call, with_token()));
+  auto changed = std::make_shared<snapshot>(*rules);
+  std::promise<void> used;
+  server->workers()[0]->post([&, this] {
+    static_cast<gateway_service&>(server->service_of(0)).use(changed);
+    used.set_value();
+  });
+  used.get_future().wait();
+  rules.reset();
+  up.send("data: 2\n\n");
+  up.close();
+  EXPECT_TRUE(has(client.rest(), "data: 2"));
+}
+
 }  // namespace
 }  // namespace mcp_oauth

@@ -16,6 +16,7 @@ struct gateway_service::story {
   std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
   std::string client;                        // address
   std::string_view action;                   // what was asked for, in a word
+  std::shared_ptr<const snapshot> rules;     // under which it began; keeps `upstream`
   std::shared_ptr<const credential> caller;  // whose token it was; keeps the next two
   std::string_view subject, client_id;
   std::string method, tool;

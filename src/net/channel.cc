@@ -60,14 +60,15 @@ void channel::make_room() {
   }
   if (capacity_ - high_ >= least_room) return;
   auto used = high_ - low_;
-  if (capacity_ == worker::large_block_size || capacity_ - used >= least_room) {
+  if (capacity_ - used >= least_room) {
     std::memmove(buffer_, buffer_ + low_, used);
   } else {
-    char* larger = worker_.take_block(worker::large_block_size);
+    auto size = std::max(worker::large_block_size, capacity_ * 2);
+    char* larger = worker_.take_block(size);
     std::memcpy(larger, buffer_ + low_, used);
     free_buffer();
     buffer_ = larger;
-    capacity_ = worker::large_block_size;
+    capacity_ = size;
   }
   low_ = 0;
   high_ = used;
@@ -92,12 +93,12 @@ channel::pulled channel::end(io how) {
 
 channel::pulled channel::pull() {
   if (ended_) return pulled::ended;
-  if (high_ - low_ > most_unread) return pulled::nothing;
   make_room();
   auto room = capacity_ - high_;
   std::size_t n = 0;
   if (tls_) {
     auto got = pull_tls();
+    if (got == pulled::nothing) drop_empty_buffer();
     if (got != pulled::grown) return got;
     n = room - (capacity_ - high_);
   } else {
@@ -108,6 +109,7 @@ channel::pulled channel::pull() {
     if (got == 0) return end(io::closed);
     if (got < 0 && errno == EAGAIN) {
       readable_ = false;
+      drop_empty_buffer();
       return pulled::nothing;
     }
     if (got < 0) return end(io::failed);
@@ -140,7 +142,11 @@ void channel::on_events(std::uint32_t events) {
   auto self = shared_from_this();  // whoever is woken may let it go
   turns_ = turns_at_once;
   if ((events & end_events) != 0) hung_up_ = true;
-  if ((events & (EPOLLIN | end_events)) != 0) readable_ = true;
+  // TLS may have to write before it can read on.
+  if ((events & (EPOLLIN | end_events)) != 0 || tls_) {
+    readable_ = true;
+    if (tls_) tls_->more_came();
+  }
 
   if (reader_) {
     if (handshaking_) {
@@ -169,12 +175,13 @@ void channel::tell_listener() {
     if (hung_up_) tell_gone();
     return;
   }
-  auto got = pull();
+  // Nobody has asked for it, so there is a bound.
+  auto got = high_ - low_ > most_unread ? pulled::nothing : pull();
   if (got == pulled::ended || (got == pulled::nothing && hung_up_)) {
     tell_gone();
   } else if (got == pulled::grown) {
     grown_ = true;
-    if (readable_ && high_ - low_ <= most_unread) worker_.again(*this, EPOLLIN);
+    if (readable_) worker_.again(*this, EPOLLIN);
     if (hearing_ == hearing::input_too) listener_->on_heard();
   }
 }
@@ -205,6 +212,7 @@ bool channel::is_silent() {
   if (!open_ || ended_ || hung_up_ || low_ != high_) return false;
   if (readable_ && pull() != pulled::nothing) return false;
   drop_empty_buffer();
+  trim();
   return true;
 }
 
@@ -222,9 +230,15 @@ bool channel::interrupt() {
 
 void channel::hang_up() {
   auto self = shared_from_this();
-  auto* who = std::exchange(listener_, nullptr);
+  // In this order: closing wakes a writer, and with it may end whoever is to be told.
+  if (open_) tell_gone();
   abort();
-  if (who != nullptr) who->on_gone();
+}
+
+// What one large message needed is not kept for the next.
+void channel::trim() {
+  if (out_.capacity() > most_pieces) std::vector<iovec>().swap(out_);
+  if (tls_out_.capacity() > worker::block_size && tls_out_.empty()) std::string().swap(tls_out_);
 }
 
 void channel::go_lean() {
@@ -259,6 +273,7 @@ void channel::more_awaiter::await_suspend(std::coroutine_handle<> h) {
     c.worker_.deadlines().clear(c);
   }
   c.drop_empty_buffer();
+  c.trim();
   if (c.readable_) c.worker_.again(c, EPOLLIN);
 }
 

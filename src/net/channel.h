@@ -21,7 +21,8 @@ namespace mcp_oauth::net {
 enum class io { ok, closed, failed, timeout, interrupted };
 
 // A byte stream over a socket, in clear or TLS: buffered input, gathered output, one coarse deadline.
-// At most one coroutine waits on it at a time. While none does, a listener learns of a peer that goes away.
+// At most one coroutine waits on it at a time. While none waits for input, a listener learns of a peer that
+// goes away.
 //
 // The kernel tells of each change once (edge-triggered), so the channel keeps what it was told: a socket that
 // was read short is empty and is not asked again before it says so.
@@ -39,13 +40,14 @@ class channel final : public std::enable_shared_from_this<channel>, private time
   std::string_view input() const { return {buffer_ + low_, high_ - low_}; }
   void consume(std::size_t n) { low_ += n; }
 
-  // Waits until input() has grown. closed: the peer ended its side (input() may hold the rest).
-  // timeout: nothing came within `most`; the channel is as usable as before. 0 ms: no limit.
+  // Waits until input() has grown; how far it may, the caller decides. closed: the peer ended its side
+  // (input() may hold the rest). timeout: nothing came within `most`; the channel is as usable as before. 0
+  // ms: no limit.
   class more_awaiter;
   more_awaiter more(milliseconds most);
 
-  // Who is told while no coroutine waits. `on_gone` comes at most once, when the peer closes or fails;
-  // `on_heard` whenever input has come, if `hears`.
+  // Who is told while no coroutine waits for input. `on_gone` comes at most once, when the peer closes or
+  // fails; `on_heard` whenever input has come, for `hearing::input_too`.
   class listener {
    public:
     virtual ~listener() = default;
@@ -90,6 +92,7 @@ class channel final : public std::enable_shared_from_this<channel>, private time
   pulled end(io how);
   void make_room();
   void drop_empty_buffer();
+  void trim();
   void free_buffer();
   void tell_listener();
   void wake_reader(io how);
@@ -101,6 +104,7 @@ class channel final : public std::enable_shared_from_this<channel>, private time
   void advance(std::size_t went);
 
   void on_events(std::uint32_t events) override;
+  void foresee_end() override { hung_up_ = true; }
   void on_deadline() override;
 
   worker& worker_;

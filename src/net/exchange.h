@@ -67,8 +67,12 @@ class exchange {
   void close_after() { keep_alive_ = false; }
   int status = 0;  // of the answer, for the log
 
-  // Called when the server begins to end, for an answer that would never end by itself; nullptr clears it.
-  void when_draining(std::function<void()> hook) { drain_hook_ = std::move(hook); }
+  // Called when the server begins to end, or at once if it has, for an answer that would never end by itself;
+  // nullptr clears it.
+  void when_draining(std::function<void()> hook) {
+    drain_hook_ = std::move(hook);
+    if (drain_hook_ && draining_ != nullptr && *draining_) begin_drain();
+  }
   void begin_drain() {
     if (auto hook = std::exchange(drain_hook_, nullptr)) hook();
   }

@@ -97,7 +97,7 @@ CURL* handle(const curl_library& lib) {
     ~owner() { lib.easy_cleanup(curl); }
   };
   thread_local const owner mine(lib);
-  lib.easy_reset(mine.curl);
+  if (mine.curl != nullptr) lib.easy_reset(mine.curl);
   return mine.curl;
 }
 
@@ -108,6 +108,7 @@ result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const
   if (!loaded) return tl::unexpected<error>(loaded.error());
   const auto& lib = **loaded;
   CURL* curl = handle(lib);
+  if (curl == nullptr) return fail(errc::fetch_failed, "libcurl has no room");
   transfer t;
   t.rules = &rules;
 
@@ -123,7 +124,8 @@ result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const
   std::unique_ptr<curl_slist, decltype(lib.slist_free_all)> fields(list, lib.slist_free_all);
 
   lib.easy_setopt(curl, CURLOPT_URL, call.url.c_str());
-  lib.easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  if (lib.easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK)
+    return fail(errc::fetch_failed, "libcurl is older than 7.85");
   lib.easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
   lib.easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   lib.easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(milliseconds(rules.timeout).count()));

@@ -22,6 +22,7 @@ class listeners {
   // Where they listen, as "127.0.0.1:8080" or "[::1]:8080": of a name with several addresses it is the first.
   const std::string& address() const { return address_; }
   void at(std::string address) { address_ = std::move(address); }
+  std::size_t count() const { return descriptors_.size(); }
   std::vector<int> take() { return std::exchange(descriptors_, {}); }
 
  private:

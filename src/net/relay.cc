@@ -69,11 +69,17 @@ class relaying {
         client_end_(*this),
         early_answer_(*this) {}
 
+  relaying(const relaying&) = delete;
+  relaying& operator=(const relaying&) = delete;
+  // However it ends: nobody calls what is not there any more.
+  ~relaying() {
+    x_.client().listen(nullptr);
+    x_.when_draining(nullptr);
+  }
+
   task<relay_outcome> run() {
     auto done = co_await send_with_retry();
     if (done) done = co_await pass_answer();
-    x_.client().listen(nullptr);
-    x_.when_draining(nullptr);
     outcome_.ended = std::move(done);
     co_return outcome_;
   }
@@ -181,13 +187,32 @@ class relaying {
   void listen_for_early_answer() {
     x_.stream_body();
     up_.stream().listen(&early_answer_, channel::hearing::input_too);
-    if (!up_.stream().input().empty()) early_ = true;
+    if (begins_final_answer()) early_ = true;
+  }
+  // Whether what has come of the answer is more than heads of interim answers, which are taken off here.
+  bool begins_final_answer() {
+    auto& up = up_.stream();
+    constexpr std::string_view interim = "HTTP/1.1 1";
+    for (;;) {
+      auto input = up.input();
+      if (input.empty()) return false;
+      if (input.substr(0, interim.size()) != interim.substr(0, input.size())) return true;
+      auto end = find_head_end(input, 0);
+      if (!end) return input.size() > largest_response_head;
+      if (++interim_seen_ > most_interim) return true;
+      up.consume(*end);
+    }
   }
   class early_answer final : public channel::listener {
    public:
     explicit early_answer(relaying& of) : of_(of) {}
-    void on_gone() override { on_heard(); }
+    void on_gone() override { stop(); }
     void on_heard() override {
+      if (of_.begins_final_answer()) stop();
+    }
+
+   private:
+    void stop() {
       of_.early_ = true;
       // Waking the one or the other may end the relay, and this with it.
       auto up = of_.up_.shared_stream();
@@ -195,7 +220,6 @@ class relaying {
       if (!up->interrupt()) client->interrupt();
     }
 
-   private:
     relaying& of_;
   };
 
@@ -240,7 +264,6 @@ class relaying {
   task<result<void>> read_answer_head() {
     auto& up = up_.stream();
     std::size_t searched = 0;
-    int interim = 0;
     up.listen(nullptr);
     for (;;) {
       auto input = up.input();
@@ -253,7 +276,8 @@ class relaying {
         searched = 0;
         if (answer_.status == 101) co_return fail(errc::upstream_malformed, "101 without an upgrade");
         if (answer_.status >= 200) co_return result<void>();
-        if (++interim > most_interim) co_return fail(errc::upstream_malformed, "interim answers without end");
+        if (++interim_seen_ > most_interim)
+          co_return fail(errc::upstream_malformed, "interim answers without end");
         continue;  // RFC 9110 §15.2: interim answers are skipped; a client that asked for 100 has had ours
       }
       searched = input.size();
@@ -430,6 +454,7 @@ class relaying {
   std::string joined_;
   response_head answer_;
   content_pieces content_;
+  int interim_seen_ = 0;
   bool collected_ = false;
   bool chunked_up_ = false;
   bool sent_any_ = false;

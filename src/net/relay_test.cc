@@ -463,5 +463,47 @@ TEST_F(Relay, SkipsInterimAnswers) {
   EXPECT_EQ(client.until("\r\n\r\n").substr(9, 3), "200");
 }
 
+TEST_F(Relay, RefusesAnAnswerWhoseHeadDoesNotEnd) {
+  auto client = connect();
+  client.send(post);
+  auto up = upstream();
+  up.until("abc");
+  up.send("HTTP/1.1 200 OK\r\n");
+  for (int i = 0; i < 70; ++i) up.send("X-" + std::to_string(i) + ": " + std::string(1000, 'v') + "\r\n");
+  auto answer = client.until("\r\n\r\n");
+  EXPECT_NE(answer.find("502"), std::string::npos) << answer;
+}
+
+TEST_F(Relay, SendsOnThroughInterimAnswers) {
+  auto client = connect();
+  client.send("POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+  auto up = upstream();
+  up.until("abc\r\n");
+  up.send("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 102 Proc");
+  client.send("3\r\ndef\r\n");
+  EXPECT_EQ(up.until("def\r\n"), "3\r\ndef\r\n");
+  up.send("essing\r\n\r\n");
+  client.send("0\r\n\r\n");
+  EXPECT_EQ(up.until("0\r\n\r\n"), "0\r\n\r\n");
+  up.send(ok_answer);
+  EXPECT_NE(client.until("hi").find("200"), std::string::npos);
+}
+
+TEST_F(Relay, EndsAStreamThatBeginsWhileTheServerStops) {
+  auto listener = connect();
+  listener.send("GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+  auto stream = upstream();
+  stream.until("\r\n\r\n");
+  auto idle = connect();
+  auto stopping = std::async(std::launch::async, [&] { made->stop(); });
+  // Idle connections are closed half a second after the end began.
+  EXPECT_EQ(idle.rest(), "");
+  stream.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n");
+  auto answer = listener.rest();
+  EXPECT_TRUE(answer.ends_with("\r\n\r\n0\r\n\r\n")) << answer;
+  EXPECT_TRUE(stream.sees_end());
+  stopping.wait();
+}
+
 }  // namespace
 }  // namespace mcp_oauth::net

@@ -119,8 +119,8 @@ result<listeners> reserve_port(server_options& options) {
 }
 
 result<void> server::start(listeners open) {
+  if (open.count() != states_.size()) return fail(errc::internal, "listeners and workers differ");
   auto descriptors = open.take();
-  if (descriptors.size() != states_.size()) return fail(errc::internal, "listeners and workers differ");
   for (std::size_t i = 0; i < states_.size(); ++i) {
     auto& s = *states_[i];
     int fd = descriptors[i];
@@ -146,8 +146,9 @@ void server::use_tls(std::shared_ptr<const tls_context> context) {
 void server::adopt(int number, unsigned worker_index) {
   auto& s = *states_[worker_index];
   ::fcntl(number, F_SETFL, ::fcntl(number, F_GETFL) | O_NONBLOCK);
-  s.loop.post([&s, number] {
-    auto client = std::make_shared<channel>(s.loop, descriptor(number));
+  // Owned on the way: a worker that has ended destroys what it was posted.
+  s.loop.post([&s, owned = std::make_shared<descriptor>(number)] {
+    auto client = std::make_shared<channel>(s.loop, std::move(*owned));
     spawn(session(s, std::move(client), "local"));
   });
 }
@@ -209,7 +210,10 @@ task<void> server::session(state& s, std::shared_ptr<channel> client, std::strin
   membership here(s, client);
   const auto& limits = s.owner.options_.limits;
 
+  bool too_many = s.loop.connections > s.owner.options_.most_connections / s.owner.states_.size() + 1;
   if (s.tls) {
+    if (too_many)
+      co_return;  // an answer would take a handshake, and hold the place for as long as that may last
     std::string no_name;
     auto shaken = co_await client->handshake(s.tls, tls_session::role::server, no_name, limits.header);
     if (shaken != io::ok) co_return;
@@ -217,11 +221,14 @@ task<void> server::session(state& s, std::shared_ptr<channel> client, std::strin
   exchange x(client, limits, std::move(peer));
   here.me->current = &x;
   x.watch_drain(s.draining);
-  if (s.loop.connections > s.owner.options_.most_connections / s.owner.states_.size() + 1) {
+  if (too_many) {
     // At once: a connection that says nothing must not hold a place by that.
     http_response refusal = s.answers->refuse(error{errc::too_many_connections, {}}, x);
     x.close_after();
     co_await x.respond(refusal);
+    // Closing with the request unread would reset the connection, and the answer with it.
+    client->shut_output();
+    co_await client->more(milliseconds(100));
     co_return;
   }
   for (;;) {
@@ -271,8 +278,7 @@ void server::stop() {
       // Connections that the kernel has already accepted for us would be reset with the listener: take them
       // first.
       if (state->accepting) {
-        while (state->accepting->take(64)) {
-        }
+        state->accepting->take(4096);  // as many as the backlog holds
         state->accepting->close();
       }
       std::vector<exchange*> under_way;

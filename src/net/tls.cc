@@ -33,7 +33,7 @@ SSL_CTX* make_context(const SSL_METHOD* method) {
   return context;
 }
 
-bool should_retry() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
+bool should_retry() { return errno == EAGAIN || errno == EWOULDBLOCK; }
 
 tls_session& session_of(BIO* bio) { return *static_cast<tls_session*>(BIO_get_data(bio)); }
 
@@ -43,7 +43,10 @@ tls_session& session_of(BIO* bio) { return *static_cast<tls_session*>(BIO_get_da
 // error of the write and no SIGPIPE for the whole program.
 int write_descriptor(BIO* bio, const char* data, int size) {
   BIO_clear_retry_flags(bio);
-  auto n = ::send(session_of(bio).descriptor_, data, static_cast<std::size_t>(size), MSG_NOSIGNAL);
+  ssize_t n = 0;
+  do {
+    n = ::send(session_of(bio).descriptor_, data, static_cast<std::size_t>(size), MSG_NOSIGNAL);
+  } while (n < 0 && errno == EINTR);
   if (n < 0 && should_retry()) BIO_set_retry_write(bio);
   return static_cast<int>(n);
 }
@@ -51,7 +54,10 @@ int write_descriptor(BIO* bio, const char* data, int size) {
 int read_descriptor(BIO* bio, char* data, int size) {
   BIO_clear_retry_flags(bio);
   auto& session = session_of(bio);
-  auto n = ::recv(session.descriptor_, data, static_cast<std::size_t>(size), 0);
+  ssize_t n = 0;
+  do {
+    n = ::recv(session.descriptor_, data, static_cast<std::size_t>(size), 0);
+  } while (n < 0 && errno == EINTR);
   session.drained_ = n < size;
   if (n < 0 && should_retry()) BIO_set_retry_read(bio);
   if (n == 0) BIO_set_flags(bio, BIO_FLAGS_IN_EOF);

@@ -49,6 +49,8 @@ class tls_session {
   // Whether another read may find something: in what was received, or still in the socket. A socket that gave
   // less than there was room for is empty until it says otherwise.
   bool may_have_more() const;
+  // It says otherwise.
+  void more_came() { drained_ = false; }
   // Says goodbye, so that the session can be resumed; does not wait for an answer.
   void close_notify() noexcept;
   // Why the handshake failed, for our log.

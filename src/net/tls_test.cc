@@ -6,6 +6,9 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <future>
+#include <semaphore>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
@@ -247,6 +250,88 @@ TEST(TlsToUpstream, IsVerifiedByAuthorityAndName) {
   EXPECT_EQ(outcome("127.0.0.1", other.cert_file).substr(9, 3), "502") << "trusted, but for another name";
   EXPECT_EQ(outcome("localhost", other.cert_file).substr(9, 3), "502");
   up.stop();
+}
+
+// What two records leave behind in one read, and what arrives before the second is taken.
+class two_steps final : public service {
+ public:
+  explicit two_steps(std::binary_semaphore& first) : first_(first) {}
+  task<void> serve(exchange& x) override {
+    auto& client = x.client();
+    std::string seen;
+    for (int i = 0; seen.size() < 16; ++i) {
+      auto got = co_await client.more(milliseconds(3000));
+      seen += client.input();
+      client.consume(client.input().size());
+      if (got != io::ok) break;
+      if (i > 0) continue;
+      first_.release();
+      // Busy elsewhere, as with a peer that reads slowly, while the third record comes.
+      sleep elsewhere(x.loop(), milliseconds(300));
+      co_await elsewhere;
+    }
+    http_response answer;
+    answer.body = seen;
+    co_await x.respond(answer);
+  }
+  http_response refuse(const error&, const exchange&) override { return {}; }
+
+ private:
+  std::binary_semaphore& first_;
+};
+
+TEST(TlsRecords, AreAllReadHoweverTheyCome) {
+  certificate cert("records");
+  auto context = tls_context::server(cert.cert_file, cert.key_file);
+  ASSERT_TRUE(context);
+  std::binary_semaphore first{0};
+  server made{server_options{}, [&](worker&) { return std::make_unique<two_steps>(first); }};
+  made.use_tls(*context);
+  made.start_unbound();
+  int ends[2], wire[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  made.adopt(ends[1]);
+  // The client writes into a pair of its own, so that two records can be sent at once.
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, wire), 0);
+  std::thread pump([&] {
+    char bytes[4096];
+    for (ssize_t n = ::recv(ends[0], bytes, sizeof bytes, 0); n > 0;
+         n = ::recv(ends[0], bytes, sizeof bytes, 0))
+      ::send(wire[1], bytes, static_cast<std::size_t>(n), MSG_NOSIGNAL);
+    ::shutdown(wire[1], SHUT_WR);
+  });
+  auto carry = [&] {
+    char bytes[4096];
+    auto n = ::recv(wire[1], bytes, sizeof bytes, 0);
+    ASSERT_GT(n, 0);
+    ASSERT_EQ(::send(ends[0], bytes, static_cast<std::size_t>(n), MSG_NOSIGNAL), n);
+  };
+  {
+    tls_client client(wire[0]);
+    auto shaken = std::async(std::launch::async, [&] { return client.connect(); });
+    carry();  // the hello
+    carry();  // and what ends the handshake
+    ASSERT_TRUE(shaken.get());
+    client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 16\r\n\r\n");
+    carry();
+    client.send("first");
+    client.send("second");
+    carry();
+    first.acquire();
+    client.send("third");
+    carry();
+    std::string answer;
+    for (auto piece = client.receive(); !piece.empty(); piece = client.receive()) {
+      answer += piece;
+      if (answer.find("third") != std::string::npos) break;
+    }
+    EXPECT_TRUE(answer.ends_with("firstsecondthird")) << answer;
+    made.stop();
+    ::shutdown(ends[0], SHUT_RDWR);
+    pump.join();
+  }
+  ::close(ends[0]);
+  ::close(wire[1]);
 }
 
 }  // namespace

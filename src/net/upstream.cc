@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include <arpa/inet.h>
@@ -148,10 +149,23 @@ task<upstream_pool::resolved> upstream_pool::resolve(const upstream_target& targ
     void await_suspend(std::coroutine_handle<> h) { of.waiting.push_back(h); }
     void await_resume() const {}
   };
-  turn mine{at};
-  co_await mine;
+  while (at.looking) {
+    turn mine{at};
+    co_await mine;
+  }
   if (at.last.until_ms > worker_.coarse_ms()) co_return at.last;
-  at.looking = true;
+  // Whatever comes of it: those who wait go on.
+  struct look {
+    place& of;
+    explicit look(place& p) : of(p) { of.looking = true; }
+    look(const look&) = delete;
+    look& operator=(const look&) = delete;
+    ~look() {
+      of.looking = false;
+      for (auto h : std::exchange(of.waiting, {})) h.resume();
+    }
+  };
+  std::optional<look> under_way(at);
   auto look_up = [host = target.host, port = target.port] {
     resolved found;
     addrinfo hints{};
@@ -182,9 +196,7 @@ task<upstream_pool::resolved> upstream_pool::resolve(const upstream_target& targ
     found.failure = target.host + ": too many look-ups under way";
   found.until_ms = worker_.coarse_ms() + (found.endpoints.empty() ? failures_live_ms : names_live_ms);
   at.last = found;
-  at.looking = false;
-  auto waiting = std::exchange(at.waiting, {});
-  for (auto h : waiting) h.resume();
+  under_way.reset();
   co_return found;
 }
 

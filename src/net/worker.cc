@@ -2,8 +2,10 @@
 
 #include "net/recycling.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <span>
 #include <system_error>
 
 #include <sys/epoll.h>
@@ -43,27 +45,41 @@ worker::~worker() {
 }
 
 void worker::run() {
-  while (!stopping_.load(std::memory_order_relaxed)) turn(tick_if_due());
+  int wait = 0;
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    turn(wait);
+    wait = tick_if_due();
+  }
 }
 
 void worker::turn(int most_ms) {
   std::array<epoll_event, most_events> events;
   int n = ::epoll_wait(epoll_.number(), events.data(), most_events, again_.empty() ? most_ms : 0);
-  for (int i = 0; i < n; ++i) {
-    const auto& event = events[static_cast<std::size_t>(i)];
+  std::span<const epoll_event> happened(events.data(), static_cast<std::size_t>(std::max(n, 0)));
+  for (const auto& event : happened) {
+    if ((event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == 0) continue;
+    if (auto* who = find(event.data.u64)) who->foresee_end();
+  }
+  for (const auto& event : happened) {
     if (event.data.u64 == wake_key) {
       run_posted();
-    } else {
-      tell(event.data.u64, event.events);
+    } else if (auto* who = find(event.data.u64)) {
+      who->on_events(event.events);
     }
   }
   if (again_.empty()) return;
-  for (auto [key, what] : std::exchange(again_, {})) tell(key, what);
+  for (auto [key, what] : std::exchange(again_, {})) {
+    auto* who = find(key);
+    if (who == nullptr) continue;
+    who->again_ = false;
+    who->on_events(what);
+  }
 }
 
-void worker::tell(std::uint64_t key, std::uint32_t events) {
+watcher* worker::find(std::uint64_t key) {
+  if (key == wake_key) return nullptr;
   auto& at = places_[static_cast<std::uint32_t>(key)];
-  if (at.who != nullptr && at.generation == key >> 32) at.who->on_events(events);
+  return at.generation == key >> 32 ? at.who : nullptr;
 }
 
 std::uint64_t worker::key_of(const watcher& who) const {
@@ -92,12 +108,14 @@ void worker::forget(watcher& who) {
   if (who.place_ == watcher::none) return;
   auto& at = places_[who.place_];
   at.who = nullptr;
+  who.again_ = false;
   ++at.generation;
   free_places_.push_back(std::exchange(who.place_, watcher::none));
 }
 
 void worker::again(watcher& who, std::uint32_t events) {
-  if (who.place_ != watcher::none) again_.emplace_back(key_of(who), events);
+  if (who.place_ == watcher::none || std::exchange(who.again_, true)) return;
+  again_.emplace_back(key_of(who), events);
 }
 
 void worker::post(std::function<void()> job) {
@@ -125,31 +143,36 @@ void worker::run_posted() {
   for (auto& job : jobs) job();
 }
 
-// A loop that was held up makes up for the ticks it missed. Returns the milliseconds to the next one.
+// One tick at most: a loop that was held up looks into its sockets before it gives up on them. Returns the
+// milliseconds to the next one.
 int worker::tick_if_due() {
   auto now = std::chrono::steady_clock::now();
-  while (next_tick_ <= now) {
-    next_tick_ += tick;
+  if (next_tick_ <= now) {
+    next_tick_ = std::max(next_tick_ + tick, now + tick / 2);
     wheel_.tick();
   }
   return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(next_tick_ - now).count());
 }
 
 char* worker::take_block(std::size_t size) {
-  auto& kept = kept_blocks(size);
-  if (kept.empty()) return new char[size];
-  char* block = kept.back();
-  kept.pop_back();
+  auto* kept = kept_blocks(size);
+  if (kept == nullptr || kept->empty()) return new char[size];
+  char* block = kept->back();
+  kept->pop_back();
   return block;
 }
 
 void worker::give_block(char* block, std::size_t size) noexcept {
-  auto& kept = kept_blocks(size);
-  if (recycling && kept.size() * size < most_kept_bytes) {
-    kept.push_back(block);
+  auto* kept = kept_blocks(size);
+  if (recycling && kept != nullptr && kept->size() * size < most_kept_bytes) {
+    kept->push_back(block);
   } else {
     delete[] block;
   }
+}
+
+std::vector<char*>* worker::kept_blocks(std::size_t size) {
+  return size == block_size ? &blocks_ : size == large_block_size ? &large_blocks_ : nullptr;
 }
 
 }  // namespace mcp_oauth::net

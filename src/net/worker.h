@@ -29,8 +29,11 @@ class watcher {
   // `events`: EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP, EPOLLERR as they became true; each is told once, so
   // what is there has to be taken until the kernel says EAGAIN.
   virtual void on_events(std::uint32_t events) = 0;
+  // The same round will tell of the peer's end; others whose turn is before should not count on it.
+  virtual void foresee_end() {}
   static constexpr std::uint32_t none = ~std::uint32_t{0};
   std::uint32_t place_ = none;
+  bool again_ = false;
 };
 
 // One event loop on one thread, and what its connections share. Nothing in here is touched by another thread
@@ -58,10 +61,11 @@ class worker {
   // kernel has no room for it.
   bool watch(int descriptor, watcher& who);
   void forget(watcher& who);
-  // Tells `who` of `events` once more in the next round: it has had its turn in this one.
+  // Tells `who` of `events` once more when all others have had their turn.
   void again(watcher& who, std::uint32_t events);
 
-  // Monotonic milliseconds since the worker began, true to one tick.
+  // Milliseconds that the worker has run, true to one tick. Time in which it was stopped does not count: what
+  // was due then is in the sockets now.
   std::uint64_t coarse_ms() const { return wheel_.now() * wheel::tick_ms; }
 
   // Input blocks of two sizes, kept for the next connection that needs one: for heads and calls, and for
@@ -78,7 +82,7 @@ class worker {
     std::uint32_t generation = 0;
   };
   void turn(int most_ms);
-  void tell(std::uint64_t key, std::uint32_t events);
+  watcher* find(std::uint64_t key);
   std::uint64_t key_of(const watcher& who) const;
   void run_posted();
   int tick_if_due();
@@ -97,7 +101,7 @@ class worker {
   std::mutex mutex_;
   std::vector<std::function<void()>> posted_;
 
-  std::vector<char*>& kept_blocks(std::size_t size) { return size == block_size ? blocks_ : large_blocks_; }
+  std::vector<char*>* kept_blocks(std::size_t size);
   std::vector<char*> blocks_, large_blocks_;
   wheel wheel_;
   std::chrono::steady_clock::time_point next_tick_;

@@ -201,5 +201,120 @@ TEST(Channel, IsSilentUntilSomethingComes) {
   EXPECT_FALSE(ended->is_silent());
 }
 
+task<void> write_on(std::shared_ptr<channel> to, int& told, io& end) {
+  struct listening final : channel::listener {
+    explicit listening(int& t) : times(t) {}
+    void on_gone() override { ++times; }
+    int& times;
+  };
+  listening here(told);
+  to->listen(&here);
+  std::string much(8 << 20, 'x');
+  std::array<iovec, 1> pieces{piece(much)};
+  end = co_await to->write(pieces, milliseconds(60'000));
+  to->listen(nullptr);
+}
+
+// Ending the writer ends the listener, too.
+TEST(Channel, TellsItsListenerBeforeItEndsAWriterThatWaits) {
+  worker loop(0);
+  socket_pair pair;
+  auto stream = std::make_shared<channel>(loop, std::move(pair.ours));
+  int told = 0;
+  io end = io::ok;
+  spawn(write_on(stream, told, end));
+  loop.poll();
+  stream->hang_up();
+  EXPECT_EQ(told, 1);
+  EXPECT_EQ(end, io::failed);
+}
+
+TEST(Channel, TakesMoreThanABlockWhenItIsAskedTo) {
+  worker loop(0);
+  socket_pair pair;
+  auto stream = std::make_shared<channel>(loop, std::move(pair.ours));
+  std::string seen;
+  auto read_all = [](std::shared_ptr<channel> from, std::size_t wanted, std::string& into) -> task<void> {
+    while (from->input().size() < wanted) {
+      if (co_await from->more(milliseconds(0)) != io::ok) co_return;
+    }
+    into = from->input();
+  };
+  std::string much;
+  for (int i = 0; much.size() < 300'000; ++i) much += std::to_string(i);
+  auto reading = read_all(stream, much.size(), seen);
+  spawn(std::move(reading));
+  for (std::size_t at = 0; at < much.size(); at += 10'000) {
+    pair.arrive(std::string_view(much).substr(at, 10'000));
+    loop.poll();
+  }
+  loop.poll();
+  EXPECT_EQ(seen, much);
+  stream->abort();
+}
+
+// A peer that sends on while it is read: each round reads no more than the one before.
+TEST(Channel, GetsNoMoreTurnsFromARoundToTheNext) {
+  worker loop(0);
+  reading greedy(loop);
+  int size = 4 << 20;
+  ::setsockopt(greedy.pair.theirs.number(), SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size);
+  std::string much(64 * 1024, 'x');
+  constexpr std::size_t most_in_a_round = 2 * 9 * 64 * 1024;
+  for (int round = 0; round < 24; ++round) {
+    // An edge while it still has its turns to come.
+    while (::send(greedy.pair.theirs.number(), much.data(), much.size(), MSG_NOSIGNAL | MSG_DONTWAIT) > 0) {
+    }
+    auto before = greedy.seen;
+    loop.poll();
+    EXPECT_LE(greedy.seen - before, most_in_a_round) << "round " << round;
+  }
+}
+
+TEST(Channel, KnowsOfAnEndThatTheSameRoundWillTellOf) {
+  worker loop(0);
+  std::array<socket_pair, 2> pairs;
+  auto kept = std::make_shared<channel>(loop, std::move(pairs[0].ours));
+  told client;
+  bool silent = true;
+  client.then = [&] { silent = kept->is_silent(); };
+  ASSERT_TRUE(loop.watch(pairs[1].ours.number(), client));
+  loop.poll();
+  pairs[1].arrive("a request");  // its event comes first
+  pairs[0].theirs.close();
+  loop.poll();
+  EXPECT_EQ(client.times, 1);
+  EXPECT_FALSE(silent);
+  loop.forget(client);
+}
+
+class at_deadline final : public timed {
+ public:
+  bool passed = false;
+
+ private:
+  void on_deadline() override { passed = true; }
+};
+
+// A machine that slept: what arrived in that time is looked at before anything is given up.
+TEST(Worker, DoesNotCountTheTimeInWhichItStoodStill) {
+  worker loop(0);
+  at_deadline limit;
+  loop.deadlines().set(limit, 300);
+  bool looked = false;
+  // Held up for longer than the deadline, by what runs in the loop itself.
+  loop.post([&] {
+    auto until = std::chrono::steady_clock::now() + milliseconds(700);
+    while (std::chrono::steady_clock::now() < until) {
+    }
+    loop.post([&] {
+      looked = !limit.passed;
+      loop.stop();
+    });
+  });
+  loop.run();
+  EXPECT_TRUE(looked);
+}
+
 }  // namespace
 }  // namespace mcp_oauth::net
