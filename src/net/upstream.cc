@@ -14,7 +14,8 @@
 namespace mcp_oauth::net {
 namespace {
 
-constexpr std::size_t most_kept = 512;  // per upstream and worker
+// Per upstream and worker. With more calls in flight than that, connections are made anew again and again.
+constexpr std::size_t most_kept = 4096;
 constexpr std::uint64_t names_live_ms = 30'000;
 constexpr std::uint64_t failures_live_ms = 1'000;
 
