@@ -334,6 +334,17 @@ TEST_F(Gateway, RefusesPathsThatTwoServersCouldResolveDifferently) {
   }
 }
 
+TEST_F(Gateway, CountsForNoPageOfAnotherOrigin) {
+  auto asked = [this](const std::string& path) {
+    return answer_to("GET " + path + " HTTP/1.1\r\nHost: h\r\nOrigin: https://page.example\r\n\r\n");
+  };
+  auto counted = asked("/metrics");
+  EXPECT_TRUE(has(counted, "mop_requests_total"));
+  EXPECT_FALSE(has(counted, "Access-Control-Allow-Origin"));
+  EXPECT_TRUE(has(asked("/.well-known/oauth-protected-resource/nowhere"), "Access-Control-Allow-Origin: *"))
+      << "a page has to see that a document is not there";
+}
+
 TEST_F(Gateway, TellsItsHealth) {
   auto well = answer_to("GET /health HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_TRUE(has(well, "\"status\": \"healthy\", \"database\": \"connected\", \"uptime\": ")) << well;

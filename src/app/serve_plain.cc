@@ -131,7 +131,8 @@ net::task<void> gateway_service::serve_plain(net::exchange& x, story& told) {
     told.why = error{errc::http_not_found, {}};
     response = refuse_plain(errc::http_not_found);
   }
-  co_await answer(x, std::move(response), true);
+  // What the gateway counts is not for every page that a person happens to look at.
+  co_await answer(x, std::move(response), path != "/metrics");
 }
 
 }  // namespace mcp_oauth
