@@ -7,29 +7,12 @@
 #   CHAOS_SECONDS=300 E2E_TIMEOUT_MS=900000 tests/e2e/run.sh chaos    the long form: ./dev bench chaos
 #   E2E_KEEP=/some/folder tests/e2e/run.sh      keeps configurations, databases, logs and screenshots there
 set -euo pipefail
-folder=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-
-node=$("$folder/node.sh")
-PATH=$(dirname "$node"):$PATH
-export PATH
-
-# A path in the environment is the caller's.
-for name in MOP_BINARY MCP_OAUTH_PROXY; do
-  if [ -n "${!name:-}" ]; then export "$name=$(realpath "${!name}")"; fi
-done
-cd "$folder"
-
-if ! cmp -s package-lock.json node_modules/.lock-installed; then
-  npm ci --no-audit --no-fund --ignore-scripts --loglevel error </dev/null >&2
-  cp package-lock.json node_modules/.lock-installed
-fi
+# shellcheck source=tests/e2e/node_suite.sh
+source "$(dirname "${BASH_SOURCE[0]}")/node_suite.sh"
 
 files=()
 for name in "$@"; do files+=("${name%.test.mjs}.test.mjs"); done
 if [ ${#files[@]} = 0 ]; then files=(*.test.mjs); fi
-
-# Nothing here may leave the machine, or be turned away from it.
-unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY all_proxy ALL_PROXY NODE_OPTIONS
 
 report=$(mktemp)
 trap 'rm -f "$report"' EXIT
