@@ -123,19 +123,23 @@ channel::pulled channel::pull() {
   return pulled::grown;
 }
 
+// As many records as have come and there is room for: one write to the upstream takes them all.
 channel::pulled channel::pull_tls() {
-  std::size_t n = 0;
-  switch (tls_->read(buffer_ + high_, capacity_ - high_, n)) {
-    case tls_session::want::nothing:
-      high_ += n;
-      if (!hung_up_) readable_ = tls_->may_have_more();
-      return pulled::grown;
-    case tls_session::want::read:
-    case tls_session::want::write: readable_ = false; return pulled::nothing;
-    case tls_session::want::closed: return end(io::closed);
-    case tls_session::want::failed: return end(io::failed);
-  }
-  __builtin_unreachable();
+  auto before = high_;
+  do {
+    std::size_t n = 0;
+    auto wanted = tls_->read(buffer_ + high_, capacity_ - high_, n);
+    high_ += n;
+    if (wanted == tls_session::want::nothing) continue;
+    // What ended it will be said again, after what came before it.
+    if (high_ != before) break;
+    if (wanted == tls_session::want::closed) return end(io::closed);
+    if (wanted == tls_session::want::failed) return end(io::failed);
+    readable_ = false;
+    return pulled::nothing;
+  } while (high_ != capacity_ && tls_->may_have_more());
+  if (!hung_up_) readable_ = tls_->may_have_more();
+  return pulled::grown;
 }
 
 void channel::on_events(std::uint32_t events) {
