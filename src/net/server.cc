@@ -32,16 +32,16 @@ std::string text_of(const sockaddr_storage& where) {
   return text;
 }
 
-// A connection whose last answer is out: wait a moment for the peer to close first, so that bytes it still
-// sends do not turn into a reset that destroys the answer (RFC 9112 §9.6).
+// A connection whose last answer is out: wait for the peer to close first, so that bytes it still sends do
+// not turn into a reset that destroys the answer (RFC 9112 §9.6). Many send all of a body before they read.
 task<void> linger(channel& client) {
+  constexpr milliseconds silence{2000};
+  constexpr std::uint64_t most_ms = 30'000;
   client.shut_output();
-  std::size_t drained = 0;
-  auto until = client.loop().coarse_ms() + 5000;
-  while (drained < 256 * 1024 && client.loop().coarse_ms() < until) {
-    drained += client.input().size();
+  auto until = client.loop().coarse_ms() + most_ms;
+  while (client.loop().coarse_ms() < until) {
     client.consume(client.input().size());
-    auto got = co_await client.more(milliseconds(2000));
+    auto got = co_await client.more(silence);
     if (got != io::ok) break;
   }
 }
@@ -257,6 +257,7 @@ task<void> server::session(state& s, std::shared_ptr<channel> client, std::strin
     if (!x.answered()) co_return;
     if (!x.keep_alive()) break;
   }
+  here.me->idle = true;
   co_await linger(*client);
 }
 

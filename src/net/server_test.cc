@@ -96,6 +96,13 @@ TEST_F(Server, ReadsARequestThatComesByteByByte) {
   EXPECT_EQ(client.exactly(3), "abc");
 }
 
+TEST_F(Server, IsHeardByWhoSendsAllOfARefusedBodyFirst) {
+  auto client = connect();
+  client.send("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 4000000\r\n\r\n");
+  EXPECT_TRUE(client.send(std::string(4'000'000, 'x')));
+  EXPECT_NE(client.until("\r\n\r\n").find("413"), std::string::npos);
+}
+
 TEST_F(Server, ClosesWhenAsked) {
   auto client = connect();
   client.send("GET /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");

@@ -31,12 +31,14 @@ class test_peer {
     return {test_peer(ends[0]), ends[1]};
   }
 
-  void send(std::string_view bytes) {
+  // False: the other side takes no more.
+  bool send(std::string_view bytes) {
     while (!bytes.empty()) {
       auto n = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (n <= 0) return;
+      if (n <= 0) return false;
       bytes.remove_prefix(static_cast<std::size_t>(n));
     }
+    return true;
   }
 
   // Everything up to and with `mark`; what came instead if that never arrives.

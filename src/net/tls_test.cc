@@ -67,7 +67,10 @@ class hello final : public service {
   task<void> serve(exchange& x) override {
     http_response answer;
     auto read = co_await x.read_all(answer.body, 1 << 20);
-    if (!read) co_return;
+    if (!read) {
+      answer.status = 413;
+      x.close_after();
+    }
     answer.body += "hello";
     co_await x.respond(answer);
   }
@@ -89,7 +92,9 @@ class tls_client {
   }
   void at_most(int version) { SSL_set_max_proto_version(ssl_, version); }
   bool connect() { return SSL_connect(ssl_) == 1; }
-  void send(const std::string& text) { SSL_write(ssl_, text.data(), static_cast<int>(text.size())); }
+  bool send(const std::string& text) {
+    return SSL_write(ssl_, text.data(), static_cast<int>(text.size())) == static_cast<int>(text.size());
+  }
   std::string receive() {
     char buffer[65536];
     int n = SSL_read(ssl_, buffer, sizeof buffer);
@@ -128,6 +133,20 @@ class Tls : public testing::Test {
   }
   server made{server_options{}, [](worker&) { return std::make_unique<hello>(); }};
 };
+
+TEST_F(Tls, IsHeardByWhoSendsAllOfARefusedBodyFirst) {
+  certificate cert("any");
+  made.start_unbound();
+  use(cert);
+  for (int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    auto client = connect();
+    client->at_most(version);
+    ASSERT_TRUE(client->connect());
+    ASSERT_TRUE(client->send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4000000\r\n\r\n"));
+    EXPECT_TRUE(client->send(std::string(4'000'000, 'x')));
+    EXPECT_NE(client->receive().find("413"), std::string::npos);
+  }
+}
 
 TEST_F(Tls, AnswersSaysGoodbyeAndServesANewCertificateToNewConnections) {
   certificate first("first"), second("second");
