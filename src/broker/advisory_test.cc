@@ -448,8 +448,8 @@ TEST_F(AdvisoryToken, WorkersOAuthProvider_2026_TheEdgesOfTheTokenEndpoint) {
   EXPECT_EQ(error_of(refresh(client, text_member(body_of(last), "refresh_token"))), "invalid_grant");
 }
 
-// The way to authenticate that a client registered is the only one, wherever it does.
-TEST_F(AdvisoryToken, WorkersOAuthProvider_2026_TheRegisteredMethodHoldsAtEveryEndpoint) {
+// Header or body is not told apart (clients that registered one send the other), none and both are.
+TEST_F(AdvisoryToken, WorkersOAuthProvider_2026_AClientWithASecretProvesItAtEveryEndpoint) {
   for (const std::string method : {"client_secret_basic", "client_secret_post"}) {
     auto made = body_of(ask(endpoint::register_client,
                             registration({{"redirect_uris", json::array{"http://127.0.0.1/callback"}},
@@ -518,6 +518,7 @@ TEST_F(AdvisoryToken, Obot_2026_RevocationByAnotherClientEndsNothing) {
   }
   EXPECT_TRUE(revoked.empty());
   EXPECT_TRUE(introspects_as_active(client, text_member(mine, "access_token")));
+  EXPECT_EQ(refresh(client, text_member(mine, "refresh_token")).status, 200);
 }
 
 // obot, 2026: what another request does between the reading and the writing of this one.

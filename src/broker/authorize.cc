@@ -109,7 +109,7 @@ step judge(broker_parts& parts, const exchange& x, const authorization_request& 
   auto b = known_browser(parts.world, *x.request);
   if (b && !may_be_cross_site(*x.request) && !asks_for(terms, "consent") &&
       !asks_for(terms, "select_account")) {
-    provider = remembered_consent(parts.world, b->digest, terms, x.now);
+    provider = remembered_consent(parts.world, b->digest, terms, client.metadata.client_name, x.now);
   }
   if (!provider && quiet) {
     return refuse(parts, x, client,

@@ -39,13 +39,18 @@ step begin_sign_in(broker_parts& parts, exchange x, pending_login login, sign_in
     return answer_with_error(parts, x, login.access, {errc::internal, "no provider " + login.provider});
   }
   x.log->note("provider", provider->name);
+  auto local_person =
+      provider->type == "local" ? signed_in_person(parts.world, *x.request, x.now) : std::nullopt;
+  bool at_once = local_person && local_person->provider == provider->name && mode == sign_in_mode::reuse;
+  if (!at_once && parts.logins.refuse(limiter_key(x.request->peer), x.now)) {
+    return answer_with_error(
+        parts, x, login.access,
+        {errc::too_many_requests, "a tenth of limits.logins_in_flight is of this address"});
+  }
   if (provider->type != "local")
     return sign_in_at_provider(parts, std::move(x), *provider, std::move(login), mode);
 
-  auto who = signed_in_person(parts.world, *x.request, x.now);
-  if (who && who->provider == provider->name && mode == sign_in_mode::reuse) {
-    return answer_with_code(parts, x, login.access, *who, {});
-  }
+  if (at_once) return answer_with_code(parts, x, login.access, *local_person, {});
   auto access = login.access;
   auto state = begin_login(parts.world, std::move(login), x.now);
   if (!state) return answer_with_error(parts, x, access, state.error());

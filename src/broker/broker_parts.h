@@ -23,13 +23,18 @@ struct broker_parts {
       : world(std::move(w)),
         clients(world),
         requests(world.conf.limits.requests_per_minute, seconds(60)),
-        registrations(world.conf.limits.registrations_per_hour, seconds(3600)) {}
+        registrations(world.conf.limits.registrations_per_hour, seconds(3600)),
+        logins(std::max(least_logins, world.conf.limits.logins_in_flight / 10), world.conf.session_timeout) {}
+
+  // A tenth of the logins in flight may be of one address, so that no single one keeps everybody else out.
+  static constexpr std::uint32_t least_logins = 20;
 
   broker_world world;
   client_directory clients;
   provider_documents providers;
   limiter requests;
   limiter registrations;
+  limiter logins;
   std::function<std::shared_ptr<const key_state>()> keys;
 };
 

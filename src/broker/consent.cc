@@ -44,7 +44,8 @@ step decide(broker_parts& parts, const exchange& x, const std::string& parameter
 
   auto access = access_of(client, terms);
   if (!d.approved) return answer_with_error(parts, x, access, {errc::consent_denied, ""});
-  auto remembered = remember_consent(parts.world, browser_digest, terms, d.provider, x.now);
+  auto remembered =
+      remember_consent(parts.world, browser_digest, terms, client.metadata.client_name, d.provider, x.now);
   if (!remembered) return answer_with_error(parts, x, access, remembered.error());
   x.log->note("event", "consent_given");
 

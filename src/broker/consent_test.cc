@@ -1,5 +1,6 @@
 // The way to the approval and what must not lead through it.
 
+#include "broker/consent_memory.h"
 #include "broker/fixture.h"
 
 namespace mcp_oauth {
@@ -243,6 +244,40 @@ TEST_F(Consent, NoMoreLoginsAreBegunThanTheLimitAllows) {
     auto answer = approve(b, page_for(b, authorization(client)));
     EXPECT_EQ(parameter_of(answer.fields.first("location"), "error"), i < 2 ? "" : "temporarily_unavailable");
   }
+}
+
+TEST_F(Consent, OneAddressDoesNotKeepEverybodyElseOut) {
+  conf.limits.logins_in_flight = 400;
+  restart();
+  test_browser b;
+  auto form_page = page_for(b, authorization(client));
+  auto approve_from = [&](const std::string& address) {
+    auto request =
+        post_request("/oauth/consent", make_form({{"request", value_on(form_page.body, "request")},
+                                                  {"approve", value_on(form_page.body, "approve")}}));
+    request.peer = address;
+    return parameter_of(visit(b, endpoint::consent, request).fields.first("location"), "error");
+  };
+  int begun = 0;
+  for (int i = 0; i < 100; ++i) begun += approve_from("203.0.113.9").empty() ? 1 : 0;
+  EXPECT_EQ(begun, 40) << "a tenth";
+  for (const char* other : {"203.0.113.10", "2001:db8::1"}) EXPECT_EQ(approve_from(other), "") << other;
+  now += conf.session_timeout / 4;
+  EXPECT_EQ(approve_from("203.0.113.9"), "") << "not for ever";
+}
+
+// Draft of client id metadata documents §4.3: who approved a name and an address approved those.
+TEST_F(Consent, IsAskedAgainWhenTheClientShowsAnotherNameOrAddress) {
+  authorization_terms terms;
+  terms.client_id = "https://client.example/metadata";
+  terms.redirect_uri = "https://client.example/callback";
+  terms.resource = "https://mcp.example.com/mcp";
+  broker_world world{conf, store, seal, random, {}, cheap};
+  ASSERT_TRUE(remember_consent(world, "browser", terms, "A client", "local", now));
+  EXPECT_TRUE(remembered_consent(world, "browser", terms, "A client", now));
+  EXPECT_FALSE(remembered_consent(world, "browser", terms, "Your bank", now));
+  terms.redirect_uri = "https://client.example/elsewhere";
+  EXPECT_FALSE(remembered_consent(world, "browser", terms, "A client", now));
 }
 
 TEST_F(Consent, ErrorsGoToTheClientOnlyWhereItIsSafe) {

@@ -181,7 +181,9 @@ class BrokerTest : public testing::Test {
   // As after a crash: the store is all that is left.
   void restart() {
     broker_world world{conf, watched, seal, random, {}, cheap};
-    world.on_revoked = [this](const std::string& grant, time_point) { revoked.push_back(grant); };
+    world.on_revoked = [this](const std::string& grant, time_point until) {
+      revoked.emplace_back(grant, until);
+    };
     as = *broker::start(std::move(world), now);
   }
 
@@ -324,7 +326,7 @@ class BrokerTest : public testing::Test {
   random_fn random = counted_random();
   time_point now = from_unix(1'800'000'000);
   broker_log log;
-  std::vector<std::string> revoked;
+  std::vector<std::pair<std::string, time_point>> revoked;  // what validators were told: until when
   fetcher fetch;
   std::vector<http_call> fetched;
   std::unique_ptr<broker> as;

@@ -3,6 +3,8 @@
 #include "base/base64url.h"
 #include "base/json.h"
 
+#include <algorithm>
+
 namespace mcp_oauth {
 namespace {
 
@@ -31,9 +33,10 @@ record to_record(const grant_record& g, time_point expires) {
   r.data = json::serialize(json::object{{"client_id", g.client_id},
                                         {"scopes", to_array(g.scopes)},
                                         {"resource", g.resource},
+                                        {"access_until", to_unix(g.access_until)},
                                         {"who", to_json(g.who)}});
   r.created = g.created;
-  r.expires = expires;
+  r.expires = std::max(expires, g.access_until);
   return r;
 }
 
@@ -53,6 +56,10 @@ result<std::optional<grant_record>> find_grant(record_store& store, std::string_
   g.who = person_from(*who);
   g.created = r.created;
   g.version = r.version;
+  std::int64_t access_until = 0;
+  // Written by a version that did not know: the longest lifetime that may be configured.
+  bool known = read(*data, "access_until", access_until) == member::present;
+  g.access_until = known ? from_unix(access_until) : now + std::chrono::hours(24);
   return std::optional(std::move(g));
 }
 

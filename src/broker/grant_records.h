@@ -21,8 +21,11 @@ struct grant_record {
   std::string resource;
   person who;
   time_point created;
+  time_point access_until =
+      {};  // no access token of it lives longer, whatever lifetime is configured by then
   std::uint64_t version = 0;
 };
+// It is kept at least as long as its access tokens.
 record to_record(const grant_record& g, time_point expires);
 result<std::optional<grant_record>> find_grant(record_store& store, std::string_view id, time_point now);
 

@@ -19,6 +19,7 @@ constexpr std::chrono::minutes code_remembered{10};
 constexpr std::chrono::hours expired_refresh_remembered{24};
 constexpr std::chrono::hours rotated_refresh_remembered{24 * 7};
 constexpr int most_attempts = 4;
+constexpr std::size_t most_revoked = 10'000'000;  // memory ends before
 
 std::string access_token(const broker_world& world, const signing_key& key, const grant_record& g,
                          const std::vector<std::string>& scopes, time_point now) {
@@ -77,9 +78,19 @@ std::string successor_key(const secret& token) {
   return hkdf_sha256(token.reveal(), "", "mcp-oauth-proxy refresh successor", 32);
 }
 
-// The end of the last access token of a grant that ends now, by every validator's clock.
-time_point last_token_ends(const broker_world& world, time_point now) {
-  return now + world.conf.access_token_lifetime + 2 * world.conf.leeway;
+// The end of the last access token that is given now, or again within the grace time.
+time_point access_ends(const broker_world& world, time_point now) {
+  return now + world.conf.access_token_lifetime + world.conf.refresh_grace;
+}
+
+// The end of the last access token of a grant that ends now, by every validator's clock. Tokens may be older
+// than today's configuration, and another process may have revoked the grant before.
+time_point last_token_ends(const broker_world& world, const std::optional<grant_record>& grant,
+                           const std::optional<record>& revoked, time_point now) {
+  auto until = access_ends(world, now);
+  if (grant) until = std::max(until, grant->access_until);
+  until += 2 * world.conf.leeway;
+  return revoked ? std::max(until, revoked->expires) : until;
 }
 
 result<void> check_resources(const std::vector<std::string>& asked, const std::string& granted) {
@@ -166,7 +177,13 @@ result<issued_tokens> redeem_code(const broker_world& world, const signing_key& 
       return fail(errc::code_replayed, "grant " + code.grant + " is revoked");
     }
 
-    grant_record g{code.grant, code.access.client_id, code.access.scopes, code.access.resource, code.who, now,
+    grant_record g{code.grant,
+                   code.access.client_id,
+                   code.access.scopes,
+                   code.access.resource,
+                   code.who,
+                   now,
+                   access_ends(world, now),
                    0};
     change c;
     c.when.push_back({"code", code.id, code.version});
@@ -225,6 +242,7 @@ result<issued_tokens> redeem_refresh(const broker_world& world, const signing_ke
     // A revocation erases the grant first; without this condition a rotation at that moment would revive it.
     c.when.push_back({"grant", g.id, g.version});
     c.put.push_back(to_record(next, now, next.expires + expired_refresh_remembered));
+    g.access_until = std::max(g.access_until, access_ends(world, now));
     c.put.push_back(to_record(g, next.expires));
     old.rotated = now;
     old.successor = seal_with(successor_key(asked.refresh_token), "refresh-successor", old.id, token.reveal(),
@@ -239,25 +257,36 @@ result<issued_tokens> redeem_refresh(const broker_world& world, const signing_ke
 
 result<void> revoke_grant(const broker_world& world, const std::string& grant, time_point now) {
   if (grant.empty()) return {};
-  auto until = last_token_ends(world, now);
-  record r;
-  r.kind = "revoked";
-  r.id = grant;
-  r.created = now;
-  r.expires = until;
-  change c;
-  c.put.push_back(std::move(r));
-  c.erase.emplace_back("grant", grant);
-  auto done = world.store.commit(c, now);
-  if (!done) return tl::unexpected(done.error());
-  if (world.on_revoked) world.on_revoked(grant, until);
-  auto erased = world.store.erase_grant(grant);
-  if (!erased) return tl::unexpected(erased.error());
-  return {};
+  for (int attempt = 0; attempt < most_attempts; ++attempt) {
+    auto ending = find_grant(world.store, grant, now);
+    if (!ending) return tl::unexpected(ending.error());
+    auto revoked = world.store.get("revoked", grant, now);
+    if (!revoked) return tl::unexpected(revoked.error());
+    auto until = last_token_ends(world, *ending, *revoked, now);
+    record r;
+    r.kind = "revoked";
+    r.id = grant;
+    r.created = now;
+    r.expires = until;
+    change c;
+    // What is given in this moment counts, too.
+    c.when.push_back({"grant", grant, *ending ? (*ending)->version : 0});
+    c.when.push_back({"revoked", grant, *revoked ? (*revoked)->version : 0});
+    c.put.push_back(std::move(r));
+    c.erase.emplace_back("grant", grant);
+    auto done = world.store.commit(c, now);
+    if (!done) return tl::unexpected(done.error());
+    if (!*done) continue;
+    if (world.on_revoked) world.on_revoked(grant, until);
+    auto erased = world.store.erase_grant(grant);
+    if (!erased) return tl::unexpected(erased.error());
+    return {};
+  }
+  return fail(errc::store_busy, "the grant kept changing");
 }
 
 result<std::vector<std::pair<std::string, time_point>>> revoked_grants(record_store& store, time_point now) {
-  auto records = store.list("revoked", now, 100'000);
+  auto records = store.list("revoked", now, most_revoked);
   if (!records) return tl::unexpected(records.error());
   std::vector<std::pair<std::string, time_point>> grants;
   grants.reserve(records->size());

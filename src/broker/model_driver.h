@@ -124,7 +124,9 @@ class driver final {
   }
   void start() {
     broker_world world{conf_, troubled_, seal_, random_, {}, cheap};
-    world.on_revoked = [this](const std::string& grant, time_point) { told_.insert(grant); };
+    world.on_revoked = [this](const std::string& grant, time_point until) {
+      if (until > clock() + conf_.access_token_lifetime) told_.insert(grant);
+    };
     as_ = *broker::start(std::move(world), clock());
     told_.clear();
     auto ended = as_->revoked(clock());

@@ -65,8 +65,24 @@ TEST_F(Races, ARevocationLeavesNothingOfTheGrantBehind) {
   EXPECT_EQ(revoke(t).status, 200);
   for (auto kind : {"grant", "refresh", "code"}) EXPECT_EQ(*store.count(kind, now), 0u) << kind;
   EXPECT_EQ(*store.count("revoked", now), 1u);
-  now += conf.access_token_lifetime + 2 * conf.leeway;
+  now += conf.access_token_lifetime + conf.refresh_grace + 2 * conf.leeway;
   EXPECT_EQ(*store.count("revoked", now), 0u) << "not longer than a token may live";
+}
+
+// What an operator does after an incident: shorter lifetimes first, then the revocation.
+TEST_F(Races, ARevocationCountsForTokensThatAreOlderThanTheConfiguration) {
+  auto t = tokens();
+  auto longest = now + conf.access_token_lifetime;
+  auto before = conf.access_token_lifetime;
+  conf.access_token_lifetime = seconds(10);
+  conf.refresh_grace = conf.leeway = seconds(0);
+  EXPECT_EQ(revoke(t).status, 200);
+  EXPECT_GE(revoked.at(0).second, longest);
+  EXPECT_EQ(revoke(t).status, 200) << "again, by whoever";
+  for (const auto& [grant, until] : revoked) EXPECT_GE(until, longest) << grant;
+  now = longest - seconds(1);
+  EXPECT_EQ(*store.count("revoked", now), 1u) << "for the next start";
+  conf.access_token_lifetime = before;
 }
 
 TEST_F(Races, OfManySignInsWithOneFormOneGetsACode) {

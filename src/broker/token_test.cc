@@ -322,6 +322,7 @@ TEST_F(Token, NobodyRevokesTheTokensOfOthers) {
     EXPECT_TRUE(revoked.empty()) << name;
   }
   EXPECT_TRUE(introspects_as_active(client, access_of(t)));
+  EXPECT_EQ(refresh(client, refresh_of(t)).status, 200);
 }
 
 TEST_F(Token, RevokingWhatIsUnknownSucceeds) {

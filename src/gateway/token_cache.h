@@ -54,7 +54,10 @@ class token_cache {
   }
 
   // From now until `until`, no token of that grant is valid.
-  void revoke(const std::string& grant, time_point until) { revoked_[grant] = until; }
+  void revoke(const std::string& grant, time_point until) {
+    auto& end = revoked_[grant];
+    end = std::max(end, until);
+  }
   // Keys or rules changed: what was verified under the old ones counts no longer.
   void clear() { entries_.clear(); }
   void sweep(time_point now);
