@@ -89,6 +89,76 @@ TEST_F(AdvisoryMismatch, SEP_2243_ABodyThatSaysTwoThingsIsRefused) {
   }
 }
 
+// Revisions that mirror have no batches: what is in one would be mirrored by nothing.
+TEST_F(AdvisoryMismatch, SEP_2243_ABatchDoesNotGetAroundTheHeaders) {
+  auto old = R"({"jsonrpc":"2.0","id":1,"method":"ping"})";
+  for (const std::string& body :
+       {"[" + modern("\"echo\"") + "]", "[" + std::string(old) + "," + modern("\"echo\"") + "]"}) {
+    for (const char* fields : {"", version, right, "MCP-Protocol-Version: 2025-03-26\r\n"}) {
+      auto answer = ask(post(body, with_token(fields)));
+      EXPECT_EQ(status_of(answer), 400) << fields << body;
+      EXPECT_TRUE(take_seen().empty()) << fields << body;
+    }
+  }
+  EXPECT_EQ(status_of(ask(post("[" + std::string(old) + "]", with_token(version)))), 400);
+  EXPECT_EQ(
+      status_of(ask(post("[" + std::string(old) + "]", with_token("MCP-Protocol-Version: 2025-03-26\r\n")))),
+      200);
+}
+
+// A server that reads what a proxy did not: content of a method that has none is a call, or a second request.
+TEST_F(AdvisoryGateway, RequestSmugglingCL0_ContentOfAGetOrADeleteReachesNobody) {
+  conf.tools_given = true;  // and no rule: every tool is denied
+  std::string hidden =
+      "POST /mcp HTTP/1.1\r\nHost: up\r\nX-User-Id: local:victim\r\nContent-Length: 0\r\n\r\n";
+  for (const char* method : {"GET", "DELETE"}) {
+    for (const std::string& content : {std::string(call), hidden}) {
+      std::string head = std::string(method) + " /mcp HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n" +
+                         with_token("X-HTTP-Method-Override: POST\r\nContent-Type: application/json\r\n");
+      auto length = std::to_string(content.size());
+      auto by_length = head + "Content-Length: " + length + "\r\n\r\n" + content;
+      char hex[20];
+      std::snprintf(hex, sizeof hex, "%zx", content.size());
+      auto chunked = head + "Transfer-Encoding: chunked\r\n\r\n" + hex + "\r\n" + content + "\r\n0\r\n\r\n";
+      for (const auto& request : {by_length, chunked}) {
+        EXPECT_EQ(status_of(ask(request)), 400) << request;
+        EXPECT_TRUE(take_seen().empty()) << request;
+      }
+    }
+    auto empty = std::string(method) + " /mcp HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n" +
+                 with_token("Content-Length: 0\r\n\r\n");
+    EXPECT_EQ(status_of(ask(empty)), 200) << "as some clients end a session";
+    take_seen();
+  }
+}
+
+// What a server would decode first, it might read as another call than the one that was judged.
+TEST_F(AdvisoryGateway, DecompressionAtTheServer_WhatIsNotPlainJsonIsRefused) {
+  for (const char* field : {"Content-Encoding: gzip", "Content-Encoding: deflate", "content-encoding: br",
+                            "Content-Encoding: identity, gzip",
+                            "Content-Encoding: identity\r\nContent-Encoding: br", "Content-Encoding: x"}) {
+    EXPECT_EQ(status_of(ask(post(call, with_token(std::string(field) + "\r\n")))), 415) << field;
+    EXPECT_TRUE(take_seen().empty()) << field;
+  }
+  EXPECT_EQ(status_of(ask(post(call, with_token("Content-Encoding: identity\r\n")))), 200);
+  take_seen();
+  auto typed = [&](const std::string& type) {
+    auto request = post(call, with_token());
+    std::string plain = "application/json";
+    return request.replace(request.find(plain), plain.size(), type);
+  };
+  for (const char* type : {"application/json; charset=utf-7", "application/json;charset=utf-16",
+                           "application/json; x=y; charset=\"utf-7\"",
+                           "application/json; charset=", "text/plain", "application/jsonp"}) {
+    EXPECT_EQ(status_of(ask(typed(type))), 415) << type;
+    EXPECT_TRUE(take_seen().empty()) << type;
+  }
+  for (const char* type : {"application/json; charset=utf-8", "Application/JSON;charset=\"UTF-8\"",
+                           "application/json;", "application/json; x=y"}) {
+    EXPECT_EQ(status_of(ask(typed(type))), 200) << type;
+  }
+}
+
 TEST_F(AdvisoryGateway, Kuadrant_2026_AToolThatNoRuleNamesIsDeniedByAnyName) {
   conf.tools_given = true;
   tool_rule rule;

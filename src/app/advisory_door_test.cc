@@ -99,6 +99,23 @@ TEST_F(AdvisoryGateway, CVE_2026_40575_ForwardedHeadersDoNotChooseTheRoute) {
     ASSERT_EQ(seen.size(), 1U);
     EXPECT_EQ(seen[0].rfind("POST /rpc HTTP/1.1\r\nHost: up:3000\r\n", 0), 0U) << seen[0];
     EXPECT_EQ(field_of(seen[0], "X-Forwarded-Host"), "127.0.0.1:8080") << fields;
+    for (const char* name : {"X-Original-URL", "X-Rewrite-URL", "X-Forwarded-Uri"})
+      EXPECT_EQ(field_of(seen[0], name), "") << fields;
+  }
+}
+
+// obot and matheus, 2026: links and redirects of the server behind were made of whatever Host a request
+// named.
+TEST_F(AdvisoryGateway, Matheus_2026_AForeignHostIsNotPassedOn) {
+  for (const char* host :
+       {"evil.example", "127.0.0.1:8080.evil.example", "127.0.0.1:9", "h", "EVIL.example:8080"}) {
+    auto request = post(call, with_token());
+    std::string ours = "127.0.0.1:8080";
+    EXPECT_EQ(status_of(ask(request.replace(request.find(ours), ours.size(), host))), 200) << host;
+    auto seen = take_seen();
+    ASSERT_EQ(seen.size(), 1U);
+    EXPECT_EQ(field_of(seen[0], "X-Forwarded-Host"), "127.0.0.1:8080") << host;
+    EXPECT_EQ(field_of(seen[0], "Host"), "up:3000") << host;
   }
 }
 

@@ -4,6 +4,7 @@
 #include "base/text.h"
 
 #include <algorithm>
+#include <cctype>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -99,14 +100,17 @@ inline std::string field_of(const std::string& message, const std::string& name)
   return message.substr(at, message.find("\r\n", at) - at);
 }
 
-// How many lines of a head have the name, `-` and `_` and all cases being one.
+// How many lines of a head have the name, all cases and all that is neither letter nor digit being one.
 inline int lines_named(const std::string& head, std::string_view name) {
   int count = 0;
   for (std::size_t at = head.find("\r\n"); at != std::string::npos; at = head.find("\r\n", at + 2)) {
     auto line = std::string_view(head).substr(at + 2, head.find("\r\n", at + 2) - at - 2);
     auto found = to_lower(line.substr(0, line.find(':')));
-    std::replace(found.begin(), found.end(), '_', '-');
-    count += trim(found) == to_lower(name);
+    found = trim(found);
+    std::replace_if(
+        found.begin(), found.end(), [](char c) { return std::ispunct(static_cast<unsigned char>(c)) != 0; },
+        '-');
+    count += found == to_lower(name);
   }
   return count;
 }

@@ -13,17 +13,17 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-// A name in every mixture of cases and of `-` and `_`.
+// A name in every mixture of cases and of `-`, `_` and `.`.
 std::vector<std::string> spellings(const std::string& name) {
   std::vector<std::string> all;
   for (int cases = 0; cases < 4; ++cases) {
-    for (int marks = 0; marks < 4; ++marks) {
+    for (int marks = 0; marks < 5; ++marks) {
       std::string spelled;
       int at = 0, mark = 0;
       for (char c : name) {
         if (c == '-') {
           bool low = marks == 1 || (marks == 2 && mark == 0) || (marks == 3 && mark > 0);
-          spelled += low ? '_' : '-';
+          spelled += marks == 4 ? '.' : low ? '_' : '-';
           ++mark;
           continue;
         }
@@ -63,6 +63,16 @@ const std::vector<std::string> identity_names = {"X-User-Id",
                                                  "X-Request-Id",
                                                  "X-Mop-Session",
                                                  "Mcp-Session-Id",
+                                                 "X-User",
+                                                 "Remote-Groups",
+                                                 "Remote-Email",
+                                                 "True-Client-IP",
+                                                 "CF-Connecting-IP",
+                                                 "X-Client-IP",
+                                                 "X-Original-URL",
+                                                 "X-Rewrite-URL",
+                                                 "X-HTTP-Method-Override",
+                                                 "X-Method-Override",
                                                  "Cookie"};
 const std::vector<std::string> ours_upstream = {"X-User-Id",         "X-User-Email",    "X-User-Name",
                                                 "X-Client-Id",       "X-Forwarded-For", "X-Forwarded-Host",

@@ -12,10 +12,24 @@
 #include "net/server.h"
 
 #include <memory>
+#include <mutex>
+#include <set>
 #include <span>
 #include <string>
 
 namespace mcp_oauth {
+
+// The paths that MCP servers of 2024-11-05 announced for posting to, as they know them. What is posted there
+// has to prove that it was announced to whoever posts. Safe from every thread; bounded.
+class announced_paths final {
+ public:
+  void add(std::string_view upstream, std::string_view path);
+  bool holds(std::string_view upstream, std::string_view path) const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::set<std::pair<std::string, std::string>> paths_;
+};
 
 // What the workers share. Each part is safe to use from all of them.
 struct gateway_parts {
@@ -27,6 +41,7 @@ struct gateway_parts {
   net::blocking_pool* fetching = nullptr;    // outbound HTTP to those that the operator named
   net::blocking_pool* strangers = nullptr;   // outbound HTTP to anybody else, who may be slow on purpose
   std::function<std::size_t()> connections;  // open, over all workers
+  std::shared_ptr<announced_paths> announced = std::make_shared<announced_paths>();
   time_point started;
 };
 

@@ -115,6 +115,39 @@ TEST_F(LegacyStream, ReachesAPlaceOutsideOfTheUrlsPathWithTheProofOnly) {
   EXPECT_EQ(status_of(answer_to(get(uri, with_token()))), 405) << "a place to post to, and nothing else";
 }
 
+// Whatever a server calls its sessions.
+TEST_F(LegacyStream, IsNobodyElsesUnderAnyName) {
+  for (const char* name : {"clientId", "conn", "transportId", "sessionToken", "id", "x"}) {
+    for (const char* path : {"/rpc/message", "/message", "/rpc"}) {
+      auto uri = announced(std::string(path) + "?" + name + "=abcdef");
+      ASSERT_NE(uri.find("mop_session="), std::string::npos) << uri;
+      EXPECT_EQ(target_of(uri, with_token()),
+                std::string("POST ") + path + "?" + name + "=abcdef HTTP/1.1\r\n");
+      auto bare = uri.substr(0, uri.find("mop_session=") - 1);
+      EXPECT_EQ(status_of(answer_to(post_to(bare, as("local:eve")))), 404) << bare;
+      EXPECT_EQ(status_of(answer_to(post_to(uri, as("local:eve")))), 404) << uri;
+      client.close();
+      up.close();
+    }
+  }
+}
+
+TEST_F(LegacyStream, AQueryAtTheEndpointThatNobodyAnnouncedPasses) {
+  EXPECT_EQ(target_of("/mcp?profile=work", with_token()), "POST /rpc?profile=work HTTP/1.1\r\n");
+}
+
+// A proof is for a whole place; a part of it must not become the proof.
+TEST_F(LegacyStream, AProofCannotBeCutAtADot) {
+  conf.upstreams[0].url = "http://up:3000/sse";
+  auto uri = announced("/v1.0/messages?sid=zzz", "/mcp");
+  auto mac = uri.substr(uri.find("mop_session=") + 12);
+  for (const auto& cut : {"/mcp/.up/v1?mop_session=0/messages?sid=zzz." + mac,
+                          "/mcp/.up/v1?mop_session=0%2Fmessages%3Fsid=zzz." + mac}) {
+    auto refused = status_of(answer_to(post_to(cut, with_token())));
+    EXPECT_TRUE(refused == 400 || refused == 404) << cut << refused;
+  }
+}
+
 TEST_F(LegacyStream, UnderstandsEveryFormOfAReference) {
   struct row {
     const char *announced, *target;

@@ -22,9 +22,27 @@
 namespace mcp_oauth {
 namespace {
 
-bool is_json(std::string_view media_type) {
-  auto type = trim(media_type.substr(0, media_type.find(';')));
-  return equal_ignoring_case(type, "application/json");
+// JSON in UTF-8 as it stands: what a server would decode before it reads, it might read as another call than
+// the one that is judged here.
+result<void> check_media_type(const net::request_head& head) {
+  auto type = head.find("content-type").value_or("");
+  auto refuse = [](std::string_view name, std::string_view value) {
+    return fail(errc::http_media_type_unsupported, std::string(name) + " " + std::string(value));
+  };
+  if (!equal_ignoring_case(trim(type.substr(0, type.find(';'))), "application/json"))
+    return refuse("Content-Type", type.empty() ? "none" : type);
+  for (const auto& parameter : split_words(type.substr(std::min(type.find(';'), type.size())), ';')) {
+    auto text = trim(parameter);
+    if (!starts_with_ignoring_case(text, "charset")) continue;
+    auto value = trim(text.substr(std::min(text.find('=') + 1, text.size())));
+    if (!equal_ignoring_case(value, "utf-8") && !equal_ignoring_case(value, "\"utf-8\""))
+      return refuse("Content-Type", type);
+  }
+  for (const auto& f : head.fields) {
+    if (equal_ignoring_case(f.name, "content-encoding") && !equal_ignoring_case(f.value, "identity"))
+      return refuse("Content-Encoding", f.value);
+  }
+  return {};
 }
 
 // Methods that change nothing at the server: asking twice is the same as asking once.
@@ -47,6 +65,10 @@ std::string without(std::string_view query, std::string_view name) {
   return kept;
 }
 
+std::string_view authority_of(std::string_view origin) {
+  return origin.substr(std::min(origin.find("://") + 3, origin.size()));
+}
+
 // Where a place is, in one spelling: what a server announced and what a client asks for compare equal.
 std::string place_of(std::string_view path, std::string_view query) {
   std::string place(path);
@@ -54,7 +76,20 @@ std::string place_of(std::string_view path, std::string_view query) {
   return place;
 }
 
+constexpr std::size_t most_announced = 10'000;
+
 }  // namespace
+
+void announced_paths::add(std::string_view upstream, std::string_view path) {
+  std::lock_guard lock(mutex_);
+  // Beyond this they differ by more than a query, and path_may_name_session looks at them.
+  if (paths_.size() < most_announced) paths_.emplace(upstream, path);
+}
+
+bool announced_paths::holds(std::string_view upstream, std::string_view path) const {
+  std::lock_guard lock(mutex_);
+  return paths_.contains({std::string(upstream), std::string(path)});
+}
 
 // The call as far as it was read before the decision.
 struct gateway_service::admission {
@@ -182,6 +217,7 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
     auto read = read_session_query(query);
     if (!read || !read->mac.empty())
       return fail(errc::upstream_malformed, read ? "endpoint with mop_session" : read.error().detail);
+    of_.parts_.announced->add(to_.where.conf().name, path);
     auto place = place_of(path, read->rest);
     auto bound = rules_.sessions.bind(session_binding::what::place, to_.where.conf().resource,
                                       who_.token.claims().subject, place);
@@ -229,7 +265,12 @@ result<std::string> gateway_service::session_of(const net::exchange& x, const up
 
   // A proof in the query is checked whatever the header says: the server may look at either.
   bool around = to.where.is_announced(head.path);
-  bool posts_to_id = head.method != "GET" && path_may_name_session(to.where.rest_of(head.path));
+  auto rest = to.where.rest_of(head.path);
+  // Whatever a server calls it, a session of 2024-11-05 stands in the address that is posted to.
+  bool may_name_session = path_may_name_session(rest) || (!rest.empty() && !query.rest.empty()) ||
+                          (!query.rest.empty() &&
+                           parts_.announced->holds(to.where.conf().name, to.where.upstream_path(head.path)));
+  bool posts_to_id = head.method != "GET" && may_name_session;
   if (around || posts_to_id || query.names_session || !query.mac.empty()) {
     auto place = place_of(to.where.upstream_path(head.path), query.rest);
     auto bound = place + "." + std::string(query.mac);
@@ -313,7 +354,8 @@ std::string gateway_service::upstream_head(const net::exchange& x, const upstrea
   if (!session.empty()) net::append_field(out, "Mcp-Session-Id", session);
   out += who.identity;
   net::append_field(out, "X-Forwarded-For", client_address);
-  net::append_field(out, "X-Forwarded-Host", head.host);
+  net::append_field(out, "X-Forwarded-Host",
+                    authority_of(origin_as_reached(rules.conf.public_url, head.host)));
   net::append_field(out, "X-Forwarded-Proto",
                     rules.conf.public_url.rfind("https", 0) == 0 ? "https" : "http");
   net::append_field(out, "X-Request-Id", x.request_id());
@@ -373,10 +415,19 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
     co_return co_await refuse_mcp(x, to, told, why, scopes, id);
   }
 
+  // Content that nobody judged is a second request to a server that does not expect any.
+  bool has_content = head.body == net::framing::chunked || head.length > 0;
+  if (head.method != "POST" && has_content) {
+    why = error{errc::http_malformed, std::string(head.method) + " with content"};
+    x.close_after();
+    co_return co_await refuse_mcp(x, to, told, why, scopes, id);
+  }
+
   admission in;
   if (head.method == "POST") {
-    if (!is_json(head.find("content-type").value_or(""))) {
-      why = error{errc::http_media_type_unsupported, std::string(head.find("content-type").value_or("none"))};
+    auto readable = check_media_type(head);
+    if (!readable) {
+      why = readable.error();
       co_return co_await refuse_mcp(x, to, told, why, scopes, id);
     }
     if (head.body == net::framing::length && head.length > rules.conf.limits.body) {

@@ -8,8 +8,13 @@
 namespace mcp_oauth {
 namespace {
 
-// `-` and `_` are one character to servers that turn names into variables (CGI, WSGI).
-constexpr char fold(char c) { return c == '_' ? '-' : to_lower(c); }
+// To servers that turn names into variables, `_` and `-` are one character (CGI, WSGI), and to some
+// everything is that is neither letter nor digit.
+constexpr char fold(char c) {
+  auto lower = to_lower(c);
+  bool plain = (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9');
+  return plain ? lower : '-';
+}
 
 bool is(std::string_view name, std::string_view folded) {
   if (name.size() != folded.size()) return false;
@@ -44,16 +49,33 @@ constexpr std::array<std::string_view, 13> of_the_connection = {"connection",
 
 // `origin` is ours because we have judged it: to the upstream we are the client, and no browser.
 // `mcp-session-id` is ours because the id that the client knows is not the one that the upstream gave.
-constexpr std::array<std::string_view, 9> ours = {"authorization", "cookie",       "forwarded",
-                                                  "x-real-ip",     "x-request-id", "remote-user",
-                                                  "x-client-id",   "origin",       "mcp-session-id"};
-constexpr std::array<std::string_view, 5> our_prefixes = {"x-user-", "x-forwarded-", "x-auth-request-",
-                                                          "x-remote-", "x-mop-"};
+// The method and the address of a request are in its first line, where we judged them.
+constexpr std::array<std::string_view, 19> ours = {"authorization",
+                                                   "cookie",
+                                                   "forwarded",
+                                                   "x-real-ip",
+                                                   "x-request-id",
+                                                   "x-client-id",
+                                                   "origin",
+                                                   "mcp-session-id",
+                                                   "x-user",
+                                                   "x-client-ip",
+                                                   "x-cluster-client-ip",
+                                                   "true-client-ip",
+                                                   "cf-connecting-ip",
+                                                   "fastly-client-ip",
+                                                   "x-http-method",
+                                                   "x-http-method-override",
+                                                   "x-method-override",
+                                                   "x-original-url",
+                                                   "x-rewrite-url"};
+constexpr std::array<std::string_view, 8> our_prefixes = {"x-user-",     "x-forwarded-", "x-auth-request-",
+                                                          "x-remote-",   "remote-",      "x-mop-",
+                                                          "x-original-", "x-rewrite-"};
 
-constexpr std::array<std::string_view, 11> mcp_needs = {
-    "accept",           "accept-encoding", "accept-language", "cache-control",
-    "content-encoding", "content-type",    "last-event-id",   "user-agent",
-    "traceparent",      "tracestate",      "baggage"};
+constexpr std::array<std::string_view, 10> mcp_needs = {
+    "accept",        "accept-encoding", "accept-language", "cache-control", "content-type",
+    "last-event-id", "user-agent",      "traceparent",     "tracestate",    "baggage"};
 
 constexpr std::array<std::string_view, 10> not_of_this_server = {
     "www-authenticate",          "set-cookie",   "server", "x-request-id",    "alt-svc",
@@ -68,6 +90,7 @@ bool is_ours(std::string_view name) {
     case 'm':
     case 'o':
     case 'r':
+    case 't':
     case 'x': break;
     default: return false;
   }

@@ -6,7 +6,6 @@
 namespace mcp_oauth {
 namespace {
 constexpr std::size_t mac_bytes = 16;
-constexpr std::size_t mac_chars = 22;
 }  // namespace
 
 std::string session_binding::mac(what kind, std::string_view resource, std::string_view subject,
@@ -28,8 +27,8 @@ std::string session_binding::bind(what kind, std::string_view resource, std::str
 std::optional<std::string_view> session_binding::release(what kind, std::string_view resource,
                                                          std::string_view subject,
                                                          std::string_view bound) const {
-  if (bound.size() < mac_chars + 2 || bound[bound.size() - mac_chars - 1] != '.') return std::nullopt;
-  auto id = bound.substr(0, bound.size() - mac_chars - 1);
+  if (bound.size() < mac_size + 2 || bound[bound.size() - mac_size - 1] != '.') return std::nullopt;
+  auto id = bound.substr(0, bound.size() - mac_size - 1);
   if (!equal_constant_time(bound.substr(id.size() + 1), mac(kind, resource, subject, id)))
     return std::nullopt;
   return id;

@@ -17,6 +17,8 @@ class session_binding {
   // its query. One never counts for the other.
   enum class what : char { header = 'h', place = 'q' };
 
+  static constexpr std::size_t mac_size = 22;  // base64url
+
   explicit session_binding(secret key) : key_(std::move(key)) {}
 
   // "<id>.<22 characters>"

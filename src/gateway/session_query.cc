@@ -2,6 +2,7 @@
 
 #include "base/form.h"
 #include "base/text.h"
+#include "gateway/session_binding.h"
 
 #include <algorithm>
 #include <array>
@@ -57,6 +58,9 @@ result<session_query> read_session_query(std::string_view query) {
       ++bindings;
       ours = true;
       seen.mac = part.substr(std::min(raw.size() + 1, part.size()));
+      // Nothing of the place that it proves may hide in it.
+      if (seen.mac.size() != session_binding::mac_size || seen.mac.find('.') != std::string_view::npos)
+        return fail(errc::parameter_malformed, "mop_session is not what was given");
     }
     if (ours) continue;
     if (whole.empty()) continue;

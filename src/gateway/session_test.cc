@@ -69,7 +69,13 @@ TEST(SessionQuery, RefusesWhatTwoServersCouldReadDifferently) {
         row{"sessionId=&sessionId=2", errc::parameter_repeated},
         row{"sessionId&sessionId=2", errc::parameter_repeated},
         row{"sessionId=1;SessionId=2", errc::parameter_repeated},
-        row{"mop_session=a&mop_session=b", errc::parameter_repeated},
+        row{"mop_session=0123456789abcdefghijkl&mop_session=0123456789abcdefghijkl",
+            errc::parameter_repeated},
+        row{"mop_session=", errc::parameter_malformed},
+        row{"mop_session=0123456789abcdefghijk", errc::parameter_malformed},
+        row{"mop_session=0123456789abcdefghijklm", errc::parameter_malformed},
+        row{"mop_session=0/messages.0123456789abcdefghijkl", errc::parameter_malformed},
+        row{"mop_session=0123456789.bcdefghijkl", errc::parameter_malformed},
         row{"mop%5fsession=a", errc::parameter_malformed}, row{"MOP_SESSION=a", errc::parameter_malformed},
         row{"x=1;mop_session=a", errc::parameter_malformed},
         row{"session%zz=1", errc::parameter_malformed}}) {
@@ -80,9 +86,9 @@ TEST(SessionQuery, RefusesWhatTwoServersCouldReadDifferently) {
 }
 
 TEST(SessionQuery, TakesTheProofOffAndNothingElse) {
-  auto read = read_session_query("a=%31&mop_session=abc&sessionId=x%2B");
+  auto read = read_session_query("a=%31&mop_session=0123456789abcdefghijkl&sessionId=x%2B");
   ASSERT_TRUE(read);
-  EXPECT_EQ(read->mac, "abc");
+  EXPECT_EQ(read->mac, "0123456789abcdefghijkl");
   EXPECT_EQ(read->rest, "a=%31&sessionId=x%2B");
 }
 

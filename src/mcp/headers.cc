@@ -57,6 +57,12 @@ result<void> check_mirrored_headers(const envelope& body, std::span<const field>
       return fail(errc::header_mismatch, "MCP-Protocol-Version differs from the body");
     }
   }
+  // Revisions with mirrored headers have no batches, and what is in one would be mirrored by nothing.
+  bool mirroring_batch = body.kind == envelope::kind::batch && found->version && mirrors(*found->version);
+  for (const auto& item : body.items) {
+    mirroring_batch = mirroring_batch || (item.version_in_meta && mirrors(item.protocol_version));
+  }
+  if (mirroring_batch) return fail(errc::header_mismatch, "a batch in a revision that has none");
   for (const auto& item : body.items) {
     if (item.version_in_meta && found->version && *found->version != item.protocol_version) {
       return fail(errc::header_mismatch, "MCP-Protocol-Version differs from a message of the batch");

@@ -153,7 +153,8 @@ TEST(AdvisoryCookies, CVE_2024_24814_ACookieFieldCostsWhatItsLengthCosts) {
     auto cookies = parse_cookies(bomb);
     EXPECT_LE(cookies.size(), 128u) << bomb.substr(0, 40);
     http_fields fields{{"Cookie", bomb}, {"Cookie", "login=1"}};
-    EXPECT_NE(find_cookie(fields, "login", origin_scheme::http), "2");
+    auto found = find_cookie(fields, "login", origin_scheme::http);
+    EXPECT_TRUE(!found || *found == "1") << bomb.substr(0, 40);
   }
   http_fields many;
   for (int i = 0; i < 10'000; ++i) many.add("Cookie", "login=" + std::to_string(i % 2));
@@ -170,7 +171,7 @@ TEST(AdvisoryForms, ModAuthOpenidc_2026_08_ARepeatedParameterIsNoParameter) {
       for (auto at = text.find("%s"); at != std::string::npos; at = text.find("%s"))
         text.replace(at, 2, name);
       auto parsed = form::parse(text);
-      if (!parsed) continue;
+      ASSERT_TRUE(parsed) << text;
       auto value = optional_parameter(*parsed, name, 100);
       ASSERT_FALSE(value) << text;
       EXPECT_EQ(value.error().code, errc::parameter_repeated) << text;

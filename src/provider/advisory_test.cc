@@ -114,12 +114,32 @@ TEST(AdvisoryDiscovery, CVE_2026_45609_ADocumentSpeaksForItsIssuerOnly) {
   }
   // The secret and the code would go there, and the keys come from there: never in clear, never out of a
   // file.
-  for (const char* elsewhere :
-       {"http://169.254.169.254/token", "http://idp.example.com/token", "http://10.0.0.1/token",
-        "http://[fd00::1]/token", "http://2130706433/token", "http://127.0.0.1.evil.example/token",
-        "http://localhost.evil.example/token", "file:///etc/passwd", "ftp://idp.example.com/token",
-        "//idp.example.com/token", "/token", "", "javascript:alert(1)", "https:///token",
-        "https://user:secret@idp.example.com/token", "https://idp.example.com\\\\@evil.example/token"}) {
+  for (const char* elsewhere : {"http://169.254.169.254/token",
+                                "http://idp.example.com/token",
+                                "http://10.0.0.1/token",
+                                "http://[fd00::1]/token",
+                                "http://2130706433/token",
+                                "http://127.0.0.1.evil.example/token",
+                                "http://localhost.evil.example/token",
+                                "file:///etc/passwd",
+                                "ftp://idp.example.com/token",
+                                "//idp.example.com/token",
+                                "/token",
+                                "",
+                                "javascript:alert(1)",
+                                "https:///token",
+                                "https://user:secret@idp.example.com/token",
+                                "https://idp.example.com\\\\@evil.example/token",
+                                "https://169.254.169.254/token",
+                                "https://10.0.0.1/token",
+                                "https://[fd00::1]/token",
+                                "https://[::ffff:10.0.0.1]/token",
+                                "https://2130706433/token",
+                                "https://0x7f.1/token",
+                                "https://127.0.0.1/token",
+                                "http://127.0.0.1/token",
+                                "http://localhost/token",
+                                "http://[::1]/token"}) {
     EXPECT_FALSE(process_discovery_answer(issuer, document(issuer, elsewhere, jwks))) << elsewhere;
     EXPECT_FALSE(process_discovery_answer(issuer, document(issuer, token_endpoint, elsewhere))) << elsewhere;
   }

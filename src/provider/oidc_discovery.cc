@@ -1,3 +1,4 @@
+#include "base/ip_address.h"
 #include "base/json.h"
 #include "base/url.h"
 #include "provider/oidc.h"
@@ -15,25 +16,36 @@ bool holds(const std::vector<std::string>& list, std::string_view value) {
   return std::find(list.begin(), list.end(), value) != list.end();
 }
 
-// Plain http is for a provider on this machine; a fragment would swallow the parameters.
-bool is_usable_endpoint(std::string_view text) {
-  auto parsed = url::parse(text);
-  if (!parsed || parsed->has_fragment) return false;
+// An address inside, in any spelling. What a name leads to is not looked up here.
+bool names_inner_address(const url& u) {
+  if (u.is_loopback() || is_disguised_address(u.host)) return true;
+  auto address = ip_address::parse(u.host);
+  return address && !is_public(*address);
+}
+
+// Plain http is for a provider on this machine; a fragment would swallow the parameters. Our code and our
+// secret go where the document says, so only a provider that is inside itself may lead inside.
+bool is_usable_endpoint(std::string_view issuer, std::string_view text) {
+  auto parsed = url::parse(text), from = url::parse(issuer);
+  if (!parsed || !from || parsed->has_fragment) return false;
+  if (names_inner_address(*parsed) && !names_inner_address(*from)) return false;
   return parsed->scheme == "https" || (parsed->scheme == "http" && parsed->is_loopback());
 }
 
-result<std::string> required_endpoint(const json::object& document, std::string_view name) {
+result<std::string> required_endpoint(std::string_view issuer, const json::object& document,
+                                      std::string_view name) {
   std::string value;
   if (read(document, name, value) != member::present) return invalid("no " + std::string(name));
-  if (!is_usable_endpoint(value)) {
-    return invalid(std::string(name) + " '" + value + "' is neither https nor http on the loopback");
+  if (!is_usable_endpoint(issuer, value)) {
+    return invalid(std::string(name) + " '" + value +
+                   "' is not https, or an address inside that this issuer may not name");
   }
   return value;
 }
 
-std::string optional_endpoint(const json::object& document, std::string_view name) {
+std::string optional_endpoint(std::string_view issuer, const json::object& document, std::string_view name) {
   auto value = text_member(document, name);
-  return is_usable_endpoint(value) ? value : std::string();
+  return is_usable_endpoint(issuer, value) ? value : std::string();
 }
 
 // Absent members have the default of the standard.
@@ -90,12 +102,12 @@ result<provider_metadata> process_discovery_answer(std::string_view issuer, cons
        {std::pair<std::string_view, std::string*>{"authorization_endpoint", &provider.authorization_endpoint},
         {"token_endpoint", &provider.token_endpoint},
         {"jwks_uri", &provider.jwks_uri}}) {
-    auto value = required_endpoint(*document, name);
+    auto value = required_endpoint(issuer, *document, name);
     if (!value) return tl::unexpected(value.error());
     *to = std::move(*value);
   }
-  provider.userinfo_endpoint = optional_endpoint(*document, "userinfo_endpoint");
-  provider.end_session_endpoint = optional_endpoint(*document, "end_session_endpoint");
+  provider.userinfo_endpoint = optional_endpoint(issuer, *document, "userinfo_endpoint");
+  provider.end_session_endpoint = optional_endpoint(issuer, *document, "end_session_endpoint");
 
   auto response_types = list_or(*document, "response_types_supported", {"code"});
   if (!response_types) return tl::unexpected(response_types.error());
