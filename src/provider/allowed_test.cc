@@ -65,9 +65,8 @@ TEST(AllowedPeople, AreNotNamedByAnUnverifiedAddress) {
   auto checked = check_allowed({{"ada@example.com"}, {"example.com"}}, who);
   ASSERT_FALSE(checked);
   EXPECT_EQ(checked.error().detail,
-            "subject '248289761001' of corp, e-mail 'Ada@Example.com' (not verified) is in neither "
-            "allowed_users nor "
-            "allowed_domains");
+            "subject '248289761001' of corp, e-mail 'Ada@Example.com' (not verified) is on no list "
+            "of those who may sign in: allowed_users, allowed_domains");
   EXPECT_TRUE(check_allowed({{who.subject}, {}}, who));
 }
 
@@ -78,6 +77,21 @@ TEST(AllowedPeople, AreNotNamedByTrickyAddresses) {
     auto who = ada();
     who.email = email;
     EXPECT_FALSE(check_allowed({{"ada@example.com"}, {"example.com"}}, who)) << email;
+  }
+}
+
+TEST(AllowedPeople, AreThoseOfAGroupOrOrganisationThatTheProviderNames) {
+  auto who = ada();
+  who.organizations = {"Acme", "acme/platform"};
+  EXPECT_TRUE(check_allowed({.groups = {"admins"}}, who));
+  EXPECT_TRUE(check_allowed({.organizations = {"acme"}}, who)) << "GitHub's names have no case";
+  EXPECT_TRUE(check_allowed({.organizations = {"other", "ACME/platform"}}, who));
+  EXPECT_TRUE(check_allowed({.users = {"bob"}, .groups = {"admins"}}, who)) << "one entry of any list";
+  for (const auto& allowed :
+       {allowed_people{.groups = {"Admins"}}, allowed_people{.groups = {"admin", ""}},
+        allowed_people{.groups = {"acme"}}, allowed_people{.organizations = {"admins"}},
+        allowed_people{.organizations = {"acme/other"}}, allowed_people{.organizations = {"platform", ""}}}) {
+    EXPECT_FALSE(check_allowed(allowed, who));
   }
 }
 

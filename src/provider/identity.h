@@ -15,6 +15,7 @@ struct identity {
   std::string name;
   std::string preferred_username;  // chosen by the user at many providers: never decide anything by it
   std::vector<std::string> groups;
+  std::vector<std::string> organizations = {};  // "org" and "org/team", of those the provider was asked about
 
   friend bool operator==(const identity&, const identity&) = default;
 };

@@ -7,20 +7,24 @@
 #include "jose/algorithm.h"
 #include "jose/key_set.h"
 #include "provider/identity.h"
+#include "provider/known_providers.h"
+#include "provider/standard_claims.h"
 
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace mcp_oauth {
 
 // OpenID Connect as a client (OIDC Core §3.1): we build requests and judge answers; sending is somebody
-// else's.
+// else's. What plain OAuth 2.0 has in common with it is here, too; the rest is in user_endpoint.h.
 
-// What we use of a provider's discovery document, checked.
+// What we use of a provider's discovery document, checked; or what is configured where there is none.
 struct provider_metadata {
-  std::string issuer;
+  sign_in_protocol speaks = sign_in_protocol::openid;
+  std::string issuer;  // may hold {tenantid}, see issuer.h; "" when a plain OAuth 2.0 provider has none
   std::string authorization_endpoint;
   std::string token_endpoint;
   std::string jwks_uri;
@@ -34,27 +38,30 @@ struct provider_metadata {
 // OIDC Discovery §4. The issuer is taken as configured and not checked.
 http_call discovery_request(std::string_view issuer);
 
-// The document must state the issuer that it was asked for, byte for byte (§4.3); endpoints must be https, or
-// http on the loopback; `code_challenge_methods_supported`, if there, must hold S256. Errors:
-// provider_unreachable (status), provider_metadata_invalid, provider_issuer_mismatch.
-result<provider_metadata> process_discovery_answer(std::string_view issuer, const http_answer& answer);
+// The document must state the issuer that it was asked for, byte for byte (§4.3) or as the rule has it;
+// endpoints must be https, or http on the loopback; `code_challenge_methods_supported`, if there, must hold
+// S256. Errors: provider_unreachable (status), provider_metadata_invalid, provider_issuer_mismatch.
+result<provider_metadata> process_discovery_answer(std::string_view issuer, const http_answer& answer,
+                                                   issuer_rule rule = issuer_rule::exact);
 
 // What one sign-in asks of the provider.
 struct sign_in_request {
   std::string client_id;
   std::string redirect_uri;
-  std::vector<std::string> scopes;  // `openid` is added
+  std::vector<std::string> scopes;  // `openid` is added where it is spoken
   std::string prompt;               // "" leaves it out
   std::string state;
-  std::string nonce;
-  std::string code_challenge;  // S256
+  std::string nonce;                                           // where OpenID Connect is spoken
+  std::string code_challenge;                                  // S256
+  std::vector<std::pair<std::string, std::string>> also = {};  // parameters of this provider alone
 };
 
 // Where the browser is sent (OIDC Core §3.1.2.1 with RFC 7636). A query that the endpoint has is kept.
 std::string authorization_url(const provider_metadata& provider, const sign_in_request& request);
 
 // RFC 9207 §2.4: an `iss` in the callback must equal the issuer byte for byte; from a provider that announces
-// it, it must be there. To be called for error answers, too, before they are believed. Errors:
+// it, it must be there. A provider whose issuer is not known must not send one: it might be another's answer
+// (mix-up, RFC 9700 §4.4). To be called for error answers, too, before they are believed. Errors:
 // provider_issuer_mismatch.
 result<void> check_callback_iss(const provider_metadata& provider, std::optional<std::string_view> iss);
 
@@ -72,7 +79,7 @@ struct code_exchange {
 http_call token_request(const provider_metadata& provider, const code_exchange& exchange);
 
 struct token_answer {
-  secret id_token;
+  secret id_token;       // empty when none
   secret access_token;   // empty when there is none that may be sent as a Bearer token
   secret refresh_token;  // empty when none
   std::optional<seconds> expires_in;
@@ -80,10 +87,12 @@ struct token_answer {
 };
 
 // An access token of another `token_type` than Bearer (RFC 6749 §7.1), or with characters that no access
-// token has (RFC 6749 appendix A.12), is left out. Errors: provider_refused with the provider's own code and
-// words in `detail`; provider_unreachable for 5xx and 429; provider_token_invalid when the answer is no token
-// answer, or holds no id token.
-result<token_answer> process_token_answer(const http_answer& answer);
+// token has (RFC 6749 appendix A.12), is left out. An answer may be form-encoded, as GitHub's was before
+// JSON. Errors: provider_refused with the provider's own code and words in `detail`, also where the status is
+// 200; provider_unreachable for 5xx and 429; provider_token_invalid when the answer is no token answer, or
+// lacks the token that tells the person: the id token, or the access token.
+result<token_answer> process_token_answer(const http_answer& answer,
+                                          sign_in_protocol spoken = sign_in_protocol::openid);
 
 http_call jwks_request(const provider_metadata& provider);
 // Errors: provider_unreachable (status), provider_metadata_invalid.
@@ -94,6 +103,7 @@ struct id_token_rules {
   std::string client_id;
   std::string nonce;  // of this sign-in; an empty one matches nothing
   seconds leeway{60};
+  claim_names claims = {};
 };
 
 // OIDC Core §3.1.3.7, no claim before the signature. `email_verified` counts as true only when the provider
@@ -113,7 +123,8 @@ http_call userinfo_request(const provider_metadata& provider, const secret& acce
 // provider_refused and provider_unreachable (status); provider_token_invalid for another `sub`, and for all
 // but an object as application/json: a signed or encrypted answer is not understood. No detail quotes the
 // answer.
-result<identity> process_userinfo_answer(identity who, const http_answer& answer);
+result<identity> process_userinfo_answer(identity who, const http_answer& answer,
+                                         const claim_names& names = {});
 
 // Whether the token names a key that is not in the set: keys were rotated, and fetching them again may help.
 bool names_unknown_key(std::string_view id_token, const key_set& keys);

@@ -1,6 +1,7 @@
 #include "base/ip_address.h"
 #include "base/json.h"
 #include "base/url.h"
+#include "provider/issuer.h"
 #include "provider/oidc.h"
 
 #include <algorithm>
@@ -84,7 +85,8 @@ http_call discovery_request(std::string_view issuer) {
       "GET", std::string(issuer) + "/.well-known/openid-configuration", {{"Accept", "application/json"}}, ""};
 }
 
-result<provider_metadata> process_discovery_answer(std::string_view issuer, const http_answer& answer) {
+result<provider_metadata> process_discovery_answer(std::string_view issuer, const http_answer& answer,
+                                                   issuer_rule rule) {
   if (answer.status != 200) {
     return fail(errc::provider_unreachable,
                 "status " + std::to_string(answer.status) + " from " + discovery_request(issuer).url);
@@ -94,7 +96,7 @@ result<provider_metadata> process_discovery_answer(std::string_view issuer, cons
 
   provider_metadata provider;
   if (read(*document, "issuer", provider.issuer) != member::present) return invalid("no issuer");
-  if (provider.issuer != issuer) {
+  if (!may_state_issuer(rule, issuer, provider.issuer)) {
     return fail(errc::provider_issuer_mismatch, "the discovery document says issuer '" + provider.issuer +
                                                     "', configured is '" + std::string(issuer) + "'");
   }

@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "jose/jws.h"
 #include "oauth/jwt_claims.h"
+#include "provider/issuer.h"
 #include "provider/oidc.h"
 #include "provider/standard_claims.h"
 
@@ -74,7 +75,8 @@ result<identity> process_id_token(std::string_view id_token, const key_set& keys
 
   auto issuer = required_text(*claims, "iss");
   if (!issuer) return invalid(issuer.error().detail);
-  if (*issuer != provider.issuer) {
+  auto expected = issuer_of_token(provider.issuer, *claims);
+  if (expected.empty() || *issuer != expected) {
     return fail(errc::provider_issuer_mismatch,
                 "id token: " + seen_and_expected("iss", *issuer, provider.issuer));
   }
@@ -89,7 +91,9 @@ result<identity> process_id_token(std::string_view id_token, const key_set& keys
   who.provider = rules.provider;
   who.subject = text_member(*claims, "sub");
   if (!is_subject(who.subject)) return invalid("sub is absent or not 1 to 255 printable ASCII characters");
-  read_standard_claims(*claims, who);
+  who.subject = subject_of_token(provider.issuer, who.subject, *claims);
+  if (!is_subject(who.subject)) return invalid("tid and sub are too long together");
+  read_standard_claims(*claims, who, rules.claims);
   return who;
 }
 

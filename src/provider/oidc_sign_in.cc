@@ -2,6 +2,8 @@
 #include "base/form.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "oauth/endpoint_form.h"
+#include "provider/issuer.h"
 #include "provider/oidc.h"
 
 #include <algorithm>
@@ -50,22 +52,40 @@ bool is_usable_bearer(const json::object& body, const secret& token) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < 0x7F; });
 }
 
+// GitHub answers form-encoded unless it takes notice of Accept.
+result<json::object> read_token_body(const http_answer& answer) {
+  if (!is_media_type(answer.fields.only("content-type").value_or(""), "application/x-www-form-urlencoded")) {
+    return parse_json_object(answer.body);
+  }
+  auto pairs = form::parse(answer.body);
+  if (!pairs) return tl::unexpected(pairs.error());
+  json::object body;
+  for (const auto& [name, value] : *pairs) {
+    if (body.contains(name)) return fail(errc::json_malformed, "a parameter twice");
+    body[name] = value;
+  }
+  return body;
+}
+
 }  // namespace
 
 std::string authorization_url(const provider_metadata& provider, const sign_in_request& request) {
   auto scopes = request.scopes;
-  if (!holds(scopes, "openid")) scopes.insert(scopes.begin(), "openid");
+  bool openid = provider.speaks == sign_in_protocol::openid;
+  if (openid && !holds(scopes, "openid")) scopes.insert(scopes.begin(), "openid");
 
   form parameters;
   parameters.add("response_type", "code");
   parameters.add("client_id", request.client_id);
   parameters.add("redirect_uri", request.redirect_uri);
-  parameters.add("scope", join(scopes, " "));
+  if (!scopes.empty()) parameters.add("scope", join(scopes, " "));
   parameters.add("state", request.state);
-  parameters.add("nonce", request.nonce);
+  if (openid) parameters.add("nonce", request.nonce);
   parameters.add("code_challenge", request.code_challenge);
   parameters.add("code_challenge_method", "S256");
   if (!request.prompt.empty()) parameters.add("prompt", request.prompt);
+
+  for (const auto& [name, value] : request.also) parameters.add(name, value);
 
   const auto& endpoint = provider.authorization_endpoint;
   return endpoint + (endpoint.find('?') == std::string::npos ? "?" : "&") + parameters.encode();
@@ -75,7 +95,11 @@ result<void> check_callback_iss(const provider_metadata& provider, std::optional
   if (!iss && !provider.sends_iss) return {};
   if (!iss)
     return fail(errc::provider_issuer_mismatch, "no iss in the callback of a provider that announces it");
-  if (*iss != provider.issuer) {
+  if (provider.issuer.empty()) {
+    return fail(errc::provider_issuer_mismatch, "iss of the callback is '" + in_quotes(*iss) +
+                                                    "', and the provider has no issuer configured");
+  }
+  if (!is_issuer_of_callback(provider.issuer, *iss)) {
     return fail(errc::provider_issuer_mismatch,
                 "iss of the callback is '" + in_quotes(*iss) + "', expected '" + provider.issuer + "'");
   }
@@ -108,12 +132,12 @@ http_call token_request(const provider_metadata& provider, const code_exchange& 
   return call;
 }
 
-result<token_answer> process_token_answer(const http_answer& answer) {
+result<token_answer> process_token_answer(const http_answer& answer, sign_in_protocol spoken) {
   if (answer.status >= 500 || answer.status == 429) {
     return fail(errc::provider_unreachable,
                 "status " + std::to_string(answer.status) + " from the token endpoint");
   }
-  auto body = parse_json_object(answer.body);
+  auto body = read_token_body(answer);
   // Some providers answer errors with status 200.
   if (answer.status != 200 || (body && body->contains("error"))) {
     return fail(errc::provider_refused, refusal(body.value_or(json::object()), answer.status));
@@ -124,7 +148,12 @@ result<token_answer> process_token_answer(const http_answer& answer) {
   token_answer tokens{text("id_token"), text("access_token"), text("refresh_token"), lifetime(*body),
                       text_member(*body, "scope")};
   if (!is_usable_bearer(*body, tokens.access_token)) tokens.access_token.clear();
-  if (tokens.id_token.empty()) return fail(errc::provider_token_invalid, "no id_token in the token answer");
+  if (spoken == sign_in_protocol::openid && tokens.id_token.empty()) {
+    return fail(errc::provider_token_invalid, "no id_token in the token answer");
+  }
+  if (spoken == sign_in_protocol::oauth2 && tokens.access_token.empty()) {
+    return fail(errc::provider_token_invalid, "no Bearer access_token in the token answer");
+  }
   return tokens;
 }
 

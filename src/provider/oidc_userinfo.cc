@@ -12,7 +12,7 @@ http_call userinfo_request(const provider_metadata& provider, const secret& acce
           ""};
 }
 
-result<identity> process_userinfo_answer(identity who, const http_answer& answer) {
+result<identity> process_userinfo_answer(identity who, const http_answer& answer, const claim_names& names) {
   if (answer.status >= 500 || answer.status == 429) {
     return fail(errc::provider_unreachable, "status " + std::to_string(answer.status));
   }
@@ -37,7 +37,7 @@ result<identity> process_userinfo_answer(identity who, const http_answer& answer
   }
 
   identity said;
-  read_standard_claims(*claims, said);
+  read_standard_claims(*claims, said, names);
   // An address that one source names is never verified by the other.
   if (who.email.empty() && !said.email.empty()) {
     who.email = std::move(said.email);
