@@ -79,10 +79,11 @@ TEST(AdvisoryConfig, GHSA_8pcq_mx48_hjvj_NoSecretOfAnExampleStarts) {
 // oauth2-proxy 7.0: a restriction that was written down was not known any more, and nobody said so.
 TEST(AdvisoryConfig, GHSA_652x_m2gr_hppm_ARestrictionThatIsNotUnderstoodStopsTheStart) {
   for (const char* line :
-       {"allowed_groups: [admins]", "gitlab_group: admins", "allowed_user: ada", "allowedUsers: [ada]",
-        "allowed_domain: corp.example", "email_domains: [corp.example]", "hosted_domain: corp.example",
-        "allowed_domains: [\"*\"]", "allowed_domains: [\"@corp.example\"]", "allowed_domains: [\"\"]",
-        "allowed_users: [\"\"]", "allowed_domains: {a: b}", "allowed_users: [[ada]]"}) {
+       {"allowed_group: [admins]", "allowed_organizations: [acme]", "gitlab_group: admins",
+        "allowed_user: ada", "allowedUsers: [ada]", "allowed_domain: corp.example",
+        "email_domains: [corp.example]", "hosted_domain: corp.example", "allowed_domains: [\"*\"]",
+        "allowed_domains: [\"@corp.example\"]", "allowed_domains: [\"\"]", "allowed_users: [\"\"]",
+        "allowed_domains: {a: b}", "allowed_users: [[ada]]"}) {
     EXPECT_NE(
         errors_of(
             "providers:\n  corp:\n    type: oidc\n    issuer: https://idp.example\n    client_id: x\n    " +

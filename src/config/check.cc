@@ -2,11 +2,14 @@
 
 #include "base/text.h"
 #include "base/url.h"
+#include "provider/known_providers.h"
+#include "provider/user_endpoint.h"
 #include "symptom/catalogue.h"
 
 #include <algorithm>
 #include <array>
 #include <string>
+#include <vector>
 
 #include <arpa/inet.h>
 
@@ -337,17 +340,45 @@ flaw prompt(std::string_view value) {
 }
 
 flaw provider_type(std::string_view value) {
-  for (std::string_view known :
-       {"oidc", "local", "google", "microsoft", "azure", "okta", "auth0", "keycloak"}) {
-    if (value == known) return fine;
+  if (value == "local" || find_known_provider(value) != nullptr) return fine;
+  std::vector<std::string> names;
+  for (const auto& row : known_providers()) names.emplace_back(row.type);
+  names.emplace_back("local");
+  config_flaw bad{"must be one of " + join(names, ", ")};
+  if (value == "hmac") bad.hint = "hmac is no way to sign people in";
+  return bad;
+}
+
+flaw tenant(std::string_view value) {
+  if (is_host_name(value)) return fine;
+  return config_flaw{"must be a directory's id or domain, or common, organizations or consumers",
+                     "copy Directory (tenant) ID from the app registration"};
+}
+
+flaw endpoint_url(std::string_view value) {
+  auto parsed = url::parse(value);
+  if (!parsed) return config_flaw{"must be a URL: " + parsed.error().detail};
+  if (!parsed->is_http()) return config_flaw{"must begin with http:// or https://"};
+  if (parsed->has_fragment) return config_flaw{"must not have a fragment (#…)"};
+  return fine;
+}
+
+flaw provider_callback(std::string_view value) {
+  url parts;
+  if (auto bad = http_url(value, parts)) return bad;
+  if (!parts.path.starts_with(provider_callback_path) ||
+      item_name(std::string_view(parts.path).substr(provider_callback_path.size()))) {
+    return config_flaw{
+        "must have the path " + std::string(provider_callback_path) + "NAME",
+        "write " + parts.origin() + std::string(provider_callback_path) + "NAME with the provider's name"};
   }
-  for (std::string_view later : {"github", "oauth2", "hmac"}) {
-    if (value == later) {
-      return config_flaw{"the type " + std::string(later) + " comes with a later version",
-                         "use type: oidc with issuer"};
-    }
-  }
-  return config_flaw{"must be oidc or local"};
+  return fine;
+}
+
+flaw organization(std::string_view value) {
+  if (is_organization_entry(value)) return fine;
+  return config_flaw{"must be an organization or organization/team, as they stand in the URL of their page",
+                     "acme, acme/platform"};
 }
 
 flaw pkce_enabled(std::string_view value) {

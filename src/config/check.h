@@ -41,14 +41,20 @@ std::optional<config_flaw> uri_scheme(std::string_view value);    // RFC 8252 §
 std::optional<config_flaw> domain(std::string_view value);        // "example.com"
 std::optional<config_flaw> prompt(std::string_view value);        // OpenID Connect Core §3.1.2.1
 std::optional<config_flaw> provider_type(std::string_view value);
-std::optional<config_flaw> pkce_enabled(std::string_view value);      // only true
-std::optional<config_flaw> challenge_method(std::string_view value);  // only S256
-std::optional<config_flaw> no_transform(std::string_view value);      // only none
+std::optional<config_flaw> tenant(std::string_view value);        // an Entra directory: id, domain, or a word
+std::optional<config_flaw> endpoint_url(std::string_view value);  // http or https; may have a query
+std::optional<config_flaw> provider_callback(std::string_view value);  // under provider_callback_path
+std::optional<config_flaw> organization(std::string_view value);       // "org" or "org/team"
+std::optional<config_flaw> pkce_enabled(std::string_view value);       // only true
+std::optional<config_flaw> challenge_method(std::string_view value);   // only S256
+std::optional<config_flaw> no_transform(std::string_view value);       // only none
 
 }  // namespace checks
 
 // The paths under which the provider's answer is taken (`callback_url`); the
 // first is the default.
 inline constexpr std::string_view callback_paths[] = {"/auth/callback", "/oauth/callback", "/callback"};
+// Before the name of a provider that has a callback of its own.
+inline constexpr std::string_view provider_callback_path = "/auth/callback/";
 
 }  // namespace mcp_oauth

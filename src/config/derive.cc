@@ -1,5 +1,6 @@
 #include "base/text.h"
 #include "base/url.h"
+#include "config/derive_provider.h"
 #include "config/reading.h"
 
 #include <algorithm>
@@ -107,72 +108,15 @@ class derivation {
     }
     std::size_t locals = 0;
     for (auto& p : s_.providers) {
-      if (!none) provider(p);
+      if (!none) {
+        derive_provider(p, reading_,
+                        [this](const std::string& path, config_flaw flaw) { refuse(path, std::move(flaw)); });
+      }
       if (p.type == "local" && ++locals == 2) {
         refuse("providers." + p.name,
                {"is a second local provider", "one is enough: it holds every local user"});
       }
     }
-  }
-
-  void provider(provider_settings& p) {
-    const std::string here = "providers." + p.name;
-    if (!reading_.is_usable(here + ".type")) return;
-    if (p.type.empty() && checks::provider_type(p.name) == std::nullopt) p.type = p.name;
-    if (p.type.empty() && p.name == "github" && p.issuer.empty()) {
-      refuse(here, *checks::provider_type("github"));
-      return;
-    }
-    if (p.type.empty() && (reading_.has(here + ".issuer"))) p.type = "oidc";
-    if (p.type.empty()) return refuse(here, {"has no type", "add type: oidc and issuer, or type: local"});
-    if (p.type == "local") return local_provider(p, here);
-    if (reading_.is_usable(here + ".issuer")) known_issuer(p, here);
-    p.type = "oidc";
-
-    if (p.issuer.empty() && reading_.is_usable(here + ".issuer")) {
-      refuse(here + ".issuer", {"is missing", "add issuer: https://idp.example.com"});
-    }
-    if (p.client_id.empty() && reading_.is_usable(here + ".client_id")) {
-      refuse(here + ".client_id", {"is missing", "add the client id that the provider gave you"});
-    }
-    auto issuer = url::parse(p.issuer);
-    if (issuer && issuer->scheme == "http" && !issuer->is_loopback() && !s_.danger_allow_http) {
-      refuse(here + ".issuer",
-             {"must use https (OpenID Connect Discovery 1.0, section 3)", "begin with https://"});
-    }
-    if (p.scopes.empty()) p.scopes = {"openid", "email", "profile"};
-    if (std::find(p.scopes.begin(), p.scopes.end(), "openid") == p.scopes.end()) {
-      refuse(here + ".scopes", {"must contain openid, or there is no id token", "add openid"});
-    }
-  }
-
-  // Providers whose issuer is fixed, or follows from one more word.
-  void known_issuer(provider_settings& p, const std::string& here) {
-    if (!p.issuer.empty()) return;
-    const std::string& kind = p.type == "oidc" ? p.name : p.type;
-    if (kind == "google") p.issuer = "https://accounts.google.com";
-    if (kind != "microsoft" && kind != "azure") return;
-    if (!reading_.is_usable(here + ".tenant_id")) return;
-    std::string hint = "add tenant_id, the directory's id";
-    if (p.tenant_id == "common" || p.tenant_id == "organizations" || p.tenant_id == "consumers") {
-      refuse(here + ".tenant_id",
-             {"must be one directory: " + p.tenant_id + " comes with a later version", hint});
-      reading_.failed.insert(here + ".issuer");
-    } else if (p.tenant_id.empty()) {
-      refuse(here + ".tenant_id", {"is missing", hint});
-      reading_.failed.insert(here + ".issuer");
-    } else {
-      p.issuer = "https://login.microsoftonline.com/" + p.tenant_id + "/v2.0";
-    }
-  }
-
-  void local_provider(provider_settings& p, const std::string& here) {
-    for (std::string name : {".issuer", ".client_id", ".client_secret", ".scopes", ".prompt", ".tenant_id"}) {
-      if (reading_.has(here + name)) {
-        refuse(here + name, {"has no meaning for local users", "remove the line, or use type: oidc"});
-      }
-    }
-    p.scopes.clear();
   }
 
   void upstreams() {

@@ -304,7 +304,10 @@ std::string reference_markdown() {
                     environment_name(key.path.substr(prefix.size())).substr(environment_name("").size()) +
                     "`";
     }
-    for (const auto& other : split_words(key.environment)) environment += ", `" + other + "`";
+    for (const auto& other : split_words(key.environment)) {
+      bool of_item = other.starts_with('*');
+      environment += ", `" + (of_item ? "<NAME>" + other.substr(1) : other) + "`";
+    }
     std::string names = "`" + std::string(key.path) + "`";
     for (const auto& other : split_words(key.also)) names += ", `" + other + "`";
     text += "| " + names + " | " + type_text(key) + " | " + (value ? "`" + *value + "`" : "") + " | " +

@@ -91,7 +91,8 @@ TEST(Describe, TheReferenceHasEveryKeyAndName) {
   for (const auto& key : config_keys()) {
     EXPECT_THAT(page, HasSubstr("| `" + std::string(key.path) + "`"));
     EXPECT_THAT(page, HasSubstr(std::string(key.doc)));
-    for (const auto& other : split_words(key.environment)) EXPECT_THAT(page, HasSubstr("`" + other + "`"));
+    for (const auto& other : split_words(key.environment))
+      EXPECT_THAT(page, HasSubstr("`" + (other.starts_with('*') ? "<NAME>" + other.substr(1) : other) + "`"));
   }
   EXPECT_THAT(page, HasSubstr("| `port` | number, 0 to 65535 | `8080` | `MCP_OAUTH_PORT`, `PORT` |"));
   EXPECT_THAT(page, HasSubstr("`MCP_OAUTH_PROVIDERS_<NAME>_CLIENT_SECRET`"));

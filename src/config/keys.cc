@@ -60,19 +60,32 @@ constexpr config_key table[] = {
   {.path = "leeway", .slot = &at<&S::leeway>, .doc = "Difference of clocks that is tolerated in tokens of others.", .most = 600},
   {.path = "scopes_supported", .slot = &at<&S::scopes_supported>, .doc = "Scopes that clients may ask for. Unless given: mcp, and every scope named under tools and upstreams.", .check = checks::scope},
 
-  {.path = "providers.*.type", .slot = &of<&S::providers, &P::type>, .doc = "oidc or local. google, microsoft, okta, auth0 and keycloak are oidc and may be the name instead.", .check = checks::provider_type},
+  {.path = "providers.*.type", .slot = &of<&S::providers, &P::type>, .doc = "google, microsoft (or azure), github, okta, auth0, keycloak, oidc, oauth2 or local. May be left out when it is the provider's name.", .check = checks::provider_type},
   {.path = "providers.*.issuer", .slot = &of<&S::providers, &P::issuer>, .doc = "Issuer of the provider; its endpoints are discovered from it.", .check = checks::issuer},
-  {.path = "providers.*.tenant_id", .slot = &of<&S::providers, &P::tenant_id>, .doc = "Directory of a microsoft provider, in place of issuer.", .check = checks::item_name},
-  {.path = "providers.*.client_id", .slot = &of<&S::providers, &P::client_id>, .doc = "What the provider calls the gateway.", .check = checks::visible_text},
-  {.path = "providers.*.client_secret", .slot = &of<&S::providers, &P::client_secret>, .doc = "The gateway's secret at the provider; none makes it a public client.", .check = checks::provider_secret},
-  {.path = "providers.*.scopes", .slot = &of<&S::providers, &P::scopes>, .doc = "Scopes asked of the provider; openid email profile unless given.", .check = checks::scope},
-  {.path = "providers.*.prompt", .slot = &of<&S::providers, &P::prompt>, .doc = "The prompt parameter: login, consent or select_account.", .check = checks::prompt},
+  {.path = "providers.*.tenant_id", .slot = &of<&S::providers, &P::tenant_id>, .doc = "Directory of a microsoft provider, in place of issuer: its id or domain, or common, organizations, consumers.", .environment = "*_TENANT_ID", .check = checks::tenant},
+  {.path = "providers.*.client_id", .slot = &of<&S::providers, &P::client_id>, .doc = "What the provider calls the gateway.", .environment = "*_CLIENT_ID", .check = checks::visible_text},
+  {.path = "providers.*.client_secret", .slot = &of<&S::providers, &P::client_secret>, .doc = "The gateway's secret at the provider; none makes it a public client.", .environment = "*_CLIENT_SECRET", .check = checks::provider_secret},
+  {.path = "providers.*.authorization_endpoint", .slot = &of<&S::providers, &P::authorization_endpoint>, .doc = "Where people sign in, of a provider of type oauth2; of others it is discovered.", .also = "providers.*.auth_url", .check = checks::endpoint_url},
+  {.path = "providers.*.token_endpoint", .slot = &of<&S::providers, &P::token_endpoint>, .doc = "Where codes are redeemed, of a provider of type oauth2; of others it is discovered.", .also = "providers.*.token_url", .check = checks::endpoint_url},
+  {.path = "providers.*.userinfo_endpoint", .slot = &of<&S::providers, &P::userinfo_endpoint>, .doc = "What says who signed in, of a provider of type oauth2; of others it is discovered.", .also = "providers.*.userinfo_url", .check = checks::endpoint_url},
+  {.path = "providers.*.token_endpoint_auth_method", .slot = &of<&S::providers, &P::token_endpoint_auth_method>, .doc = "How the secret is sent; as discovered, else client_secret_basic.", .choices = "client_secret_basic client_secret_post"},
+  {.path = "providers.*.callback_url", .slot = &of<&S::providers, &P::callback_url>, .doc = "Where this provider alone sends people back to, /auth/callback/NAME under public_url; callback_url unless given.", .check = checks::provider_callback},
+  {.path = "providers.*.scopes", .slot = &of<&S::providers, &P::scopes>, .doc = "Scopes asked of the provider; openid email profile unless given, for github read:user user:email.", .check = checks::scope},
+  {.path = "providers.*.audience", .slot = &of<&S::providers, &P::audience>, .doc = "The API that the provider's own access token is for. Sent as audience to auth0, as resource to oidc and oauth2; not to others, which take it from scopes.", .check = checks::visible_text},
+  {.path = "providers.*.prompt", .slot = &of<&S::providers, &P::prompt>, .doc = "The prompt parameter: login, consent or select_account, as far as the provider knows them.", .check = checks::prompt},
+  {.path = "providers.*.subject_field", .slot = &of<&S::providers, &P::subject_field>, .doc = "What of the userinfo answer names a person for ever, of a provider of type oauth2; sub unless given.", .check = checks::visible_text},
+  {.path = "providers.*.email_field", .slot = &of<&S::providers, &P::email_field>, .doc = "The claim with the e-mail address; email unless given.", .check = checks::visible_text},
+  {.path = "providers.*.email_verified_field", .slot = &of<&S::providers, &P::email_verified_field>, .doc = "The claim that says whether the address is verified; email_verified unless given, for microsoft xms_edov.", .check = checks::visible_text},
+  {.path = "providers.*.name_field", .slot = &of<&S::providers, &P::name_field>, .doc = "The claim with the person's name; name unless given.", .check = checks::visible_text},
+  {.path = "providers.*.groups_claim", .slot = &of<&S::providers, &P::groups_claim>, .doc = "The claim with the person's groups; groups unless given. A dot leads into an object: realm_access.roles.", .check = checks::visible_text},
   {.path = "providers.*.allowed_users", .slot = &of<&S::providers, &P::allowed_users>, .doc = "Who may sign in, by e-mail address or subject; everyone unless given.", .check = checks::visible_text},
   {.path = "providers.*.allowed_domains", .slot = &of<&S::providers, &P::allowed_domains>, .doc = "Who may sign in, by the domain of a verified e-mail address; everyone unless given.", .check = checks::domain},
+  {.path = "providers.*.allowed_groups", .slot = &of<&S::providers, &P::allowed_groups>, .doc = "Who may sign in, by a group of the groups claim; everyone unless given.", .check = checks::visible_text},
+  {.path = "providers.*.allowed_organizations", .slot = &of<&S::providers, &P::allowed_organizations>, .doc = "Who may sign in at github, by membership: ORGANIZATION or ORGANIZATION/TEAM; everyone unless given.", .check = checks::organization},
   {.path = "providers.*.pkce_enabled", .doc = "Only true: PKCE is always used.", .check = checks::pkce_enabled},
   {.path = "providers.*.code_challenge_method", .doc = "Only S256.", .check = checks::challenge_method},
-  {.path = "providers.*.client_type", .doc = "public or confidential; client_secret decides which it is.", .choices = "public confidential"},
-  {.path = "providers.*.refresh_strategy", .doc = "none or reauthorize; accepted, as this version keeps no token of a provider.", .choices = "none reauthorize"},
+  {.path = "providers.*.client_type", .slot = &of<&S::providers, &P::client_type>, .doc = "confidential has a client_secret, public has none. PKCE is used for both.", .choices = "public confidential"},
+  {.path = "providers.*.refresh_strategy", .slot = &of<&S::providers, &P::refresh_strategy>, .doc = "auto, none or reauthorize; accepted, as this version keeps no token of a provider.", .choices = "auto none reauthorize"},
 
   {.path = "upstreams[].name", .slot = &of<&S::upstreams, &U::name>, .doc = "Name in logs and metrics.", .check = checks::item_name},
   {.path = "upstreams[].url", .slot = &of<&S::upstreams, &U::url>, .doc = "The MCP server.", .check = checks::upstream_url},
@@ -175,6 +188,19 @@ std::optional<config_flaw> check_text(const config_key& key, std::string& text) 
   return key.check ? key.check(text) : std::nullopt;
 }
 
+std::string in_capitals(std::string_view text) {
+  std::string name;
+  for (char c : text) {
+    if (c >= 'a' && c <= 'z') {
+      name += static_cast<char>(c - ('a' - 'A'));
+    } else {
+      bool plain = (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+      name += plain ? c : '_';
+    }
+  }
+  return name;
+}
+
 }  // namespace
 
 std::span<const config_key> config_keys() { return table; }
@@ -189,17 +215,12 @@ const config_key* find_config_key(std::string_view path) {
   return nullptr;
 }
 
-std::string environment_name(std::string_view path) {
-  std::string name = "MCP_OAUTH_";
-  for (char c : path) {
-    if (c >= 'a' && c <= 'z') {
-      name += static_cast<char>(c - ('a' - 'A'));
-    } else {
-      bool plain = (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-      name += plain ? c : '_';
-    }
-  }
-  return name;
+std::string environment_name(std::string_view path) { return "MCP_OAUTH_" + in_capitals(path); }
+
+std::string environment_name(std::string_view other, std::string_view item_name) {
+  auto star = other.find('*');
+  if (star == std::string_view::npos) return std::string(other);
+  return std::string(other.substr(0, star)) + in_capitals(item_name) + std::string(other.substr(star + 1));
 }
 
 bool is_list(const config_key& key) {

@@ -43,7 +43,8 @@ struct config_key {
   config_slot slot = checked_only{};
   std::string_view doc = {};          // one sentence
   std::string_view also = {};         // other paths that mean the same, apart by blanks
-  std::string_view environment = {};  // other environment names, after the generated one, apart by blanks
+  std::string_view environment = {};  // other environment names, after the generated one, apart by blanks;
+                                      // '*' is the item's name in capitals
   config_check check = nullptr;       // of the text, or of each element of a list
   std::string_view choices = {};      // the only values, apart by blanks; compared without case
   std::int64_t least = 0;             // of numbers, and of durations in their own unit
@@ -61,6 +62,8 @@ const config_key* find_config_key(std::string_view path);
 // letter or digit: "tls.cert_file" is MCP_OAUTH_TLS_CERT_FILE,
 // "providers.corp.issuer" is MCP_OAUTH_PROVIDERS_CORP_ISSUER.
 std::string environment_name(std::string_view path);
+// One of a row's other names, for the item of that name: "*_CLIENT_ID" for google is GOOGLE_CLIENT_ID.
+std::string environment_name(std::string_view other, std::string_view item_name);
 
 // Puts a value where it belongs, checked. Lists take words apart by commas or
 // blanks.

@@ -51,7 +51,7 @@ class environment_reader {
     }
     bool settled = variable(key, path, item, environment_name(named));
     for (const auto& other : split_words(key.environment)) {
-      if (!settled) settled = variable(key, path, item, other);
+      if (!settled) settled = variable(key, path, item, environment_name(other, name));
     }
   }
 

@@ -26,9 +26,6 @@ constexpr foreign_key foreign_keys[] = {
     {"upstreams[].tools", "comes with a later version", "use tools at the top level"},
     {"upstreams[].require_auth", "is not offered: every call needs a token", "remove the line"},
     {"upstreams[].inject_headers", "comes with a later version", ""},
-    {"providers.*.auth_url", "is not needed: endpoints are discovered", "give issuer instead"},
-    {"providers.*.token_url", "is not needed: endpoints are discovered", "give issuer instead"},
-    {"providers.*.audience", "comes with a later version", ""},
 };
 
 std::string_view kind_name(const yaml_node& node) {

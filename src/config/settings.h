@@ -17,15 +17,30 @@ namespace mcp_oauth {
 
 struct provider_settings {
   std::string name;  // the key under `providers:`
-  std::string type;  // "oidc" or "local"
+  std::string type;  // "local", or of provider/known_providers.h
   std::string issuer;
-  std::string tenant_id;  // of a microsoft provider; already part of `issuer`
+  std::string tenant_id;               // of a microsoft provider; already part of `issuer`
+  std::string authorization_endpoint;  // these three "": discovered, or as the type has them
+  std::string token_endpoint;
+  std::string userinfo_endpoint;
+  std::string token_endpoint_auth_method;  // "": as discovered, or as the type has it
+  std::string callback_url;                // "": that of all
   std::string client_id;
   secret client_secret;
   std::vector<std::string> scopes;
   std::string prompt;
+  std::string audience;          // the API that the provider's access token is for
+  std::string client_type;       // "public", "confidential" or ""
+  std::string refresh_strategy;  // "auto", "none", "reauthorize"; "": auto
+  std::string subject_field;     // these five "": as the type has them
+  std::string email_field;
+  std::string email_verified_field;
+  std::string name_field;
+  std::string groups_claim;
   std::vector<std::string> allowed_users;    // e-mail address or subject; empty: everyone
   std::vector<std::string> allowed_domains;  // of a verified e-mail address; empty: everyone
+  std::vector<std::string> allowed_groups;
+  std::vector<std::string> allowed_organizations;  // "org" or "org/team"
 };
 
 struct upstream_settings {
