@@ -1,4 +1,5 @@
 #include "app/check_start.h"
+#include "config/provider_kind.h"
 #include "net/http_client.h"
 #include "provider/oidc.h"
 #include "symptom/catalogue.h"
@@ -14,9 +15,17 @@ std::string told(const error& why) {
 }
 
 std::string ask_provider(const provider_settings& p, const fetch_rules& rules, const std::string& ca_file) {
+  if (kind_of(p).speaks == sign_in_protocol::oauth2) {
+    http_call call;
+    call.url = fixed_metadata(p).token_endpoint;
+    auto answer = net::fetch(call, rules, ca_file);
+    if (answer || answer.error().code == errc::fetch_too_large) return {};
+    return "providers." + p.name + ": " + call.url + " does not answer: " + told(answer.error());
+  }
   auto answer = net::fetch(discovery_request(p.issuer), rules, ca_file);
   result<provider_metadata> metadata =
-      answer ? process_discovery_answer(p.issuer, *answer) : tl::unexpected<error>(answer.error());
+      answer ? process_discovery_answer(p.issuer, *answer, kind_of(p).stated_issuer)
+             : tl::unexpected<error>(answer.error());
   if (metadata) return {};
   return "providers." + p.name + ": no usable metadata from " + p.issuer + ": " + told(metadata.error());
 }

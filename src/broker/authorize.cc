@@ -5,6 +5,7 @@
 #include "broker/consent_memory.h"
 #include "broker/pages.h"
 #include "broker/session.h"
+#include "config/provider_kind.h"
 #include "oauth/displayable.h"
 #include "oauth/endpoint_form.h"
 #include "oauth/redirect_uri.h"
@@ -48,13 +49,15 @@ step refuse(broker_parts& parts, const exchange& x, const known_client& client,
 
 // How a person would call it: nobody but the operator knows what "local" is.
 std::string way_to_sign_in(const provider_settings& p) {
-  return p.type == "local" ? "a user name and password" : p.name;
+  return p.type == "local" ? "a user name and password" : title_of(p);
 }
 
 std::vector<std::pair<std::string, std::string>> choices_of(const settings& conf,
-                                                            const std::optional<person>& who) {
+                                                            const std::optional<person>& who,
+                                                            std::string_view only) {
   std::vector<std::pair<std::string, std::string>> choices;
   for (const auto& p : conf.providers) {
+    if (!only.empty() && p.name != only) continue;
     std::string label =
         conf.providers.size() == 1 ? "Approve" : "Approve and sign in with " + way_to_sign_in(p);
     if (who && who->provider == p.name) label = "Approve as " + displayed(*who);
@@ -64,7 +67,7 @@ std::vector<std::pair<std::string, std::string>> choices_of(const settings& conf
 }
 
 http_response ask(broker_parts& parts, const exchange& x, const known_client& client,
-                  const authorization_terms& terms, const std::string& parameters) {
+                  const authorization_terms& terms, const std::string& parameters, const std::string& at) {
   const auto& conf = parts.world.conf;
   auto b = known_or_new_browser(parts.world, *x.request);
   auto target = describe_redirect_uri(terms.redirect_uri);
@@ -83,8 +86,8 @@ http_response ask(broker_parts& parts, const exchange& x, const known_client& cl
   page.this_computer = target.kind != redirect_kind::web;
   page.resource = terms.resource;
   page.scopes = terms.scopes;
-  page.choices = choices_of(conf, who);
-  if (who) {
+  page.choices = choices_of(conf, who, at);
+  if (who && (at.empty() || at == who->provider)) {
     page.signed_in_as = displayed(*who);
     page.other_account = who->provider;
   }
@@ -98,7 +101,7 @@ http_response ask(broker_parts& parts, const exchange& x, const known_client& cl
 }
 
 step judge(broker_parts& parts, const exchange& x, const authorization_request& request,
-           const known_client& client, const std::string& parameters) {
+           const known_client& client, const std::string& parameters, const std::string& at) {
   auto checked = check_authorization_request(request, client.metadata, parts.clients.rules_for(client));
   if (!checked) return refuse(parts, x, client, checked.error(), request.redirect_uri);
   const auto& terms = checked->terms();
@@ -110,6 +113,7 @@ step judge(broker_parts& parts, const exchange& x, const authorization_request& 
   if (b && !may_be_cross_site(*x.request) && !asks_for(terms, "consent") &&
       !asks_for(terms, "select_account")) {
     provider = remembered_consent(parts.world, b->digest, terms, client.metadata.client_name, x.now);
+    if (provider && !at.empty() && *provider != at) provider.reset();
   }
   if (!provider && quiet) {
     return refuse(parts, x, client,
@@ -118,7 +122,7 @@ step judge(broker_parts& parts, const exchange& x, const authorization_request& 
                    terms.state},
                   {});
   }
-  if (!provider) return ask(parts, x, client, terms, parameters);
+  if (!provider) return ask(parts, x, client, terms, parameters, at);
 
   pending_login login;
   login.access = access_of(client, terms);
@@ -134,6 +138,17 @@ step judge(broker_parts& parts, const exchange& x, const authorization_request& 
   x.log->note("event", "consent_remembered");
   return begin_sign_in(parts, x, std::move(login),
                        asks_for(terms, "login") ? sign_in_mode::fresh : sign_in_mode::reuse);
+}
+
+// A parameter of our own: the page then offers only that provider. "" when it is absent.
+result<std::string> asked_provider(const settings& conf, const form& parameters) {
+  auto name = optional_parameter(parameters, "provider", 64);
+  if (!name) return tl::unexpected(name.error());
+  if (!*name) return std::string();
+  for (const auto& p : conf.providers) {
+    if (p.name == **name) return p.name;
+  }
+  return fail(errc::parameter_malformed, "provider: no such provider");
 }
 
 }  // namespace
@@ -155,11 +170,13 @@ step authorize(broker_parts& parts, exchange x) {
   auto request = parse_authorization_request(*parsed);
   if (!request) return error_answer_for_people(x, request.error());
   x.log->note("client_id", request->client_id);
+  auto at = asked_provider(parts.world.conf, *parsed);
+  if (!at) return error_answer_for_people(x, at.error());
   return with_client(parts, x, request->client_id,
-                     [&parts, request = *request, parameters](const exchange& later,
-                                                              const result<known_client>& client) -> step {
+                     [&parts, request = *request, parameters, at = *at](
+                         const exchange& later, const result<known_client>& client) -> step {
                        if (!client) return error_answer_for_people(later, client.error());
-                       return judge(parts, later, request, *client, parameters);
+                       return judge(parts, later, request, *client, parameters, at);
                      });
 }
 

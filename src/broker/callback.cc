@@ -1,13 +1,17 @@
 #include "broker/answers.h"
 #include "broker/broker_parts.h"
 #include "broker/browser.h"
+#include "broker/provider_failure.h"
 #include "broker/sign_in_at_provider.h"
+#include "config/check.h"
+#include "config/provider_kind.h"
 #include "oauth/displayable.h"
 #include "oauth/endpoint_form.h"
 #include "oauth/error_description.h"
 #include "provider/allowed.h"
 #include "provider/oidc.h"
 
+#include <algorithm>
 #include <memory>
 
 namespace mcp_oauth {
@@ -24,6 +28,14 @@ struct arrival {
   std::shared_ptr<const provider_metadata> metadata;
 };
 using arrival_ptr = std::shared_ptr<arrival>;
+
+// RFC 9700 §4.4.2: a provider with a callback of its own answers there and nowhere else, and nobody else
+// does. The aliases of the common one are equal.
+bool is_way_back(const settings& conf, const provider_settings& p, std::string_view path) {
+  if (path.starts_with(provider_callback_path))
+    return path.substr(provider_callback_path.size()) == p.name && !p.callback_url.empty();
+  return callback_of(conf, p) == conf.callback_url;
+}
 
 result<arrival_ptr> read_arrival(broker_parts& parts, const exchange& x) {
   auto parameters = form::parse(x.request->query);
@@ -55,27 +67,40 @@ result<arrival_ptr> read_arrival(broker_parts& parts, const exchange& x) {
     if (p.name == login->provider && p.type != "local") a->provider = &p;
   }
   if (a->provider == nullptr) return fail(errc::state_invalid, "the login is not at an identity provider");
+  if (!is_way_back(parts.world.conf, *a->provider, x.request->path)) {
+    return fail(errc::state_invalid,
+                "the login is at " + login->provider + ", and the callback is another's");
+  }
   a->login = std::move(*login);
   return a;
 }
 
-// The provider's `error` as it is told to the client, with its own words in the log.
+// The provider's `error`, with its own words for the log.
 error refusal_of(const arrival& a) {
   auto words = displayable(a.error + (a.error_description.empty() ? "" : ": " + a.error_description));
-  if (a.error == "access_denied") return {errc::provider_refused, words};
-  if (a.error == "temporarily_unavailable" || a.error == "server_error")
-    return {errc::provider_unreachable, words};
   return {errc::provider_refused, words};
 }
 
+// What let the person in, and no more: a token tells it at the next refresh.
+std::vector<std::string> common(const std::vector<std::string>& listed,
+                                const std::vector<std::string>& seen) {
+  std::vector<std::string> both;
+  for (const auto& one : listed) {
+    if (std::find(seen.begin(), seen.end(), one) != seen.end()) both.push_back(one);
+  }
+  return both;
+}
+
 step finish(broker_parts& parts, const exchange& x, const arrival& a, const identity& who) {
-  auto allowed = check_allowed({a.provider->allowed_users, a.provider->allowed_domains}, who);
+  auto allowed = check_allowed(allowed_at(*a.provider), who);
   if (!allowed) return answer_with_error(parts, x, a.login.access, allowed.error());
   person p;
   p.provider = a.provider->name;
   p.subject = a.provider->name + ":" + who.subject;
   p.email = who.email_verified ? who.email : "";
   p.name = displayable(!who.name.empty() ? who.name : who.preferred_username);
+  p.groups = common(a.provider->allowed_groups, who.groups);
+  p.organizations = who.organizations;
   return answer_with_code(parts, x, a.login.access, p, {});
 }
 
@@ -86,9 +111,10 @@ step judge_id_token(broker_parts& parts, const exchange& x, const arrival_ptr& a
   rules.client_id = a->provider->client_id;
   rules.nonce = a->login.nonce.reveal();
   rules.leeway = parts.world.conf.leeway;
+  rules.claims = claim_names_of(*a->provider);
   auto who = process_id_token(tokens.id_token.reveal(), keys, *a->metadata, rules, x.now);
   if (!who) return answer_with_error(parts, x, a->login.access, who.error());
-  return with_userinfo(x, *a->metadata, tokens.access_token, std::move(*who),
+  return with_userinfo(x, *a->provider, *a->metadata, tokens.access_token, std::move(*who),
                        [&parts, a](const exchange& later, const identity& completed) {
                          return finish(parts, later, *a, completed);
                        });
@@ -99,8 +125,20 @@ step judge_tokens(broker_parts& parts, const exchange& x, const arrival_ptr& a,
   if (!answer) {
     return answer_with_error(parts, x, a->login.access, {errc::provider_unreachable, answer.error().detail});
   }
-  auto tokens = process_token_answer(*answer);
-  if (!tokens) return answer_with_error(parts, x, a->login.access, tokens.error());
+  auto tokens = process_token_answer(*answer, a->metadata->speaks);
+  if (!tokens) {
+    return answer_with_provider_failure(parts, x, *a->provider, a->login.access, tokens.error());
+  }
+  if (a->metadata->speaks == sign_in_protocol::oauth2) {
+    return with_user(x, *a->provider, *a->metadata, tokens->access_token,
+                     [&parts, a](const exchange& later, const result<identity>& who) -> step {
+                       if (!who) {
+                         return answer_with_provider_failure(parts, later, *a->provider, a->login.access,
+                                                             who.error());
+                       }
+                       return finish(parts, later, *a, *who);
+                     });
+  }
   auto token_text = std::string(tokens->id_token.reveal());
   return with_provider_keys(
       parts, x, *a->provider, a->metadata, token_text,
@@ -114,13 +152,16 @@ step judge_tokens(broker_parts& parts, const exchange& x, const arrival_ptr& a,
 step redeem(broker_parts& parts, const exchange& x, const arrival_ptr& a) {
   auto from_provider = check_callback_iss(*a->metadata, a->iss);
   if (!from_provider) return answer_with_error(parts, x, a->login.access, from_provider.error());
-  if (!a->error.empty()) return answer_with_error(parts, x, a->login.access, refusal_of(*a));
+  if (!a->error.empty()) {
+    return answer_with_provider_failure(parts, x, *a->provider, a->login.access, refusal_of(*a));
+  }
   if (a->code.empty()) {
     return answer_with_error(parts, x, a->login.access, {errc::provider_refused, "neither code nor error"});
   }
   outbound fetch;
-  fetch.call = token_request(*a->metadata, {a->provider->client_id, a->provider->client_secret, a->code,
-                                            parts.world.conf.callback_url, a->login.code_verifier});
+  fetch.call =
+      token_request(*a->metadata, {a->provider->client_id, a->provider->client_secret, a->code,
+                                   callback_of(parts.world.conf, *a->provider), a->login.code_verifier});
   fetch.then = [&parts, x, a](result<http_answer> answer, time_point now) {
     return judge_tokens(parts, x.at(now), a, answer);
   };

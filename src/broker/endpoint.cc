@@ -1,5 +1,7 @@
 #include "broker/endpoint.h"
 
+#include "config/check.h"
+
 #include <array>
 
 namespace mcp_oauth {
@@ -39,6 +41,10 @@ constexpr auto routes = std::to_array<route>({
 std::optional<endpoint> endpoint_of(std::string_view path) {
   for (const auto& r : routes) {
     if (r.path == path) return r.at;
+  }
+  // A provider's own; the callback says which there are.
+  if (path.starts_with(provider_callback_path) && path.size() > provider_callback_path.size()) {
+    return endpoint::callback;
   }
   return std::nullopt;
 }

@@ -3,6 +3,7 @@
 #include "base/base64url.h"
 #include "broker/browser.h"
 #include "broker/grant_records.h"
+#include "config/provider_kind.h"
 #include "jose/digest.h"
 #include "oauth/access_token.h"
 #include "oauth/pkce.h"
@@ -109,7 +110,9 @@ result<void> check_still_allowed(const broker_world& world, const person& who, t
     id.subject = who.subject.substr(std::min(p.name.size() + 1, who.subject.size()));
     id.email = who.email;
     id.email_verified = !who.email.empty();
-    if (!check_allowed({p.allowed_users, p.allowed_domains}, id)) {
+    id.groups = who.groups;
+    id.organizations = who.organizations;
+    if (!check_allowed(allowed_at(p), id)) {
       return fail(errc::refresh_invalid, who.subject + " is no longer allowed");
     }
     if (p.type != "local") return {};

@@ -113,6 +113,24 @@ page_words words_for_people(errc code) {
     case errc::provider_token_invalid:
     case errc::provider_issuer_mismatch:
     case errc::provider_nonce_mismatch: return provider_at_fault;
+    case errc::provider_redirect_uri_mismatch:
+    case errc::provider_client_refused:
+    case errc::provider_setup_incomplete:
+      return {
+          "The sign-in service is not set up for this server yet",
+          "Nothing is wrong with your account, and you cannot mend it here. Show this page to whoever runs "
+          "this server: below stands what to change."};
+    case errc::provider_consent_missing:
+      return {"The sign-in service needs a consent first",
+              "Go to your client, connect again and consent when you are asked. If you are told that an "
+              "administrator must approve, show this page to them."};
+    case errc::provider_account_refused:
+      return {
+          "The sign-in service does not let this account in",
+          "Go to your client and connect again with another account, or show this page to whoever runs this "
+          "server."};
+    case errc::provider_sign_in_needed:
+      return {"The sign-in service wants you to sign in again", "Go to your client and connect again."};
     case errc::provider_refused:
       return {
           "The sign-in service refused",

@@ -144,8 +144,10 @@ http_response to_response(const error_page& page) {
   mustache::data values;
   values.set("advice", advice);
   values.set("description", error_description(page.why));
-  values.set("cause", std::string(s.cause));
-  values.set("fix", std::string(s.fix));
+  values.set("cause", page.cause.empty() ? std::string(s.cause) : page.cause);
+  values.set("fix", page.fix.empty() ? std::string(s.fix) : page.fix);
+  set_unless_empty(values, "provider_words", page.provider_words);
+  if (!page.provider_title.empty()) values.set("provider_title", page.provider_title);
   values.set("id", std::string(s.id));
   set_unless_empty(values, "request_id", page.request_id);
   set_unless_empty(values, "sent_redirect_uri", page.sent_redirect_uri);
@@ -155,7 +157,7 @@ http_response to_response(const error_page& page) {
     again.set("action", std::string(paths::consent));
     again.set("request", page.again_request);
     again.set("name", page.again_button);
-    again.set("provider", page.provider);
+    again.set("provider", page.again_provider);
     values.set("again", again);
   }
   if (!page.return_to.empty()) {

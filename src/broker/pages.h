@@ -49,9 +49,14 @@ struct error_page {
   std::string return_to;          // a link that takes the error to the client; "": none
   std::string return_host;        // whom it leads to
   std::string sent_redirect_uri;  // shown as text, never as a link; "": nothing to show
-  std::string provider;           // the identity provider that failed, as it is configured; "": none
+  std::string provider;           // the identity provider that cannot be used, as people call it; "": none
+  std::string provider_title;     // the one that refused; "": none
+  std::string provider_words;     // and its own words; "": none
+  std::string cause;              // what is likely wrong in this deployment; "": the catalogue's
+  std::string fix;                // what mends it here
   std::string again_at;           // a path of ours that repeats what failed; "": none
   std::string again_request;      // the sealed request of the consent form that repeats it; "": none
+  std::string again_provider;     // the value of that form's button
   std::string again_button;       // the name of the button of that form that was pressed: approve, switch
 };
 

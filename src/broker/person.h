@@ -3,6 +3,9 @@
 #include "base/json.h"
 
 #include <string>
+#include <vector>
+
+#include <boost/json/value_from.hpp>
 
 namespace mcp_oauth {
 
@@ -13,18 +16,27 @@ struct person {
   std::string email;    // verified, or ""
   std::string name;
   std::string account;  // of a built-in user, see user::account
+  // Of allowed_groups and allowed_organizations, those that the provider confirmed at the sign-in.
+  std::vector<std::string> groups = {};
+  std::vector<std::string> organizations = {};
 };
 
 inline json::object to_json(const person& p) {
-  return {{"provider", p.provider},
-          {"subject", p.subject},
-          {"email", p.email},
-          {"name", p.name},
-          {"account", p.account}};
+  json::object o{{"provider", p.provider},
+                 {"subject", p.subject},
+                 {"email", p.email},
+                 {"name", p.name},
+                 {"account", p.account}};
+  if (!p.groups.empty()) o["groups"] = json::value_from(p.groups);
+  if (!p.organizations.empty()) o["organizations"] = json::value_from(p.organizations);
+  return o;
 }
 inline person person_from(const json::object& o) {
-  return {text_member(o, "provider"), text_member(o, "subject"), text_member(o, "email"),
-          text_member(o, "name"), text_member(o, "account")};
+  person p{text_member(o, "provider"), text_member(o, "subject"), text_member(o, "email"),
+           text_member(o, "name"), text_member(o, "account")};
+  read(o, "groups", p.groups);
+  read(o, "organizations", p.organizations);
+  return p;
 }
 // For pages: the most telling word there is.
 inline std::string displayed(const person& p) {

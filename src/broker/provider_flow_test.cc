@@ -105,14 +105,14 @@ TEST_F(ProviderFlow, WhatTheProviderRefusesTheClientIsTold) {
     const char* from;
     const char* to;
   } cases[] = {{"access_denied", "access_denied"},
-               {"consent_required", "access_denied"},
+               {"login_required", "access_denied"},
                {"temporarily_unavailable", "temporarily_unavailable"},
                {"<script>", "access_denied"}};
   for (const auto& c : cases) {
     test_browser b;
     auto location = to_provider(b);
     auto answer = back(b, make_form({{"error", c.from},
-                                     {"error_description", "AADSTS65001: secret words"},
+                                     {"error_description", "XYZ65001: secret words"},
                                      {"state", parameter_of(location, "state")},
                                      {"iss", "https://idp.example.com"}}));
     EXPECT_EQ(answer.status, 303) << c.from;
@@ -121,7 +121,7 @@ TEST_F(ProviderFlow, WhatTheProviderRefusesTheClientIsTold) {
     EXPECT_EQ(parameter_of(at_client, "state"), "client state & more");
     EXPECT_EQ(parameter_of(at_client, "iss"), "https://mcp.example.com");
     EXPECT_THAT(std::string(at_client), testing::Not(HasSubstr("secret")));
-    EXPECT_THAT(noted(log, "detail"), HasSubstr("AADSTS65001"));
+    EXPECT_THAT(noted(log, "detail"), HasSubstr("XYZ65001"));
   }
 }
 

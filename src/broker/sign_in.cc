@@ -4,6 +4,7 @@
 #include "broker/browser.h"
 #include "broker/pages.h"
 #include "broker/session.h"
+#include "config/provider_kind.h"
 #include "oauth/displayable.h"
 #include "oauth/endpoint_form.h"
 #include "provider/allowed.h"
@@ -82,7 +83,7 @@ result<person> person_of(const user& who, const provider_settings& provider) {
   id.email_verified = !who.email.empty();
   id.name = who.display_name.empty() ? who.name : who.display_name;
   id.preferred_username = who.name;
-  auto allowed = check_allowed({provider.allowed_users, provider.allowed_domains}, id);
+  auto allowed = check_allowed(allowed_at(provider), id);
   if (!allowed) return tl::unexpected(allowed.error());
   return person{provider.name, provider.name + ":" + who.name, who.email, id.name, who.account};
 }

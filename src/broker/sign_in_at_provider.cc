@@ -3,6 +3,7 @@
 #include "base/base64url.h"
 #include "broker/answers.h"
 #include "broker/browser.h"
+#include "config/provider_kind.h"
 #include "oauth/pkce.h"
 #include "oauth/redirect_uri.h"
 #include "provider/oidc.h"
@@ -21,7 +22,8 @@ step offer_again(broker_parts& parts, const exchange& x, const provider_settings
                  const approved_access& access, sign_in_mode mode, const error& why) {
   if (!accepts_html(*x.request)) return answer_with_error(parts, x, access, why);
   error_page page;
-  page.provider = provider.name;
+  page.provider = title_of(provider);
+  page.again_provider = provider.name;
   page.return_to = error_location(access.redirect_uri, why, access.state, parts.world.conf.public_url);
   page.return_host = describe_redirect_uri(access.redirect_uri).where;
   const auto& r = *x.request;
@@ -38,14 +40,19 @@ step offer_again(broker_parts& parts, const exchange& x, const provider_settings
 
 step with_provider_metadata(broker_parts& parts, exchange x, const provider_settings& provider,
                             metadata_step then) {
+  if (kind_of(provider).speaks == sign_in_protocol::oauth2) {
+    return then(std::move(x), std::make_shared<const provider_metadata>(fixed_metadata(provider)));
+  }
   if (auto known = parts.providers.fresh_metadata(provider.name, x.now)) return then(x, known);
   outbound fetch;
   fetch.call = discovery_request(provider.issuer);
   fetch.then = [&parts, x, &provider, then = std::move(then)](result<http_answer> answer,
                                                               time_point now) -> step {
-    auto metadata =
-        answer.and_then([&](const auto& a) { return process_discovery_answer(provider.issuer, a); });
+    auto metadata = answer.and_then([&](const auto& a) {
+      return process_discovery_answer(provider.issuer, a, kind_of(provider).stated_issuer);
+    });
     if (metadata) {
+      override_endpoints(*metadata, provider);
       auto kept = std::make_shared<const provider_metadata>(std::move(*metadata));
       parts.providers.keep(provider.name, kept, now);
       return then(x.at(now), kept);
@@ -90,15 +97,16 @@ step with_provider_keys(broker_parts& parts, exchange x, const provider_settings
   return fetch;
 }
 
-step with_userinfo(exchange x, const provider_metadata& metadata, const secret& access_token, identity who,
-                   person_step then) {
-  bool complete = !who.email.empty() && !who.name.empty();
+step with_userinfo(exchange x, const provider_settings& provider, const provider_metadata& metadata,
+                   const secret& access_token, identity who, person_step then) {
+  bool complete =
+      !who.email.empty() && !who.name.empty() && (provider.allowed_groups.empty() || !who.groups.empty());
   if (complete || metadata.userinfo_endpoint.empty() || access_token.empty()) return then(std::move(x), who);
   outbound fetch;
   fetch.call = userinfo_request(metadata, access_token);
-  fetch.then = [x, who = std::move(who), then = std::move(then)](result<http_answer> answer,
-                                                                 time_point now) -> step {
-    auto completed = answer.and_then([&](const auto& a) { return process_userinfo_answer(who, a); });
+  fetch.then = [x, names = claim_names_of(provider), who = std::move(who), then = std::move(then)](
+                   result<http_answer> answer, time_point now) -> step {
+    auto completed = answer.and_then([&](const auto& a) { return process_userinfo_answer(who, a, names); });
     if (!completed) x.log->note("userinfo", completed.error().detail);
     return then(x.at(now), completed.value_or(who));
   };
@@ -122,9 +130,13 @@ step sign_in_at_provider(broker_parts& parts, exchange x, const provider_setting
         auto state = begin_login(world, std::move(begun), later.now);
         if (!state) return answer_with_error(parts, later, login.access, state.error());
         ask.client_id = provider.client_id;
-        ask.redirect_uri = world.conf.callback_url;
+        const auto& kind = kind_of(provider);
+        ask.redirect_uri = callback_of(world.conf, provider);
         ask.scopes = provider.scopes;
-        ask.prompt = mode == sign_in_mode::fresh ? "login" : provider.prompt;
+        ask.prompt = mode == sign_in_mode::fresh ? std::string(kind.prompt_for_another) : provider.prompt;
+        if (!provider.audience.empty() && !kind.audience_parameter.empty()) {
+          ask.also.emplace_back(kind.audience_parameter, provider.audience);
+        }
         ask.state = *state;
         ask.code_challenge = pkce.challenge;
         later.log->note("result", "ok");

@@ -27,10 +27,17 @@ step with_provider_keys(broker_parts& parts, exchange x, const provider_settings
                         keys_step then);
 
 // The person as the id token says, completed by the provider's userinfo where the token has no e-mail address
-// or no name, and the provider gave the means to ask. What cannot be had is noted in the log and left out:
-// userinfo never fails a sign-in.
+// or no name, or no groups where those decide, and the provider gave the means to ask. What cannot be had is
+// noted in the log and left out: userinfo never fails a sign-in.
 using person_step = std::function<step(exchange, const identity&)>;
-step with_userinfo(exchange x, const provider_metadata& metadata, const secret& access_token, identity who,
-                   person_step then);
+step with_userinfo(exchange x, const provider_settings& provider, const provider_metadata& metadata,
+                   const secret& access_token, identity who, person_step then);
+
+// The person whom a plain OAuth 2.0 provider names: its user endpoint, then the list of e-mail addresses and
+// memberships where the provider has them and they matter. Only the first can fail the sign-in; what else
+// cannot be had is noted in the log, and then lets nobody in. Errors handed on: those of process_user_answer.
+using asked_person_step = std::function<step(exchange, result<identity>)>;
+step with_user(exchange x, const provider_settings& provider, const provider_metadata& metadata,
+               const secret& access_token, asked_person_step then);
 
 }  // namespace mcp_oauth

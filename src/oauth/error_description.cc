@@ -10,7 +10,7 @@
 namespace mcp_oauth {
 namespace {
 
-constexpr std::array<std::string_view, 44> parameter_names = {
+constexpr std::array<std::string_view, 45> parameter_names = {
     "approve",
     "client_assertion",
     "client_id",
@@ -37,6 +37,7 @@ constexpr std::array<std::string_view, 44> parameter_names = {
     "password",
     "policy_uri",
     "prompt",
+    "provider",
     "redirect_uri",
     "redirect_uris",
     "refresh_token",
