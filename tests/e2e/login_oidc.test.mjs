@@ -116,6 +116,40 @@ test('while the provider is away, tokens work and are refreshed, and a new sign-
   await tokensFor(fresh, new Person({ user: 'dave' }));
 });
 
+test('two providers and local users stand side by side, and an answer counts only for the one that was asked', async () => {
+  const other = await Idp.start(scope);
+  const both = await Gateway.start(scope, {
+    mcp_server_url: upstream.url,
+    providers: { corp: idp.settings, partner: { ...other.settings, allowed_users: ['grace@idp.example'] }, local: { type: 'local' } },
+  });
+  for (const provider of [idp, other]) provider.allow(`${both.origin}/auth/callback`);
+
+  const offered = async (url) => (await new Browser().open(url)).text;
+  const { url } = authorization(both, await register(both));
+  for (const name of ['corp', 'partner', 'a user name and password']) assert.ok((await offered(url)).includes(`sign in with ${name}`), name);
+  const one = new URL(url);
+  one.pathname = '/auth/login';
+  one.searchParams.set('provider', 'partner');
+  assert.ok(!(await offered(one)).includes('sign in with corp'));
+
+  const signIn = async (user, provider, until = redirectUri) => {
+    const person = new Person({ user });
+    const asked = authorization(both, await register(both));
+    const left = await person.approve(asked.url, until, `Approve and sign in with ${provider}`);
+    return { left, browser: person.browser };
+  };
+  assert.ok((await signIn('ada', 'corp')).left.searchParams.get('code'));
+  assert.ok((await signIn('grace', 'partner')).left.searchParams.get('code'));
+  assert.equal((await signIn('ada', 'partner')).left.searchParams.get('error'), 'access_denied');
+
+  // corp's own answer, for a login that was begun at partner: its issuer gives it away.
+  const { left, browser } = await signIn('grace', 'partner', `${both.origin}/auth/callback`);
+  left.searchParams.set('iss', idp.issuer);
+  const mixed = await browser.open(left, { until: redirectUri, site: 'cross-site' });
+  assert.equal(mixed.left.searchParams.get('code'), null);
+  assert.equal(mixed.left.searchParams.get('error'), 'server_error');
+});
+
 // Where the gateway sends the browser once it has consent.
 async function atTheProvider(person) {
   const asked = authorization(gateway, await register(gateway));
