@@ -69,6 +69,7 @@ std::int64_t migration_lock(std::string_view database, std::string_view schema, 
   constexpr std::uint32_t salt = 1486364155;
   std::string name;
   for (auto part : {schema, table, database}) {
+    if (part.empty()) continue;
     if (!name.empty()) name += '\0';
     name += part;
   }
