@@ -89,6 +89,7 @@ struct gateway_app::parts {
   std::condition_variable wake;
   bool stopping = false;
   bool keys_are_stale = false;
+  std::atomic<std::int64_t> keys_asked{0};  // when a token made us look, in seconds
   std::atomic<bool> stopped{false};
 
   // Runs `job` with each worker's service on its own thread, and waits for all of them.
@@ -126,6 +127,14 @@ struct gateway_app::parts {
     on_every_worker([ended = std::move(*all)](gateway_service& s) {
       for (const auto& [grant, until] : ended) s.revoke(grant, until);
     });
+  }
+
+  // Anybody can name any key, so this is looked into once in a while only.
+  void key_unknown() {
+    constexpr std::int64_t every = 5;
+    auto now = to_unix(wall_clock());
+    auto last = keys_asked.load();
+    if (now - last >= every && keys_asked.compare_exchange_strong(last, now)) keys_may_be_stale();
   }
 
   void keys_may_be_stale() {
@@ -222,6 +231,7 @@ result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vect
   p.shared.blocking = p.blocking.get();
   p.shared.fetching = p.fetching.get();
   p.shared.strangers = p.strangers.get();
+  p.shared.key_unknown = [&p] { p.key_unknown(); };
   p.shared.connections = [&p] { return p.server ? p.server->connections() : 0; };
 
   auto options = server_options_of(conf);
