@@ -1,5 +1,6 @@
 # One folder of src/ is one room: a static library `room_NAME` of its sources, and a test program `NAME_test` of its
-# *_test.cc files. Sources are found, not listed, so that adding a file touches one place.
+# *_test.cc files. Tests with the word TOGETHER in their names run in one process, for what they share is dear.
+# Sources are found, not listed, so that adding a file touches one place.
 include(CheckCXXCompilerFlag)
 
 add_library(mop_options INTERFACE)
@@ -29,7 +30,7 @@ if(MOP_TESTS)
 endif()
 
 function(room name)
-  cmake_parse_arguments(arg "" "" "NEEDS;LIBS" ${ARGN})
+  cmake_parse_arguments(arg "" "TOGETHER" "NEEDS;LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cc$")
@@ -46,6 +47,11 @@ function(room name)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE room_${name} GTest::gmock GTest::gtest_main)
     target_compile_definitions(${name}_test PRIVATE MOP_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-    gtest_discover_tests(${name}_test TEST_PREFIX "${name}/" DISCOVERY_TIMEOUT 60)
+    if(arg_TOGETHER)
+      gtest_discover_tests(${name}_test TEST_PREFIX "${name}/" DISCOVERY_TIMEOUT 60 TEST_FILTER "-*${arg_TOGETHER}*")
+      add_test(NAME "${name}/${arg_TOGETHER}" COMMAND ${name}_test "--gtest_filter=*${arg_TOGETHER}*")
+    else()
+      gtest_discover_tests(${name}_test TEST_PREFIX "${name}/" DISCOVERY_TIMEOUT 60)
+    endif()
   endif()
 endfunction()

@@ -41,7 +41,25 @@ result<void> check_key_file(const std::string& path) {
   return fail(errc::file_unreadable, path + ": does not hold a key of 32 bytes in base64url");
 }
 
+// What a server says to one connection.
+void check_database_server(const settings& conf, start_findings& into) {
+  auto state = read_schema_state(conf.database_url);
+  if (!state) return into.failures.push_back(state.error());
+  if (state->version > state->latest) {
+    return into.failures.push_back(
+        {errc::store_schema_newer, "the database is at version " + std::to_string(state->version) +
+                                       ", this program knows up to " + std::to_string(state->latest)});
+  }
+  into.good.emplace_back("Database connection valid");
+  if (state->version < state->latest) {
+    into.notes.push_back("Database: " + database_place(conf.database_url) +
+                         " will be migrated from version " + std::to_string(state->version) + " to " +
+                         std::to_string(state->latest));
+  }
+}
+
 void check_database(const settings& conf, start_findings& into) {
+  if (is_postgres_url(conf.database_url)) return check_database_server(conf, into);
   auto path = sqlite_path(conf.database_url);
   if (!path) return into.failures.push_back(path.error());
   if (path->empty()) {

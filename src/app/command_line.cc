@@ -27,7 +27,7 @@ struct command_line {
   CLI::App cli{
       "mcp-oauth-proxy: OAuth 2.1 in front of any MCP server. Without a command it runs the gateway."};
   CLI::App *demo = nullptr, *demo_server = nullptr, *check = nullptr, *validate = nullptr, *users = nullptr,
-           *docs = nullptr;
+           *migrate = nullptr, *docs = nullptr;
   command_input in;
   std::string host, port, mcp_server_url, file, user;
   std::string folder = "docs/reference";
@@ -69,6 +69,15 @@ command_line::command_line() {
   }
   users->add_subcommand("list", "List the users");
 
+  migrate = cli.add_subcommand("migrate", "The schema of the database");
+  migrate->require_subcommand(0, 1);
+  migrate->footer("Takes --config FILE as well. A start migrates by itself.");
+  for (auto [name, does] :
+       {row{"up", "Bring it up to date"}, row{"down", "Drop it, and all that the database holds"},
+        row{"version", "Print the version that it is at; 0 is none"}}) {
+    migrate->add_subcommand(name, does);
+  }
+
   docs = cli.add_subcommand("docs", "Write the reference of every setting and error, and print its files");
   docs->add_option("--out", folder, "The folder")->type_name("FOLDER")->capture_default_str();
 }
@@ -93,6 +102,9 @@ int refuse(command_line& line, const CLI::ParseError& why) {
     if (*line.users && line.users->get_subcommands().empty()) {
       return usage("there is no command users " + left.front() + " (" + names_of(*line.users) + ")");
     }
+    if (*line.migrate && line.migrate->get_subcommands().empty()) {
+      return usage("there is no command migrate " + left.front() + " (" + names_of(*line.migrate) + ")");
+    }
     if (line.cli.get_subcommands().empty()) {
       return usage("there is no command " + left.front() + " (" + names_of(line.cli) + ")");
     }
@@ -111,6 +123,12 @@ exit_code run(command_line& line) {
   if (*line.check) return check_config_command(in);
   if (*line.validate) return validate_config_command(in);
   if (*line.docs) return docs_command(line.folder);
+  if (*line.migrate) {
+    auto asked = line.migrate->get_subcommands();
+    if (!asked.empty()) return migrate_command(in, asked.front()->get_name());
+    usage("migrate needs one of: " + names_of(*line.migrate));
+    return exit_code::usage;
+  }
   if (!*line.users) return serve_command(in);
   auto chosen = line.users->get_subcommands();
   if (chosen.empty()) {

@@ -39,6 +39,8 @@ exit_code validate_config_command(const command_input& in);
 // `users add|reset|remove|list [NAME]`: only `add` makes a database, and only where a configuration says
 // which.
 exit_code users_command(const command_input& in, const std::string& what, const std::string& name);
+// `migrate up|down|version`: the schema of the database; `version` prints its number alone.
+exit_code migrate_command(const command_input& in, const std::string& what);
 // `docs --out DIR`: the generated reference; prints the files written.
 exit_code docs_command(const std::string& folder);
 

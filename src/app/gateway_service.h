@@ -42,6 +42,7 @@ struct gateway_parts {
   net::blocking_pool* strangers = nullptr;   // outbound HTTP to anybody else, who may be slow on purpose
   std::function<std::size_t()> connections;  // open, over all workers
   std::shared_ptr<announced_paths> announced = std::make_shared<announced_paths>();
+  std::function<void()> key_unknown;  // a token names a key that another gateway may have made
   time_point started;
 };
 

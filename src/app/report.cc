@@ -18,11 +18,27 @@ exit_code exit_code_of(errc code) {
   }
 }
 
+namespace {
+
+// What people search for comes first: the words of the system, and then ours.
+bool begins_with_detail(const error& why) {
+  return !why.detail.empty() && (why.code == errc::store_unreachable || why.code == errc::store_busy ||
+                                 why.code == errc::store_tables_missing);
+}
+
+}  // namespace
+
+std::string headline(const error& why) {
+  const auto& row = explain(why.code);
+  std::string words(row.description.empty() ? row.cause : row.description);
+  if (begins_with_detail(why)) return why.detail + "\n" + words;
+  return why.detail.empty() ? words : words + ": " + why.detail;
+}
+
 exit_code report(const error& why) {
   const auto& row = explain(why.code);
-  std::cerr << "Error: " << (row.description.empty() ? row.cause : row.description);
-  if (!why.detail.empty()) std::cerr << ": " << why.detail;
-  std::cerr << "\n  Likely cause: " << row.cause << "\n  Fix: " << row.fix << "\n  (" << row.id << ")\n";
+  std::cerr << "Error: " << headline(why) << "\n  Likely cause: " << row.cause << "\n  Fix: " << row.fix
+            << "\n  (" << row.id << ")\n";
   return exit_code_of(why.code);
 }
 

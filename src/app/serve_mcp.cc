@@ -248,6 +248,7 @@ result<std::shared_ptr<credential>> gateway_service::authenticate(const net::exc
     return verify_access_token(text, *rules_->keys, to.tokens, now);
   };
   auto found = tokens_.find(*token, to.tokens.leeway, now, verify);
+  if (!found && found.error().code == errc::token_key_unknown && parts_.key_unknown) parts_.key_unknown();
   // The cache is one for all upstreams; the audience is each one's own.
   if (found && (*found)->token.claims().audience != to.tokens.audience) {
     return fail(errc::token_audience_mismatch,

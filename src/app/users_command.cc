@@ -92,23 +92,25 @@ exit_code users_command(const command_input& in, const std::string& what, const 
     }
     canonical = *good;
   }
-  auto path = sqlite_path(conf->database_url);
-  if (!path) return report(path.error());
-  if (path->empty()) {
-    std::cerr << "users: the database is kept in memory, where only the gateway itself reaches it\n";
-    return exit_code::usage;
-  }
-  std::error_code ignored;
-  bool configured = is_configured(in, *conf);
-  if (!std::filesystem::exists(*path, ignored) && (what != "add" || !configured)) {
-    return no_database(*path, configured);
+  if (!is_postgres_url(conf->database_url)) {
+    auto path = sqlite_path(conf->database_url);
+    if (!path) return report(path.error());
+    if (path->empty()) {
+      std::cerr << "users: the database is kept in memory, where only the gateway itself reaches it\n";
+      return exit_code::usage;
+    }
+    std::error_code ignored;
+    bool configured = is_configured(in, *conf);
+    if (!std::filesystem::exists(*path, ignored) && (what != "add" || !configured)) {
+      return no_database(*path, configured);
+    }
   }
   std::vector<std::string> warnings;
   auto store = open_store(conf->database_url, warnings);
   if (!store) return report(store.error());
   for (const auto& warning : warnings) std::cerr << "⚠ Warning: " << warning << "\n";
   auto now = std::chrono::system_clock::now();
-  auto place = absolute_path(*path);
+  auto place = database_place(conf->database_url);
   if (what == "list") return list(**store, place, now);
   if (what == "remove") return remove(**store, canonical, place, now);
   return give_password(**store, what == "add", canonical, place, now);

@@ -3,6 +3,7 @@
 #include "app/gateway_app.h"
 #include "app/gateway_service.h"
 #include "app/key_file.h"
+#include "app/report.h"
 #include "config/load.h"
 #include "jose/digest.h"
 #include "jose/random.h"
@@ -10,6 +11,7 @@
 #include "store/open.h"
 
 #include <atomic>
+#include <iostream>
 #include <latch>
 #include <thread>
 
@@ -86,6 +88,8 @@ struct gateway_app::parts {
   std::mutex mutex;
   std::condition_variable wake;
   bool stopping = false;
+  bool keys_are_stale = false;
+  std::atomic<std::int64_t> keys_asked{0};  // when a token made us look, in seconds
   std::atomic<bool> stopped{false};
 
   // Runs `job` with each worker's service on its own thread, and waits for all of them.
@@ -105,6 +109,40 @@ struct gateway_app::parts {
 
   void revoked(const std::string& grant, time_point until) {
     on_every_worker([grant, until](gateway_service& s) { s.revoke(grant, until); });
+  }
+
+  // Another gateway at the same database wrote something; from the store's own thread.
+  void changed(std::string_view kind, std::string_view id) {
+    if (kind == "signing_key") return keys_may_be_stale();
+    if (!id.empty()) {
+      auto one = store->get(kind, id, wall_clock());
+      if (one && *one) revoked((*one)->id, (*one)->expires);
+      if (one) return;
+    }
+    auto all = authorization_server->revoked(wall_clock());
+    if (!all) {
+      log->event(log_level::error, "database", "revocations could not be read", &all.error());
+      return;
+    }
+    on_every_worker([ended = std::move(*all)](gateway_service& s) {
+      for (const auto& [grant, until] : ended) s.revoke(grant, until);
+    });
+  }
+
+  // Anybody can name any key, so this is looked into once in a while only.
+  void key_unknown() {
+    constexpr std::int64_t every = 5;
+    auto now = to_unix(wall_clock());
+    auto last = keys_asked.load();
+    if (now - last >= every && keys_asked.compare_exchange_strong(last, now)) keys_may_be_stale();
+  }
+
+  void keys_may_be_stale() {
+    {
+      std::lock_guard lock(mutex);
+      keys_are_stale = true;
+    }
+    wake.notify_all();
   }
 
   result<void> adopt_keys() {
@@ -133,7 +171,10 @@ struct gateway_app::parts {
   void keep_house() {
     auto next_keys = wall_clock() + std::chrono::minutes(10);
     std::unique_lock lock(mutex);
-    while (!wake.wait_for(lock, seconds(30), [this] { return stopping; })) {
+    for (;;) {
+      wake.wait_for(lock, seconds(30), [this] { return stopping || keys_are_stale; });
+      if (stopping) return;
+      if (std::exchange(keys_are_stale, false)) next_keys = time_point();
       lock.unlock();
       try {
         tidy(wall_clock(), next_keys);
@@ -160,7 +201,14 @@ result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vect
   if (!log) return tl::unexpected<error>(log.error());
   p.log = std::move(*log);
 
-  auto store = open_store(conf.database_url, warnings);
+  store_options database;
+  database.connections = conf.database_connections;
+  database.start_timeout = conf.database_start_timeout;
+  database.waiting = [&p](const error& why, milliseconds next) {
+    p.log->event(log_level::warn, "database", "the database is not there yet", &why);
+    std::cerr << headline(why) << "\n  trying again in " << next.count() << " ms\n";
+  };
+  auto store = open_store(conf.database_url, warnings, std::move(database));
   if (!store) return tl::unexpected<error>(store.error());
   p.store = std::move(*store);
 
@@ -183,6 +231,7 @@ result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vect
   p.shared.blocking = p.blocking.get();
   p.shared.fetching = p.fetching.get();
   p.shared.strangers = p.strangers.get();
+  p.shared.key_unknown = [&p] { p.key_unknown(); };
   p.shared.connections = [&p] { return p.server ? p.server->connections() : 0; };
 
   auto options = server_options_of(conf);
@@ -198,7 +247,9 @@ result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vect
   p.shared.authorization_server = p.authorization_server.get();
 
   if (signs_in_locally(p.conf)) {
-    auto first = ensure_first_user(*p.store, [](std::size_t n) { return random_bytes(n); }, {}, wall_clock());
+    auto first = ensure_first_user(
+        *p.store, [](std::size_t n) { return random_bytes(n); }, {}, wall_clock(),
+        !is_postgres_url(p.conf.database_url));
     if (!first) return tl::unexpected<error>(first.error());
     if (*first) p.first_password = (*first)->reveal();
   }
@@ -222,6 +273,7 @@ result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vect
   auto started = p.server->start(std::move(*held));
   if (!started) return tl::unexpected<error>(started.error());
   p.housekeeping = std::thread([&p] { p.keep_house(); });
+  p.store->watch([&p](std::string_view kind, std::string_view id) { p.changed(kind, id); });
   p.log->event(log_level::info, "proxy",
                "listening on " + place + (p.conf.host.empty() ? "" : " (host: " + p.conf.host + ")"));
   return std::unique_ptr<gateway_app>(new gateway_app(std::move(made)));
@@ -257,6 +309,7 @@ void gateway_app::stop() {
   }
   p.wake.notify_all();
   if (p.housekeeping.joinable()) p.housekeeping.join();
+  if (p.store) p.store->watch({});
   if (p.server) p.server->stop();
   p.stopped = true;
   // The pools first: what still runs there belongs to requests that are gone.

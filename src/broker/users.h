@@ -48,9 +48,11 @@ result<secret> add_user(record_store& store, std::string_view name, const random
 result<bool> remove_user(record_store& store, std::string_view name, time_point now);
 
 // When there is no user yet, or the only one is "admin" who never signed in: makes "admin" and returns a
-// fresh one-time password. Nothing when there is somebody who can sign in.
+// fresh one-time password. Nothing when there is somebody who can sign in, or when another gateway makes it
+// at this moment. Without `renew` an "admin" who never signed in keeps the password: another gateway printed
+// it.
 result<std::optional<secret>> ensure_first_user(record_store& store, const random_fn& random,
-                                                password_cost cost, time_point now);
+                                                password_cost cost, time_point now, bool renew = true);
 
 // Whether the password is the user's. Takes the same time for a user that does not exist.
 // The salt of a hash comes from libsodium's own generator.

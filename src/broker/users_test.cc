@@ -45,6 +45,16 @@ TEST(Users, ANewOneTimePasswordIsPrintedUntilTheFirstWasUsed) {
   EXPECT_FALSE(*third);
 }
 
+TEST(Users, AGatewayThatStartsSecondLeavesThePasswordThatTheFirstPrinted) {
+  memory_store store;
+  auto first = *ensure_first_user(store, random_bytes, cheap, now, false);
+  ASSERT_TRUE(first);
+  auto second = ensure_first_user(store, random_bytes, cheap, now, false);
+  ASSERT_TRUE(second);
+  EXPECT_FALSE(*second);
+  EXPECT_TRUE(password_fits(*find_user(store, "admin", now), *first, cheap));
+}
+
 TEST(Users, AServerWithOtherUsersGetsNoAdmin) {
   memory_store store;
   ASSERT_TRUE(add_user(store, "ada", random_bytes, cheap, now));

@@ -148,10 +148,20 @@ flaw database(std::string_view value) {
     if (value == "sqlite://") return config_flaw{"must name a file", "write sqlite://oauth.db"};
     return fine;
   }
-  if (value.starts_with("postgresql://") || value.starts_with("postgres://")) {
-    return config_flaw{"PostgreSQL comes with a later version", "use sqlite://oauth.db"};
+  for (std::string_view scheme : {"postgresql://", "postgres://"}) {
+    if (!value.starts_with(scheme)) continue;
+    auto place = value.substr(scheme.size());
+    auto before_query = place.substr(0, place.find('?'));
+    if (before_query.find('@') != before_query.rfind('@')) {
+      return config_flaw{"must have one @", "write %40 for an @ in the password"};
+    }
+    if (value.find_first_of(" #") != std::string_view::npos) {
+      return config_flaw{"must hold neither a space nor a #", "percent-encode the password: %20, %23"};
+    }
+    return fine;
   }
-  return config_flaw{"must begin with sqlite://", "write sqlite://oauth.db"};
+  return config_flaw{"must begin with sqlite:// or postgresql://",
+                     "write sqlite://oauth.db or postgresql://user:password@host:5432/name"};
 }
 
 flaw encryption_key(std::string_view value) {

@@ -20,7 +20,7 @@ std::optional<config_flaw> listen_host(std::string_view value);    // an IP addr
 std::optional<config_flaw> public_origin(std::string_view value);  // scheme://host[:port] and nothing more
 std::optional<config_flaw> callback(
     std::string_view value);  // http(s), one of the three paths, nothing after it
-std::optional<config_flaw> database(std::string_view value);         // sqlite://PATH
+std::optional<config_flaw> database(std::string_view value);         // sqlite://PATH, postgresql://…
 std::optional<config_flaw> encryption_key(std::string_view value);   // 32 bytes, as if drawn by lot
 std::optional<config_flaw> provider_secret(std::string_view value);  // no word of an example
 std::optional<config_flaw> client_secret(std::string_view value);    // that, and 128 bits long

@@ -27,6 +27,14 @@ std::string without_credentials(std::string_view text) {
   if (scheme_end != std::string::npos && last_at != std::string::npos && last_at > scheme_end) {
     shown.replace(scheme_end + 3, last_at - scheme_end - 3, "***");
   }
+  // What libpq takes behind the question mark: password, sslpassword.
+  constexpr std::string_view name = "password=";
+  for (auto at = shown.find(name, shown.find('?'));
+       scheme_end != std::string::npos && at != std::string::npos; at = shown.find(name, at + name.size())) {
+    auto from = at + name.size();
+    auto end = shown.find('&', from);
+    shown.replace(from, end == std::string::npos ? end : end - from, "***");
+  }
   return shown;
 }
 

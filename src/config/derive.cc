@@ -244,6 +244,12 @@ class derivation {
       auto bytes = decode_encryption_key(s_.encryption_key.reveal());
       if (bytes) s_.encryption_key = secret(std::move(*bytes));
     }
+    bool shared = s_.database_url.starts_with("postgres");
+    if (shared && s_.encryption_key.empty() && reading_.is_usable("database_url") &&
+        reading_.is_usable("encryption_key")) {
+      refuse("encryption_key", {"is needed with a shared database, the same for every gateway",
+                                "make one: openssl rand -base64 32"});
+    }
     if (s_.limits.admission > s_.limits.body && reading_.is_usable("limits.admission") &&
         reading_.is_usable("limits.body")) {
       refuse(reading_.has("limits.body") ? "limits.body" : "limits.admission",

@@ -44,9 +44,11 @@ constexpr config_key table[] = {
   {.path = "public_url", .slot = &at<&S::public_url>, .doc = "Origin under which clients reach the gateway, and its issuer. Taken from callback_url, else from host and port.", .also = "issuer", .check = checks::public_origin},
   {.path = "callback_url", .slot = &at<&S::callback_url>, .doc = "Where the identity provider sends people back to; register exactly this there. Taken from public_url unless given.", .environment = "CALLBACK_URL", .check = checks::callback},
   {.path = "danger_allow_http", .slot = &at<&S::danger_allow_http>, .doc = "Allow http for public_url and for issuers that are not on this machine. Everybody on the way can read the tokens."},
-  {.path = "database_url", .slot = &at<&S::database_url>, .doc = "The database: sqlite://FILE.", .environment = "DATABASE_URL", .check = checks::database},
+  {.path = "database_url", .slot = &at<&S::database_url>, .doc = "The database: sqlite://FILE, or postgresql://USER:PASSWORD@HOST:PORT/NAME, which several gateways may share, with the parameters of libpq such as ?sslmode=verify-full.", .environment = "DATABASE_URL", .check = checks::database},
+  {.path = "database_connections", .slot = &at<&S::database_connections>, .doc = "Connections to PostgreSQL at a time; one more hears what other gateways announce.", .least = 1, .most = 1000},
+  {.path = "database_start_timeout", .slot = &at<&S::database_start_timeout>, .doc = "How long a start tries again while PostgreSQL is away.", .most = an_hour},
   {.path = "mcp_server_url", .slot = &at<&config_draft::mcp_server_url>, .doc = "The MCP server behind /mcp. Several servers are written under upstreams instead.", .environment = "MCP_SERVER_URL", .check = checks::upstream_url},
-  {.path = "encryption_key", .slot = &at<&S::encryption_key>, .doc = "32 bytes in base64, base64url or hex that seal what the database keeps. Without it a key file is made beside the database.", .environment = "ENCRYPTION_KEY", .check = checks::encryption_key},
+  {.path = "encryption_key", .slot = &at<&S::encryption_key>, .doc = "32 bytes in base64, base64url or hex that seal what the database keeps. Without it a key file is made beside an SQLite database; with PostgreSQL it must be given, the same for every gateway.", .environment = "ENCRYPTION_KEY", .check = checks::encryption_key},
   {.path = "trusted_proxies", .slot = &at<&S::trusted_proxies>, .doc = "Addresses or prefixes of reverse proxies whose X-Forwarded-For is believed.", .check = checks::cidr},
   {.path = "upstream_ca_file", .slot = &at<&S::upstream_ca_file>, .doc = "PEM file of further certificate authorities for MCP servers."},
 

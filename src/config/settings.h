@@ -123,6 +123,8 @@ struct settings {
   std::string callback_url;        // <public_url>/auth/callback
   bool danger_allow_http = false;  // http for public_url and issuers beyond this machine
   std::string database_url = "sqlite://oauth.db";
+  std::uint32_t database_connections = 8;    // to PostgreSQL, at a time
+  seconds database_start_timeout{30};        // how long a start waits for PostgreSQL
   secret encryption_key;                     // 32 bytes, decoded; empty: the key file beside the
                                              // database
   std::vector<std::string> trusted_proxies;  // CIDR; X-Forwarded-For counts only from these

@@ -1,8 +1,10 @@
 // The contract of record_store.h, held against every store.
 #include "store/memory_store.h"
+#include "store/postgres_store.h"
 #include "store/record_store.h"
 #include "store/sqlite_store.h"
 #include "store/test_folder.h"
+#include "store/test_postgres.h"
 
 #include <atomic>
 #include <barrier>
@@ -38,9 +40,18 @@ std::unique_ptr<record_store> make_sqlite(const test_folder& folder) {
   return std::move(*store);
 }
 
+std::unique_ptr<record_store> make_postgres(const test_folder&) {
+  auto* server = test_postgres::shared();
+  if (server == nullptr) return nullptr;
+  auto store = postgres_store::open(server->fresh_url());
+  if (!store) throw std::runtime_error(store.error().detail);
+  return std::move(*store);
+}
+
 const store_kind every_store[] = {
     {"memory", [](const test_folder&) { return std::make_unique<memory_store>(); }},
     {"sqlite", make_sqlite},
+    {"postgres", make_postgres},
 };
 
 // One kind per table, and two that share one.
@@ -59,6 +70,9 @@ record make(std::string kind, std::string id, time_point expires = now + hours(1
 
 class Store : public testing::TestWithParam<store_kind> {
  protected:
+  void SetUp() override {
+    if (!store) GTEST_SKIP() << "PostgreSQL is not installed";
+  }
   void put(record r) {
     auto done = store->commit({.when = {}, .put = {std::move(r)}, .erase = {}}, now);
     ASSERT_TRUE(done.has_value()) << done.error().detail;

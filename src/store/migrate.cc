@@ -34,13 +34,7 @@ result<void> set_version(sqlite& db, std::uint64_t version) {
 
 result<std::uint64_t> known_version(sqlite& db, std::span<const migration> steps) {
   auto at = schema_version(db);
-  if (!at) return at;
-  std::uint64_t last = steps.empty() ? 0 : steps.back().version;
-  if (*at > last) {
-    return fail(errc::store_schema_newer, "the database is at version " + std::to_string(*at) +
-                                              ", this program knows up to " + std::to_string(last));
-  }
-  return at;
+  return at ? known_version(*at, steps) : at;
 }
 
 }  // namespace
@@ -86,12 +80,24 @@ result<std::uint64_t> schema_version(sqlite& db) {
   auto row = rows->next();
   if (!row) return tl::unexpected(row.error());
   if (!*row) return 0;
-  auto version = rows->number(0);
+  return checked_version(rows->number(0), rows->number(1) != 0);
+}
+
+result<std::uint64_t> checked_version(std::int64_t version, bool dirty) {
   if (version < 0) return fail(errc::store_corrupt, "schema_migrations holds a negative version");
-  if (rows->number(1) != 0) {
+  if (dirty) {
     return fail(errc::store_corrupt, "migration " + std::to_string(version) + " was left half done (dirty)");
   }
   return static_cast<std::uint64_t>(version);
+}
+
+result<std::uint64_t> known_version(std::uint64_t at, std::span<const migration> steps) {
+  std::uint64_t last = steps.empty() ? 0 : steps.back().version;
+  if (at > last) {
+    return fail(errc::store_schema_newer, "the database is at version " + std::to_string(at) +
+                                              ", this program knows up to " + std::to_string(last));
+  }
+  return at;
 }
 
 result<void> migrate_up(sqlite& db, std::span<const migration> steps) {

@@ -30,6 +30,12 @@ std::vector<migration> sqlite_migrations();
 // store_corrupt when another tool left a step half done.
 result<std::uint64_t> schema_version(sqlite& db);
 
+// What a row of schema_migrations says. store_corrupt as above.
+result<std::uint64_t> checked_version(std::int64_t version, bool dirty);
+
+// The version, if the last of `steps` is not below it; else store_schema_newer.
+result<std::uint64_t> known_version(std::uint64_t at, std::span<const migration> steps);
+
 // Applies what is missing, in one transaction; does nothing, and takes no lock, when nothing is.
 // store_schema_newer when the database is at a version above the last of `steps`.
 result<void> migrate_up(sqlite& db, std::span<const migration> steps);

@@ -2,26 +2,62 @@
 
 #include "base/text.h"
 #include "store/memory_store.h"
+#include "store/migrate.h"
+#include "store/postgres_error.h"
+#include "store/postgres_migrate.h"
+#include "store/postgres_store.h"
 #include "store/sqlite_store.h"
 
+#include <filesystem>
 #include <utility>
 
 namespace mcp_oauth {
+namespace {
+
+constexpr milliseconds patience{5000};
+
+// libpq knows the scheme in small letters alone.
+std::string libpq_url(std::string_view database_url) {
+  return "postgresql" + std::string(database_url.substr(database_url.find("://")));
+}
+
+template <class Db, class Work>
+result<schema_state> with_schema_of(Db& db, const std::vector<migration>& steps, const Work& work) {
+  auto done = work(db, steps);
+  if (!done) return tl::unexpected(done.error());
+  auto version = schema_version(db);
+  if (!version) return tl::unexpected(version.error());
+  return schema_state{*version, steps.empty() ? 0 : steps.back().version};
+}
+
+// Runs `work(db, steps)` on a connection of its own; the state afterwards.
+template <class Work>
+result<schema_state> with_schema(std::string_view database_url, const Work& work) {
+  if (is_postgres_url(database_url)) {
+    auto db = postgres::connect(libpq_url(database_url), patience);
+    if (!db) return tl::unexpected(db.error());
+    return with_schema_of(*db, postgresql_migrations(), work);
+  }
+  auto path = sqlite_path(database_url);
+  if (!path) return tl::unexpected(path.error());
+  if (path->empty())
+    return fail(errc::config_invalid, "database_url: a database in memory has no migrations");
+  auto db = sqlite::open(*path, patience);
+  if (!db) return tl::unexpected(db.error());
+  return with_schema_of(*db, sqlite_migrations(), work);
+}
+
+}  // namespace
 
 result<std::string> sqlite_path(std::string_view database_url) {
   constexpr std::string_view in_memory[] = {"sqlite::memory:", "sqlite://:memory:"};
   for (auto name : in_memory) {
     if (database_url == name) return std::string();
   }
-  for (auto scheme : {"postgresql://", "postgres://"}) {
-    if (starts_with_ignoring_case(database_url, scheme)) {
-      return fail(errc::config_invalid,
-                  "database_url: PostgreSQL is not in this build yet; use sqlite://FILE");
-    }
-  }
   constexpr std::string_view scheme = "sqlite://";
   if (!starts_with_ignoring_case(database_url, scheme)) {
-    return fail(errc::config_invalid, "database_url: must be sqlite://FILE or sqlite::memory:");
+    return fail(errc::config_invalid,
+                "database_url: must be sqlite://FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME");
   }
   auto path = database_url.substr(scheme.size());
   if (path.empty()) return fail(errc::config_invalid, "database_url: sqlite:// names no file");
@@ -35,8 +71,31 @@ result<std::string> sqlite_path(std::string_view database_url) {
   return std::string(path);
 }
 
+bool is_postgres_url(std::string_view database_url) {
+  return starts_with_ignoring_case(database_url, "postgresql://") ||
+         starts_with_ignoring_case(database_url, "postgres://");
+}
+
+std::string database_place(std::string_view database_url) {
+  if (is_postgres_url(database_url)) return redacted_postgres_url(database_url);
+  auto path = sqlite_path(database_url);
+  if (!path) return "an unknown database";
+  std::error_code why;
+  auto absolute = std::filesystem::absolute(*path, why);
+  return why ? *path : absolute.lexically_normal().string();
+}
+
 result<std::unique_ptr<record_store>> open_store(std::string_view database_url,
-                                                 std::vector<std::string>& warnings) {
+                                                 std::vector<std::string>& warnings, store_options options) {
+  if (is_postgres_url(database_url)) {
+    postgres_options opts;
+    opts.connections = options.connections;
+    opts.start_timeout = options.start_timeout;
+    opts.waiting = std::move(options.waiting);
+    auto store = postgres_store::open(libpq_url(database_url), std::move(opts));
+    if (!store) return tl::unexpected(store.error());
+    return std::unique_ptr<record_store>(std::move(*store));
+  }
   auto path = sqlite_path(database_url);
   if (!path) return tl::unexpected(path.error());
   if (path->empty()) return std::make_unique<memory_store>();
@@ -44,6 +103,24 @@ result<std::unique_ptr<record_store>> open_store(std::string_view database_url,
   if (!store) return tl::unexpected(store.error());
   warnings.insert(warnings.end(), (*store)->warnings().begin(), (*store)->warnings().end());
   return std::unique_ptr<record_store>(std::move(*store));
+}
+
+result<schema_state> apply_migrations(std::string_view database_url) {
+  // A file is made as the store makes it, with its mode.
+  if (!is_postgres_url(database_url)) {
+    std::vector<std::string> warnings;
+    auto store = open_store(database_url, warnings);
+    if (!store) return tl::unexpected(store.error());
+  }
+  return with_schema(database_url, [](auto& db, const auto& steps) { return migrate_up(db, steps); });
+}
+
+result<schema_state> undo_migrations(std::string_view database_url) {
+  return with_schema(database_url, [](auto& db, const auto& steps) { return migrate_down(db, steps); });
+}
+
+result<schema_state> read_schema_state(std::string_view database_url) {
+  return with_schema(database_url, [](auto&, const auto&) { return result<void>(); });
 }
 
 }  // namespace mcp_oauth

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,11 +44,16 @@ struct change {
   std::vector<std::pair<std::string, std::string>> erase;  // kind and id
 };
 
+// Revocations and signing keys: what other processes do not look up with every request.
+constexpr bool is_announced(std::string_view kind) { return kind == "revoked" || kind == "signing_key"; }
+
 // Where records live. Every call blocks, may come from any thread, and sees every write that an earlier call
 // reported as done. Other processes may use the same store and may remove records at any time.
 //
 // Errors: store_busy (somebody else holds the store longer than we wait), store_unavailable (not there, not
-// writable, full), store_corrupt (there, but not readable). After an error nothing was changed.
+// writable, full; PostgreSQL says more exactly which: store_unreachable, store_starting, …), store_corrupt
+// (there, but not readable). After an error nothing was changed, but for store_unclear: the connection was
+// lost while the change was committed, and could not be found out since.
 class record_store {
  public:
   virtual ~record_store() = default;
@@ -76,6 +82,14 @@ class record_store {
 
   // Frees the room of up to `most` expired records; returns how many. Fewer than `most`: none is left.
   virtual result<std::uint64_t> sweep(time_point now, std::size_t most) = 0;
+
+  // Calls `changed` from a thread of the store when somebody else may have written a record of a kind that
+  // every process must know of at once (is_announced); the id is "" when any of that kind may have changed,
+  // as after the connection was lost. In place of the function before; with an empty one nobody is called any
+  // more once this returns. A store that one process has for itself calls nobody.
+  virtual void watch(std::function<void(std::string_view kind, std::string_view id)> changed) {
+    (void)changed;
+  }
 
   // Is the store there and answering. Cheap enough for every health request; does not look for damage.
   virtual result<void> check() = 0;

@@ -19,6 +19,7 @@ LIBRARIES = {
     "curl/": {"net"},
     "yaml-cpp/": {"config"},
     "sqlite3.h": {"store"},
+    "libpq-fe.h": {"store"},
     "sodium": {"broker"},
     "CLI/": {"app"},
     "CLI11": {"app"},

@@ -1,0 +1,398 @@
+#include "store/postgres_store.h"
+
+#include "jose/random.h"
+#include "store/postgres_error.h"
+#include "store/postgres_migrate.h"
+#include "store/postgres_tables.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <thread>
+#include <utility>
+
+namespace mcp_oauth {
+namespace {
+
+constexpr milliseconds first_pause{20};
+constexpr milliseconds longest_pause{500};
+constexpr milliseconds longest_start_pause{3000};
+// What only says that a transaction was committed is kept for longer than anybody asks.
+constexpr std::string_view trace_kind = "commit";
+constexpr std::chrono::minutes trace_kept{10};
+
+std::int64_t seconds_of(time_point t) {
+  return std::chrono::floor<seconds>(t).time_since_epoch() / seconds(1);
+}
+
+// What no time_point can hold becomes the nearest that one can.
+time_point from_seconds(std::int64_t count) {
+  constexpr auto latest = std::chrono::floor<seconds>(time_point::max());
+  constexpr auto earliest = std::chrono::ceil<seconds>(time_point::min());
+  return from_unix(std::clamp(count, to_unix(earliest), to_unix(latest)));
+}
+
+// Never 0, which means "absent"; never one that an erased record of the same name had.
+std::int64_t fresh_version() {
+  std::uint64_t number = 0;
+  auto bytes = random_bytes(sizeof number);
+  std::memcpy(&number, bytes.data(), sizeof number);
+  return static_cast<std::int64_t>(std::max<std::uint64_t>(1, number >> 1));
+}
+
+postgres_value text_or_null(const std::string& text) {
+  return text.empty() ? postgres_value() : postgres_value(to_postgres_text(text));
+}
+
+// The parameters that name a record: the kind only where the table has several.
+std::vector<postgres_value> of_kind(const postgres_table_sql& table, std::string_view kind) {
+  std::vector<postgres_value> values;
+  if (table.kind.empty()) values.emplace_back(to_postgres_text(kind));
+  return values;
+}
+std::vector<postgres_value> named(const postgres_table_sql& table, std::string_view kind,
+                                  std::string_view id) {
+  auto values = of_kind(table, kind);
+  values.emplace_back(to_postgres_text(id));
+  return values;
+}
+std::vector<postgres_value> named_now(const postgres_table_sql& table, std::string_view kind,
+                                      std::string_view id, time_point now) {
+  auto values = named(table, kind, id);
+  values.emplace_back(seconds_of(now));
+  return values;
+}
+
+postgres_call putting(const record& r, std::int64_t version) {
+  const auto& table = postgres_table_of(r.kind);
+  auto values = named(table, r.kind, r.id);
+  values.push_back(text_or_null(r.grant));
+  values.push_back(text_or_null(r.user));
+  values.push_back(text_or_null(r.provider));
+  values.push_back(postgres_value::binary(r.data));
+  values.emplace_back(seconds_of(r.created));
+  values.emplace_back(seconds_of(r.expires));
+  values.emplace_back(version);
+  return {table.put, std::move(values)};
+}
+
+// A record of no use but to show that its transaction was committed.
+record trace_record(time_point now) {
+  record r;
+  r.kind = trace_kind;
+  r.id = std::to_string(fresh_version());
+  r.created = now;
+  r.expires = now + trace_kept;
+  return r;
+}
+
+// FNV-1a: every replica, of any version, has to come to the same number.
+std::int64_t lock_of(std::string_view kind, std::string_view id) {
+  std::uint64_t hash = 14695981039346656037ULL;
+  auto add = [&](std::string_view bytes) {
+    for (char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  };
+  add(kind);
+  add(std::string_view("\0", 1));
+  add(id);
+  return static_cast<std::int64_t>(hash);
+}
+
+// Locks the names of all that the change speaks of, there or not, until the transaction ends: what is absent
+// cannot be locked as a row. In one order for everybody, so that no two wait for each other.
+postgres_call locking(const change& wanted) {
+  std::vector<std::int64_t> names;
+  for (const auto& c : wanted.when) names.push_back(lock_of(c.kind, c.id));
+  for (const auto& [kind, id] : wanted.erase) names.push_back(lock_of(kind, id));
+  for (const auto& r : wanted.put) names.push_back(lock_of(r.kind, r.id));
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  std::string list = "{";
+  for (auto name : names) list += (list.size() > 1 ? "," : "") + std::to_string(name);
+  return {"SELECT pg_advisory_xact_lock(name) FROM unnest($1::bigint[]) AS name", {list + "}"}};
+}
+
+postgres_call announcing(const record& r) {
+  std::string payload = r.kind;
+  // Longer ones the server refuses (8000 bytes), and ours are short.
+  if (r.id.size() < 1000 && to_postgres_text(r.id) == r.id) payload += " " + r.id;
+  return {"SELECT pg_notify($1, $2)", {std::string(announcements), std::move(payload)}};
+}
+
+record read_record(std::string_view kind, const postgres_rows& rows, std::size_t row) {
+  return record{.kind = std::string(kind),
+                .id = from_postgres_text(rows.text(row, 0)),
+                .grant = from_postgres_text(rows.text(row, 1)),
+                .user = from_postgres_text(rows.text(row, 2)),
+                .provider = from_postgres_text(rows.text(row, 3)),
+                .data = rows.bytes(row, 4),
+                .created = from_seconds(rows.number(row, 5)),
+                .expires = from_seconds(rows.number(row, 6)),
+                .version = static_cast<std::uint64_t>(rows.number(row, 7))};
+}
+
+std::int64_t limit(std::size_t most) {
+  constexpr auto largest = std::numeric_limits<std::int64_t>::max();
+  return most > static_cast<std::uint64_t>(largest) ? largest : static_cast<std::int64_t>(most);
+}
+
+// Attempt after attempt with growing pauses; false: the patience is used up.
+class pauses final {
+ public:
+  pauses(milliseconds patience, milliseconds longest) : left_(patience), longest_(longest) {}
+  bool rest() {
+    if (left_ < next_) return false;
+    std::this_thread::sleep_for(next_);
+    left_ -= next_;
+    next_ = std::min(next_ * 2, longest_);
+    return true;
+  }
+  void spend(milliseconds time) { left_ -= time; }
+  milliseconds left() const { return std::max(left_, milliseconds(0)); }
+  milliseconds next() const { return next_; }
+
+ private:
+  milliseconds left_;
+  milliseconds longest_;
+  milliseconds next_ = first_pause;
+};
+
+bool is_silence(const error& why) { return why.detail.starts_with("ETIMEDOUT"); }
+
+}  // namespace
+
+result<std::unique_ptr<postgres_store>> postgres_store::open(const std::string& url,
+                                                             postgres_options options) {
+  std::unique_ptr<postgres_store> store(new postgres_store(url, std::move(options)));
+  const auto& opts = store->options_;
+  auto steps = postgresql_migrations();
+  pauses between(opts.start_timeout, longest_start_pause);
+  for (;;) {
+    auto attempt = [&]() -> result<void> {
+      auto db = store->pool_.borrow(opts.patience);
+      if (!db) return tl::unexpected(db.error());
+      auto done = migrate_up(**db, steps);
+      (**db).wait_at_most(opts.silence);
+      return done;
+    };
+    auto ready = attempt();
+    if (ready) return store;
+    if (!is_passing(ready.error().code)) return tl::unexpected(ready.error());
+    if (is_silence(ready.error())) between.spend(opts.silence);
+    if (between.left() < between.next()) return tl::unexpected(ready.error());
+    if (opts.waiting) opts.waiting(ready.error(), between.next());
+    between.rest();
+  }
+}
+
+postgres_store::postgres_store(std::string url, postgres_options options)
+    : url_(std::move(url)),
+      options_(std::move(options)),
+      pool_(url_, std::max<std::size_t>(options_.connections, 1), options_.silence) {}
+
+result<void> postgres_store::patiently(const std::function<result<void>(postgres&)>& work) {
+  pauses between(options_.patience, longest_pause);
+  for (;;) {
+    auto done = [&]() -> result<void> {
+      auto db = pool_.borrow(std::max(between.left(), first_pause));
+      if (!db) return tl::unexpected(db.error());
+      auto worked = work(**db);
+      if (!worked && (**db).is_open() && (**db).in_transaction()) (void)(**db).script("ROLLBACK");
+      // A server that takes no writes will not take them on this connection later.
+      if (!worked && worked.error().code == errc::store_read_only) (**db).abandon();
+      return worked;
+    }();
+    if (done || !is_passing(done.error().code)) return done;
+    if (is_silence(done.error())) between.spend(options_.silence);
+    if (!between.rest()) return done;
+  }
+}
+
+result<postgres_store::rows> postgres_store::run(std::span<const postgres_call> calls) {
+  rows found;
+  auto done = patiently([&](postgres& db) -> result<void> {
+    auto answered = db.run(calls);
+    if (!answered) return tl::unexpected(answered.error());
+    found = std::move(*answered);
+    return {};
+  });
+  if (!done) return tl::unexpected(done.error());
+  return found;
+}
+
+result<bool> postgres_store::transact(std::vector<postgres_call> calls, const trace& left,
+                                      const std::function<bool(const rows&)>& keep) {
+  // Whatever the database's own default is: the locks are made for this level.
+  calls.insert(calls.begin(), {"BEGIN ISOLATION LEVEL READ COMMITTED", {}});
+  calls.push_back({"SELECT txid_current()", {}});
+  constexpr int most_lost = 3;
+  for (int lost = 1;; ++lost) {
+    bool kept = false;
+    std::string transaction;
+    error why;
+    auto done = patiently([&](postgres& db) -> result<void> {
+      auto answered = db.run(calls);
+      if (!answered) return tl::unexpected(answered.error());
+      kept = keep(*answered);
+      if (!kept) {
+        // Even if the connection is lost now: what was never committed is gone.
+        (void)db.script("ROLLBACK");
+        return {};
+      }
+      transaction = answered->back().text(0, 0);
+      auto committed = db.run_one({"COMMIT", {}});
+      if (committed) return {};
+      if (db.is_open()) return tl::unexpected(committed.error());
+      why = committed.error();
+      return fail(errc::store_unclear, why.detail);
+    });
+    if (done) return kept;
+    if (done.error().code != errc::store_unclear) return tl::unexpected(done.error());
+    auto found = find_out(transaction, left, why);
+    if (!found || *found) return found;
+    if (lost == most_lost) return tl::unexpected(std::move(why));
+  }
+}
+
+result<bool> postgres_store::find_out(const std::string& transaction, const trace& left, const error& why) {
+  const auto& table = postgres_table_of(left.kind);
+  bool committed = false, unclear = false;
+  auto asked = patiently([&](postgres& db) -> result<void> {
+    auto status = db.run_one({"SELECT txid_status($1::bigint)", {transaction}});
+    // A crash can lose the number itself, and with it all that was done under it.
+    if (!status && status.error().detail.starts_with("22023")) return {};
+    if (!status) return tl::unexpected(status.error());
+    auto word = status->text(0, 0);
+    if (word == "in progress") return fail(errc::store_busy, "the transaction is still in progress");
+    if (word == "aborted") return {};
+    // After a crash another transaction may have the same number, so the number alone proves nothing.
+    auto row = db.run_one({table.version, named_now(table, left.kind, left.id, time_point())});
+    if (!row) return tl::unexpected(row.error());
+    committed = row->size() == 1 && row->number(0, 0) == left.version;
+    unclear = !committed;
+    return {};
+  });
+  if (asked && !unclear) return committed;
+  return fail(errc::store_unclear, asked ? why.detail : why.detail + "; then " + asked.error().detail);
+}
+
+result<std::optional<record>> postgres_store::get(std::string_view kind, std::string_view id,
+                                                  time_point now) {
+  const auto& table = postgres_table_of(kind);
+  postgres_call call{table.get, named_now(table, kind, id, now)};
+  auto found = run(std::span(&call, 1));
+  if (!found) return tl::unexpected(found.error());
+  if (found->front().size() == 0) return std::nullopt;
+  return read_record(kind, found->front(), 0);
+}
+
+result<std::optional<record>> postgres_store::take(std::string_view kind, std::string_view id,
+                                                   time_point now) {
+  const auto& table = postgres_table_of(kind);
+  auto proof = trace_record(now);
+  trace left{proof.kind, proof.id, fresh_version()};
+  std::optional<record> taken;
+  auto done = transact({{table.take, named_now(table, kind, id, now)}, putting(proof, left.version)}, left,
+                       [&](const rows& answered) {
+                         taken.reset();
+                         if (answered[1].size() == 1) taken = read_record(kind, answered[1], 0);
+                         return taken.has_value();
+                       });
+  if (!done) return tl::unexpected(done.error());
+  return taken;
+}
+
+result<bool> postgres_store::commit(const change& wanted, time_point now) {
+  if (wanted.when.empty() && wanted.put.empty() && wanted.erase.empty()) return true;
+  std::vector<postgres_call> calls{locking(wanted)};
+  for (const auto& c : wanted.when) {
+    const auto& table = postgres_table_of(c.kind);
+    calls.push_back({table.lock, named_now(table, c.kind, c.id, now)});
+  }
+  for (const auto& [kind, id] : wanted.erase) {
+    const auto& table = postgres_table_of(kind);
+    calls.push_back({table.erase, named(table, kind, id)});
+  }
+  trace left;
+  auto put = [&](const record& r) {
+    left = {r.kind, r.id, fresh_version()};
+    calls.push_back(putting(r, left.version));
+    if (is_announced(r.kind)) calls.push_back(announcing(r));
+  };
+  for (const auto& r : wanted.put) put(r);
+  if (wanted.put.empty()) put(trace_record(now));
+
+  return transact(std::move(calls), left, [&](const rows& answered) {
+    constexpr std::size_t first_condition = 2;  // behind BEGIN and the locks
+    for (std::size_t i = 0; i < wanted.when.size(); ++i) {
+      const auto& found = answered[first_condition + i];
+      auto version = found.size() == 0 ? 0 : static_cast<std::uint64_t>(found.number(0, 0));
+      if (version != wanted.when[i].version) return false;
+    }
+    return true;
+  });
+}
+
+result<std::uint64_t> postgres_store::erase_grant(std::string_view grant) {
+  if (grant.empty()) return 0;
+  std::vector<postgres_call> calls;
+  for (const auto& table : all_postgres_tables()) {
+    calls.push_back({table.erase_grant, {to_postgres_text(grant)}});
+  }
+  auto erased = run(calls);
+  if (!erased) return tl::unexpected(erased.error());
+  std::uint64_t sum = 0;
+  for (const auto& of_table : *erased) sum += of_table.affected();
+  return sum;
+}
+
+result<std::vector<record>> postgres_store::list(std::string_view kind, time_point now, std::size_t most,
+                                                 std::string_view user) {
+  const auto& table = postgres_table_of(kind);
+  postgres_call call{user.empty() ? table.list : table.list_of_user, of_kind(table, kind)};
+  call.values.emplace_back(seconds_of(now));
+  if (!user.empty()) call.values.emplace_back(to_postgres_text(user));
+  call.values.emplace_back(limit(most));
+  auto found = run(std::span(&call, 1));
+  if (!found) return tl::unexpected(found.error());
+  std::vector<record> all;
+  for (std::size_t i = 0; i < found->front().size(); ++i) all.push_back(read_record(kind, found->front(), i));
+  return all;
+}
+
+result<std::uint64_t> postgres_store::count(std::string_view kind, time_point now) {
+  const auto& table = postgres_table_of(kind);
+  postgres_call call{table.count, of_kind(table, kind)};
+  call.values.emplace_back(seconds_of(now));
+  auto found = run(std::span(&call, 1));
+  if (!found) return tl::unexpected(found.error());
+  return static_cast<std::uint64_t>(found->front().number(0, 0));
+}
+
+result<std::uint64_t> postgres_store::sweep(time_point now, std::size_t most) {
+  std::uint64_t swept = 0;
+  for (const auto& table : all_postgres_tables()) {
+    if (swept >= most) break;
+    postgres_call call{table.sweep, {seconds_of(now), limit(most - swept)}};
+    auto removed = run(std::span(&call, 1));
+    if (!removed) return tl::unexpected(removed.error());
+    swept += removed->front().affected();
+  }
+  return swept;
+}
+
+void postgres_store::watch(std::function<void(std::string_view kind, std::string_view id)> changed) {
+  listener_.reset();
+  if (changed) listener_ = std::make_unique<postgres_listener>(url_, options_.silence, std::move(changed));
+}
+
+result<void> postgres_store::check() {
+  auto db = pool_.borrow(options_.silence);
+  if (!db) return tl::unexpected(db.error());
+  auto version = schema_version(**db);
+  if (!version) return tl::unexpected(version.error());
+  if (*version == 0) return fail(errc::store_tables_missing, "no migration was applied");
+  return {};
+}
+
+}  // namespace mcp_oauth
