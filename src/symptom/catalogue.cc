@@ -383,7 +383,7 @@ constexpr std::array rows = std::to_array<symptom>({
      "The identity provider does not let this account in",
      "The account is not of the organisation that the registration is limited to, or a policy there forbids it.",
      "Sign in with another account, or let the provider's administrator allow it."},
-    {errc::provider_sign_in_needed, "MOP-IDP-012", "provider_sign_in_needed", 403, "access_denied",
+    {errc::provider_sign_in_needed, "MOP-IDP-012", "provider_sign_in_needed", 503, "temporarily_unavailable",
      "The identity provider wants a new sign-in",
      "What it gave has expired, was used or was revoked.",
      "Sign in again."},
