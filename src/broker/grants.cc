@@ -260,32 +260,26 @@ result<issued_tokens> redeem_refresh(const broker_world& world, const signing_ke
 
 result<void> revoke_grant(const broker_world& world, const std::string& grant, time_point now) {
   if (grant.empty()) return {};
-  for (int attempt = 0; attempt < most_attempts; ++attempt) {
-    auto ending = find_grant(world.store, grant, now);
-    if (!ending) return tl::unexpected(ending.error());
-    auto revoked = world.store.get("revoked", grant, now);
-    if (!revoked) return tl::unexpected(revoked.error());
-    auto until = last_token_ends(world, *ending, *revoked, now);
-    record r;
-    r.kind = "revoked";
-    r.id = grant;
-    r.created = now;
-    r.expires = until;
-    change c;
-    // What is given in this moment counts, too.
-    c.when.push_back({"grant", grant, *ending ? (*ending)->version : 0});
-    c.when.push_back({"revoked", grant, *revoked ? (*revoked)->version : 0});
-    c.put.push_back(std::move(r));
-    c.erase.emplace_back("grant", grant);
-    auto done = world.store.commit(c, now);
-    if (!done) return tl::unexpected(done.error());
-    if (!*done) continue;
-    if (world.on_revoked) world.on_revoked(grant, until);
-    auto erased = world.store.erase_grant(grant);
-    if (!erased) return tl::unexpected(erased.error());
-    return {};
-  }
-  return fail(errc::store_busy, "the grant kept changing");
+  // In this order: whoever revoked it before us erased the grant and wrote the record in one.
+  auto ending = find_grant(world.store, grant, now);
+  if (!ending) return tl::unexpected(ending.error());
+  auto revoked = world.store.get("revoked", grant, now);
+  if (!revoked) return tl::unexpected(revoked.error());
+  auto until = last_token_ends(world, *ending, *revoked, now);
+  record r;
+  r.kind = "revoked";
+  r.id = grant;
+  r.created = now;
+  r.expires = until;
+  change c;
+  c.put.push_back(std::move(r));
+  c.erase.emplace_back("grant", grant);
+  auto done = world.store.commit(c, now);
+  if (!done) return tl::unexpected(done.error());
+  if (world.on_revoked) world.on_revoked(grant, until);
+  auto erased = world.store.erase_grant(grant);
+  if (!erased) return tl::unexpected(erased.error());
+  return {};
 }
 
 result<std::vector<std::pair<std::string, time_point>>> revoked_grants(record_store& store, time_point now) {
