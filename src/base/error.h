@@ -113,6 +113,7 @@ enum class errc {
   provider_unreachable,
   provider_metadata_invalid,
   provider_refused,
+  provider_code_lost,
   provider_redirect_uri_mismatch,
   provider_client_refused,
   provider_setup_incomplete,

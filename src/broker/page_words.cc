@@ -130,6 +130,7 @@ page_words words_for_people(errc code) {
           "Go to your client and connect again with another account, or show this page to whoever runs this "
           "server."};
     case errc::provider_sign_in_needed:
+    case errc::provider_code_lost:
       return {"The sign-in service wants you to sign in again", "Go to your client and connect again."};
     case errc::provider_refused:
       return {

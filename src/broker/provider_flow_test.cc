@@ -188,7 +188,7 @@ TEST_F(ProviderFlow, ARefusedCodeIsNamedInTheLogOnly) {
   token_status = 400;
   test_browser b;
   auto answer = back(b, success(to_provider(b)));
-  EXPECT_EQ(parameter_of(answer.fields.first("location"), "error"), "access_denied");
+  EXPECT_EQ(parameter_of(answer.fields.first("location"), "error"), "temporarily_unavailable");
   EXPECT_THAT(noted(log, "detail"), HasSubstr("AADSTS54005"));
   EXPECT_THAT(std::string(answer.fields.first("location")), testing::Not(HasSubstr("AADSTS")));
 }

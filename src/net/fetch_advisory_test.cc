@@ -264,8 +264,10 @@ TEST_F(AdvisoryFetch, ModAuthOpenidc_2026_08_NothingUnpacksBeyondTheBound) {
     auto got = fetch(server.call(), rules);
     EXPECT_TRUE(!got || got->body.size() <= rules.most_bytes) << coding;
     if (std::string(coding) == "gzip, chunked") {
-      ASSERT_FALSE(got) << "it is unpacked, and counted";
-      EXPECT_EQ(got.error().code, errc::fetch_too_large);
+      // Debian 12's libcurl unpacks it and meets the bound; Debian 13's refuses what nobody asked for.
+      ASSERT_FALSE(got) << "it is refused, or unpacked and counted";
+      const auto code = got.error().code;
+      EXPECT_TRUE(code == errc::fetch_too_large || code == errc::fetch_failed) << got.error().detail;
     }
   }
 }

@@ -124,7 +124,7 @@ constexpr auto rows = std::to_array<provider_explanation>({
     {"server_error", errc::provider_unreachable,
      "The provider failed.",
      "Try again in a minute; look at the provider's status page."},
-    {"invalid_grant", errc::provider_sign_in_needed,
+    {"invalid_grant", errc::provider_code_lost,
      "The provider does not know the code that it gave: it started anew, or its answer to the code was lost on the way.",
      "Sign in again; if it happens each time, compare providers.{name}.callback_url and client_id ({client_id}) with the registration at {registered_at}"},
     {"access_denied", errc::provider_refused,

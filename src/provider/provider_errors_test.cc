@@ -64,7 +64,7 @@ TEST(ProviderErrors, AreRecognised) {
            row{"incorrect_client_credentials: The client_id and/or client_secret passed are incorrect.",
                errc::provider_client_refused, "providers.work.client_secret"},
            row{"bad_refresh_token", errc::provider_sign_in_needed, "Sign in again"},
-           row{"invalid_grant", errc::provider_sign_in_needed, "Sign in again"},
+           row{"invalid_grant", errc::provider_code_lost, "Sign in again"},
            row{"access_denied", errc::provider_refused, "allow it"},
            row{"login_required", errc::provider_sign_in_needed, "prompt: none"},
            row{"consent_required", errc::provider_consent_missing, "prompt: none"},

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The end-to-end suite: the binary with real clients, a real identity provider, real MCP servers and a real browser.
-# Loopback only. The binary is MOP_BINARY or MCP_OAUTH_PROXY, else build/release/mcp-oauth-proxy, else build/dev/….
+# Loopback only. The binary is MOP_BINARY or MCP_OAUTH_PROXY, else that of build/release or build/dev, whichever is newer.
 #
 #   tests/e2e/run.sh                            everything
 #   tests/e2e/run.sh login_local revisions      those files

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn, execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { join, resolve } from 'node:path';
@@ -16,7 +16,8 @@ const root = resolve(import.meta.dirname, '../../..');
 export const binary = (() => {
   const named = process.env.MOP_BINARY || process.env.MCP_OAUTH_PROXY;
   const candidates = named ? [named] : ['release', 'dev'].map((b) => join(root, 'build', b, 'mcp-oauth-proxy'));
-  const found = candidates.find(existsSync);
+  // The one that was built last: what is tested is what was just changed.
+  const found = candidates.filter(existsSync).sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0];
   if (!found) throw new Error(`no binary at ${candidates.join(' or ')}: ./dev build release, or name it in MOP_BINARY`);
   return resolve(found);
 })();
