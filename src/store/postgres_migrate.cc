@@ -73,7 +73,8 @@ std::int64_t migration_lock(std::string_view database, std::string_view schema, 
     if (!name.empty()) name += '\0';
     name += part;
   }
-  return static_cast<std::int64_t>(crc32(name) * salt);
+  const std::uint32_t wrapped = crc32(name) * salt;
+  return wrapped;
 }
 
 result<std::uint64_t> schema_version(postgres& db) {
