@@ -355,8 +355,14 @@ std::string gateway_service::upstream_head(const net::exchange& x, const upstrea
   if (!session.empty()) net::append_field(out, "Mcp-Session-Id", session);
   out += who.identity;
   net::append_field(out, "X-Forwarded-For", client_address);
-  net::append_field(out, "X-Forwarded-Host",
-                    authority_of(origin_as_reached(rules.conf.public_url, head.host)));
+  // Only another name of this machine has to be looked at.
+  auto authority = authority_of(rules.conf.public_url);
+  if (head.host == authority) {
+    net::append_field(out, "X-Forwarded-Host", authority);
+  } else {
+    auto reached = origin_as_reached(rules.conf.public_url, head.host);
+    net::append_field(out, "X-Forwarded-Host", authority_of(reached));
+  }
   net::append_field(out, "X-Forwarded-Proto",
                     rules.conf.public_url.rfind("https", 0) == 0 ? "https" : "http");
   net::append_field(out, "X-Request-Id", x.request_id());
