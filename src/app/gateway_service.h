@@ -5,7 +5,6 @@
 #include "app/open_streams.h"
 #include "app/probe.h"
 #include "app/snapshot.h"
-#include "broker/broker.h"
 #include "gateway/session_query.h"
 #include "gateway/token_cache.h"
 #include "net/blocking.h"
@@ -33,7 +32,6 @@ class announced_paths final {
 
 // What the workers share. Each part is safe to use from all of them.
 struct gateway_parts {
-  broker* authorization_server = nullptr;
   record_store* store = nullptr;
   log_sink* log = nullptr;
   metrics* counts = nullptr;

@@ -29,7 +29,8 @@ http_request gateway_service::owned_request(const net::exchange& x) const {
 
 net::task<void> gateway_service::serve_oauth(net::exchange& x, endpoint at, story& told) {
   bool open = is_for_scripts(at);
-  // The lambdas below run on other threads, and a reload swaps `rules_`.
+  // The lambdas below run on other threads, and a reload swaps `rules_`: what began under one authorization
+  // server ends under it.
   auto rules = rules_;
   if (x.head().method == "OPTIONS") {
     http_response preflight;
@@ -51,7 +52,7 @@ net::task<void> gateway_service::serve_oauth(net::exchange& x, endpoint at, stor
   }
 
   broker_log log;
-  auto& as = *parts_.authorization_server;
+  auto& as = *rules->authorization_server;
   step next;
   auto first = [&]() -> result<void> {
     next = as.handle(at, request, wall_clock(), log);

@@ -63,7 +63,7 @@ const upstream* snapshot::find_resource_path(std::string_view path) const {
 }
 
 result<std::shared_ptr<const snapshot>> make_snapshot(const settings& conf,
-                                                      std::shared_ptr<const key_set> keys,
+                                                      std::shared_ptr<broker> authorization_server,
                                                       const secret& session_key) {
   auto tls = net::tls_context::client(conf.upstream_ca_file);
   if (!tls) return tl::unexpected<error>(tls.error());
@@ -87,10 +87,11 @@ result<std::shared_ptr<const snapshot>> make_snapshot(const settings& conf,
   relaying.stream_keep_alive = conf.timeouts.stream_keep_alive;
   relaying.write = conf.timeouts.write;
 
-  return std::make_shared<const snapshot>(snapshot{
-      conf, std::move(upstreams), header_rules(conf.headers), cors_rules(conf.cors, conf.public_url),
-      session_binding(session_key), std::move(keys), relaying,
-      json::serialize(authorization_server_metadata(server)), json::serialize(openid_configuration(server))});
+  return std::make_shared<const snapshot>(
+      snapshot{conf, std::move(upstreams), header_rules(conf.headers), cors_rules(conf.cors, conf.public_url),
+               session_binding(session_key), authorization_server->keys()->all, relaying,
+               json::serialize(authorization_server_metadata(server)),
+               json::serialize(openid_configuration(server)), std::move(authorization_server)});
 }
 
 }  // namespace mcp_oauth

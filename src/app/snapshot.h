@@ -1,5 +1,6 @@
 #pragma once
 
+#include "broker/broker.h"
 #include "config/settings.h"
 #include "gateway/cors.h"
 #include "gateway/headers.h"
@@ -37,8 +38,9 @@ struct snapshot {
   session_binding sessions;
   std::shared_ptr<const key_set> keys;
   net::relay_limits relaying;
-  std::string server_metadata;  // RFC 8414 document
-  std::string openid_metadata;  // the same in the form of OpenID Connect Discovery
+  std::string server_metadata;                   // RFC 8414 document
+  std::string openid_metadata;                   // the same in the form of OpenID Connect Discovery
+  std::shared_ptr<broker> authorization_server;  // under these settings
 
   const upstream* find(std::string_view path) const;
   const upstream* find_resource_path(std::string_view path) const;  // "/mcp"; "" gives the first
@@ -46,7 +48,7 @@ struct snapshot {
 
 // Errors: config_invalid, tls_certificate_invalid (upstream_ca_file).
 result<std::shared_ptr<const snapshot>> make_snapshot(const settings& conf,
-                                                      std::shared_ptr<const key_set> keys,
+                                                      std::shared_ptr<broker> authorization_server,
                                                       const secret& session_key);
 
 }  // namespace mcp_oauth

@@ -363,6 +363,18 @@ flaw challenge_method(std::string_view value) {
   return config_flaw{"must be S256"};
 }
 
+flaw field_name(std::string_view value) {
+  for (std::string_view ours : {"timestamp", "level", "component", "message", "namespace"}) {
+    if (value == ours) return config_flaw{"is a name that every line has already", "choose another"};
+  }
+  bool plain = !value.empty() && value.size() <= 64 && std::all_of(value.begin(), value.end(), [](char c) {
+    return (to_lower(c) >= 'a' && to_lower(c) <= 'z') || (c >= '0' && c <= '9') ||
+           std::string_view("_-.").find(c) != std::string_view::npos;
+  });
+  if (plain) return fine;
+  return config_flaw{"must be a name of letters, digits, _, - and ., at most 64"};
+}
+
 flaw no_transform(std::string_view value) {
   if (value.empty() || value == "none" || equal_ignoring_case(value, "false")) return fine;
   return config_flaw{"must be none: answers pass through untouched", "remove the line"};

@@ -1,4 +1,5 @@
 #include "base/text.h"
+#include "base/trace.h"
 #include "base/url.h"
 #include "config/reading.h"
 
@@ -292,7 +293,7 @@ class derivation {
   }
 
   void rest() {
-    if (s_.log.file.empty()) s_.log.file = "-";
+    logging();
     if (reading_.is_usable("session_timeout") && s_.session_timeout < low_session_timeout) {
       reading_.warnings.emplace_back("session_timeout is low (< 300s)");
     }
@@ -316,6 +317,29 @@ class derivation {
       reading_.warnings.emplace_back(
           "danger_allow_http is true: everybody on "
           "the way can read the tokens");
+    }
+  }
+
+  void logging() {
+    auto& log = s_.log;
+    if (log.file.empty()) log.file = "-";
+    bool named = reading_.has("logging.file") && log.file != "-";
+    if (log.output == "file" && log.file == "-") {
+      if (reading_.has("logging.output")) {
+        refuse("logging.output", {"needs the name of a file in logging.file", "write output: stdout"});
+      }
+      log.output = "stdout";
+    } else if (log.output != "file" && named) {
+      reading_.warnings.push_back("logging.file is not used: logging.output is " + log.output);
+    }
+    if (log.output != "file") log.file = "-";
+    // Other programs read DEBUG as well, so what it holds for them is no mistake.
+    std::vector<std::string> unknown;
+    topics::of(log.debug, &unknown);
+    for (const auto& pattern : unknown) {
+      auto meant = nearest_name(pattern, topic_names());
+      reading_.warnings.push_back("DEBUG: " + displayed(pattern) + " watches nothing" +
+                                  (meant.empty() ? "" : " (did you mean " + meant + "?)"));
     }
   }
 

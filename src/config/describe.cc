@@ -55,6 +55,12 @@ std::string yaml_list(const std::vector<std::string>& list) {
   return "[" + join(scalars, ", ") + "]";
 }
 
+std::string yaml_map(const text_map& map) {
+  std::vector<std::string> entries;
+  for (const auto& [name, value] : map) entries.push_back(yaml_scalar(name) + ": " + yaml_value(value));
+  return "{" + join(entries, ", ") + "}";
+}
+
 // The value of a key as the file would have it; nothing for what is not kept or
 // not set.
 std::optional<std::string> yaml_of(const config_key& key, config_draft& draft, std::size_t item) {
@@ -67,7 +73,10 @@ std::optional<std::string> yaml_of(const config_key& key, config_draft& draft, s
         } else {
           auto& value = slot(draft, item);
           using value_type = std::remove_cvref_t<decltype(value)>;
-          if constexpr (std::is_same_v<value_type, std::string>) {
+          if constexpr (std::is_same_v<value_type, text_map>) {
+            if (value.empty() && of_item) return std::nullopt;
+            return yaml_map(value);
+          } else if constexpr (std::is_same_v<value_type, std::string>) {
             if (value.empty()) return std::nullopt;
             // The one URL that may carry a password; any other was refused with one.
             bool may_hold_password = key.path == "database_url" && !value.starts_with("sqlite://");
@@ -142,7 +151,7 @@ std::string yaml_items(std::string_view prefix, config_draft& draft) {
 std::string_view type_name(const config_key& key) {
   static constexpr std::array<std::string_view, std::variant_size_v<config_slot>> names = {
       "text",   "map",    "text",    "secret text",  "true or false", "number",
-      "number", "number", "seconds", "milliseconds", "list"};
+      "number", "number", "seconds", "milliseconds", "list",          "names and values"};
   if (key.unit == config_unit::bytes) return "bytes";
   if (!key.choices.empty()) return "one of";
   return names[key.slot.index()];
@@ -171,6 +180,9 @@ json::object schema_of_type(const config_key& key) {
   if (type == "list") {
     o["type"] = json::array{"array", "string"};
     o["items"] = json::object{{"type", "string"}};
+  } else if (type == "names and values") {
+    o["type"] = json::array{"object", "string"};
+    o["additionalProperties"] = json::object{{"type", json::array{"string", "number", "boolean"}}};
   } else if (type == "true or false") {
     o["type"] = json::array{"boolean", "string"};
   } else if (type == "number" || type == "bytes" || type == "seconds" || type == "milliseconds") {

@@ -105,9 +105,15 @@ constexpr config_key table[] = {
   {.path = "tls.cert_file", .slot = &in<&S::tls, &tls_settings::cert_file>, .doc = "PEM file of our certificate and its chain; with it the gateway speaks https itself."},
   {.path = "tls.key_file", .slot = &in<&S::tls, &tls_settings::key_file>, .doc = "PEM file of its private key."},
 
-  {.path = "log_level", .slot = &in<&S::log, &log_settings::level>, .doc = "How much is logged.", .also = "logging.level", .environment = "LOG_LEVEL", .choices = "error warn info debug"},
-  {.path = "logging.file", .slot = &in<&S::log, &log_settings::file>, .doc = "Log file; - for standard output only."},
+  {.path = "log_level", .slot = &in<&S::log, &log_settings::level>, .doc = "How much is logged.", .also = "logging.level", .environment = "LOG_LEVEL", .choices = "error warn info debug trace"},
+  {.path = "logging.format", .slot = &in<&S::log, &log_settings::format>, .doc = "One JSON object a line, or a line to read.", .choices = "json text"},
+  {.path = "logging.output", .slot = &in<&S::log, &log_settings::output>, .doc = "Where the log goes.", .choices = "file stdout stderr"},
+  {.path = "logging.file", .slot = &in<&S::log, &log_settings::file>, .doc = "Log file, for the output file; - is the same as output stdout."},
   {.path = "logging.access", .slot = &in<&S::log, &log_settings::access>, .doc = "Log every request."},
+  {.path = "logging.requests", .slot = &in<&S::log, &log_settings::requests>, .doc = "Log each call to an MCP server as it arrives; the same as watching proxy:request.", .environment = "LOG_REQUESTS"},
+  {.path = "logging.responses", .slot = &in<&S::log, &log_settings::responses>, .doc = "Log the head of each answer of an MCP server; the same as watching proxy:response.", .environment = "LOG_RESPONSES"},
+  {.path = "logging.debug", .slot = &in<&S::log, &log_settings::debug>, .doc = "What to watch in detail, such as oauth:*, proxy:headers or -db:*; see the guide.", .environment = "DEBUG"},
+  {.path = "logging.fields", .slot = &in<&S::log, &log_settings::fields>, .doc = "Names and values that every line of the log has, such as service and environment.", .check = checks::field_name},
 
   {.path = "connect_timeout", .slot = &in<&S::timeouts, &T::connect>, .doc = "Until the MCP server has taken the connection.", .also = "timeouts.connect", .least = 1, .most = ms_hour},
   {.path = "request_timeout", .slot = &in<&S::timeouts, &T::request>, .doc = "Until the first byte of the MCP server's answer.", .also = "timeouts.request", .least = 1, .most = 24 * ms_hour},
@@ -205,6 +211,7 @@ std::string environment_name(std::string_view path) {
 bool is_list(const config_key& key) {
   return std::holds_alternative<config_place<std::vector<std::string>>>(key.slot);
 }
+bool is_map(const config_key& key) { return std::holds_alternative<config_place<text_map>>(key.slot); }
 bool is_secret(const config_key& key) { return std::holds_alternative<config_place<secret>>(key.slot); }
 
 std::optional<config_flaw> assign(const config_key& key, config_draft& draft, std::size_t item,
@@ -232,6 +239,14 @@ std::optional<config_flaw> assign(const config_key& key, config_draft& draft, st
           return std::nullopt;
         } else if constexpr (std::is_same_v<slot_type, config_place<std::vector<std::string>>>) {
           return assign(key, draft, item, parse_words(text));
+        } else if constexpr (std::is_same_v<slot_type, config_place<text_map>>) {
+          text_map map;
+          for (const auto& word : parse_words(text)) {
+            auto equals = word.find('=');
+            if (equals == std::string::npos) return config_flaw{"must be name=value, apart by commas"};
+            map.emplace_back(word.substr(0, equals), word.substr(equals + 1));
+          }
+          return assign(key, draft, item, map);
         } else if constexpr (std::is_same_v<slot_type, config_place<seconds>> ||
                              std::is_same_v<slot_type, config_place<milliseconds>>) {
           return assign_duration(key, slot(draft, item), text);
@@ -258,6 +273,22 @@ std::optional<config_flaw> assign(const config_key& key, config_draft& draft, st
   }
   if (!flaws.rule.empty()) return flaws;
   (*place)(draft, item) = std::move(checked);
+  return std::nullopt;
+}
+
+std::optional<config_flaw> assign(const config_key& key, config_draft& draft, std::size_t item,
+                                  const text_map& map) {
+  auto place = std::get_if<config_place<text_map>>(&key.slot);
+  if (!place) return config_flaw{"must be a single value, not a map"};
+  for (const auto& [name, value] : map) {
+    auto bad = key.check ? key.check(name) : std::nullopt;
+    if (!bad) bad = checks::clean_text(value);
+    if (bad) return config_flaw{"\"" + displayed(name) + "\" " + bad->rule, bad->hint};
+    auto same = [&n = name](const auto& other) { return other.first == n; };
+    if (std::count_if(map.begin(), map.end(), same) > 1)
+      return config_flaw{"has \"" + displayed(name) + "\" twice"};
+  }
+  (*place)(draft, item) = map;
   return std::nullopt;
 }
 

@@ -136,8 +136,18 @@ class file_reader {
       into_.refuse(canonical, from, std::move(flaw));
     };
     if (node.is == kind::null) return fail_here({"has no value", "give one, or remove the line"});
+    if (node.is == kind::map && is_map(key)) {
+      auto map = pairs(node, here);
+      if (!map) {
+        into_.given.emplace(canonical, from);
+        into_.failed.insert(canonical);
+        return;
+      }
+      if (repeated(canonical, from)) return;
+      return into_.take(key, canonical, item, from, *map);
+    }
     if (node.is == kind::map || (node.is == kind::list && !is_list(key))) {
-      return fail_here(wrong_kind(node, is_list(key) ? "a list" : "a single value"));
+      return fail_here(wrong_kind(node, is_list(key) ? "a list" : is_map(key) ? "a map" : "a single value"));
     }
     if (node.is == kind::list) {
       auto words = elements(node, here);
@@ -190,6 +200,26 @@ class file_reader {
     }
     if (!ok) return std::nullopt;
     return words;
+  }
+
+  // The entries of a map of single values; nothing, and an error, when one is none.
+  std::optional<text_map> pairs(const yaml_node& map, const std::string& here) {
+    text_map entries;
+    bool ok = true;
+    for (std::size_t i = 0; i < map.items.size(); ++i) {
+      const auto& one = map.items[i];
+      std::string there = here + "." + displayed(map.names[i]);
+      auto text = one.is == kind::scalar ? expand_variables(one.text, input_.environment)
+                                         : tl::unexpected(wrong_kind(one, "a single value"));
+      if (text) {
+        entries.emplace_back(map.names[i], std::move(*text));
+      } else {
+        refuse(there, map.name_lines[i], text.error());
+        ok = false;
+      }
+    }
+    if (!ok) return std::nullopt;
+    return entries;
   }
 
   void providers(const yaml_node& node, int line) {

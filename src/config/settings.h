@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mcp_oauth {
@@ -14,6 +15,8 @@ namespace mcp_oauth {
 // What the configuration says, after defaults, environment and flags; every
 // value checked. `config/keys.cc` is the one table that fills it. Grouped as in
 // the file.
+
+using text_map = std::vector<std::pair<std::string, std::string>>;
 
 struct provider_settings {
   std::string name;  // the key under `providers:`
@@ -95,9 +98,16 @@ struct header_settings {
 };
 
 struct log_settings {
-  std::string level = "info";           // error, warn, info, debug
-  std::string file = "logs/proxy.log";  // "" or "-": standard output only
+  std::string level = "info";           // error, warn, info, debug, trace
+  std::string format = "json";          // or "text"
+  std::string output = "file";          // or "stdout", "stderr"
+  std::string file = "logs/proxy.log";  // for the output "file"; "-" made that "stdout"
   bool access = true;
+  bool requests = false;           // watch proxy:request
+  bool responses = false;          // watch proxy:response
+  std::vector<std::string> debug;  // patterns of topics to watch: see base/trace.h
+  text_map fields;                 // on every line
+  bool copy_to_stderr = false;     // of the command line, not of the file
 };
 
 struct settings {
