@@ -13,8 +13,6 @@
 #include <string>
 #include <string_view>
 #include <thread>
-#include <utility>
-#include <vector>
 
 namespace mcp_oauth {
 
@@ -51,12 +49,7 @@ class log_line {
   const log_style& style_;
 };
 
-// A line about one of the topics that DEBUG names.
-struct trace_note {
-  topic about;
-  std::string message;
-  std::vector<std::pair<std::string, std::string>> fields;
-};
+// A line about one of the topics that DEBUG names, at level debug whatever the level of the log is.
 void append_trace(std::string& out, const log_style& style, const trace_note& note,
                   std::string_view request_id, time_point now);
 

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace mcp_oauth {
@@ -43,6 +44,13 @@ class topics {
  private:
   constexpr explicit topics(std::uint32_t bits) : bits_(bits) {}
   std::uint32_t bits_ = 0;
+};
+
+// A line about one of them. Holds no secret.
+struct trace_note {
+  topic about;
+  std::string message;
+  std::vector<std::pair<std::string, std::string>> fields;
 };
 
 // Every name that a pattern may mean, for a message.

@@ -5,6 +5,7 @@
 #include "broker/consent_memory.h"
 #include "broker/pages.h"
 #include "broker/session.h"
+#include "broker/watched_flow.h"
 #include "oauth/displayable.h"
 #include "oauth/endpoint_form.h"
 #include "oauth/redirect_uri.h"
@@ -155,6 +156,7 @@ step authorize(broker_parts& parts, exchange x) {
   auto request = parse_authorization_request(*parsed);
   if (!request) return error_answer_for_people(x, request.error());
   x.log->note("client_id", request->client_id);
+  watch_request(x, *request);
   return with_client(parts, x, request->client_id,
                      [&parts, request = *request, parameters](const exchange& later,
                                                               const result<known_client>& client) -> step {

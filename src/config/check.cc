@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "base/url.h"
+#include "config/settings.h"
 #include "symptom/catalogue.h"
 
 #include <algorithm>
@@ -361,6 +362,24 @@ flaw challenge_method(std::string_view value) {
     return config_flaw{std::string(explain(errc::pkce_method_plain).description), "write S256"};
   }
   return config_flaw{"must be S256"};
+}
+
+flaw host_name(std::string_view value) {
+  auto parsed = url::parse("http://" + std::string(value));
+  if (parsed && !parsed->host.empty() && parsed->path.empty() && !parsed->has_query &&
+      !parsed->has_fragment) {
+    return fine;
+  }
+  return config_flaw{"must be a host name, with its port or without", "mail.example.com"};
+}
+
+flaw injected_header(std::string_view value) {
+  std::vector<std::string> known;
+  for (auto name : injected_headers) {
+    if (equal_ignoring_case(name, value)) return fine;
+    known.emplace_back(name);
+  }
+  return config_flaw{"must be one of " + join(known, ", ")};
 }
 
 flaw field_name(std::string_view value) {

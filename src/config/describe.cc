@@ -100,29 +100,33 @@ std::optional<std::string> yaml_of(const config_key& key, config_draft& draft, s
       key.slot);
 }
 
+std::string yaml_tools(const std::vector<tool_rule>& tools, bool given, const std::string& indent = "") {
+  if (!given) return "";
+  if (tools.empty()) return indent + "tools: {}\n";
+  std::string text = indent + "tools:\n";
+  for (const auto& rule : tools) {
+    auto scopes = yaml_list(rule.scopes);
+    text += indent + "  " + yaml_scalar(rule.pattern) + ": ";
+    text += rule.needed == scopes_needed::any ? "{any_of: " + scopes + "}\n" : scopes + "\n";
+  }
+  return text;
+}
+
 // The lines of one item, in `indent`; a list's first line begins with "- ".
 std::string yaml_item(std::string_view prefix, config_draft& draft, std::size_t item,
                       std::string_view indent) {
   std::string text;
   for (const auto& key : config_keys()) {
     if (!key.path.starts_with(prefix)) continue;
+    if (key.path == "upstreams[].tools") {
+      text += yaml_tools(draft.upstreams[item].tools, draft.upstreams[item].tools_given, std::string(indent));
+      continue;
+    }
     auto value = yaml_of(key, draft, item);
     if (value)
       text += std::string(indent) + std::string(key.path.substr(prefix.size())) + ": " + *value + "\n";
   }
   if (prefix.ends_with("[].") && text.size() > indent.size()) text.replace(indent.size() - 2, 2, "- ");
-  return text;
-}
-
-std::string yaml_tools(const settings& s) {
-  if (!s.tools_given) return "";
-  if (s.tools.empty()) return "tools: {}\n";
-  std::string text = "tools:\n";
-  for (const auto& rule : s.tools) {
-    auto scopes = yaml_list(rule.scopes);
-    text += "  " + yaml_scalar(rule.pattern) + ": ";
-    text += rule.needed == scopes_needed::any ? "{any_of: " + scopes + "}\n" : scopes + "\n";
-  }
   return text;
 }
 
@@ -268,8 +272,8 @@ std::string to_yaml(const settings& s) {
   std::string text;
   std::string_view section, items;
   for (const auto& key : config_keys()) {
-    if (std::holds_alternative<tool_table>(key.slot)) {
-      text += yaml_tools(s);
+    if (key.path == "tools") {
+      text += yaml_tools(s.tools, s.tools_given);
       continue;
     }
     if (auto prefix = item_prefix(key.path); !prefix.empty()) {
@@ -310,7 +314,7 @@ std::string reference_markdown() {
     bool tools = std::holds_alternative<tool_table>(key.slot);
     auto variable = key.path;
     std::string environment = tools ? "" : "`" + environment_name(variable) + "`";
-    if (auto prefix = item_prefix(key.path); !prefix.empty()) {
+    if (auto prefix = item_prefix(key.path); !prefix.empty() && !tools) {
       auto list = prefix.substr(0, prefix.find_first_of(".["));
       environment = "`" + environment_name(list) + "_<NAME>_" +
                     environment_name(key.path.substr(prefix.size())).substr(environment_name("").size()) +

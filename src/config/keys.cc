@@ -19,6 +19,10 @@ template <auto Group, auto Member>
 auto& in(config_draft& d, std::size_t /*item*/) {
   return d.*Group.*Member;
 }
+template <auto List, auto Group, auto Member>
+auto& of_in(config_draft& d, std::size_t item) {
+  return (d.*List)[item].*Group.*Member;
+}
 template <auto List, auto Member>
 auto& of(config_draft& d, std::size_t item) {
   return (d.*List)[item].*Member;
@@ -79,6 +83,16 @@ constexpr config_key table[] = {
   {.path = "upstreams[].paths", .slot = &of<&S::upstreams, &U::paths>, .doc = "Public paths that lead to it, with everything below; /mcp unless given.", .check = checks::public_path},
   {.path = "upstreams[].resource", .slot = &of<&S::upstreams, &U::resource>, .doc = "Resource identifier (RFC 8707); public_url and the first path unless given.", .check = checks::resource},
   {.path = "upstreams[].scopes", .slot = &of<&S::upstreams, &U::scopes>, .doc = "Scopes that every call to it needs.", .check = checks::scope},
+  {.path = "upstreams[].hosts", .slot = &of<&S::upstreams, &U::hosts>, .doc = "Host names that lead to it, with the port where clients write one; any unless given.", .check = checks::host_name},
+  {.path = "upstreams[].require_auth", .slot = &of<&S::upstreams, &U::require_auth>, .doc = "false lets anybody call it without a token; it learns of nobody who calls."},
+  {.path = "upstreams[].tools", .slot = tool_table{}, .doc = "Scopes for each of its tools, in place of those at the top level."},
+  {.path = "upstreams[].forward_headers", .slot = &of_in<&S::upstreams, &U::headers, &header_settings::forward>, .doc = "As header_forwarding.forward_headers, for it alone.", .also = "upstreams[].header_forwarding.forward_headers", .check = checks::header_name},
+  {.path = "upstreams[].blocked_headers", .slot = &of_in<&S::upstreams, &U::headers, &header_settings::blocked>, .doc = "As header_forwarding.blocked_headers, for it alone.", .also = "upstreams[].header_forwarding.blocked_headers", .check = checks::header_name},
+  {.path = "upstreams[].inject_headers", .slot = &of<&S::upstreams, &U::inject_headers>, .doc = "Sent to it beside X-User-*: X-Forwarded-User, X-Forwarded-Email, X-Forwarded-Name, and X-Forwarded-Token for the token of upstream_authorization.", .check = checks::injected_header},
+  {.path = "upstreams[].upstream_authorization", .slot = &of<&S::upstreams, &U::authorization>, .doc = "As upstream_authorization, for it alone.", .choices = "none verified minted static"},
+  {.path = "upstreams[].upstream_credential", .slot = &of<&S::upstreams, &U::credential>, .doc = "The Authorization header that it gets when that is static.", .check = checks::visible_text},
+  {.path = "upstreams[].connect_timeout", .slot = &of<&S::upstreams, &U::connect>, .doc = "As connect_timeout, for it alone; 0 is that.", .most = ms_hour},
+  {.path = "upstreams[].request_timeout", .slot = &of<&S::upstreams, &U::request>, .doc = "As request_timeout, for it alone; 0 is that.", .most = 24 * ms_hour},
 
   {.path = "tools", .slot = tool_table{}, .doc = "Scopes for each tool, by name or with *: a list is all of them, {any_of: [...]} one of them. A tool that no line names is denied once this is given."},
 
@@ -95,6 +109,7 @@ constexpr config_key table[] = {
 
   {.path = "header_forwarding.forward_headers", .slot = &in<&S::headers, &header_settings::forward>, .doc = "Request headers that reach the MCP server, with * as wildcard; every end-to-end header unless given.", .check = checks::header_name},
   {.path = "header_forwarding.blocked_headers", .slot = &in<&S::headers, &header_settings::blocked>, .doc = "Request headers that never do.", .also = "blocked_headers", .check = checks::header_name},
+  {.path = "upstream_authorization", .slot = &at<&S::upstream_authorization>, .doc = "The Authorization header that MCP servers get: none; the verified token of the call; a short-lived one minted for that server; or a fixed one. Listing Authorization in forward_headers means verified.", .choices = "none verified minted static"},
   {.path = "response_transform", .doc = "Only none: answers pass through untouched.", .check = checks::no_transform},
 
   {.path = "cors.enabled", .slot = &in<&S::cors, &cors_settings::enabled>, .doc = "Answer browsers of other origins."},

@@ -21,11 +21,8 @@ constexpr foreign_key foreign_keys[] = {
     {"mode", "comes with a later version", ""},
     {"audience", "comes with a later version", "tokens of the gateway have the resource as their audience"},
     {"start_retry", "comes with a later version", ""},
-    {"upstream_authorization", "comes with a later version", ""},
-    {"upstreams[].hosts", "comes with a later version", ""},
-    {"upstreams[].tools", "comes with a later version", "use tools at the top level"},
-    {"upstreams[].require_auth", "is not offered: every call needs a token", "remove the line"},
-    {"upstreams[].inject_headers", "comes with a later version", ""},
+    {"upstreams[].audience", "is not needed: its resource is the audience",
+     "remove the line, or write resource"},
     {"providers.*.auth_url", "is not needed: endpoints are discovered", "give issuer instead"},
     {"providers.*.token_url", "is not needed: endpoints are discovered", "give issuer instead"},
     {"providers.*.audience", "comes with a later version", ""},
@@ -86,7 +83,13 @@ class file_reader {
              const std::string& path, std::size_t item) {
     std::string key_pattern = pattern + name, here = path + displayed(name);
     if (name == "name" && (pattern == "providers.*.")) return;  // of the list form, already taken
-    if (key_pattern == "tools") return tools(node, line);
+    if (key_pattern == "tools") {
+      return tools(node, line, "tools", into_.draft.tools, into_.draft.tools_given);
+    }
+    if (key_pattern == "upstreams[].tools") {
+      auto& of = into_.draft.upstreams[item];
+      return tools(node, line, here, of.tools, of.tools_given);
+    }
     if (key_pattern == "providers") return providers(node, line);
     if (key_pattern == "upstreams" || key_pattern == "clients") return list(name, node, line);
     if (const auto* key = plain_name(name) ? find_config_key(key_pattern) : nullptr) {
@@ -278,21 +281,23 @@ class file_reader {
     }
   }
 
-  void tools(const yaml_node& node, int line) {
+  void tools(const yaml_node& node, int line, const std::string& where, std::vector<tool_rule>& into,
+             bool& given) {
     if (node.is == kind::null) {
-      return refuse("tools", line, {"has no value", "remove the line, or write {} to deny every tool"});
+      return refuse(where, line, {"has no value", "remove the line, or write {} to deny every tool"});
     }
-    if (node.is != kind::map) return refuse("tools", line, wrong_kind(node, "a map from tools to scopes"));
-    into_.given["tools"] = {input_.file_name, line, "tools", ""};
-    into_.draft.tools_given = true;
+    if (node.is != kind::map) return refuse(where, line, wrong_kind(node, "a map from tools to scopes"));
+    into_.given[where] = {input_.file_name, line, where, ""};
+    given = true;
     for (std::size_t i = 0; i < node.items.size(); ++i)
-      tool(node.names[i], node.name_lines[i], node.items[i]);
+      tool(node.names[i], node.name_lines[i], node.items[i], where, into);
   }
 
-  void tool(const std::string& pattern, int line, const yaml_node& node) {
-    std::string here = "tools." + displayed(pattern);
+  void tool(const std::string& pattern, int line, const yaml_node& node, const std::string& where,
+            std::vector<tool_rule>& into) {
+    std::string here = where + "." + displayed(pattern);
     tool_rule rule{pattern, {}, scopes_needed::all};
-    if (pattern.empty()) return refuse("tools", line, {"has a tool without a name"});
+    if (pattern.empty()) return refuse(where, line, {"has a tool without a name"});
     if (auto bad = checks::clean_text(pattern)) return refuse(here, line, *bad);
     const yaml_node* scopes = &node;
     if (node.is == kind::map) {
@@ -324,7 +329,7 @@ class file_reader {
       return refuse(here, line,
                     {"names no scope, so nobody could call it", "remove the tool's line to deny it"});
     }
-    into_.draft.tools.push_back(std::move(rule));
+    into.push_back(std::move(rule));
   }
 
   static config_flaw wrong_kind(const yaml_node& node, const std::string& wanted) {
