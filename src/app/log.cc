@@ -144,8 +144,7 @@ void append_constant(std::string& out, log_format format, std::string_view name,
 
 std::string_view component_of(topic about) {
   auto name = to_name(about);
-  auto first = name.substr(0, name.find(':'));
-  return first == "db" ? "database" : first;
+  return name.substr(0, name.find(':'));
 }
 
 }  // namespace

@@ -16,7 +16,6 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(topic::count_)> 
     "oauth:state oauth:trace session:state",
     "oauth:pkce oauth:trace pkce:challenge pkce:verifier",
     "token:validate token:expire token:trace",
-    "db:query db:transaction",
     "proxy:headers",
     "proxy:request",
     "proxy:response",

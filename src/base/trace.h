@@ -17,7 +17,6 @@ enum class topic : std::uint8_t {
   oauth_state,
   oauth_pkce,
   token_validate,
-  db_query,
   proxy_headers,
   proxy_request,
   proxy_response,
@@ -33,7 +32,7 @@ class topics {
  public:
   constexpr topics() = default;
   static constexpr topics all() { return topics((1U << static_cast<unsigned>(topic::count_)) - 1); }
-  // Of patterns as DEBUG holds them: "oauth:*", "proxy:headers", "-db:*" takes away again, "oauth" is
+  // Of patterns as DEBUG holds them: "oauth:*", "proxy:headers", "-mcp:*" takes away again, "oauth" is
   // "oauth:*", in any case. A topic has several names. `unknown` gets the patterns that name nothing.
   static topics of(std::span<const std::string> patterns, std::vector<std::string>* unknown = nullptr);
 

@@ -127,7 +127,7 @@ constexpr config_key table[] = {
   {.path = "logging.access", .slot = &in<&S::log, &log_settings::access>, .doc = "Log every request."},
   {.path = "logging.requests", .slot = &in<&S::log, &log_settings::requests>, .doc = "Log each call to an MCP server as it arrives; the same as watching proxy:request.", .environment = "LOG_REQUESTS"},
   {.path = "logging.responses", .slot = &in<&S::log, &log_settings::responses>, .doc = "Log the head of each answer of an MCP server; the same as watching proxy:response.", .environment = "LOG_RESPONSES"},
-  {.path = "logging.debug", .slot = &in<&S::log, &log_settings::debug>, .doc = "What to watch in detail, such as oauth:*, proxy:headers or -db:*; see the guide.", .environment = "DEBUG"},
+  {.path = "logging.debug", .slot = &in<&S::log, &log_settings::debug>, .doc = "What to watch in detail, such as oauth:*, proxy:headers or -mcp:*; see the guide.", .environment = "DEBUG"},
   {.path = "logging.fields", .slot = &in<&S::log, &log_settings::fields>, .doc = "Names and values that every line of the log has, such as service and environment.", .check = checks::field_name},
 
   {.path = "connect_timeout", .slot = &in<&S::timeouts, &T::connect>, .doc = "Until the MCP server has taken the connection.", .also = "timeouts.connect", .least = 1, .most = ms_hour},
