@@ -39,7 +39,7 @@ tl::expected<loaded, std::vector<std::string>> read_settings(const command_input
                                                              const config_flags& more) {
   config_input input;
   input.file_name = config_file_of(in);
-  bool named = !in.config_file.empty() || environment("CONFIG_PATH").value_or("") != "";
+  bool named = !in.config_file.empty() || !environment("CONFIG_PATH").value_or("").empty();
   std::error_code ignored;
   input.absolute_path = absolute_path(input.file_name);
   if (!input.file_name.empty() && std::filesystem::exists(input.file_name, ignored)) {
@@ -63,7 +63,7 @@ tl::expected<loaded, std::vector<std::string>> read_settings(const command_input
     return tl::unexpected(std::move(lines));
   }
   auto& log = loaded->value.log;
-  log.copy_to_stderr = in.debug || in.verbose || environment("DEBUG").value_or("") != "";
+  log.copy_to_stderr = in.debug || in.verbose || !environment("DEBUG").value_or("").empty();
   if (in.debug && log.debug.empty()) log.debug = {"*"};
   if (in.debug && log.level != "trace") log.level = "debug";
   if (in.verbose) log.level = "trace";

@@ -389,8 +389,10 @@ void gateway_service::append_authorization(std::string& out, const net::exchange
     auto came = bearer_token(x.head().fields, x.head().query);
     if (!came) return;
     token = std::string(*came);
-  } else {
+  } else if (conf.authorization == "minted") {
     token = minted_for(x, to, rules, who);
+  } else {
+    return;
   }
   net::append_field(out, "Authorization", "Bearer " + token);
   for (const auto& name : conf.inject_headers) {

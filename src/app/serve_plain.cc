@@ -55,7 +55,8 @@ net::task<bool> gateway_service::servers_answer() {
     }
   }
   servers_reasons_ = std::move(reasons);
-  co_return servers_reasons_.empty();
+  bool all = servers_reasons_.empty();
+  co_return all;
 }
 
 net::task<http_response> gateway_service::health(std::string_view path) {
