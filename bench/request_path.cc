@@ -98,7 +98,7 @@ class world {
     auto as = broker::start(std::move(as_world), now());
     if (!as) stop(as.error().detail);
     authorization_server_ = std::move(*as);
-    auto made = make_snapshot(conf_, authorization_server_->keys()->all, secret("session key"));
+    auto made = make_snapshot(conf_, authorization_server_, secret("session key"));
     if (!made) stop(made.error().detail);
     auto dialled = std::make_shared<snapshot>(**made);
     dialled->upstreams[0].target.dial = [this] {
@@ -106,7 +106,6 @@ class world {
       mcp_server_.emplace(std::move(mine));
       return theirs;
     };
-    parts_.authorization_server = authorization_server_.get();
     parts_.store = &store_;
     parts_.log = log_.get();
     parts_.counts = &counts_;
@@ -163,7 +162,7 @@ class world {
   std::unique_ptr<log_sink> log_;
   metrics counts_;
   net::blocking_pool blocking_{1};
-  std::unique_ptr<broker> authorization_server_;
+  std::shared_ptr<broker> authorization_server_;
   gateway_parts parts_;
   std::optional<end> client_;
   std::optional<end> mcp_server_;

@@ -44,7 +44,9 @@ command_line::command_line() {
   cli.add_option("--host", host, "Address to listen on")->type_name("ADDRESS");
   cli.add_option("--port", port, "Port to listen on; 0 takes a free one")->type_name("PORT");
   cli.add_option("--mcp-server-url", mcp_server_url, "The MCP server to stand before")->type_name("URL");
-  cli.add_flag("--debug,--verbose", in.debug, "Log more");
+  cli.add_flag("--debug", in.debug,
+               "Show what DEBUG names, such as oauth:* or proxy:headers; else everything");
+  cli.add_flag("--verbose", in.verbose, "Log at the most detailed level");
 
   demo = cli.add_subcommand("demo", "Run the gateway with a demo MCP server behind it, to try it");
   demo->footer(std::string(inherited) + "\n./config.yaml is not read unless --config names it.");

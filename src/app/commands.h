@@ -1,5 +1,6 @@
 #pragma once
 
+#include "app/reload.h"
 #include "config/settings.h"
 
 #include <optional>
@@ -23,7 +24,8 @@ struct command_input {
   std::string config_file;                  // "" : CONFIG_PATH, else ./config.yaml
   bool default_file = true;                 // ./config.yaml counts when no file is named
   std::vector<std::pair<std::string, std::string>> flags;
-  bool debug = false;
+  bool debug = false;    // watch what DEBUG names, else everything
+  bool verbose = false;  // the most detailed level
 };
 
 // `mcp-oauth-proxy`: runs until SIGTERM or SIGINT.
@@ -48,5 +50,11 @@ exit_code docs_command(const std::string& folder);
 // unless `warnings` takes them.
 std::optional<settings> load_settings(const command_input& in, bool standalone_ok, exit_code& why,
                                       std::vector<std::string>* warnings = nullptr);
+// The same without printing: the settings with their warnings, or every error, a line each. `more` are flags
+// behind those of the command line.
+tl::expected<loaded, std::vector<std::string>> read_settings(const command_input& in, bool standalone_ok,
+                                                             const config_flags& more = {});
+// The file that `read_settings` reads, whether it exists or not; "" when it reads none.
+std::string config_file_of(const command_input& in);
 
 }  // namespace mcp_oauth

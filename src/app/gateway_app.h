@@ -1,5 +1,6 @@
 #pragma once
 
+#include "app/reload.h"
 #include "base/error.h"
 #include "config/settings.h"
 #include "store/record_store.h"
@@ -24,9 +25,9 @@ class gateway_app {
   const settings& conf() const;
   // The password to print once, when nobody could sign in otherwise.
   const std::string& first_password() const;
-  // Reads the TLS certificate again, and says so in the log. Errors: tls_certificate_invalid; the old one
-  // stays in use.
-  result<void> reload_certificate();
+  // Takes up another configuration, without a connection or a stream noticing. A bad one leaves the one in
+  // use; what cannot change while we run stays as it is. The log says all of that, and so does the report.
+  reload_report reload(const settings_source& read);
   // Opens the log file again, after somebody moved it away. Errors: file_unwritable; the old one stays in
   // use.
   result<void> reopen_log();

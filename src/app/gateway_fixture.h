@@ -69,7 +69,7 @@ class Gateway : public testing::Test {
     auto as = broker::start(std::move(world), now());
     ASSERT_TRUE(as);
     authorization_server = std::move(*as);
-    auto made = make_snapshot(conf, authorization_server->keys()->all, secret("session key"));
+    auto made = make_snapshot(conf, authorization_server, secret("session key"));
     ASSERT_TRUE(made);
     auto dialled_snapshot = std::make_shared<snapshot>(**made);
     for (auto& u : dialled_snapshot->upstreams) {
@@ -83,7 +83,6 @@ class Gateway : public testing::Test {
       };
     }
     rules = dialled_snapshot;
-    parts.authorization_server = authorization_server.get();
     parts.store = &store;
     parts.log = log.get();
     parts.counts = &counts;
@@ -187,7 +186,7 @@ class Gateway : public testing::Test {
   std::unique_ptr<log_sink> log;
   metrics counts;
   net::blocking_pool blocking{2};
-  std::unique_ptr<broker> authorization_server;
+  std::shared_ptr<broker> authorization_server;
   std::shared_ptr<const snapshot> rules;
   gateway_parts parts;
   std::atomic<bool> upstream_is_down{false};

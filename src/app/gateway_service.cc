@@ -114,7 +114,7 @@ net::task<void> gateway_service::serve_path(net::exchange& x, story& told) {
   auto path = x.head().path;
   // Some clients look for metadata below the MCP endpoint itself.
   bool well_known = path.find("/.well-known/") != std::string_view::npos;
-  if (const auto* to = well_known ? nullptr : rules->find(path); to != nullptr) {
+  if (const auto* to = well_known ? nullptr : rules->find(x.head().host, path); to != nullptr) {
     told.area = metrics::area::mcp;
     co_await serve_mcp(x, *rules, *to, told);
   } else if (auto at = endpoint_of(path)) {
@@ -130,7 +130,7 @@ http_response gateway_service::refuse(const error& why, const net::exchange& x) 
   parts_.counts->refused(why.code);
   parts_.counts->request(metrics::area::other, explain(why.code).status, -1);
   if (parts_.log->wants(log_level::info)) {
-    log_line line(lines_, log_level::info, "http", std::chrono::system_clock::now());
+    log_line line(lines_, log_level::info, "http", std::chrono::system_clock::now(), rules_->style);
     const auto& row = explain(why.code);
     line.text("request_id", x.request_id()).text("client", x.peer()).text("decision", "refused");
     line.text("symptom", row.id).text("reason", row.name).text("detail", why.detail);
@@ -157,7 +157,8 @@ void gateway_service::tell(const net::exchange& x, const story& told) {
   {
     auto level = x.status >= 500 ? log_level::error : log_level::info;
     log_line line(lines_, level, told.area == metrics::area::oauth ? "oauth" : "proxy",
-                  std::chrono::system_clock::now());
+                  std::chrono::system_clock::now(), rules_->style);
+    if (told.why) line.text("message", explain(told.why->code).description);
     line.text("request_id", x.request_id()).text("client", told.client);
     line.text("http_method", x.head().method).text("path", x.head().path);
     line.number("status", static_cast<std::uint64_t>(x.status));
@@ -167,6 +168,7 @@ void gateway_service::tell(const net::exchange& x, const story& told) {
     if (told.area == metrics::area::mcp) line.text("decision", told.permitted ? "allowed" : "refused");
     if (told.why) {
       const auto& row = explain(told.why->code);
+      line.text("error", row.oauth_error);
       line.text("symptom", row.id).text("reason", row.name).text("detail", told.why->detail);
     }
     if (told.response_bytes > 0) line.number("response_bytes", told.response_bytes);

@@ -5,9 +5,9 @@
 #include "app/open_streams.h"
 #include "app/probe.h"
 #include "app/snapshot.h"
-#include "broker/broker.h"
 #include "gateway/session_query.h"
 #include "gateway/token_cache.h"
+#include "mcp/envelope.h"
 #include "net/blocking.h"
 #include "net/server.h"
 
@@ -33,7 +33,6 @@ class announced_paths final {
 
 // What the workers share. Each part is safe to use from all of them.
 struct gateway_parts {
-  broker* authorization_server = nullptr;
   record_store* store = nullptr;
   log_sink* log = nullptr;
   metrics* counts = nullptr;
@@ -77,8 +76,12 @@ class gateway_service final : public net::service {
   result<std::string> session_of(const net::exchange& x, const upstream& to, credential& who,
                                  const session_query& query);
   static std::string upstream_head(const net::exchange& x, const upstream& to, const snapshot& rules,
-                                   const credential& who, std::string_view session, std::string_view query,
+                                   credential& who, std::string_view session, std::string_view query,
                                    std::string_view client_address);
+  static void append_authorization(std::string& out, const net::exchange& x, const upstream& to,
+                                   const snapshot& rules, credential& who);
+  static std::string minted_for(const net::exchange& x, const upstream& to, const snapshot& rules,
+                                credential& who);
   net::task<void> refuse_mcp(net::exchange& x, const upstream& to, story& told, error why,
                              std::vector<std::string> scopes, std::string raw_id);
 
@@ -93,6 +96,10 @@ class gateway_service final : public net::service {
   net::task<bool> servers_answer();
 
   net::task<void> answer(net::exchange& x, http_response response, bool open_to_pages);
+  // Log lines of the topics that are watched.
+  void watch(const snapshot& rules, const net::exchange& x, const trace_note& note);
+  void watch_forwarding(const net::exchange& x, const upstream& to, const snapshot& rules,
+                        const envelope& message, std::string_view upstream_head);
   std::string client_address(const net::exchange& x) const;
   void tell(const net::exchange& x, const story& told);
   void flush_log();
@@ -104,6 +111,8 @@ class gateway_service final : public net::service {
   open_streams streams_;
   probe store_probe_;
   probe servers_probe_;
+  // Why the last look found something missing: "MCP server files: upstream_refused".
+  std::vector<std::string> store_reasons_, servers_reasons_;
   net::upstream_pool upstreams_;
   std::string lines_;
   net::periodic flushing_;

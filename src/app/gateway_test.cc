@@ -34,6 +34,7 @@ TEST_F(Gateway, SendsIdentityUpstreamAndNeverTheToken) {
   EXPECT_TRUE(has(seen, "X-Custom: kept\r\n"));
   EXPECT_TRUE(has(seen, "X-Forwarded-Host: 127.0.0.1:8080\r\n"));
   EXPECT_FALSE(has(seen, t));
+  EXPECT_FALSE(has(seen, "\r\nAuthorization:"));
   EXPECT_FALSE(has(seen, "ookie"));
   up.send(ok);
   EXPECT_EQ(client.until("{}").substr(9, 3), "200");

@@ -29,25 +29,23 @@ std::vector<std::string> environment_names() {
 
 }  // namespace
 
-std::optional<settings> load_settings(const command_input& in, bool standalone_ok, exit_code& why,
-                                      std::vector<std::string>* warnings) {
+std::string config_file_of(const command_input& in) {
+  if (!in.config_file.empty()) return in.config_file;
+  auto named = environment("CONFIG_PATH").value_or("");
+  return named.empty() && in.default_file ? "config.yaml" : named;
+}
+
+tl::expected<loaded, std::vector<std::string>> read_settings(const command_input& in, bool standalone_ok,
+                                                             const config_flags& more) {
   config_input input;
-  bool named = true;
-  input.file_name = in.config_file;
-  if (input.file_name.empty()) input.file_name = environment("CONFIG_PATH").value_or("");
-  if (input.file_name.empty() && in.default_file) {
-    input.file_name = "config.yaml";
-    named = false;
-  }
+  input.file_name = config_file_of(in);
+  bool named = !in.config_file.empty() || !environment("CONFIG_PATH").value_or("").empty();
   std::error_code ignored;
   input.absolute_path = absolute_path(input.file_name);
   if (!input.file_name.empty() && std::filesystem::exists(input.file_name, ignored)) {
     auto text = read_file_text(input.file_name);
-    if (!text) {
-      std::cerr << input.absolute_path << ": cannot be read: " << text.error().detail << "\n";
-      why = exit_code::configuration;
-      return std::nullopt;
-    }
+    if (!text)
+      return tl::unexpected(std::vector{input.absolute_path + ": cannot be read: " + text.error().detail});
     input.text = std::move(*text);
   }
   input.file = named ? config_file::required : config_file::optional;
@@ -55,20 +53,36 @@ std::optional<settings> load_settings(const command_input& in, bool standalone_o
   input.variables = environment_names();
   input.read_file = read_file_text;
   input.flags = in.flags;
+  input.flags.insert(input.flags.end(), more.begin(), more.end());
   input.standalone_ok = standalone_ok;
 
   auto loaded = load(input);
   if (!loaded) {
-    for (const auto& e : loaded.error()) std::cerr << to_string(e) << "\n";
+    std::vector<std::string> lines;
+    for (const auto& e : loaded.error()) lines.push_back(to_string(e));
+    return tl::unexpected(std::move(lines));
+  }
+  auto& log = loaded->value.log;
+  log.copy_to_stderr = in.debug || in.verbose || !environment("DEBUG").value_or("").empty();
+  if (in.debug && log.debug.empty()) log.debug = {"*"};
+  if (in.debug && log.level != "trace") log.level = "debug";
+  if (in.verbose) log.level = "trace";
+  return std::move(*loaded);
+}
+
+std::optional<settings> load_settings(const command_input& in, bool standalone_ok, exit_code& why,
+                                      std::vector<std::string>* warnings) {
+  auto loaded = read_settings(in, standalone_ok);
+  if (!loaded) {
+    for (const auto& line : loaded.error()) std::cerr << line << "\n";
     why = exit_code::configuration;
     return std::nullopt;
   }
   if (warnings != nullptr) {
-    *warnings = loaded->warnings;
+    *warnings = std::move(loaded->warnings);
   } else {
     for (const auto& warning : loaded->warnings) std::cerr << "⚠ Warning: " << warning << "\n";
   }
-  if (in.debug) loaded->value.log.level = "debug";
   return std::move(loaded->value);
 }
 

@@ -13,12 +13,15 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace mcp_oauth {
 namespace {
 
 constexpr std::size_t largest_queue = 8 * 1024 * 1024;
+// How often the log file is compared with its name.
+constexpr std::chrono::seconds look_every{1};
 
 void append_byte_escape(std::string& out, unsigned char byte) {
   constexpr char hex[] = "0123456789abcdef";
@@ -77,6 +80,7 @@ std::string_view level_name(log_level level) {
     case log_level::warn: return "warn";
     case log_level::info: return "info";
     case log_level::debug: return "debug";
+    case log_level::trace: return "trace";
   }
   __builtin_unreachable();
 }
@@ -107,10 +111,70 @@ void write_all(int descriptor, std::string_view bytes) {
   }
 }
 
+bool is_a_word(std::string_view value) {
+  return !value.empty() && std::all_of(value.begin(), value.end(), [](char c) {
+    return c > ' ' && c < 0x7F && c != '"' && c != '=' && c != '\\';
+  });
+}
+
+void append_text_value(std::string& out, std::string_view value) {
+  if (is_a_word(value)) {
+    out += value;
+    return;
+  }
+  out += '"';
+  append_escaped(out, value);
+  out += '"';
+}
+
+void append_constant(std::string& out, log_format format, std::string_view name, std::string_view value) {
+  if (format == log_format::json) {
+    out += ",\"";
+    out += name;
+    out += "\":\"";
+    append_escaped(out, value);
+    out += '"';
+  } else {
+    out += ' ';
+    out += name;
+    out += '=';
+    append_text_value(out, value);
+  }
+}
+
+std::string_view component_of(topic about) {
+  auto name = to_name(about);
+  return name.substr(0, name.find(':'));
+}
+
 }  // namespace
 
-log_line::log_line(std::string& out, log_level level, std::string_view component, time_point now)
-    : out_(out) {
+log_style log_style::of(const log_settings& conf) {
+  log_style style;
+  style.format = conf.format == "text" ? log_format::text : log_format::json;
+  for (const auto& [name, value] : conf.fields) append_constant(style.constants, style.format, name, value);
+  return style;
+}
+
+const log_style& log_line::plain_json() {
+  static const log_style style;
+  return style;
+}
+
+log_line::log_line(std::string& out, log_level level, std::string_view component, time_point now,
+                   const log_style& style)
+    : out_(out), style_(style) {
+  if (style_.format == log_format::text) {
+    append_time(out_, now);
+    out_ += ' ';
+    auto name = level_name(level);
+    out_ += name;
+    out_.append(6 - name.size(), ' ');
+    out_ += '[';
+    out_ += component;
+    out_ += ']';
+    return;
+  }
   out_ += "{\"timestamp\":\"";
   append_time(out_, now);
   out_ += "\",\"level\":\"";
@@ -120,20 +184,44 @@ log_line::log_line(std::string& out, log_level level, std::string_view component
   out_ += '"';
 }
 
-log_line& log_line::text(std::string_view name, std::string_view value) {
-  if (value.empty()) return *this;
+log_line::~log_line() {
+  out_ += style_.constants;
+  out_ += style_.format == log_format::json ? "}\n" : "\n";
+}
+
+void log_line::name_of(std::string_view name) {
+  if (style_.format == log_format::text) {
+    out_ += ' ';
+    out_ += name;
+    out_ += '=';
+    return;
+  }
   out_ += ",\"";
   out_ += name;
-  out_ += "\":\"";
+  out_ += "\":";
+}
+
+log_line& log_line::text(std::string_view name, std::string_view value) {
+  if (value.empty()) return *this;
+  if (style_.format == log_format::text) {
+    if (name == "message") {
+      out_ += ' ';
+      append_escaped(out_, value);
+      return *this;
+    }
+    name_of(name);
+    append_text_value(out_, value);
+    return *this;
+  }
+  name_of(name);
+  out_ += '"';
   append_escaped(out_, value);
   out_ += '"';
   return *this;
 }
 
 log_line& log_line::number(std::string_view name, std::uint64_t value) {
-  out_ += ",\"";
-  out_ += name;
-  out_ += "\":";
+  name_of(name);
   append_number(out_, value);
   return *this;
 }
@@ -148,14 +236,31 @@ log_line& log_line::milliseconds_of(std::string_view name, std::uint64_t microse
   return *this;
 }
 
-result<std::unique_ptr<log_sink>> log_sink::open(const std::string& file, log_level level) {
-  auto descriptor = open_file(file);
-  if (!descriptor) return tl::unexpected<error>(descriptor.error());
-  return std::unique_ptr<log_sink>(new log_sink(file, *descriptor, level));
+void append_trace(std::string& out, const log_style& style, const trace_note& note,
+                  std::string_view request_id, time_point now) {
+  log_line line(out, log_level::debug, component_of(note.about), now, style);
+  line.text("namespace", to_name(note.about)).text("message", note.message).text("request_id", request_id);
+  for (const auto& [name, value] : note.fields) line.text(name, value);
 }
 
-result<int> log_sink::open_file(const std::string& file) {
-  if (file.empty() || file == "-") return STDOUT_FILENO;
+result<std::unique_ptr<log_sink>> log_sink::open(const log_settings& conf) {
+  auto descriptor = open_target(conf);
+  if (!descriptor) return tl::unexpected<error>(descriptor.error());
+  return std::unique_ptr<log_sink>(new log_sink(conf, *descriptor));
+}
+
+result<std::unique_ptr<log_sink>> log_sink::open(const std::string& file, log_level level) {
+  log_settings conf;
+  conf.file = file;
+  conf.output = file.empty() || file == "-" ? "stdout" : "file";
+  conf.level = level_name(level);
+  return open(conf);
+}
+
+result<int> log_sink::open_target(const log_settings& conf) {
+  if (conf.output == "stdout") return STDOUT_FILENO;
+  if (conf.output == "stderr") return STDERR_FILENO;
+  const auto& file = conf.file;
   std::error_code ignored;
   auto folder = std::filesystem::path(file).parent_path();
   if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
@@ -166,18 +271,54 @@ result<int> log_sink::open_file(const std::string& file) {
 }
 
 result<void> log_sink::reopen() {
-  auto fresh = open_file(file_);
-  if (!fresh) return tl::unexpected<error>(fresh.error());
-  if (*fresh == STDOUT_FILENO) return {};
   std::unique_lock lock(mutex_);
-  // Lines handed over before go to the old file.
-  written_.wait(lock, [this] { return queue_.empty() && !writing_; });
-  ::close(std::exchange(descriptor_, *fresh));
+  auto conf = conf_;
+  auto fresh = open_target(conf);
+  if (!fresh) return tl::unexpected<error>(fresh.error());
+  swap_target(lock, conf, *fresh);
   return {};
 }
 
-log_sink::log_sink(std::string file, int descriptor, log_level level)
-    : file_(std::move(file)), descriptor_(descriptor), level_(level), thread_([this] { run(); }) {}
+result<void> log_sink::change(const log_settings& conf) {
+  auto fresh = open_target(conf);
+  if (!fresh) return tl::unexpected<error>(fresh.error());
+  std::unique_lock lock(mutex_);
+  swap_target(lock, conf, *fresh);
+  level_ = parse_log_level(conf.level);
+  style_ = log_style::of(conf);
+  return {};
+}
+
+void log_sink::swap_target(std::unique_lock<std::mutex>& lock, const log_settings& conf, int descriptor) {
+  // Lines handed over before go to the old place.
+  written_.wait(lock, [this] { return queue_.empty() && !writing_; });
+  if (descriptor_ > STDERR_FILENO) ::close(descriptor_);
+  descriptor_ = descriptor;
+  conf_ = conf;
+}
+
+log_sink::file_state log_sink::state_of_file() const {
+  if (descriptor_ <= STDERR_FILENO) return file_state::in_place;
+  struct stat open{};
+  struct stat named{};
+  if (::fstat(descriptor_, &open) != 0 || !S_ISREG(open.st_mode)) return file_state::in_place;
+  if (open.st_nlink == 0) return file_state::removed;
+  bool there = ::stat(conf_.file.c_str(), &named) == 0;
+  bool same = there && open.st_dev == named.st_dev && open.st_ino == named.st_ino;
+  return same ? file_state::in_place : file_state::renamed;
+}
+
+void log_sink::follow_name() {
+  auto fresh = open_target(conf_);
+  if (fresh) ::close(std::exchange(descriptor_, *fresh));
+}
+
+log_sink::log_sink(const log_settings& conf, int descriptor)
+    : conf_(conf),
+      descriptor_(descriptor),
+      level_(parse_log_level(conf.level)),
+      style_(log_style::of(conf)),
+      thread_([this] { run(); }) {}
 
 log_sink::~log_sink() {
   {
@@ -186,7 +327,7 @@ log_sink::~log_sink() {
   }
   wake_.notify_one();
   thread_.join();
-  if (descriptor_ != STDOUT_FILENO) ::close(descriptor_);
+  if (descriptor_ > STDERR_FILENO) ::close(descriptor_);
 }
 
 void log_sink::write(std::string_view lines) {
@@ -207,7 +348,8 @@ void log_sink::event(log_level level, std::string_view component, std::string_vi
   if (!wants(level)) return;
   std::string out;
   {
-    log_line line(out, level, component, std::chrono::system_clock::now());
+    std::lock_guard lock(mutex_);
+    log_line line(out, level, component, std::chrono::system_clock::now(), style_);
     line.text("message", message);
     if (why != nullptr) {
       const auto& row = explain(why->code);
@@ -225,14 +367,24 @@ void log_sink::run() {
     if (queue_.empty() && stopping_) return;
     batch.swap(queue_);
     auto dropped = std::exchange(dropped_, 0);
+    // What is written to a file without a name is lost. One with another name still takes what was said
+    // while it was ours.
+    auto now = std::chrono::steady_clock::now();
+    bool look = now - looked_ >= look_every;
+    if (look) looked_ = now;
+    auto state = look ? state_of_file() : file_state::in_place;
+    if (state == file_state::removed) follow_name();
     int descriptor = descriptor_;
+    bool copies = conf_.copy_to_stderr && descriptor != STDERR_FILENO;
+    auto style = style_;
     writing_ = true;
     lock.unlock();
     write_all(descriptor, batch);
+    if (copies) write_all(STDERR_FILENO, batch);
     if (dropped > 0) {
       std::string note;
       {
-        log_line line(note, log_level::warn, "log", std::chrono::system_clock::now());
+        log_line line(note, log_level::warn, "log", std::chrono::system_clock::now(), style);
         line.text("message", "batches of log lines were dropped: the log could not be written fast enough")
             .number("dropped", dropped);
       }
@@ -241,6 +393,8 @@ void log_sink::run() {
     batch.clear();
     if (batch.capacity() > 256 * 1024) batch.shrink_to_fit();
     lock.lock();
+    // Unless somebody has opened it anew in the meantime.
+    if (state == file_state::renamed && descriptor == descriptor_) follow_name();
     writing_ = false;
     written_.notify_all();
   }
@@ -250,6 +404,7 @@ log_level parse_log_level(std::string_view name) {
   if (name == "error") return log_level::error;
   if (name == "warn") return log_level::warn;
   if (name == "debug") return log_level::debug;
+  if (name == "trace") return log_level::trace;
   return log_level::info;
 }
 

@@ -2,7 +2,10 @@
 
 #include "base/error.h"
 #include "base/time.h"
+#include "base/trace.h"
+#include "config/settings.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -13,14 +16,24 @@
 
 namespace mcp_oauth {
 
-enum class log_level { error, warn, info, debug };
+enum class log_level { error, warn, info, debug, trace };
+enum class log_format { json, text };
 
-// Builds one line of JSON. Names are ours and need no escaping. Values are foreign: controls, and bytes that
-// are no UTF-8, are written as \u00XX.
+// How a line looks, and what stands on each.
+struct log_style {
+  log_format format = log_format::json;
+  std::string constants = {};  // the fields of every line, as the format has them
+
+  static log_style of(const log_settings& conf);
+};
+
+// Builds one line: of JSON, or of text, `time level [component] message name=value …`. Names are ours and
+// need no escaping. Values are foreign: controls, and bytes that are no UTF-8, are written as \u00XX.
 class log_line {
  public:
-  log_line(std::string& out, log_level level, std::string_view component, time_point now);
-  ~log_line() { out_ += "}\n"; }
+  log_line(std::string& out, log_level level, std::string_view component, time_point now,
+           const log_style& style = plain_json());
+  ~log_line();
   log_line(const log_line&) = delete;
   log_line& operator=(const log_line&) = delete;
 
@@ -29,38 +42,57 @@ class log_line {
   log_line& milliseconds_of(std::string_view name, std::uint64_t microseconds);  // "duration_ms":1.25
 
  private:
+  static const log_style& plain_json();
+  void name_of(std::string_view name);
+
   std::string& out_;
+  const log_style& style_;
 };
 
-// Where log lines go: a file that only its owner may read, or standard output. Lines are handed over in
-// batches and written by a thread of its own, so that a slow disk or a full pipe holds no request up; what
-// does not fit into its bounded queue is dropped and counted in the next line.
+// A line about one of the topics that DEBUG names, at level debug whatever the level of the log is.
+void append_trace(std::string& out, const log_style& style, const trace_note& note,
+                  std::string_view request_id, time_point now);
+
+// Where log lines go: a file that only its owner may read, standard output, or standard error. Lines are
+// handed over in batches and written by a thread of its own, so that a slow disk or a full pipe holds no
+// request up; what does not fit into its bounded queue is dropped and counted in the next line.
 class log_sink {
  public:
-  // `file`: "" or "-" for standard output; its folder is made. Errors: file_unwritable.
+  // The folder of a file is made. Errors: file_unwritable.
+  static result<std::unique_ptr<log_sink>> open(const log_settings& conf);
+  // `file`: "" or "-" for standard output.
   static result<std::unique_ptr<log_sink>> open(const std::string& file, log_level level);
   ~log_sink();
   log_sink(const log_sink&) = delete;
   log_sink& operator=(const log_sink&) = delete;
 
-  // Opens the file anew under its name, for whoever has moved it away. Errors: file_unwritable; the old one
-  // stays in use. Waits until what was handed over before is written.
+  // Opens the file anew under its name, for whoever has moved it away; one that is gone from its name is
+  // noticed without this, within seconds of the next line. Errors: file_unwritable; the old one stays in use.
+  // Waits until what was handed over before is written.
   result<void> reopen();
+  // Goes on as other settings say. Errors: file_unwritable; everything stays as it was.
+  result<void> change(const log_settings& conf);
 
-  bool wants(log_level level) const { return level <= level_; }
+  bool wants(log_level level) const { return level <= level_.load(std::memory_order_relaxed); }
   void write(std::string_view lines);
   // One line outside of a request.
   void event(log_level level, std::string_view component, std::string_view message,
              const error* why = nullptr);
 
  private:
-  log_sink(std::string file, int descriptor, log_level level);
-  static result<int> open_file(const std::string& file);
+  log_sink(const log_settings& conf, int descriptor);
+  static result<int> open_target(const log_settings& conf);
+  void swap_target(std::unique_lock<std::mutex>& lock, const log_settings& conf, int descriptor);
+  enum class file_state { in_place, renamed, removed };
+  file_state state_of_file() const;
+  void follow_name();
   void run();
 
-  std::string file_;
+  log_settings conf_;
   int descriptor_;
-  log_level level_;
+  std::atomic<log_level> level_;
+  log_style style_;
+  std::chrono::steady_clock::time_point looked_{};  // when the file was last compared with its name
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable written_;

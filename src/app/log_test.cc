@@ -64,6 +64,75 @@ TEST(LogSink, GoesOnInANewFileWhenTheOldOneWasMovedAway) {
   std::filesystem::remove_all(folder);
 }
 
+TEST(LogLine, OfTextIsReadByPeopleAndHasOneLineWhateverAClientSent) {
+  log_settings conf;
+  conf.format = "text";
+  conf.fields = {{"service", "gate"}, {"where", "a b"}};
+  auto style = log_style::of(conf);
+  std::string out;
+  {
+    log_line line(out, log_level::warn, "proxy", time_point(), style);
+    line.text("message", "it\nhappened").text("path", "/a b\"").text("empty", "").number("status", 7);
+  }
+  EXPECT_EQ(
+      out,
+      "1970-01-01T00:00:00.000Z warn  [proxy] it\\u000ahappened path=\"/a b\\\"\" status=7 service=gate "
+      "where=\"a b\"\n");
+}
+
+TEST(LogLine, HasTheConfiguredFieldsAsJson) {
+  log_settings conf;
+  conf.fields = {{"service", "a \"gate\""}};
+  auto style = log_style::of(conf);
+  std::string out;
+  append_trace(out, style, {topic::oauth_pkce, "m", {{"x", "y"}}}, "id", time_point());
+  auto line = parse_json_object(out);
+  ASSERT_TRUE(line) << out;
+  EXPECT_EQ(text_member(*line, "service"), "a \"gate\"");
+  EXPECT_EQ(text_member(*line, "namespace"), "oauth:pkce");
+  EXPECT_EQ(text_member(*line, "component"), "oauth");
+  EXPECT_EQ(text_member(*line, "request_id"), "id");
+}
+
+TEST(LogSink, WritesToAFileOfItsNameAgainWhenThatWasRemoved) {
+  std::string pattern = (std::filesystem::temp_directory_path() / "log_XXXXXX").string();
+  std::string folder = ::mkdtemp(pattern.data());
+  auto file = folder + "/proxy.log";
+  {
+    auto log = log_sink::open(file, log_level::info);
+    ASSERT_TRUE(log);
+    std::filesystem::remove(file);
+    (*log)->event(log_level::info, "t", "after");
+  }
+  EXPECT_NE(content(file).find("after"), std::string::npos);
+  std::filesystem::remove_all(folder);
+}
+
+TEST(LogSink, ChangesItsLevelAndItsFileWhileItRuns) {
+  std::string pattern = (std::filesystem::temp_directory_path() / "log_XXXXXX").string();
+  std::string folder = ::mkdtemp(pattern.data());
+  log_settings conf;
+  conf.file = folder + "/one.log";
+  {
+    auto log = log_sink::open(conf);
+    ASSERT_TRUE(log);
+    (*log)->event(log_level::debug, "t", "unheard");
+    (*log)->event(log_level::info, "t", "first");
+    conf.file = folder + "/two.log";
+    conf.level = "debug";
+    ASSERT_TRUE((*log)->change(conf));
+    (*log)->event(log_level::debug, "t", "second");
+    conf.file = folder;
+    EXPECT_FALSE((*log)->change(conf));
+    (*log)->event(log_level::debug, "t", "third");
+  }
+  EXPECT_NE(content(folder + "/one.log").find("first"), std::string::npos);
+  EXPECT_EQ(content(folder + "/one.log").find("unheard"), std::string::npos);
+  EXPECT_NE(content(folder + "/two.log").find("second"), std::string::npos);
+  EXPECT_NE(content(folder + "/two.log").find("third"), std::string::npos);
+  std::filesystem::remove_all(folder);
+}
+
 TEST(DescriptorLimit, IsRaisedToWhatTheSystemAllows) {
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);

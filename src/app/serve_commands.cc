@@ -1,6 +1,7 @@
 // The commands that run until a signal ends them.
 
 #include "app/commands.h"
+#include "app/config_watch.h"
 #include "app/demo_service.h"
 #include "app/descriptor_limit.h"
 #include "app/file_access.h"
@@ -39,13 +40,28 @@ std::string callable(const std::string& program) {
   return on_path ? program : absolute_path(program);
 }
 
-void run_until_signal(gateway_app& app) {
+void reload(gateway_app& app, const settings_source& read) {
+  auto became = app.reload(read);
+  for (const auto& warning : became.warnings) std::cerr << "⚠ Warning: " << warning << "\n";
+  for (const auto& line : became.errors) std::cerr << line << "\n";
+  if (became.failure) report(*became.failure);
+  std::cerr << (became.adopted() ? "the configuration was read again and is in use\n"
+                                 : "the configuration was not taken up; the one in use stays\n");
+}
+
+void run_until_signal(gateway_app& app, config_watch& watch, const settings_source& read) {
   for (;;) {
-    if (wait_for_signal() == wake::stop) break;
+    auto woken = wait_for_signal(watch.descriptor());
+    if (woken == wake::stop) break;
+    if (woken == wake::readable) {
+      if (watch.changed()) reload(app, read);
+      continue;
+    }
     auto opened = app.reopen_log();
     if (!opened) report(opened.error());
-    auto reloaded = app.reload_certificate();
-    if (!reloaded) report(reloaded.error());
+    if (woken == wake::reopen) continue;
+    watch.remember();
+    reload(app, read);
   }
   std::cerr << "stopping; requests under way may end\n";
   app.stop();
@@ -99,6 +115,8 @@ class demo_running {
 exit_code serve_command(const command_input& in) {
   take_signals();
   exit_code why = exit_code::ok;
+  // Before the file is read: what comes after is a change.
+  config_watch watch(config_file_of(in));
   auto conf = load_settings(in, false, why);
   if (!conf) return why;
   std::vector<std::string> warnings;
@@ -114,7 +132,7 @@ exit_code serve_command(const command_input& in) {
   for (const auto& u : running.upstreams) std::cout << "  " << u.resource << "  ->  " << u.url << "\n";
   print_first_password(**app);
   std::cout << std::flush;
-  run_until_signal(**app);
+  run_until_signal(**app, watch, [&in](const config_flags& more) { return read_settings(in, false, more); });
   return exit_code::ok;
 }
 
@@ -128,6 +146,7 @@ exit_code demo_command(const command_input& in) {
   with_demo.default_file = false;
   with_demo.flags.emplace_back("mcp_server_url", "http://127.0.0.1:" + std::to_string(*demo_port));
   exit_code why = exit_code::ok;
+  config_watch watch(config_file_of(with_demo));
   auto conf = load_settings(with_demo, true, why);
   if (!conf) return why;
   std::vector<std::string> warnings;
@@ -152,7 +171,8 @@ exit_code demo_command(const command_input& in) {
             << "Log: " << (running.log.file == "-" ? "standard output" : absolute_path(running.log.file))
             << "   Stop: Ctrl-C\n"
             << std::flush;
-  run_until_signal(**app);
+  run_until_signal(**app, watch,
+                   [&](const config_flags& more) { return read_settings(with_demo, true, more); });
   demo.stop();
   return exit_code::ok;
 }

@@ -3,6 +3,7 @@
 #include "app/forward.h"
 #include "app/gateway_service.h"
 #include "app/story.h"
+#include "app/watched_call.h"
 #include "base/form.h"
 #include "base/text.h"
 #include "gateway/loopback.h"
@@ -21,6 +22,8 @@
 
 namespace mcp_oauth {
 namespace {
+
+constexpr std::chrono::minutes minted_lifetime{5};
 
 // JSON in UTF-8 as it stands: what a server would decode before it reads, it might read as another call than
 // the one that is judged here.
@@ -128,6 +131,7 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
 
   verdict on_response_head(const net::response_head& head, std::string& out) override {
     status = head.status;
+    if (rules_.watched.has(topic::proxy_response)) of_.watch(rules_, x_, response_note(head, to_));
     auto type = head.find("content-type").value_or("");
     bool html = starts_with_ignoring_case(type, "text/html");
     bool call = in_.scanner.seen().kind == envelope::kind::request;
@@ -141,7 +145,9 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
     // The upstream refuses us, not the client: its challenge would send the client to the wrong sign-in.
     if (head.status == 401 || head.status == 407) {
       replacement = error{errc::upstream_not_mcp, "the MCP server answered " + std::to_string(head.status) +
-                                                      ": it wants credentials of its own"};
+                                                      ": it wants credentials of its own "
+                                                      "(upstream_authorization is " +
+                                                      to_.where.conf().authorization + ")"};
       return verdict::replace;
     }
     legacy_ = x_.head().method == "GET" && starts_with_ignoring_case(type, "text/event-stream");
@@ -150,7 +156,7 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
       if (response_field_passes(f.name)) {
         net::append_field(out, f.name, f.value);
       } else if (equal_ignoring_case(f.name, "mcp-session-id")) {
-        const auto& c = who_.token.claims();
+        const auto& c = who_.claims();
         net::append_field(out, f.name,
                           rules_.sessions.bind(session_binding::what::header, to_.where.conf().resource,
                                                c.subject, f.value));
@@ -185,7 +191,7 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
 
  private:
   void count() {
-    const auto& c = who_.token.claims();
+    const auto& c = who_.claims();
     open_ = of_.streams_.add(c.grant_id, c.expires + to_.tokens.leeway, x_, x_.head().method == "GET");
     of_.parts_.counts->stream_opened();
     counted_ = true;
@@ -220,7 +226,7 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
     of_.parts_.announced->add(to_.where.conf().name, path);
     auto place = place_of(path, read->rest);
     auto bound = rules_.sessions.bind(session_binding::what::place, to_.where.conf().resource,
-                                      who_.token.claims().subject, place);
+                                      who_.claims().subject, place);
     return place_of(to_.where.public_path(path), read->rest) + (read->rest.empty() ? "?" : "&") +
            std::string(place_binding) + "=" + bound.substr(place.size() + 1);
   }
@@ -241,6 +247,8 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
 
 result<std::shared_ptr<credential>> gateway_service::authenticate(const net::exchange& x,
                                                                   const upstream& to) {
+  // Who needs no token is nobody, whatever they bring: what it says must not reach the server unchecked.
+  if (to.is_public()) return credential::of_nobody();
   auto token = bearer_token(x.head().fields, x.head().query);
   if (!token) return tl::unexpected<error>(token.error());
   auto now = std::chrono::system_clock::now();
@@ -250,9 +258,9 @@ result<std::shared_ptr<credential>> gateway_service::authenticate(const net::exc
   auto found = tokens_.find(*token, to.tokens.leeway, now, verify);
   if (!found && found.error().code == errc::token_key_unknown && parts_.key_unknown) parts_.key_unknown();
   // The cache is one for all upstreams; the audience is each one's own.
-  if (found && (*found)->token.claims().audience != to.tokens.audience) {
+  if (found && (*found)->claims().audience != to.tokens.audience) {
     return fail(errc::token_audience_mismatch,
-                "aud " + (*found)->token.claims().audience + ", expected " + to.tokens.audience);
+                "aud " + (*found)->claims().audience + ", expected " + to.tokens.audience);
   }
   return found;
 }
@@ -261,7 +269,7 @@ result<std::string> gateway_service::session_of(const net::exchange& x, const up
                                                 const session_query& query) {
   using what = session_binding::what;
   const auto& head = x.head();
-  const auto& subject = who.token.claims().subject;
+  const auto& subject = who.claims().subject;
   const auto& resource = to.where.conf().resource;
 
   // A proof in the query is checked whatever the header says: the server may look at either.
@@ -336,8 +344,8 @@ net::task<result<void>> gateway_service::read_call(net::exchange& x, admission& 
 }
 
 std::string gateway_service::upstream_head(const net::exchange& x, const upstream& to, const snapshot& rules,
-                                           const credential& who, std::string_view session,
-                                           std::string_view query, std::string_view client_address) {
+                                           credential& who, std::string_view session, std::string_view query,
+                                           std::string_view client_address) {
   const auto& head = x.head();
   std::string out;
   out.reserve(x.head_text().size() - head.find("authorization").value_or("").size() + who.identity.size() +
@@ -351,15 +359,18 @@ std::string gateway_service::upstream_head(const net::exchange& x, const upstrea
   }
   out += " HTTP/1.1\r\n";
   net::append_field(out, "Host", to.target.authority);
-  append_request_fields(out, head.fields, rules.headers);
+  append_request_fields(out, head.fields, to.headers);
   if (!session.empty()) net::append_field(out, "Mcp-Session-Id", session);
   out += who.identity;
+  const auto& conf = to.where.conf();
+  if (!conf.inject_headers.empty()) out += injected_lines(who.claims(), conf.inject_headers);
+  if (conf.authorization != "none") append_authorization(out, x, to, rules, who);
   net::append_field(out, "X-Forwarded-For", client_address);
-  // Only another name of this machine has to be looked at.
-  auto authority = authority_of(rules.conf.public_url);
-  if (head.host == authority) {
+  auto authority = authority_of(to.origin.empty() ? std::string_view(rules.conf.public_url) : to.origin);
+  if (!to.origin.empty() || head.host == authority) {
     net::append_field(out, "X-Forwarded-Host", authority);
   } else {
+    // Only another name of this machine has to be looked at.
     auto reached = origin_as_reached(rules.conf.public_url, head.host);
     net::append_field(out, "X-Forwarded-Host", authority_of(reached));
   }
@@ -369,12 +380,56 @@ std::string gateway_service::upstream_head(const net::exchange& x, const upstrea
   return out;
 }
 
+// What `upstream_authorization` says. The token that came is sent only where that says verified, and only
+// after it was verified for this very resource.
+void gateway_service::append_authorization(std::string& out, const net::exchange& x, const upstream& to,
+                                           const snapshot& rules, credential& who) {
+  const auto& conf = to.where.conf();
+  if (conf.authorization == "static") {
+    net::append_field(out, "Authorization", conf.credential.reveal());
+    return;
+  }
+  if (!who.token) return;
+  std::string token;
+  if (conf.authorization == "verified") {
+    auto came = bearer_token(x.head().fields, x.head().query);
+    if (!came) return;
+    token = std::string(*came);
+  } else if (conf.authorization == "minted") {
+    token = minted_for(x, to, rules, who);
+  } else {
+    return;
+  }
+  net::append_field(out, "Authorization", "Bearer " + token);
+  for (const auto& name : conf.inject_headers) {
+    if (equal_ignoring_case(name, "X-Forwarded-Token")) net::append_field(out, "X-Forwarded-Token", token);
+  }
+}
+
+std::string gateway_service::minted_for(const net::exchange& x, const upstream& to, const snapshot& rules,
+                                        credential& who) {
+  auto now = std::chrono::system_clock::now();
+  if (!who.minted.empty() && now < who.minted_until) return who.minted;
+  access_claims claims = who.claims();
+  // For that server alone: at our door it opens nothing.
+  claims.audience = to.where.conf().url;
+  claims.grant_id.clear();
+  claims.token_id = x.request_id();
+  claims.issued = now;
+  claims.expires = std::min(claims.expires, now + minted_lifetime);
+  who.minted = mint_access_token(claims, rules.authorization_server->keys()->current);
+  who.minted_until = claims.expires - minted_lifetime / 2;
+  return who.minted;
+}
+
 net::task<void> gateway_service::refuse_mcp(net::exchange& x, const upstream& to, story& told, error why,
                                             std::vector<std::string> scopes, std::string raw_id) {
   if (scopes.empty()) scopes = to.where.conf().scopes;
   // Who has to sign in anew learns what to ask for (MCP, scope selection).
   if (scopes.empty() && explain(why.code).status == 401) scopes = rules_->conf.scopes_supported;
-  auto metadata_url = origin_as_reached(rules_->conf.public_url, x.head().host) + to.metadata_path;
+  auto metadata_url =
+      (to.origin.empty() ? origin_as_reached(rules_->conf.public_url, x.head().host) : to.origin) +
+      to.metadata_path;
   http_response refusal = refuse_call(why, metadata_url, scopes, raw_id);
   if (why.code == errc::http_method_refused) refusal.fields.add("Allow", "GET, POST, DELETE, OPTIONS");
   told.why = std::move(why);
@@ -399,16 +454,19 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
   std::vector<std::string> scopes;
   std::string id;
   if (origin && !rules.cors.may_call_mcp(*origin)) {
-    why = error{errc::origin_refused, "Origin " + std::string(*origin)};
+    why = error{errc::origin_refused,
+                "Origin " + std::string(*origin) + " may not call: " + rules.cors.near_miss(*origin)};
     co_return co_await refuse_mcp(x, to, told, why, scopes, id);
   }
   // Who is not signed in hears of that first, whatever the rest of the request is.
   auto who = authenticate(x, to);
   if (!who) {
     why = who.error();
+    if (rules.watched.has(topic::token_validate)) watch(rules, x, refused_note(why));
     co_return co_await refuse_mcp(x, to, told, why, scopes, id);
   }
-  const auto& claims = (*who)->token.claims();
+  if (rules.watched.has(topic::token_validate)) watch(rules, x, validated_note(**who));
+  const auto& claims = (*who)->claims();
   told.caller = *who;
   told.subject = claims.subject;
   told.client_id = claims.client_id;
@@ -481,7 +539,8 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
   net::relay_order order{to.target, upstream_head(x, to, rules, **who, *session, query, told.client), in.held,
                          may_repeat(head.method, in.scanner.seen())};
   told.permitted = true;
-  auto outcome = co_await forward(*permitted, x, upstreams_, order, rules.relaying, watcher);
+  if (rules.watched.any()) watch_forwarding(x, to, rules, in.scanner.seen(), order.head);
+  auto outcome = co_await forward(*permitted, x, upstreams_, order, to.relaying, watcher);
   told.response_bytes = outcome.response_bytes;
   told.stream = outcome.stream;
   if (watcher.replacement) {

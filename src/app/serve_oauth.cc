@@ -29,14 +29,17 @@ http_request gateway_service::owned_request(const net::exchange& x) const {
 
 net::task<void> gateway_service::serve_oauth(net::exchange& x, endpoint at, story& told) {
   bool open = is_for_scripts(at);
-  // The lambdas below run on other threads, and a reload swaps `rules_`.
+  // The lambdas below run on other threads, and a reload swaps `rules_`: what began under one authorization
+  // server ends under it.
   auto rules = rules_;
   if (x.head().method == "OPTIONS") {
     http_response preflight;
     preflight.status = 204;
-    preflight.fields =
-        rules_->cors.preflight_for(x.head().find("origin").value_or(""), open, "GET, POST, OPTIONS",
-                                   x.head().find("access-control-request-headers").value_or(""));
+    auto origin = x.head().find("origin").value_or("");
+    preflight.fields = rules->cors.preflight_of_forms(
+        origin, open, x.head().find("access-control-request-headers").value_or(""));
+    if (!origin.empty() && preflight.fields.count("Access-Control-Allow-Origin") == 0)
+      told.notes.emplace_back("cors", std::string(origin) + ": " + rules->cors.near_miss(origin));
     co_await x.respond(preflight);
     co_return;
   }
@@ -51,7 +54,8 @@ net::task<void> gateway_service::serve_oauth(net::exchange& x, endpoint at, stor
   }
 
   broker_log log;
-  auto& as = *parts_.authorization_server;
+  log.watched = rules->watched;
+  auto& as = *rules->authorization_server;
   step next;
   auto first = [&]() -> result<void> {
     next = as.handle(at, request, wall_clock(), log);
@@ -74,6 +78,7 @@ net::task<void> gateway_service::serve_oauth(net::exchange& x, endpoint at, stor
     done = co_await continuing;
   }
   told.notes = std::move(log.notes);
+  for (const auto& note : log.traces) watch(*rules, x, note);
   if (!done) told.why = done.error();
   http_response response = done ? std::move(std::get<http_response>(next)) : refuse_plain(done.error().code);
   co_await answer(x, std::move(response), open);

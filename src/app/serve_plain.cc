@@ -6,6 +6,7 @@
 #include "gateway/loopback.h"
 #include "gateway/refusal.h"
 #include "oauth/metadata.h"
+#include "symptom/catalogue.h"
 
 namespace mcp_oauth {
 namespace {
@@ -35,20 +36,26 @@ net::task<bool> gateway_service::store_answers() {
   auto check = [store = parts_.store] { return store->check(); };
   net::off_loop checking(worker_, *parts_.blocking, check);
   auto checked = co_await checking;
+  store_reasons_.clear();
+  if (!checked) store_reasons_.push_back("database: " + std::string(explain(checked.error().code).name));
   co_return checked.has_value();
 }
 
 net::task<bool> gateway_service::servers_answer() {
   auto rules = rules_;
-  bool all = true;
+  std::vector<std::string> reasons;
   for (const auto& u : rules->upstreams) {
     auto leased = co_await upstreams_.acquire(u.target, net::upstream_pool::freshness::fresh);
     if (leased) {
       leased->drop();
     } else {
-      all = false;
+      // The addresses are for the log of a call, not for whoever asks.
+      reasons.push_back("MCP server " + u.where.conf().name + ": " +
+                        std::string(explain(leased.error().code).name));
     }
   }
+  servers_reasons_ = std::move(reasons);
+  bool all = servers_reasons_.empty();
   co_return all;
 }
 
@@ -72,6 +79,14 @@ net::task<http_response> gateway_service::health(std::string_view path) {
     body += std::string(", \"database\": \"") + (store_well ? "connected" : "unavailable") + "\"";
   if (wants_servers)
     body += std::string(", \"mcp_server\": \"") + (servers_well ? "reachable" : "unreachable") + "\"";
+  if (!well) {
+    json::array reasons;
+    if (!store_well)
+      for (const auto& text : store_reasons_) reasons.emplace_back(text);
+    if (!servers_well)
+      for (const auto& text : servers_reasons_) reasons.emplace_back(text);
+    body += ", \"reasons\": " + json::serialize(reasons);
+  }
   body += ", \"uptime\": " + std::to_string(uptime) + ", \"version\": " + in_quotes(version) + "}";
   co_return json_response(well ? 200 : 503, std::move(body), "no-store");
 }
@@ -97,9 +112,9 @@ net::task<void> gateway_service::serve_plain(net::exchange& x, story& told) {
     if (known) response.fields.add("Allow", "GET, HEAD, OPTIONS");
   } else if (auto asked = match_metadata_path(path)) {
     told.area = metrics::area::metadata;
-    const auto* of = rules_->find_resource_path(asked->resource_path);
+    const auto* of = rules_->find_resource_path(x.head().host, asked->resource_path);
     using document = metadata_path::document;
-    if (asked->kind == document::protected_resource && of != nullptr) {
+    if (asked->kind == document::protected_resource && of != nullptr && !of->is_public()) {
       // The resource as this client names it (RFC 9728 §3.3), the authorization server as it is.
       auto described = of->metadata;
       const auto& public_url = rules_->conf.public_url;

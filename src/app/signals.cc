@@ -2,7 +2,10 @@
 
 #include <csignal>
 
+#include <poll.h>
 #include <pthread.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 namespace mcp_oauth {
 namespace {
@@ -13,6 +16,7 @@ sigset_t ours() {
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGHUP);
+  sigaddset(&set, SIGUSR1);
   return set;
 }
 
@@ -24,12 +28,22 @@ void take_signals() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-wake wait_for_signal() {
-  auto set = ours();
-  int got = 0;
-  while (sigwait(&set, &got) != 0) {
+wake wait_for_signal(int descriptor) {
+  // One for the life of the program: a signal that came between two calls is still there for the next.
+  static const int signals = [] {
+    auto set = ours();
+    return ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+  }();
+  for (;;) {
+    pollfd both[] = {{signals, POLLIN, 0}, {descriptor, POLLIN, 0}};
+    if (::poll(both, 2, -1) < 0) continue;
+    signalfd_siginfo got{};
+    if (::read(signals, &got, sizeof got) == static_cast<ssize_t>(sizeof got)) {
+      if (got.ssi_signo == SIGHUP) return wake::reload;
+      return got.ssi_signo == SIGUSR1 ? wake::reopen : wake::stop;
+    }
+    if ((both[1].revents & POLLIN) != 0) return wake::readable;
   }
-  return got == SIGHUP ? wake::reload : wake::stop;
 }
 
 }  // namespace mcp_oauth

@@ -1,5 +1,6 @@
 #include "app/snapshot.h"
 
+#include "base/url.h"
 #include "oauth/metadata.h"
 
 namespace mcp_oauth {
@@ -16,7 +17,7 @@ result<upstream> make_upstream(const settings& conf, const upstream_settings& of
   target.port = place.effective_port();
   target.authority = place.authority();
   target.key = place.scheme + "://" + place.host + ":" + std::to_string(target.port);
-  target.connect_timeout = conf.timeouts.connect;
+  target.connect_timeout = of.connect.count() > 0 ? of.connect : conf.timeouts.connect;
   if (place.scheme == "https") target.tls = tls;
 
   resource_description resource;
@@ -30,40 +31,70 @@ result<upstream> make_upstream(const settings& conf, const upstream_settings& of
   tokens.audience = of.resource;
   tokens.leeway = conf.leeway;
 
+  net::relay_limits relaying;
+  relaying.first_byte = of.request.count() > 0 ? of.request : conf.timeouts.request;
+  relaying.idle = conf.timeouts.idle;
+  relaying.stream_keep_alive = conf.timeouts.stream_keep_alive;
+  relaying.write = conf.timeouts.write;
+
+  // Without sign-in the rules of those who sign in say nothing.
+  auto rules = of.tools_given || !of.require_auth ? policy(of.tools, of.tools_given, of.scopes)
+                                                  : policy(conf.tools, conf.tools_given, of.scopes);
   auto path = of.paths.front() == "/" ? std::string() : of.paths.front();
+  auto at = url::parse(of.resource);
+  std::string origin = at && !of.hosts.empty() ? at->origin() : std::string();
   return upstream{std::move(*where),
                   std::move(target),
-                  policy(conf.tools, conf.tools_given, of.scopes),
+                  std::move(rules),
                   std::move(tokens),
                   "/.well-known/oauth-protected-resource" + path,
-                  std::move(resource)};
+                  std::move(resource),
+                  std::move(origin),
+                  header_rules(of.headers),
+                  relaying};
 }
 
 }  // namespace
 
-const upstream* snapshot::find(std::string_view path) const {
+const upstream* snapshot::find(std::string_view host, std::string_view path) const {
   const upstream* best = nullptr;
-  std::size_t longest = 0;
+  std::size_t most = 0;
   for (const auto& u : upstreams) {
-    for (const auto& prefix : u.where.conf().paths) {
-      bool covered = path.substr(0, prefix.size()) == prefix &&
-                     (path.size() == prefix.size() || path[prefix.size()] == '/' || prefix == "/");
-      if (covered && prefix.size() > longest) {
-        best = &u;
-        longest = prefix.size();
-      }
+    auto fit = u.where.fits(host, path);
+    if (fit > most) {
+      best = &u;
+      most = fit;
     }
   }
   return best;
 }
 
-const upstream* snapshot::find_resource_path(std::string_view path) const {
-  if (path.empty()) return upstreams.empty() ? nullptr : &upstreams.front();
-  return find(path);
+const upstream* snapshot::find_resource_path(std::string_view host, std::string_view path) const {
+  if (!path.empty()) return find(host, path);
+  const upstream* best = nullptr;
+  std::size_t most = 0;
+  for (const auto& u : upstreams) {
+    // The first of those that the host leads to, and otherwise of all.
+    auto fit = u.where.fits(host, u.where.conf().paths.front());
+    bool named = fit > u.where.conf().paths.front().size();
+    if (fit > 0 && (best == nullptr || (named && most == 1))) {
+      best = &u;
+      most = named ? 2 : 1;
+    }
+  }
+  return best;
+}
+
+topics watched_by(const log_settings& conf) {
+  auto patterns = conf.debug;
+  if (patterns.empty() && conf.level == "trace") patterns.emplace_back("*");
+  if (conf.requests) patterns.emplace_back("proxy:request");
+  if (conf.responses) patterns.emplace_back("proxy:response");
+  return topics::of(patterns);
 }
 
 result<std::shared_ptr<const snapshot>> make_snapshot(const settings& conf,
-                                                      std::shared_ptr<const key_set> keys,
+                                                      std::shared_ptr<broker> authorization_server,
                                                       const secret& session_key) {
   auto tls = net::tls_context::client(conf.upstream_ca_file);
   if (!tls) return tl::unexpected<error>(tls.error());
@@ -77,20 +108,15 @@ result<std::shared_ptr<const snapshot>> make_snapshot(const settings& conf,
   for (const auto& of : conf.upstreams) {
     auto made = make_upstream(conf, of, *tls);
     if (!made) return tl::unexpected<error>(made.error());
-    server.protected_resources.push_back(of.resource);
+    if (of.require_auth) server.protected_resources.push_back(of.resource);
     upstreams.push_back(std::move(*made));
   }
 
-  net::relay_limits relaying;
-  relaying.first_byte = conf.timeouts.request;
-  relaying.idle = conf.timeouts.idle;
-  relaying.stream_keep_alive = conf.timeouts.stream_keep_alive;
-  relaying.write = conf.timeouts.write;
-
-  return std::make_shared<const snapshot>(snapshot{
-      conf, std::move(upstreams), header_rules(conf.headers), cors_rules(conf.cors, conf.public_url),
-      session_binding(session_key), std::move(keys), relaying,
-      json::serialize(authorization_server_metadata(server)), json::serialize(openid_configuration(server))});
+  return std::make_shared<const snapshot>(
+      snapshot{conf, std::move(upstreams), cors_rules(conf.cors, conf.public_url),
+               session_binding(session_key), authorization_server->keys()->all, log_style::of(conf.log),
+               watched_by(conf.log), json::serialize(authorization_server_metadata(server)),
+               json::serialize(openid_configuration(server)), std::move(authorization_server)});
 }
 
 }  // namespace mcp_oauth

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "app/log.h"
+#include "broker/broker.h"
 #include "config/settings.h"
 #include "gateway/cors.h"
 #include "gateway/headers.h"
@@ -26,27 +28,37 @@ struct upstream {
   token_rules tokens;
   std::string metadata_path;      // of its protected resource metadata
   resource_description metadata;  // what stands there
+  std::string origin;             // where clients reach it, when that is not our public address; else ""
+  header_rules headers;
+  net::relay_limits relaying;
+
+  bool is_public() const { return !where.conf().require_auth; }
 };
 
 // Everything that decides about requests, made once and never changed: a reload makes another one.
 struct snapshot {
   settings conf;
   std::vector<upstream> upstreams;
-  header_rules headers;
   cors_rules cors;
   session_binding sessions;
   std::shared_ptr<const key_set> keys;
-  net::relay_limits relaying;
-  std::string server_metadata;  // RFC 8414 document
-  std::string openid_metadata;  // the same in the form of OpenID Connect Discovery
+  log_style style;
+  topics watched;                                // in detail; of DEBUG and logging
+  std::string server_metadata;                   // RFC 8414 document
+  std::string openid_metadata;                   // the same in the form of OpenID Connect Discovery
+  std::shared_ptr<broker> authorization_server;  // under these settings
 
-  const upstream* find(std::string_view path) const;
-  const upstream* find_resource_path(std::string_view path) const;  // "/mcp"; "" gives the first
+  const upstream* find(std::string_view host, std::string_view path) const;
+  // Its path, "/mcp"; "" gives the first that the host leads to.
+  const upstream* find_resource_path(std::string_view host, std::string_view path) const;
 };
+
+// What the log is to show in detail.
+topics watched_by(const log_settings& conf);
 
 // Errors: config_invalid, tls_certificate_invalid (upstream_ca_file).
 result<std::shared_ptr<const snapshot>> make_snapshot(const settings& conf,
-                                                      std::shared_ptr<const key_set> keys,
+                                                      std::shared_ptr<broker> authorization_server,
                                                       const secret& session_key);
 
 }  // namespace mcp_oauth

@@ -31,6 +31,16 @@ unsigned worker_count(const settings& conf) {
   return std::max(1U, std::thread::hardware_concurrency());
 }
 
+net::exchange_limits exchange_limits_of(const settings& conf) {
+  net::exchange_limits limits;
+  limits.head = conf.limits.head;
+  limits.header = conf.timeouts.header;
+  limits.body = conf.timeouts.body;
+  limits.keep_alive = conf.timeouts.keep_alive;
+  limits.write = conf.timeouts.write;
+  return limits;
+}
+
 net::server_options server_options_of(const settings& conf) {
   net::server_options options;
   options.host = conf.host;
@@ -38,11 +48,7 @@ net::server_options server_options_of(const settings& conf) {
   options.workers = worker_count(conf);
   options.most_connections = conf.limits.connections;
   options.drain = conf.timeouts.drain;
-  options.limits.head = conf.limits.head;
-  options.limits.header = conf.timeouts.header;
-  options.limits.body = conf.timeouts.body;
-  options.limits.keep_alive = conf.timeouts.keep_alive;
-  options.limits.write = conf.timeouts.write;
+  options.limits = exchange_limits_of(conf);
   return options;
 }
 
@@ -68,7 +74,18 @@ result<secret> master_key(const settings& conf, record_store& store, std::vector
   return key;
 }
 
+namespace {
+
+// An authorization server and the settings that it was made with, which it refers to.
+struct configured_broker {
+  settings conf;
+  std::unique_ptr<broker> server;
+};
+
+}  // namespace
+
 struct gateway_app::parts {
+  settings asked;  // as they were loaded: `conf` before the port was known
   settings conf;
   std::unique_ptr<log_sink> log;
   std::unique_ptr<record_store> store;
@@ -77,10 +94,10 @@ struct gateway_app::parts {
   std::unique_ptr<net::blocking_pool> blocking;
   std::unique_ptr<net::blocking_pool> fetching;
   std::unique_ptr<net::blocking_pool> strangers;
-  std::unique_ptr<broker> authorization_server;
   gateway_parts shared;
   std::shared_ptr<const snapshot> rules;
   secret session_key;
+  std::mutex changing;  // of `rules`, `conf` and `asked`, once the threads run
   std::unique_ptr<net::server> server;
   std::string first_password;
 
@@ -119,7 +136,12 @@ struct gateway_app::parts {
       if (one && *one) revoked((*one)->id, (*one)->expires);
       if (one) return;
     }
-    auto all = authorization_server->revoked(wall_clock());
+    std::shared_ptr<broker> as;
+    {
+      std::lock_guard lock(changing);
+      as = rules->authorization_server;
+    }
+    auto all = as->revoked(wall_clock());
     if (!all) {
       log->event(log_level::error, "database", "revocations could not be read", &all.error());
       return;
@@ -145,13 +167,55 @@ struct gateway_app::parts {
     wake.notify_all();
   }
 
-  result<void> adopt_keys() {
-    auto keys = authorization_server->keys();
-    if (rules && rules->keys == keys->all) return {};
-    auto next = make_snapshot(conf, keys->all, session_key);
-    if (!next) return tl::unexpected<error>(next.error());
-    rules = *next;
+  result<std::shared_ptr<broker>> make_broker(const settings& of) {
+    auto made = std::make_shared<configured_broker>();
+    made->conf = of;
+    broker_world world{made->conf, *store, *seal, [](std::size_t n) { return random_bytes(n); },
+                       [this](const std::string& grant, time_point until) { revoked(grant, until); }};
+    auto started = broker::start(std::move(world), wall_clock());
+    if (!started) return tl::unexpected<error>(started.error());
+    made->server = std::move(*started);
+    return std::shared_ptr<broker>(made, made->server.get());
+  }
+
+  void adopt(std::shared_ptr<const snapshot> next) {
+    rules = std::move(next);
     on_every_worker([fresh = rules](gateway_service& s) { s.use(fresh); });
+  }
+
+  result<void> adopt_keys(time_point now) {
+    std::lock_guard lock(changing);
+    const auto& as = rules->authorization_server;
+    auto refreshed = as->refresh_keys(now);
+    if (!refreshed) return refreshed;
+    if (rules->keys == as->keys()->all) return {};
+    auto next = make_snapshot(conf, as, session_key);
+    if (!next) return tl::unexpected<error>(next.error());
+    adopt(std::move(*next));
+    return {};
+  }
+
+  // All or nothing: what fails leaves everything as it was.
+  result<void> adopt_settings(const settings& next) {
+    std::lock_guard lock(changing);
+    auto effective = with_port(next, conf.port);
+    auto as = make_broker(effective);
+    if (!as) return tl::unexpected<error>(as.error());
+    auto fresh = make_snapshot(effective, std::move(*as), session_key);
+    if (!fresh) return tl::unexpected<error>(fresh.error());
+    std::shared_ptr<const net::tls_context> certificate;
+    if (effective.tls.enabled()) {
+      auto tls = net::tls_context::server(effective.tls.cert_file, effective.tls.key_file);
+      if (!tls) return tl::unexpected<error>(tls.error());
+      certificate = *tls;
+    }
+    auto logging = log->change(effective.log);
+    if (!logging) return logging;
+    if (certificate) server->use_tls(certificate);
+    server->use_limits(exchange_limits_of(effective), effective.limits.connections);
+    asked = next;
+    conf = std::move(effective);
+    adopt(std::move(*fresh));
     return {};
   }
 
@@ -162,8 +226,7 @@ struct gateway_app::parts {
     }
     if (now < next_keys) return;
     next_keys = now + std::chrono::minutes(10);
-    auto refreshed = authorization_server->refresh_keys(now);
-    if (refreshed) refreshed = adopt_keys();
+    auto refreshed = adopt_keys(now);
     if (!refreshed)
       log->event(log_level::error, "oauth", "signing keys could not be refreshed", &refreshed.error());
   }
@@ -197,7 +260,7 @@ result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vect
   auto made = std::make_unique<parts>();
   auto& p = *made;
 
-  auto log = log_sink::open(conf.log.file, parse_log_level(conf.log.level));
+  auto log = log_sink::open(conf.log);
   if (!log) return tl::unexpected<error>(log.error());
   p.log = std::move(*log);
 
@@ -237,14 +300,11 @@ result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vect
   auto options = server_options_of(conf);
   auto held = net::reserve_port(options);
   if (!held) return tl::unexpected<error>(held.error());
-  p.conf = with_port(std::move(conf), options.port);
+  p.asked = std::move(conf);
+  p.conf = with_port(p.asked, options.port);
 
-  broker_world world{p.conf, *p.store, *p.seal, [](std::size_t n) { return random_bytes(n); },
-                     [&p](const std::string& grant, time_point until) { p.revoked(grant, until); }};
-  auto as = broker::start(std::move(world), wall_clock());
+  auto as = p.make_broker(p.conf);
   if (!as) return tl::unexpected<error>(as.error());
-  p.authorization_server = std::move(*as);
-  p.shared.authorization_server = p.authorization_server.get();
 
   if (signs_in_locally(p.conf)) {
     auto first = ensure_first_user(
@@ -254,9 +314,10 @@ result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vect
     if (*first) p.first_password = (*first)->reveal();
   }
 
-  auto adopted = p.adopt_keys();
-  if (!adopted) return tl::unexpected<error>(adopted.error());
-  auto revoked = p.authorization_server->revoked(wall_clock());
+  auto first_rules = make_snapshot(p.conf, *as, p.session_key);
+  if (!first_rules) return tl::unexpected<error>(first_rules.error());
+  p.rules = std::move(*first_rules);
+  auto revoked = p.rules->authorization_server->revoked(wall_clock());
   if (!revoked) return tl::unexpected<error>(revoked.error());
 
   p.server = std::make_unique<net::server>(options, [&p, &revoked](net::worker& w) {
@@ -279,18 +340,33 @@ result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vect
   return std::unique_ptr<gateway_app>(new gateway_app(std::move(made)));
 }
 
-result<void> gateway_app::reload_certificate() {
+reload_report gateway_app::reload(const settings_source& read) {
   auto& p = *parts_;
-  if (!p.conf.tls.enabled()) return {};
-  auto tls = net::tls_context::server(p.conf.tls.cert_file, p.conf.tls.key_file);
-  if (!tls) {
-    p.log->event(log_level::error, "proxy", "the TLS certificate could not be read again; the old one stays",
-                 &tls.error());
-    return tl::unexpected<error>(tls.error());
+  reload_report report;
+  auto wanted = read({});
+  if (wanted) {
+    auto pinned = cannot_change(p.asked, wanted->value);
+    for (const auto& one : pinned) report.warnings.push_back(to_string(one));
+    // Once more, so that what follows from a pinned setting follows from the running value.
+    if (!pinned.empty()) wanted = read(flags_of(pinned, p.asked));
   }
-  p.server->use_tls(*tls);
-  p.log->event(log_level::info, "proxy", "the TLS certificate was read again");
-  return {};
+  if (!wanted) {
+    report.errors = std::move(wanted.error());
+  } else {
+    report.warnings.insert(report.warnings.begin(), wanted->warnings.begin(), wanted->warnings.end());
+    keep_fixed(p.asked, wanted->value);
+    auto adopted = p.adopt_settings(wanted->value);
+    if (!adopted) report.failure = adopted.error();
+  }
+  for (const auto& text : report.warnings) p.log->event(log_level::warn, "config", text);
+  for (const auto& text : report.errors) p.log->event(log_level::error, "config", text);
+  if (report.adopted()) {
+    p.log->event(log_level::info, "config", "the configuration was read again and is in use");
+  } else {
+    p.log->event(log_level::error, "config", "the configuration was not taken up; the one in use stays",
+                 report.failure ? &*report.failure : nullptr);
+  }
+  return report;
 }
 
 result<void> gateway_app::reopen_log() {
@@ -317,7 +393,7 @@ void gateway_app::stop() {
   p.fetching.reset();
   p.blocking.reset();
   p.server.reset();
-  p.authorization_server.reset();
+  p.rules.reset();
   p.store.reset();
   p.log->event(log_level::info, "proxy", "stopped");
 }

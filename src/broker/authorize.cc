@@ -6,6 +6,7 @@
 #include "broker/pages.h"
 #include "broker/session.h"
 #include "config/provider_kind.h"
+#include "broker/watched_flow.h"
 #include "oauth/displayable.h"
 #include "oauth/endpoint_form.h"
 #include "oauth/redirect_uri.h"
@@ -172,6 +173,7 @@ step authorize(broker_parts& parts, exchange x) {
   x.log->note("client_id", request->client_id);
   auto at = asked_provider(parts.world.conf, *parsed);
   if (!at) return error_answer_for_people(x, at.error());
+  watch_request(x, *request);
   return with_client(parts, x, request->client_id,
                      [&parts, request = *request, parameters, at = *at](
                          const exchange& later, const result<known_client>& client) -> step {

@@ -4,6 +4,7 @@
 #include "broker/grants.h"
 #include "broker/session.h"
 #include "broker/sign_in_at_provider.h"
+#include "broker/watched_flow.h"
 #include "oauth/pkce.h"
 #include "oauth/redirect_uri.h"
 #include "symptom/catalogue.h"
@@ -70,6 +71,7 @@ step answer_with_code(broker_parts& parts, const exchange& x, const approved_acc
     return error_answer_for_people(x, {errc::state_invalid, "another request finished the login first"});
   x.log->note("result", "ok");
   x.log->note("event", "code_issued");
+  watch_code(x, access);
   x.log->note("grant", grant);
   return redirect_answer(
       code_location(access.redirect_uri, minted.code.reveal(), access.state, parts.world.conf.public_url));

@@ -181,7 +181,9 @@ server_rules client_directory::rules_for(const known_client& client) const {
   const auto& conf = world_.conf;
   server_rules rules;
   rules.issuer = conf.public_url;
-  for (const auto& u : conf.upstreams) rules.resources.push_back(u.resource);
+  for (const auto& u : conf.upstreams) {
+    if (u.require_auth) rules.resources.push_back(u.resource);
+  }
   for (const auto& s : conf.scopes_supported) {
     bool allowed = client.scopes.empty() ||
                    std::find(client.scopes.begin(), client.scopes.end(), s) != client.scopes.end();

@@ -2,6 +2,7 @@
 
 #include "base/http.h"
 #include "base/time.h"
+#include "base/trace.h"
 
 #include <memory>
 #include <string>
@@ -18,6 +19,10 @@ struct broker_log {
   std::vector<std::pair<std::string, std::string>> notes;
 
   void note(std::string_view name, std::string_view value) { notes.emplace_back(name, value); }
+
+  topics watched = {};             // what the operator wants to see in detail
+  std::vector<trace_note> traces;  // of those; see broker/watched_flow.h
+  bool watches(topic t) const { return watched.has(t); }
 };
 
 // One request on its way through the endpoints, and through the fetches that it may need.

@@ -4,6 +4,7 @@
 #include "broker/answers.h"
 #include "broker/browser.h"
 #include "config/provider_kind.h"
+#include "broker/watched_flow.h"
 #include "oauth/pkce.h"
 #include "oauth/redirect_uri.h"
 #include "provider/oidc.h"
@@ -140,6 +141,7 @@ step sign_in_at_provider(broker_parts& parts, exchange x, const provider_setting
         ask.state = *state;
         ask.code_challenge = pkce.challenge;
         later.log->note("result", "ok");
+        watch_departure(later, provider.name, pkce.challenge);
         return redirect_answer(authorization_url(**metadata, ask));
       });
 }

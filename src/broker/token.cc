@@ -2,6 +2,7 @@
 #include "broker/answers.h"
 #include "broker/broker_parts.h"
 #include "broker/grants.h"
+#include "broker/watched_flow.h"
 #include "oauth/endpoint_form.h"
 #include "oauth/token_request.h"
 
@@ -30,6 +31,7 @@ step exchange_grant(broker_parts& parts, const exchange& x, const known_client& 
       std::holds_alternative<code_grant>(grant)
           ? redeem_code(parts.world, keys->current, client, std::get<code_grant>(grant), x.now)
           : redeem_refresh(parts.world, keys->current, client, std::get<refresh_grant>(grant), x.now);
+  watch_grant(x, client.metadata.client_id, grant, tokens ? nullptr : &tokens.error());
   if (!tokens) return error_answer(x, tokens.error());
   parts.clients.renew(client, x.now);
   x.log->note("result", "ok");
@@ -46,7 +48,10 @@ step token(broker_parts& parts, exchange x) {
   auto body = parse_endpoint_form(*x.request);
   if (!body) return error_answer(x, body.error());
   auto request = parse_token_request(x.request->fields, *body);
-  if (!request) return error_answer(x, request.error());
+  if (!request) {
+    watch_unread_grant(x, request.error());
+    return error_answer(x, request.error());
+  }
   return with_authenticated_client(
       parts, x, std::move(request->client),
       [&parts, grant = request->grant](const exchange& later, const known_client& client) {

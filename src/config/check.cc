@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "base/url.h"
+#include "config/settings.h"
 #include "provider/known_providers.h"
 #include "provider/user_endpoint.h"
 #include "symptom/catalogue.h"
@@ -402,6 +403,36 @@ flaw challenge_method(std::string_view value) {
     return config_flaw{std::string(explain(errc::pkce_method_plain).description), "write S256"};
   }
   return config_flaw{"must be S256"};
+}
+
+flaw host_name(std::string_view value) {
+  auto parsed = url::parse("http://" + std::string(value));
+  if (parsed && !parsed->host.empty() && parsed->path.empty() && !parsed->has_query &&
+      !parsed->has_fragment) {
+    return fine;
+  }
+  return config_flaw{"must be a host name, with its port or without", "mail.example.com"};
+}
+
+flaw injected_header(std::string_view value) {
+  std::vector<std::string> known;
+  for (auto name : injected_headers) {
+    if (equal_ignoring_case(name, value)) return fine;
+    known.emplace_back(name);
+  }
+  return config_flaw{"must be one of " + join(known, ", ")};
+}
+
+flaw field_name(std::string_view value) {
+  for (std::string_view ours : {"timestamp", "level", "component", "message", "namespace"}) {
+    if (value == ours) return config_flaw{"is a name that every line has already", "choose another"};
+  }
+  bool plain = !value.empty() && value.size() <= 64 && std::all_of(value.begin(), value.end(), [](char c) {
+    return (to_lower(c) >= 'a' && to_lower(c) <= 'z') || (c >= '0' && c <= '9') ||
+           std::string_view("_-.").find(c) != std::string_view::npos;
+  });
+  if (plain) return fine;
+  return config_flaw{"must be a name of letters, digits, _, - and ., at most 64"};
 }
 
 flaw no_transform(std::string_view value) {

@@ -1,4 +1,5 @@
 #include "base/text.h"
+#include "base/trace.h"
 #include "base/url.h"
 #include "config/derive_provider.h"
 #include "config/reading.h"
@@ -157,18 +158,84 @@ class derivation {
       if (!alone) refuse(here, {"has no paths", "add paths: [/" + (u.name.empty() ? "name" : u.name) + "]"});
       u.paths = {"/mcp"};
     }
+    std::vector<std::string> hosts = u.hosts;
+    if (hosts.empty()) hosts.emplace_back();
     for (auto& path : u.paths) {
       if (path.ends_with("/*")) path.resize(path.size() - 2);
-      if (!paths.insert(path).second && reading_.has(here + ".paths")) {
-        refuse(here + ".paths", {"has " + path + " twice, here or in another upstream"});
+      for (const auto& host : hosts) {
+        if (!paths.insert(to_lower(host) + path).second && reading_.has(here + ".paths")) {
+          refuse(here + ".paths", {"has " + host + path + " twice, here or in another upstream"});
+        }
       }
     }
+    if (u.resource.empty() && !u.hosts.empty() && !u.paths.empty()) u.resource = resource_at(u);
+    calling(u, here);
     if (u.resource.empty() && !u.paths.empty() && reading_.is_usable(here + ".resource") &&
         !s_.public_url.empty()) {
       u.resource = s_.public_url + u.paths.front();
     }
     if (!u.resource.empty() && !resources.insert(u.resource).second && reading_.has(here + ".resource")) {
       refuse(here + ".resource", {"must differ from the others: a token for one would open both"});
+    }
+  }
+
+  // Under its own host, with the scheme and the port of our public address.
+  std::string resource_at(const upstream_settings& u) const {
+    auto host = to_lower(u.hosts.front());
+    bool port_comes_later = s_.public_url.ends_with(":0");
+    auto own =
+        url::parse(port_comes_later ? s_.public_url.substr(0, s_.public_url.size() - 2) : s_.public_url);
+    if (!own) return "";
+    if (port_comes_later && host.find(':') == std::string::npos) host += ":0";
+    if (own->port != 0 && host.find(':') == std::string::npos) host += ":" + std::to_string(own->port);
+    return own->scheme + "://" + host + u.paths.front();
+  }
+
+  // What reaches it of a call, and who may make one.
+  void calling(upstream_settings& u, const std::string& here) {
+    auto global = [&](const std::string& key) {
+      return reading_.has(here + "." + key) ? here + "." + key : "header_forwarding." + key;
+    };
+    if (u.headers.forward.empty()) u.headers.forward = s_.headers.forward;
+    if (u.headers.blocked.empty()) u.headers.blocked = s_.headers.blocked;
+    auto listed = std::any_of(u.headers.forward.begin(), u.headers.forward.end(),
+                              [](const auto& name) { return equal_ignoring_case(name, "authorization"); });
+    bool said = reading_.has(here + ".upstream_authorization") || reading_.has("upstream_authorization");
+    if (u.authorization.empty()) u.authorization = s_.upstream_authorization;
+    if (listed && !said && u.require_auth) u.authorization = "verified";
+    if (listed && said && u.require_auth && u.authorization == "none") {
+      reading_.warnings.push_back(global("forward_headers") +
+                                  " lists Authorization, and upstream_authorization: none keeps it back");
+    }
+    const std::string mode = here + ".upstream_authorization";
+    if (u.authorization == "static" && u.credential.empty()) {
+      refuse(mode, {"needs upstream_credential: the header to send",
+                    "add upstream_credential: \"Bearer ${NAME}\" to the upstream"});
+    }
+    if (u.authorization != "static" && !u.credential.empty()) {
+      refuse(here + ".upstream_credential", {"is sent only with upstream_authorization: static"});
+    }
+    for (const auto& name : u.inject_headers) {
+      if (!equal_ignoring_case(name, "X-Forwarded-Token")) continue;
+      if (u.authorization != "verified" && u.authorization != "minted") {
+        refuse(here + ".inject_headers", {"has X-Forwarded-Token, and upstream_authorization gives no token",
+                                          "write upstream_authorization: minted, or verified"});
+      }
+    }
+    if (u.require_auth) return;
+    // Nobody signs in: what hangs on that would mislead.
+    if (!u.scopes.empty()) refuse(here + ".scopes", {"has no meaning with require_auth: false"});
+    if (!u.inject_headers.empty()) {
+      refuse(here + ".inject_headers", {"has no meaning with require_auth: false: nobody is known"});
+    }
+    if (u.authorization == "verified" || u.authorization == "minted") {
+      if (reading_.has(mode)) refuse(mode, {"needs somebody who has signed in", "write none or static"});
+      u.authorization = "none";
+    }
+    for (const auto& rule : u.tools) {
+      if (!rule.scopes.empty())
+        refuse(here + ".tools." + rule.pattern,
+               {"asks for scopes, which nobody has with require_auth: false"});
     }
   }
 
@@ -196,7 +263,10 @@ class derivation {
       }
     };
     if (!reading_.has("scopes_supported")) add({"mcp"});
-    for (const auto& u : s_.upstreams) add(u.scopes);
+    for (const auto& u : s_.upstreams) {
+      add(u.scopes);
+      for (const auto& t : u.tools) add(t.scopes);
+    }
     for (const auto& t : s_.tools) add(t.scopes);
     if (!reading_.has("scopes_supported")) {
       s_.scopes_supported = named;
@@ -235,8 +305,27 @@ class derivation {
     }
   }
 
+  void headers() {
+    auto both = [&](const header_settings& h, const std::string& key) {
+      for (const auto& name : h.forward) {
+        auto same = [&](const auto& other) { return equal_ignoring_case(name, other); };
+        if (std::any_of(h.blocked.begin(), h.blocked.end(), same)) {
+          reading_.warnings.push_back(key + ": " + displayed(name) +
+                                      " is both in forward_headers and in blocked_headers, and is blocked");
+        }
+      }
+    };
+    both(s_.headers, "header_forwarding");
+    for (std::size_t i = 0; i < s_.upstreams.size(); ++i) {
+      const std::string here = "upstreams[" + std::to_string(i) + "]";
+      if (reading_.has(here + ".forward_headers") || reading_.has(here + ".blocked_headers"))
+        both(s_.upstreams[i].headers, here);
+    }
+  }
+
   void rest() {
-    if (s_.log.file.empty()) s_.log.file = "-";
+    headers();
+    logging();
     if (reading_.is_usable("session_timeout") && s_.session_timeout < low_session_timeout) {
       reading_.warnings.emplace_back("session_timeout is low (< 300s)");
     }
@@ -266,6 +355,29 @@ class derivation {
       reading_.warnings.emplace_back(
           "danger_allow_http is true: everybody on "
           "the way can read the tokens");
+    }
+  }
+
+  void logging() {
+    auto& log = s_.log;
+    if (log.file.empty()) log.file = "-";
+    bool named = reading_.has("logging.file") && log.file != "-";
+    if (log.output == "file" && log.file == "-") {
+      if (reading_.has("logging.output")) {
+        refuse("logging.output", {"needs the name of a file in logging.file", "write output: stdout"});
+      }
+      log.output = "stdout";
+    } else if (log.output != "file" && named) {
+      reading_.warnings.push_back("logging.file is not used: logging.output is " + log.output);
+    }
+    if (log.output != "file") log.file = "-";
+    // Other programs read DEBUG as well, so what it holds for them is no mistake.
+    std::vector<std::string> unknown;
+    topics::of(log.debug, &unknown);
+    for (const auto& pattern : unknown) {
+      auto meant = nearest_name(pattern, topic_names());
+      reading_.warnings.push_back("DEBUG: " + displayed(pattern) + " watches nothing" +
+                                  (meant.empty() ? "" : " (did you mean " + meant + "?)"));
     }
   }
 

@@ -190,5 +190,37 @@ TEST(Derive, AdmissionFitsIntoTheBody) {
   EXPECT_EQ(good(upstream + "limits: {body: 1KiB, admission: 1KiB}\n").limits.body, 1024U);
 }
 
+TEST(Derive, WarnsOfHeadersInBothListsAndOfTopicsThatNobodyKnows) {
+  auto answer =
+      load({"config.yaml", upstream + "header_forwarding:\n  forward_headers: [X-A, X-Both]\n"
+                                      "  blocked_headers: [x-both]\nlogging: {debug: [\"*\", oauth:pkc]}\n"});
+  ASSERT_TRUE(answer);
+  EXPECT_THAT(
+      answer->warnings,
+      ElementsAre("header_forwarding: X-Both is both in forward_headers and in blocked_headers, and is "
+                  "blocked",
+                  "DEBUG: oauth:pkc watches nothing (did you mean oauth:pkce?)"));
+}
+
+TEST(Derive, ListingAuthorizationMeansTheVerifiedTokenUnlessSomethingElseIsSaid) {
+  const std::string listed = "header_forwarding: {forward_headers: [authorization]}\n";
+  EXPECT_EQ(good(upstream).upstreams[0].authorization, "none");
+  EXPECT_EQ(good(upstream + listed).upstreams[0].authorization, "verified");
+  EXPECT_EQ(good(upstream + listed + "upstream_authorization: minted\n").upstreams[0].authorization,
+            "minted");
+  auto kept_back = load({"config.yaml", upstream + listed + "upstream_authorization: none\n"});
+  ASSERT_TRUE(kept_back);
+  EXPECT_EQ(kept_back->value.upstreams[0].authorization, "none");
+  EXPECT_THAT(kept_back->warnings, ElementsAre(HasSubstr("lists Authorization")));
+}
+
+TEST(Derive, AnUpstreamWithAHostHasItsResourceThere) {
+  const std::string mail = "upstreams: [{name: mail, url: http://m, paths: [/mcp], hosts: [Mail.example]}]\n";
+  EXPECT_EQ(good(mail + "public_url: https://a.example\n").upstreams[0].resource, "https://mail.example/mcp");
+  EXPECT_EQ(good(mail + "public_url: https://a.example:8443\n").upstreams[0].resource,
+            "https://mail.example:8443/mcp");
+  EXPECT_EQ(with_port(good(mail + "port: 0\n"), 9191).upstreams[0].resource, "http://mail.example:9191/mcp");
+}
+
 }  // namespace
 }  // namespace mcp_oauth

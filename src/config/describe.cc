@@ -55,6 +55,12 @@ std::string yaml_list(const std::vector<std::string>& list) {
   return "[" + join(scalars, ", ") + "]";
 }
 
+std::string yaml_map(const text_map& map) {
+  std::vector<std::string> entries;
+  for (const auto& [name, value] : map) entries.push_back(yaml_scalar(name) + ": " + yaml_value(value));
+  return "{" + join(entries, ", ") + "}";
+}
+
 // The value of a key as the file would have it; nothing for what is not kept or
 // not set.
 std::optional<std::string> yaml_of(const config_key& key, config_draft& draft, std::size_t item) {
@@ -67,7 +73,10 @@ std::optional<std::string> yaml_of(const config_key& key, config_draft& draft, s
         } else {
           auto& value = slot(draft, item);
           using value_type = std::remove_cvref_t<decltype(value)>;
-          if constexpr (std::is_same_v<value_type, std::string>) {
+          if constexpr (std::is_same_v<value_type, text_map>) {
+            if (value.empty() && of_item) return std::nullopt;
+            return yaml_map(value);
+          } else if constexpr (std::is_same_v<value_type, std::string>) {
             if (value.empty()) return std::nullopt;
             // The one URL that may carry a password; any other was refused with one.
             bool may_hold_password = key.path == "database_url" && !value.starts_with("sqlite://");
@@ -91,29 +100,33 @@ std::optional<std::string> yaml_of(const config_key& key, config_draft& draft, s
       key.slot);
 }
 
+std::string yaml_tools(const std::vector<tool_rule>& tools, bool given, const std::string& indent = "") {
+  if (!given) return "";
+  if (tools.empty()) return indent + "tools: {}\n";
+  std::string text = indent + "tools:\n";
+  for (const auto& rule : tools) {
+    auto scopes = yaml_list(rule.scopes);
+    text += indent + "  " + yaml_scalar(rule.pattern) + ": ";
+    text += rule.needed == scopes_needed::any ? "{any_of: " + scopes + "}\n" : scopes + "\n";
+  }
+  return text;
+}
+
 // The lines of one item, in `indent`; a list's first line begins with "- ".
 std::string yaml_item(std::string_view prefix, config_draft& draft, std::size_t item,
                       std::string_view indent) {
   std::string text;
   for (const auto& key : config_keys()) {
     if (!key.path.starts_with(prefix)) continue;
+    if (key.path == "upstreams[].tools") {
+      text += yaml_tools(draft.upstreams[item].tools, draft.upstreams[item].tools_given, std::string(indent));
+      continue;
+    }
     auto value = yaml_of(key, draft, item);
     if (value)
       text += std::string(indent) + std::string(key.path.substr(prefix.size())) + ": " + *value + "\n";
   }
   if (prefix.ends_with("[].") && text.size() > indent.size()) text.replace(indent.size() - 2, 2, "- ");
-  return text;
-}
-
-std::string yaml_tools(const settings& s) {
-  if (!s.tools_given) return "";
-  if (s.tools.empty()) return "tools: {}\n";
-  std::string text = "tools:\n";
-  for (const auto& rule : s.tools) {
-    auto scopes = yaml_list(rule.scopes);
-    text += "  " + yaml_scalar(rule.pattern) + ": ";
-    text += rule.needed == scopes_needed::any ? "{any_of: " + scopes + "}\n" : scopes + "\n";
-  }
   return text;
 }
 
@@ -142,7 +155,7 @@ std::string yaml_items(std::string_view prefix, config_draft& draft) {
 std::string_view type_name(const config_key& key) {
   static constexpr std::array<std::string_view, std::variant_size_v<config_slot>> names = {
       "text",   "map",    "text",    "secret text",  "true or false", "number",
-      "number", "number", "seconds", "milliseconds", "list"};
+      "number", "number", "seconds", "milliseconds", "list",          "names and values"};
   if (key.unit == config_unit::bytes) return "bytes";
   if (!key.choices.empty()) return "one of";
   return names[key.slot.index()];
@@ -171,6 +184,9 @@ json::object schema_of_type(const config_key& key) {
   if (type == "list") {
     o["type"] = json::array{"array", "string"};
     o["items"] = json::object{{"type", "string"}};
+  } else if (type == "names and values") {
+    o["type"] = json::array{"object", "string"};
+    o["additionalProperties"] = json::object{{"type", json::array{"string", "number", "boolean"}}};
   } else if (type == "true or false") {
     o["type"] = json::array{"boolean", "string"};
   } else if (type == "number" || type == "bytes" || type == "seconds" || type == "milliseconds") {
@@ -256,8 +272,8 @@ std::string to_yaml(const settings& s) {
   std::string text;
   std::string_view section, items;
   for (const auto& key : config_keys()) {
-    if (std::holds_alternative<tool_table>(key.slot)) {
-      text += yaml_tools(s);
+    if (key.path == "tools") {
+      text += yaml_tools(s.tools, s.tools_given);
       continue;
     }
     if (auto prefix = item_prefix(key.path); !prefix.empty()) {
@@ -298,7 +314,7 @@ std::string reference_markdown() {
     bool tools = std::holds_alternative<tool_table>(key.slot);
     auto variable = key.path;
     std::string environment = tools ? "" : "`" + environment_name(variable) + "`";
-    if (auto prefix = item_prefix(key.path); !prefix.empty()) {
+    if (auto prefix = item_prefix(key.path); !prefix.empty() && !tools) {
       auto list = prefix.substr(0, prefix.find_first_of(".["));
       environment = "`" + environment_name(list) + "_<NAME>_" +
                     environment_name(key.path.substr(prefix.size())).substr(environment_name("").size()) +

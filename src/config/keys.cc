@@ -19,6 +19,10 @@ template <auto Group, auto Member>
 auto& in(config_draft& d, std::size_t /*item*/) {
   return d.*Group.*Member;
 }
+template <auto List, auto Group, auto Member>
+auto& of_in(config_draft& d, std::size_t item) {
+  return (d.*List)[item].*Group.*Member;
+}
 template <auto List, auto Member>
 auto& of(config_draft& d, std::size_t item) {
   return (d.*List)[item].*Member;
@@ -94,6 +98,16 @@ constexpr config_key table[] = {
   {.path = "upstreams[].paths", .slot = &of<&S::upstreams, &U::paths>, .doc = "Public paths that lead to it, with everything below; /mcp unless given.", .check = checks::public_path},
   {.path = "upstreams[].resource", .slot = &of<&S::upstreams, &U::resource>, .doc = "Resource identifier (RFC 8707); public_url and the first path unless given.", .check = checks::resource},
   {.path = "upstreams[].scopes", .slot = &of<&S::upstreams, &U::scopes>, .doc = "Scopes that every call to it needs.", .check = checks::scope},
+  {.path = "upstreams[].hosts", .slot = &of<&S::upstreams, &U::hosts>, .doc = "Host names that lead to it, with the port where clients write one; any unless given.", .check = checks::host_name},
+  {.path = "upstreams[].require_auth", .slot = &of<&S::upstreams, &U::require_auth>, .doc = "false lets anybody call it without a token; it learns of nobody who calls."},
+  {.path = "upstreams[].tools", .slot = tool_table{}, .doc = "Scopes for each of its tools, in place of those at the top level."},
+  {.path = "upstreams[].forward_headers", .slot = &of_in<&S::upstreams, &U::headers, &header_settings::forward>, .doc = "As header_forwarding.forward_headers, for it alone.", .also = "upstreams[].header_forwarding.forward_headers", .check = checks::header_name},
+  {.path = "upstreams[].blocked_headers", .slot = &of_in<&S::upstreams, &U::headers, &header_settings::blocked>, .doc = "As header_forwarding.blocked_headers, for it alone.", .also = "upstreams[].header_forwarding.blocked_headers", .check = checks::header_name},
+  {.path = "upstreams[].inject_headers", .slot = &of<&S::upstreams, &U::inject_headers>, .doc = "Sent to it beside X-User-*: X-Forwarded-User, X-Forwarded-Email, X-Forwarded-Name, and X-Forwarded-Token for the token of upstream_authorization.", .check = checks::injected_header},
+  {.path = "upstreams[].upstream_authorization", .slot = &of<&S::upstreams, &U::authorization>, .doc = "As upstream_authorization, for it alone.", .choices = "none verified minted static"},
+  {.path = "upstreams[].upstream_credential", .slot = &of<&S::upstreams, &U::credential>, .doc = "The Authorization header that it gets when that is static.", .check = checks::visible_text},
+  {.path = "upstreams[].connect_timeout", .slot = &of<&S::upstreams, &U::connect>, .doc = "As connect_timeout, for it alone; 0 is that.", .most = ms_hour},
+  {.path = "upstreams[].request_timeout", .slot = &of<&S::upstreams, &U::request>, .doc = "As request_timeout, for it alone; 0 is that.", .most = 24 * ms_hour},
 
   {.path = "tools", .slot = tool_table{}, .doc = "Scopes for each tool, by name or with *: a list is all of them, {any_of: [...]} one of them. A tool that no line names is denied once this is given."},
 
@@ -110,6 +124,7 @@ constexpr config_key table[] = {
 
   {.path = "header_forwarding.forward_headers", .slot = &in<&S::headers, &header_settings::forward>, .doc = "Request headers that reach the MCP server, with * as wildcard; every end-to-end header unless given.", .check = checks::header_name},
   {.path = "header_forwarding.blocked_headers", .slot = &in<&S::headers, &header_settings::blocked>, .doc = "Request headers that never do.", .also = "blocked_headers", .check = checks::header_name},
+  {.path = "upstream_authorization", .slot = &at<&S::upstream_authorization>, .doc = "The Authorization header that MCP servers get: none; the verified token of the call; a short-lived one minted for that server; or a fixed one. Listing Authorization in forward_headers means verified.", .choices = "none verified minted static"},
   {.path = "response_transform", .doc = "Only none: answers pass through untouched.", .check = checks::no_transform},
 
   {.path = "cors.enabled", .slot = &in<&S::cors, &cors_settings::enabled>, .doc = "Answer browsers of other origins."},
@@ -120,9 +135,15 @@ constexpr config_key table[] = {
   {.path = "tls.cert_file", .slot = &in<&S::tls, &tls_settings::cert_file>, .doc = "PEM file of our certificate and its chain; with it the gateway speaks https itself."},
   {.path = "tls.key_file", .slot = &in<&S::tls, &tls_settings::key_file>, .doc = "PEM file of its private key."},
 
-  {.path = "log_level", .slot = &in<&S::log, &log_settings::level>, .doc = "How much is logged.", .also = "logging.level", .environment = "LOG_LEVEL", .choices = "error warn info debug"},
-  {.path = "logging.file", .slot = &in<&S::log, &log_settings::file>, .doc = "Log file; - for standard output only."},
+  {.path = "log_level", .slot = &in<&S::log, &log_settings::level>, .doc = "How much is logged.", .also = "logging.level", .environment = "LOG_LEVEL", .choices = "error warn info debug trace"},
+  {.path = "logging.format", .slot = &in<&S::log, &log_settings::format>, .doc = "One JSON object a line, or a line to read.", .choices = "json text"},
+  {.path = "logging.output", .slot = &in<&S::log, &log_settings::output>, .doc = "Where the log goes.", .choices = "file stdout stderr"},
+  {.path = "logging.file", .slot = &in<&S::log, &log_settings::file>, .doc = "Log file, for the output file; - is the same as output stdout."},
   {.path = "logging.access", .slot = &in<&S::log, &log_settings::access>, .doc = "Log every request."},
+  {.path = "logging.requests", .slot = &in<&S::log, &log_settings::requests>, .doc = "Log each call to an MCP server as it arrives; the same as watching proxy:request.", .environment = "LOG_REQUESTS"},
+  {.path = "logging.responses", .slot = &in<&S::log, &log_settings::responses>, .doc = "Log the head of each answer of an MCP server; the same as watching proxy:response.", .environment = "LOG_RESPONSES"},
+  {.path = "logging.debug", .slot = &in<&S::log, &log_settings::debug>, .doc = "What to watch in detail, such as oauth:*, proxy:headers or -mcp:*; see the guide.", .environment = "DEBUG"},
+  {.path = "logging.fields", .slot = &in<&S::log, &log_settings::fields>, .doc = "Names and values that every line of the log has, such as service and environment.", .check = checks::field_name},
 
   {.path = "connect_timeout", .slot = &in<&S::timeouts, &T::connect>, .doc = "Until the MCP server has taken the connection.", .also = "timeouts.connect", .least = 1, .most = ms_hour},
   {.path = "request_timeout", .slot = &in<&S::timeouts, &T::request>, .doc = "Until the first byte of the MCP server's answer.", .also = "timeouts.request", .least = 1, .most = 24 * ms_hour},
@@ -228,6 +249,7 @@ std::string environment_name(std::string_view other, std::string_view item_name)
 bool is_list(const config_key& key) {
   return std::holds_alternative<config_place<std::vector<std::string>>>(key.slot);
 }
+bool is_map(const config_key& key) { return std::holds_alternative<config_place<text_map>>(key.slot); }
 bool is_secret(const config_key& key) { return std::holds_alternative<config_place<secret>>(key.slot); }
 
 std::optional<config_flaw> assign(const config_key& key, config_draft& draft, std::size_t item,
@@ -255,6 +277,14 @@ std::optional<config_flaw> assign(const config_key& key, config_draft& draft, st
           return std::nullopt;
         } else if constexpr (std::is_same_v<slot_type, config_place<std::vector<std::string>>>) {
           return assign(key, draft, item, parse_words(text));
+        } else if constexpr (std::is_same_v<slot_type, config_place<text_map>>) {
+          text_map map;
+          for (const auto& word : parse_words(text)) {
+            auto equals = word.find('=');
+            if (equals == std::string::npos) return config_flaw{"must be name=value, apart by commas"};
+            map.emplace_back(word.substr(0, equals), word.substr(equals + 1));
+          }
+          return assign(key, draft, item, map);
         } else if constexpr (std::is_same_v<slot_type, config_place<seconds>> ||
                              std::is_same_v<slot_type, config_place<milliseconds>>) {
           return assign_duration(key, slot(draft, item), text);
@@ -281,6 +311,22 @@ std::optional<config_flaw> assign(const config_key& key, config_draft& draft, st
   }
   if (!flaws.rule.empty()) return flaws;
   (*place)(draft, item) = std::move(checked);
+  return std::nullopt;
+}
+
+std::optional<config_flaw> assign(const config_key& key, config_draft& draft, std::size_t item,
+                                  const text_map& map) {
+  auto place = std::get_if<config_place<text_map>>(&key.slot);
+  if (!place) return config_flaw{"must be a single value, not a map"};
+  for (const auto& [name, value] : map) {
+    auto bad = key.check ? key.check(name) : std::nullopt;
+    if (!bad) bad = checks::clean_text(value);
+    if (bad) return config_flaw{"\"" + displayed(name) + "\" " + bad->rule, bad->hint};
+    auto same = [&n = name](const auto& other) { return other.first == n; };
+    if (std::count_if(map.begin(), map.end(), same) > 1)
+      return config_flaw{"has \"" + displayed(name) + "\" twice"};
+  }
+  (*place)(draft, item) = map;
   return std::nullopt;
 }
 

@@ -27,10 +27,11 @@ using config_place = T& (*)(config_draft&, std::size_t item);
 struct checked_only {};  // the value is checked and not kept
 struct tool_table {};    // `tools:`, a map with a grammar of its own
 
-using config_slot = std::variant<checked_only, tool_table, config_place<std::string>, config_place<secret>,
-                                 config_place<bool>, config_place<std::uint16_t>, config_place<std::uint32_t>,
-                                 config_place<std::uint64_t>, config_place<seconds>,
-                                 config_place<milliseconds>, config_place<std::vector<std::string>>>;
+using config_slot =
+    std::variant<checked_only, tool_table, config_place<std::string>, config_place<secret>,
+                 config_place<bool>, config_place<std::uint16_t>, config_place<std::uint32_t>,
+                 config_place<std::uint64_t>, config_place<seconds>, config_place<milliseconds>,
+                 config_place<std::vector<std::string>>, config_place<text_map>>;
 
 enum class config_unit { none, bytes };
 
@@ -72,7 +73,12 @@ std::optional<config_flaw> assign(const config_key& key, config_draft& draft, st
 std::optional<config_flaw> assign(const config_key& key, config_draft& draft, std::size_t item,
                                   const std::vector<std::string>& list);
 
+// A map; `check` is of its names.
+std::optional<config_flaw> assign(const config_key& key, config_draft& draft, std::size_t item,
+                                  const text_map& map);
+
 bool is_list(const config_key& key);
+bool is_map(const config_key& key);
 bool is_secret(const config_key& key);
 
 }  // namespace mcp_oauth

@@ -48,7 +48,11 @@ settings with_port(settings s, std::uint16_t bound) {
     if (address.starts_with(before + "/")) address.replace(0, before.size(), after);
   };
   move(s.callback_url);
-  for (auto& upstream : s.upstreams) move(upstream.resource);
+  for (auto& upstream : s.upstreams) {
+    move(upstream.resource);
+    auto own_host = upstream.hosts.empty() ? std::string::npos : upstream.resource.find(":0/");
+    if (own_host != std::string::npos) upstream.resource.replace(own_host + 1, 1, std::to_string(bound));
+  }
   s.public_url = after;
   return s;
 }

@@ -21,11 +21,8 @@ constexpr foreign_key foreign_keys[] = {
     {"mode", "comes with a later version", ""},
     {"audience", "comes with a later version", "tokens of the gateway have the resource as their audience"},
     {"start_retry", "comes with a later version", ""},
-    {"upstream_authorization", "comes with a later version", ""},
-    {"upstreams[].hosts", "comes with a later version", ""},
-    {"upstreams[].tools", "comes with a later version", "use tools at the top level"},
-    {"upstreams[].require_auth", "is not offered: every call needs a token", "remove the line"},
-    {"upstreams[].inject_headers", "comes with a later version", ""},
+    {"upstreams[].audience", "is not needed: its resource is the audience",
+     "remove the line, or write resource"},
 };
 
 std::string_view kind_name(const yaml_node& node) {
@@ -83,7 +80,13 @@ class file_reader {
              const std::string& path, std::size_t item) {
     std::string key_pattern = pattern + name, here = path + displayed(name);
     if (name == "name" && (pattern == "providers.*.")) return;  // of the list form, already taken
-    if (key_pattern == "tools") return tools(node, line);
+    if (key_pattern == "tools") {
+      return tools(node, line, "tools", into_.draft.tools, into_.draft.tools_given);
+    }
+    if (key_pattern == "upstreams[].tools") {
+      auto& of = into_.draft.upstreams[item];
+      return tools(node, line, here, of.tools, of.tools_given);
+    }
     if (key_pattern == "providers") return providers(node, line);
     if (key_pattern == "upstreams" || key_pattern == "clients") return list(name, node, line);
     if (const auto* key = plain_name(name) ? find_config_key(key_pattern) : nullptr) {
@@ -133,8 +136,18 @@ class file_reader {
       into_.refuse(canonical, from, std::move(flaw));
     };
     if (node.is == kind::null) return fail_here({"has no value", "give one, or remove the line"});
+    if (node.is == kind::map && is_map(key)) {
+      auto map = pairs(node, here);
+      if (!map) {
+        into_.given.emplace(canonical, from);
+        into_.failed.insert(canonical);
+        return;
+      }
+      if (repeated(canonical, from)) return;
+      return into_.take(key, canonical, item, from, *map);
+    }
     if (node.is == kind::map || (node.is == kind::list && !is_list(key))) {
-      return fail_here(wrong_kind(node, is_list(key) ? "a list" : "a single value"));
+      return fail_here(wrong_kind(node, is_list(key) ? "a list" : is_map(key) ? "a map" : "a single value"));
     }
     if (node.is == kind::list) {
       auto words = elements(node, here);
@@ -187,6 +200,26 @@ class file_reader {
     }
     if (!ok) return std::nullopt;
     return words;
+  }
+
+  // The entries of a map of single values; nothing, and an error, when one is none.
+  std::optional<text_map> pairs(const yaml_node& map, const std::string& here) {
+    text_map entries;
+    bool ok = true;
+    for (std::size_t i = 0; i < map.items.size(); ++i) {
+      const auto& one = map.items[i];
+      std::string there = here + "." + displayed(map.names[i]);
+      auto text = one.is == kind::scalar ? expand_variables(one.text, input_.environment)
+                                         : tl::unexpected(wrong_kind(one, "a single value"));
+      if (text) {
+        entries.emplace_back(map.names[i], std::move(*text));
+      } else {
+        refuse(there, map.name_lines[i], text.error());
+        ok = false;
+      }
+    }
+    if (!ok) return std::nullopt;
+    return entries;
   }
 
   void providers(const yaml_node& node, int line) {
@@ -245,21 +278,23 @@ class file_reader {
     }
   }
 
-  void tools(const yaml_node& node, int line) {
+  void tools(const yaml_node& node, int line, const std::string& where, std::vector<tool_rule>& into,
+             bool& given) {
     if (node.is == kind::null) {
-      return refuse("tools", line, {"has no value", "remove the line, or write {} to deny every tool"});
+      return refuse(where, line, {"has no value", "remove the line, or write {} to deny every tool"});
     }
-    if (node.is != kind::map) return refuse("tools", line, wrong_kind(node, "a map from tools to scopes"));
-    into_.given["tools"] = {input_.file_name, line, "tools", ""};
-    into_.draft.tools_given = true;
+    if (node.is != kind::map) return refuse(where, line, wrong_kind(node, "a map from tools to scopes"));
+    into_.given[where] = {input_.file_name, line, where, ""};
+    given = true;
     for (std::size_t i = 0; i < node.items.size(); ++i)
-      tool(node.names[i], node.name_lines[i], node.items[i]);
+      tool(node.names[i], node.name_lines[i], node.items[i], where, into);
   }
 
-  void tool(const std::string& pattern, int line, const yaml_node& node) {
-    std::string here = "tools." + displayed(pattern);
+  void tool(const std::string& pattern, int line, const yaml_node& node, const std::string& where,
+            std::vector<tool_rule>& into) {
+    std::string here = where + "." + displayed(pattern);
     tool_rule rule{pattern, {}, scopes_needed::all};
-    if (pattern.empty()) return refuse("tools", line, {"has a tool without a name"});
+    if (pattern.empty()) return refuse(where, line, {"has a tool without a name"});
     if (auto bad = checks::clean_text(pattern)) return refuse(here, line, *bad);
     const yaml_node* scopes = &node;
     if (node.is == kind::map) {
@@ -291,7 +326,7 @@ class file_reader {
       return refuse(here, line,
                     {"names no scope, so nobody could call it", "remove the tool's line to deny it"});
     }
-    into_.draft.tools.push_back(std::move(rule));
+    into.push_back(std::move(rule));
   }
 
   static config_flaw wrong_kind(const yaml_node& node, const std::string& wanted) {

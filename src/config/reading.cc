@@ -21,6 +21,13 @@ void config_reading::take(const config_key& key, const std::string& path, std::s
   if (auto flaw = assign(key, draft, item, list)) refuse(path, from, std::move(*flaw));
 }
 
+void config_reading::take(const config_key& key, const std::string& path, std::size_t item,
+                          const config_origin& from, const text_map& map) {
+  given[path] = from;
+  failed.erase(path);
+  if (auto flaw = assign(key, draft, item, map)) refuse(path, from, std::move(*flaw));
+}
+
 void config_reading::refuse(const std::string& path, const config_origin& from, config_flaw flaw) {
   failed.insert(path);
   errors.push_back({from.file, from.line, from.key, from.shown, std::move(flaw.rule), std::move(flaw.hint)});

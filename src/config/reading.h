@@ -36,6 +36,8 @@ struct config_reading {
             const std::string& text);
   void take(const config_key& key, const std::string& path, std::size_t item, const config_origin& from,
             const std::vector<std::string>& list);
+  void take(const config_key& key, const std::string& path, std::size_t item, const config_origin& from,
+            const text_map& map);
   void refuse(const std::string& path, const config_origin& from, config_flaw flaw);
   // About a path that may not have been given: then the error names `file_name`
   // and the path itself.

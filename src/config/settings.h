@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace mcp_oauth {
@@ -14,6 +16,8 @@ namespace mcp_oauth {
 // What the configuration says, after defaults, environment and flags; every
 // value checked. `config/keys.cc` is the one table that fills it. Grouped as in
 // the file.
+
+using text_map = std::vector<std::pair<std::string, std::string>>;
 
 struct provider_settings {
   std::string name;  // the key under `providers:`
@@ -43,13 +47,33 @@ struct provider_settings {
   std::vector<std::string> allowed_organizations;  // "org" or "org/team"
 };
 
+struct header_settings {
+  std::vector<std::string> forward;  // allow-list with `*`; empty: every
+                                     // end-to-end header that is not ours
+  std::vector<std::string> blocked;
+};
+
 struct upstream_settings {
   std::string name;
   std::string url;                  // of the MCP server
   std::vector<std::string> paths;   // public path prefixes, "/mcp"
   std::string resource;             // RFC 8707 identifier, <public_url><first path> unless given
   std::vector<std::string> scopes;  // that every call to it needs
+  std::vector<std::string> hosts;   // Host fields, "mail.example.com"; empty: any
+  bool require_auth = true;         // false: anybody may call, and nobody is named to it
+  bool tools_given = false;         // its own `tools`, in place of those at the top level
+  std::vector<tool_rule> tools;
+  header_settings headers;                  // its own, or those at the top level
+  std::vector<std::string> inject_headers;  // of injected_headers below
+  std::string authorization;                // none, verified, minted or static
+  secret credential;                        // the Authorization field of static
+  milliseconds connect{0};                  // its own, or those at the top level
+  milliseconds request{0};
 };
+
+// What an upstream may have beside X-User-*.
+inline constexpr std::string_view injected_headers[] = {"X-Forwarded-User", "X-Forwarded-Email",
+                                                        "X-Forwarded-Name", "X-Forwarded-Token"};
 
 struct client_settings {  // a client registered in the file
   std::string client_id;
@@ -103,16 +127,17 @@ struct registration_settings {
   std::vector<std::string> private_use_schemes;          // allowed in redirect URIs: "cursor", "vscode", …
 };
 
-struct header_settings {
-  std::vector<std::string> forward;  // allow-list with `*`; empty: every
-                                     // end-to-end header that is not ours
-  std::vector<std::string> blocked;
-};
-
 struct log_settings {
-  std::string level = "info";           // error, warn, info, debug
-  std::string file = "logs/proxy.log";  // "" or "-": standard output only
+  std::string level = "info";           // error, warn, info, debug, trace
+  std::string format = "json";          // or "text"
+  std::string output = "file";          // or "stdout", "stderr"
+  std::string file = "logs/proxy.log";  // for the output "file"; "-" made that "stdout"
   bool access = true;
+  bool requests = false;           // watch proxy:request
+  bool responses = false;          // watch proxy:response
+  std::vector<std::string> debug;  // patterns of topics to watch: see base/trace.h
+  text_map fields;                 // on every line
+  bool copy_to_stderr = false;     // of the command line, not of the file
 };
 
 struct settings {
@@ -144,6 +169,7 @@ struct settings {
   std::vector<std::string> scopes_supported;
   bool tools_given = false;
   std::vector<tool_rule> tools;
+  std::string upstream_authorization = "none";
 
   cors_settings cors;
   tls_settings tls;

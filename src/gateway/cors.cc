@@ -1,6 +1,7 @@
 #include "gateway/cors.h"
 
 #include "base/text.h"
+#include "base/url.h"
 
 #include <algorithm>
 
@@ -10,6 +11,7 @@ namespace {
 constexpr std::string_view always_allowed_headers =
     "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name, "
     "Last-Event-ID, X-Request-Id, traceparent, tracestate";
+constexpr std::string_view form_needs = "Authorization, Content-Type";
 constexpr std::string_view exposed_headers =
     "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, X-Request-Id, Retry-After, Location";
 constexpr std::size_t longest_question = 4096;
@@ -25,12 +27,17 @@ bool is_token(std::string_view name) {
 }  // namespace
 
 cors_rules::cors_rules(const cors_settings& conf, std::string own_origin)
-    : conf_(conf), own_origin_(std::move(own_origin)), allowed_headers_(always_allowed_headers) {
+    : conf_(conf),
+      own_origin_(std::move(own_origin)),
+      allowed_headers_(always_allowed_headers),
+      form_headers_(form_needs) {
   for (const auto& name : conf_.allowed_headers) {
-    auto known = split_words(always_allowed_headers, ',');
-    bool is_known = std::any_of(known.begin(), known.end(),
-                                [&](const auto& k) { return equal_ignoring_case(trim(k), name); });
-    if (!is_known) allowed_headers_ += ", " + name;
+    for (auto* list : {&allowed_headers_, &form_headers_}) {
+      auto known = split_words(*list, ',');
+      bool is_known = std::any_of(known.begin(), known.end(),
+                                  [&](const auto& k) { return equal_ignoring_case(trim(k), name); });
+      if (!is_known) *list += ", " + name;
+    }
   }
 }
 
@@ -47,6 +54,23 @@ bool cors_rules::listed(std::string_view origin) const {
       return false;
     return parse_decimal(origin.substr(base.size() + 1)).has_value();
   });
+}
+
+std::string cors_rules::near_miss(std::string_view origin) const {
+  if (!conf_.enabled) return "cors.enabled is false";
+  auto asked = url::parse(origin);
+  if (!asked) return "it is no origin of http or https";
+  for (const auto& o : conf_.origins) {
+    bool any_port = o.ends_with(":*");
+    auto known = url::parse(any_port ? std::string_view(o).substr(0, o.size() - 2) : std::string_view(o));
+    if (!known) continue;
+    bool same_host = known->host == asked->host;
+    bool own_subdomain = asked->host.ends_with("." + known->host) || known->host.ends_with("." + asked->host);
+    if (!same_host && !own_subdomain) continue;
+    std::string_view differs = !same_host ? "host" : known->scheme != asked->scheme ? "scheme" : "port";
+    return o + " is configured, with another " + std::string(differs);
+  }
+  return "it is not in cors.origins";
 }
 
 bool cors_rules::may_call_mcp(std::string_view origin) const {
@@ -69,12 +93,20 @@ http_fields cors_rules::fields_for(std::string_view origin, bool open) const {
 
 http_fields cors_rules::preflight_for(std::string_view origin, bool open, std::string_view methods,
                                       std::string_view asked) const {
+  return preflight(origin, open, methods, asked, allowed_headers_);
+}
+
+http_fields cors_rules::preflight_of_forms(std::string_view origin, bool open, std::string_view asked) const {
+  return preflight(origin, open, "GET, POST, OPTIONS", asked, form_headers_);
+}
+
+http_fields cors_rules::preflight(std::string_view origin, bool open, std::string_view methods,
+                                  std::string_view asked, std::string names) const {
   http_fields fields = fields_for(origin, open);
   if (fields.count("Access-Control-Allow-Origin") == 0) return fields;
   fields.erase("Access-Control-Expose-Headers");
   fields.add("Access-Control-Allow-Methods", std::string(methods));
   fields.add("Vary", "Access-Control-Request-Headers");
-  auto names = allowed_headers_;
   int added = 0;
   for (const auto& word : split_words(asked.substr(0, longest_question), ',')) {
     auto name = trim(word);

@@ -94,5 +94,37 @@ TEST(Cors, APreflightAllowsTheFieldsThatMcpMirrorsParametersInto) {
   EXPECT_THAT(allowed(many), EndsWith(", mcp-63")) << "no more than 64";
 }
 
+TEST(CorsRules, NameWhatAForeignOriginNearlyIs) {
+  cors_settings conf;
+  conf.origins = {"http://localhost:3000", "https://app.example", "http://127.0.0.1:*"};
+  cors_rules rules(conf, "https://gate.example");
+  struct row {
+    const char *origin, *said;
+  };
+  for (const auto& r :
+       {row{"https://localhost:3000", "http://localhost:3000 is configured, with another scheme"},
+        row{"http://localhost:3001", "http://localhost:3000 is configured, with another port"},
+        row{"https://www.app.example", "https://app.example is configured, with another host"},
+        row{"https://127.0.0.1:1", "http://127.0.0.1:* is configured, with another scheme"},
+        row{"https://evil.example", "it is not in cors.origins"},
+        row{"null", "it is no origin of http or https"}}) {
+    EXPECT_EQ(rules.near_miss(r.origin), r.said) << r.origin;
+  }
+  conf.enabled = false;
+  EXPECT_EQ(cors_rules(conf, "https://gate.example").near_miss("http://localhost:3000"),
+            "cors.enabled is false");
+}
+
+TEST(CorsRules, AllowFormsWhatTheyNeedAndWhatIsConfigured) {
+  cors_settings conf;
+  conf.origins = {"https://app.example"};
+  conf.allowed_headers = {"authorization", "X-Extra"};
+  cors_rules rules(conf, "https://gate.example");
+  auto fields = rules.preflight_of_forms("https://app.example", false, "mcp-protocol-version");
+  EXPECT_EQ(fields.first("Access-Control-Allow-Headers"),
+            "Authorization, Content-Type, X-Extra, mcp-protocol-version");
+  EXPECT_EQ(fields.first("Access-Control-Allow-Methods"), "GET, POST, OPTIONS");
+}
+
 }  // namespace
 }  // namespace mcp_oauth

@@ -163,6 +163,35 @@ bool header_rules::passes(std::string_view name) const {
          matches_any(allowed_, lower);
 }
 
+header_rules::decision header_rules::judge(std::string_view name) const {
+  if (is_of_the_connection(name)) return {false, "belongs to the connection"};
+  if (is(name, "authorization")) return {false, "replaced: see upstream_authorization"};
+  if (is(name, "cookie")) return {false, "belongs to the gateway's own pages"};
+  if (is(name, "origin")) return {false, "was judged here"};
+  if (is(name, "mcp-session-id")) return {false, "replaced by the MCP server's own"};
+  if (is_ours(name)) return {false, "is set by the gateway alone"};
+  auto lower = to_lower(name);
+  auto listed = [&](const std::vector<std::string>& patterns) {
+    return std::find_if(patterns.begin(), patterns.end(),
+                        [&](const auto& p) { return matches_wildcard(p, lower); });
+  };
+  if (auto by = listed(blocked_); by != blocked_.end())
+    return {false, "listed in blocked_headers (" + *by + ")"};
+  if (allowed_.empty()) return {true, "forward_headers names none, so every one passes"};
+  if (is_one_of(lower, mcp_needs) || begins(lower, "mcp-")) return {true, "needed by MCP"};
+  if (auto by = listed(allowed_); by != allowed_.end())
+    return {true, "listed in forward_headers (" + *by + ")"};
+  return {false, "not listed in forward_headers"};
+}
+
+bool names_a_credential(std::string_view name) {
+  constexpr std::array<std::string_view, 9> telling = {"auth",     "cookie",  "token",     "secret",    "key",
+                                                       "password", "session", "signature", "credential"};
+  auto lower = to_lower(name);
+  return std::any_of(telling.begin(), telling.end(),
+                     [&](auto part) { return lower.find(part) != std::string::npos; });
+}
+
 void append_request_fields(std::string& out, std::span<const field> from, const header_rules& rules) {
   // More than one Connection line is one list (RFC 9110 §5.3). Few requests name anything in it.
   auto names_fields = [](const field& f) {
@@ -191,6 +220,16 @@ std::string identity_lines(const access_claims& who) {
   append_line(lines, "X-User-Name", who.name);
   append_line(lines, "X-User-Provider", who.provider);
   append_line(lines, "X-Client-Id", who.client_id);
+  return lines;
+}
+
+std::string injected_lines(const access_claims& who, std::span<const std::string> names) {
+  std::string lines;
+  for (const auto& name : names) {
+    if (equal_ignoring_case(name, "X-Forwarded-User")) append_line(lines, "X-Forwarded-User", who.subject);
+    if (equal_ignoring_case(name, "X-Forwarded-Email")) append_line(lines, "X-Forwarded-Email", who.email);
+    if (equal_ignoring_case(name, "X-Forwarded-Name")) append_line(lines, "X-Forwarded-Name", who.name);
+  }
   return lines;
 }
 

@@ -18,6 +18,12 @@ class header_rules {
  public:
   explicit header_rules(const header_settings& conf);
   bool passes(std::string_view name) const;
+  // Whether and why: "listed in blocked_headers (X-Internal-*)". For people; the same decision.
+  struct decision {
+    bool passes;
+    std::string rule;
+  };
+  decision judge(std::string_view name) const;
 
  private:
   std::vector<std::string> allowed_;  // lower case, with `*`
@@ -28,9 +34,15 @@ class header_rules {
 // left out (RFC 9110 §7.6.1).
 void append_request_fields(std::string& out, std::span<const field> from, const header_rules& rules);
 
+// Whether a header's value may hold a credential, going by its name: then no log shows it.
+bool names_a_credential(std::string_view name);
+
 // The lines that tell an MCP server who calls: X-User-Id, X-User-Email, X-User-Name, X-User-Provider,
 // X-Client-Id. Characters that a header may not hold, and all beyond ASCII, are percent-encoded.
 std::string identity_lines(const access_claims& who);
+// The same under names of other gateways, as configured: X-Forwarded-User, X-Forwarded-Email and
+// X-Forwarded-Name. What is none of them is left out.
+std::string injected_lines(const access_claims& who, std::span<const std::string> names);
 
 // Whether a field of an upstream's answer goes on to the client: not what belongs to the connection, not the
 // upstream's own challenge, CORS or cookies, which speak about another server than the client sees.

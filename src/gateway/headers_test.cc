@@ -219,5 +219,45 @@ TEST(Refusal, AnswersAFailingUpstreamInTheGuidesWords) {
       << page.body;
 }
 
+TEST(HeaderRules, SayWhyAndSayTheSame) {
+  header_settings conf;
+  conf.forward = {"X-Custom-*", "X-Both"};
+  conf.blocked = {"X-Both", "X-Custom-Secret"};
+  header_rules lists(conf), none{header_settings{}};
+  struct row {
+    const char *name, *why;
+  };
+  for (const auto& r : {row{"X-Custom-A", "listed in forward_headers (x-custom-*)"},
+                        row{"X-CUSTOM-SECRET", "listed in blocked_headers (x-custom-secret)"},
+                        row{"x-both", "listed in blocked_headers (x-both)"},
+                        row{"X-Other", "not listed in forward_headers"}, row{"Mcp-Param-A", "needed by MCP"},
+                        row{"Accept", "needed by MCP"}, row{"Connection", "belongs to the connection"},
+                        row{"Authorization", "replaced: see upstream_authorization"},
+                        row{"X_User_Id", "is set by the gateway alone"},
+                        row{"Mcp-Session-Id", "replaced by the MCP server's own"}}) {
+    EXPECT_EQ(lists.judge(r.name).rule, r.why) << r.name;
+    EXPECT_EQ(lists.judge(r.name).passes, lists.passes(r.name)) << r.name;
+    EXPECT_EQ(none.judge(r.name).passes, none.passes(r.name)) << r.name;
+  }
+}
+
+TEST(HeaderRules, TellWhatMayHoldACredential) {
+  for (auto name : {"Authorization", "proxy-authorization", "Cookie", "X-Api-Key", "X-Auth-Whatever",
+                    "X-TOKEN", "Mcp-Session-Id", "X-Hub-Signature"})
+    EXPECT_TRUE(names_a_credential(name)) << name;
+  for (auto name : {"Accept", "X-Custom-Header", "Content-Type", "X-User-Id"})
+    EXPECT_FALSE(names_a_credential(name)) << name;
+}
+
+TEST(InjectedLines, AreTheOnesAskedForAndHoldNoLineOfTheirOwn) {
+  access_claims who;
+  who.subject = "local:ada";
+  who.email = "a@b\r\nX-Evil: 1";
+  std::vector<std::string> names = {"x-forwarded-user", "X-Forwarded-Email", "X-Forwarded-Token"};
+  EXPECT_EQ(injected_lines(who, names),
+            "X-Forwarded-User: local:ada\r\nX-Forwarded-Email: a@b%0D%0AX-Evil: 1\r\n");
+  EXPECT_EQ(injected_lines(who, {}), "");
+}
+
 }  // namespace
 }  // namespace mcp_oauth

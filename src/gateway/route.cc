@@ -9,12 +9,14 @@ namespace mcp_oauth {
 namespace {
 
 constexpr std::string_view announced = "/.up/";
+// More than the length of any path.
+constexpr std::size_t named_host_weighs = std::size_t{1} << 32;
 
 }  // namespace
 
 result<mount> mount::of(const upstream_settings& conf) {
   auto where = url::parse(conf.url);
-  if (!where || !where->is_http()) return fail(errc::config_invalid, "mcp_server_url: " + conf.url);
+  if (!where || !where->is_http()) return fail(errc::config_invalid, "upstream url: " + conf.url);
   return mount(conf, std::move(*where));
 }
 
@@ -26,6 +28,18 @@ std::optional<std::string_view> mount::prefix_of(std::string_view path) const {
     if (whole && (!longest || prefix.size() > longest->size())) longest = prefix;
   }
   return longest;
+}
+
+std::size_t mount::fits(std::string_view host, std::string_view path) const {
+  auto prefix = prefix_of(path);
+  if (!prefix) return 0;
+  if (conf_.hosts.empty()) return prefix->size();
+  auto bare = host.substr(0, host.starts_with('[') ? host.find(']') + 1 : host.find(':'));
+  for (const auto& named : conf_.hosts) {
+    if (equal_ignoring_case(named, host) || equal_ignoring_case(named, bare))
+      return named_host_weighs + prefix->size();
+  }
+  return 0;
 }
 
 std::string_view mount::rest_of(std::string_view path) const {

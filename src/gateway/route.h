@@ -19,6 +19,9 @@ class mount {
 
   // Whether the path is one of ours: a prefix itself or something below it.
   bool covers(std::string_view path) const { return prefix_of(path).has_value(); }
+  // How well a request fits: 0 not at all; otherwise a longer path fits better, and one whose Host is named
+  // fits better than any other. A host that is named without a port is meant with every port.
+  std::size_t fits(std::string_view host, std::string_view path) const;
 
   // What the upstream is asked for. The prefix itself leads to the URL's path, or to /mcp where it has none;
   // PREFIX/rest leads to the URL's path, or the root, with /rest behind it.

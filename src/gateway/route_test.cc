@@ -56,5 +56,22 @@ TEST(PlainPath, IsOneThatEveryServerResolvesAlike) {
   }
 }
 
+TEST(Mount, FitsALongerPathBetterAndANamedHostBest) {
+  upstream_settings conf;
+  conf.url = "http://up";
+  conf.paths = {"/mcp", "/mcp/deep"};
+  auto any = *mount::of(conf);
+  conf.paths = {"/mcp"};
+  conf.hosts = {"Mail.example", "other.example:8443"};
+  auto mail = *mount::of(conf);
+  EXPECT_LT(any.fits("h", "/mcp/x"), any.fits("h", "/mcp/deep/x"));
+  EXPECT_GT(mail.fits("mail.example", "/mcp/deep"), any.fits("mail.example", "/mcp/deep"));
+  EXPECT_GT(mail.fits("MAIL.example:80", "/mcp"), 0U);
+  EXPECT_GT(mail.fits("other.example:8443", "/mcp"), 0U);
+  for (auto host : {"other.example", "other.example:1", "xmail.example", "mail.example.evil", "", "[::1]:80"})
+    EXPECT_EQ(mail.fits(host, "/mcp"), 0U) << host;
+  EXPECT_EQ(mail.fits("mail.example", "/elsewhere"), 0U);
+}
+
 }  // namespace
 }  // namespace mcp_oauth

@@ -4,6 +4,25 @@
 
 namespace mcp_oauth {
 
+namespace {
+
+const access_claims& nobody() {
+  static const access_claims claims = [] {
+    access_claims c;
+    c.expires = time_point(std::chrono::hours(24 * 365 * 200));
+    return c;
+  }();
+  return claims;
+}
+
+}  // namespace
+
+const access_claims& credential::claims() const { return token ? token->claims() : nobody(); }
+
+std::shared_ptr<credential> credential::of_nobody() {
+  return std::make_shared<credential>(credential{std::nullopt, {}, {}, 0, {}, {}});
+}
+
 std::shared_ptr<credential> token_cache::remember(const sha256_digest& key, verified_token token) {
   if (entries_.size() >= most_) {
     // Full: a flood of tokens must not cost more than the room. Every other one goes, cheaply and at random.
@@ -11,7 +30,7 @@ std::shared_ptr<credential> token_cache::remember(const sha256_digest& key, veri
     boost::unordered::erase_if(entries_, [&odd](const auto&) { return odd = !odd; });
   }
   auto lines = identity_lines(token.claims());
-  auto made = std::make_shared<credential>(credential{std::move(token), std::move(lines), {}, 0});
+  auto made = std::make_shared<credential>(credential{std::move(token), std::move(lines), {}, 0, {}, {}});
   entries_.emplace(key, made);
   return made;
 }
@@ -19,15 +38,14 @@ std::shared_ptr<credential> token_cache::remember(const sha256_digest& key, veri
 std::optional<time_point> token_cache::latest_expiry(std::string_view grant) const {
   std::optional<time_point> latest;
   for (const auto& [key, known] : entries_) {
-    const auto& c = known->token.claims();
+    const auto& c = known->claims();
     if (c.grant_id == grant && (!latest || c.expires > *latest)) latest = c.expires;
   }
   return latest;
 }
 
 void token_cache::sweep(time_point now) {
-  boost::unordered::erase_if(entries_,
-                             [now](const auto& e) { return e.second->token.claims().expires <= now; });
+  boost::unordered::erase_if(entries_, [now](const auto& e) { return e.second->claims().expires <= now; });
   std::erase_if(revoked_, [now](const auto& r) { return r.second <= now; });
 }
 

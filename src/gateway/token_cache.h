@@ -17,11 +17,18 @@
 namespace mcp_oauth {
 
 // A token that was verified, with what every request with it needs.
+// Who calls: by a verified token, or nobody in particular where none is needed.
 struct credential {
-  verified_token token;
+  std::optional<verified_token> token;
   std::string identity;         // header lines for the upstream
   std::string checked_session;  // the last session id found to belong to it, and the upstream's part of it
   std::size_t checked_length = 0;
+  std::string minted = {};  // the last token made for the upstream, good until then
+  time_point minted_until = {};
+
+  const access_claims& claims() const;
+  // Somebody without a name, whose streams have no end of their own.
+  static std::shared_ptr<credential> of_nobody();
 };
 
 // Verified tokens of one worker, by the SHA-256 of their text: no token is kept. Bounded, never beyond `exp`,
@@ -44,7 +51,7 @@ class token_cache {
       auto made = remember(key, std::move(*fresh));
       return made;
     }
-    const auto& claims = at->second->token.claims();
+    const auto& claims = at->second->claims();
     if (claims.expires + leeway <= now) {
       entries_.erase(at);
       return fail(errc::token_expired, "exp passed");

@@ -42,7 +42,7 @@ TEST_F(TokenCache, VerifiesATokenOnce) {
   auto t = token();
   auto first = find(t);
   ASSERT_TRUE(first);
-  EXPECT_EQ((*first)->token.claims().subject, "ada");
+  EXPECT_EQ((*first)->claims().subject, "ada");
   EXPECT_EQ((*first)->identity, "X-User-Id: ada\r\nX-Client-Id: c\r\n");
   EXPECT_EQ(*find(t), *first);
   EXPECT_EQ(verifications, 1);

@@ -74,13 +74,19 @@ struct server::state {
     bool idle = true;
   };
 
-  state(server& s, worker& w) : owner(s), loop(w) {}
+  state(server& s, worker& w)
+      : owner(s),
+        loop(w),
+        limits(std::make_shared<const exchange_limits>(s.options_.limits)),
+        most_connections(s.options_.most_connections) {}
 
   server& owner;
   worker& loop;
   std::unique_ptr<service> answers;
   std::unique_ptr<acceptor> accepting;
   std::shared_ptr<const tls_context> tls;
+  std::shared_ptr<const exchange_limits> limits;
+  std::size_t most_connections;
   std::list<entry> sessions;
   bool draining = false;
 
@@ -140,6 +146,16 @@ void server::launch() {
 void server::use_tls(std::shared_ptr<const tls_context> context) {
   for (auto& s : states_) {
     s->loop.post([state = s.get(), context] { state->tls = context; });
+  }
+}
+
+void server::use_limits(const exchange_limits& limits, std::size_t most_connections) {
+  auto shared = std::make_shared<const exchange_limits>(limits);
+  for (auto& s : states_) {
+    s->loop.post([state = s.get(), shared, most_connections] {
+      state->limits = shared;
+      state->most_connections = most_connections;
+    });
   }
 }
 
@@ -208,9 +224,11 @@ task<void> server::session(state& s, std::shared_ptr<channel> client, std::strin
     }
   };
   membership here(s, client);
-  const auto& limits = s.owner.options_.limits;
+  // Kept: the exchange refers to them for as long as the connection lasts.
+  const auto kept_limits = s.limits;
+  const auto& limits = *kept_limits;
 
-  bool too_many = s.loop.connections > s.owner.options_.most_connections / s.owner.states_.size() + 1;
+  bool too_many = s.loop.connections > s.most_connections / s.owner.states_.size() + 1;
   if (s.tls) {
     if (too_many)
       co_return;  // an answer would take a handshake, and hold the place for as long as that may last

@@ -63,6 +63,9 @@ class server {
   // New certificates for connections from now on; nullptr: clear.
   void use_tls(std::shared_ptr<const tls_context> context);
 
+  // Other limits, for connections from now on. Those that are open keep what they began with.
+  void use_limits(const exchange_limits& limits, std::size_t most_connections);
+
   // Closes the listeners, lets requests in flight end (at most `drain`), then ends. Idempotent.
   void stop();
   std::size_t connections() const;
