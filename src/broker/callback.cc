@@ -161,7 +161,7 @@ step redeem(broker_parts& parts, const exchange& x, const arrival_ptr& a) {
   }
   outbound fetch;
   fetch.call =
-      token_request(*a->metadata, {a->provider->client_id, a->provider->client_secret, a->code,
+      code_exchange_request(*a->metadata, {a->provider->client_id, a->provider->client_secret, a->code,
                                    callback_of(parts.world.conf, *a->provider), a->login.code_verifier});
   fetch.then = [&parts, x, a](result<http_answer> answer, time_point now) {
     return judge_tokens(parts, x.at(now), a, answer);
