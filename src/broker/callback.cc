@@ -159,9 +159,9 @@ step redeem(broker_parts& parts, const exchange& x, const arrival_ptr& a) {
     return answer_with_error(parts, x, a->login.access, {errc::provider_refused, "neither code nor error"});
   }
   outbound fetch;
-  fetch.call =
-      token_request(*a->metadata, {a->provider->client_id, a->provider->client_secret, a->code,
-                                   callback_of(parts.world.conf, *a->provider), a->login.code_verifier});
+  fetch.call = code_exchange_request(*a->metadata,
+                                     {a->provider->client_id, a->provider->client_secret, a->code,
+                                      callback_of(parts.world.conf, *a->provider), a->login.code_verifier});
   fetch.then = [&parts, x, a](result<http_answer> answer, time_point now) {
     return judge_tokens(parts, x.at(now), a, answer);
   };

@@ -76,7 +76,7 @@ struct code_exchange {
 
 // OIDC Core §3.1.3.1. The secret goes by client_secret_basic with form-encoded parts (RFC 6749 §2.3.1), or in
 // the body when the provider announces only that. The call holds secrets: it must not be logged.
-http_call token_request(const provider_metadata& provider, const code_exchange& exchange);
+http_call code_exchange_request(const provider_metadata& provider, const code_exchange& exchange);
 
 struct token_answer {
   secret id_token;       // empty when none

@@ -106,7 +106,7 @@ result<void> check_callback_iss(const provider_metadata& provider, std::optional
   return {};
 }
 
-http_call token_request(const provider_metadata& provider, const code_exchange& exchange) {
+http_call code_exchange_request(const provider_metadata& provider, const code_exchange& exchange) {
   http_call call{"POST",
                  provider.token_endpoint,
                  {{"Content-Type", "application/x-www-form-urlencoded"}, {"Accept", "application/json"}},

@@ -118,7 +118,8 @@ TEST(OidcDiscovery, WorksWithTheDocumentsOfProvidersInUse) {
     auto found = process_discovery_answer(name, json_answer(std::string(body)));
     ASSERT_TRUE(found) << name << ": " << found.error().detail;
     code_exchange exchange{"id", secret("s"), "c", "https://mcp.example.com/auth/callback", secret("v")};
-    EXPECT_NE(token_request(*found, exchange).fields.only("authorization").has_value(), secret_in_body)
+    EXPECT_NE(code_exchange_request(*found, exchange).fields.only("authorization").has_value(),
+              secret_in_body)
         << name;
   }
 }
@@ -256,7 +257,7 @@ code_exchange exchange(std::string client_secret) {
 }
 
 TEST(OidcTokenRequest, ExchangesTheCodeWithItsVerifier) {
-  auto call = token_request(provider(), exchange(""));
+  auto call = code_exchange_request(provider(), exchange(""));
   EXPECT_EQ(call.method, "POST");
   EXPECT_EQ(call.url, "https://idp.example.com/token");
   EXPECT_EQ(call.fields.only("content-type"), "application/x-www-form-urlencoded");
@@ -287,7 +288,7 @@ TEST(OidcTokenRequest, AuthenticatesInExactlyOneWay) {
        }) {
     auto idp = provider();
     idp.token_endpoint_auth_methods = methods;
-    auto call = token_request(idp, exchange(client_secret));
+    auto call = code_exchange_request(idp, exchange(client_secret));
     auto body = form::parse(call.body).value();
     auto header = call.fields.only("authorization");
     EXPECT_EQ(header.has_value(), expected == way::basic);
