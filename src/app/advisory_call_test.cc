@@ -134,9 +134,12 @@ TEST_F(AdvisoryGateway, RequestSmugglingCL0_ContentOfAGetOrADeleteReachesNobody)
 
 // What a server would decode first, it might read as another call than the one that was judged.
 TEST_F(AdvisoryGateway, DecompressionAtTheServer_WhatIsNotPlainJsonIsRefused) {
-  for (const char* field : {"Content-Encoding: gzip", "Content-Encoding: deflate", "content-encoding: br",
-                            "Content-Encoding: identity, gzip",
-                            "Content-Encoding: identity\r\nContent-Encoding: br", "Content-Encoding: x"}) {
+  for (const char* field :
+       {"Content-Encoding: gzip", "Content-Encoding: deflate", "content-encoding: br",
+        "Content-Encoding: identity, gzip", "Content-Encoding: identity\r\nContent-Encoding: br",
+        "Content-Encoding: x", "Content_Encoding: gzip", "content.encoding: br",
+        "Content-Type: application/json; charset=utf-7", "Content-Type: application/json",
+        "Content_Type: application/json; charset=utf-16", "content-TYPE: text/plain"}) {
     EXPECT_EQ(status_of(ask(post(call, with_token(std::string(field) + "\r\n")))), 415) << field;
     EXPECT_TRUE(take_seen().empty()) << field;
   }

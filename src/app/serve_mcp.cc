@@ -29,6 +29,7 @@ constexpr std::chrono::minutes minted_lifetime{5};
 // the one that is judged here.
 result<void> check_media_type(const net::request_head& head) {
   auto type = head.find("content-type").value_or("");
+  int types = 0;
   auto refuse = [](std::string_view name, std::string_view value) {
     return fail(errc::http_media_type_unsupported, std::string(name) + " " + std::string(value));
   };
@@ -42,8 +43,9 @@ result<void> check_media_type(const net::request_head& head) {
       return refuse("Content-Type", type);
   }
   for (const auto& f : head.fields) {
-    if (equal_ignoring_case(f.name, "content-encoding") && !equal_ignoring_case(f.value, "identity"))
-      return refuse("Content-Encoding", f.value);
+    if (may_be_read_as(f.name, "content-type") && ++types > 1) return refuse(f.name, f.value);
+    if (may_be_read_as(f.name, "content-encoding") && !equal_ignoring_case(f.value, "identity"))
+      return refuse(f.name, f.value);
   }
   return {};
 }

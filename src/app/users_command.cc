@@ -106,7 +106,9 @@ exit_code users_command(const command_input& in, const std::string& what, const 
     }
   }
   std::vector<std::string> warnings;
-  auto store = open_store(conf->database_url, warnings);
+  store_options at_once;
+  at_once.start_timeout = seconds(0);  // somebody waits for the answer
+  auto store = open_store(conf->database_url, warnings, std::move(at_once));
   if (!store) return report(store.error());
   for (const auto& warning : warnings) std::cerr << "⚠ Warning: " << warning << "\n";
   auto now = std::chrono::system_clock::now();

@@ -5,7 +5,6 @@
 #include "broker/sign_in_at_provider.h"
 #include "config/check.h"
 #include "config/provider_kind.h"
-#include "broker/watched_flow.h"
 #include "oauth/displayable.h"
 #include "oauth/endpoint_form.h"
 #include "oauth/error_description.h"
@@ -160,9 +159,9 @@ step redeem(broker_parts& parts, const exchange& x, const arrival_ptr& a) {
     return answer_with_error(parts, x, a->login.access, {errc::provider_refused, "neither code nor error"});
   }
   outbound fetch;
-  fetch.call =
-      code_exchange_request(*a->metadata, {a->provider->client_id, a->provider->client_secret, a->code,
-                                   callback_of(parts.world.conf, *a->provider), a->login.code_verifier});
+  fetch.call = code_exchange_request(*a->metadata,
+                                     {a->provider->client_id, a->provider->client_secret, a->code,
+                                      callback_of(parts.world.conf, *a->provider), a->login.code_verifier});
   fetch.then = [&parts, x, a](result<http_answer> answer, time_point now) {
     return judge_tokens(parts, x.at(now), a, answer);
   };
@@ -176,12 +175,8 @@ step redeem(broker_parts& parts, const exchange& x, const arrival_ptr& a) {
 step callback(broker_parts& parts, exchange x) {
   if (auto refused = refuse_other_methods(x, {"GET"})) return *refused;
   auto arrived = read_arrival(parts, x);
-  if (!arrived) {
-    watch_refused_return(x, arrived.error());
-    return error_answer_for_people(x, arrived.error());
-  }
+  if (!arrived) return error_answer_for_people(x, arrived.error());
   auto a = *arrived;
-  watch_return(x, a->login);
   x.log->note("client_id", a->login.access.client_id);
   x.log->note("provider", a->provider->name);
 

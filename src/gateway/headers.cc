@@ -151,6 +151,8 @@ void append_line(std::string& out, std::string_view name, std::string_view value
 
 }  // namespace
 
+bool may_be_read_as(std::string_view name, std::string_view folded) { return is(name, folded); }
+
 header_rules::header_rules(const header_settings& conf)
     : allowed_(lower_all(conf.forward)), blocked_(lower_all(conf.blocked)) {}
 

@@ -30,6 +30,9 @@ class header_rules {
   std::vector<std::string> blocked_;
 };
 
+// Whether a server could take the name for that one, which is in lower case and with `-`.
+bool may_be_read_as(std::string_view name, std::string_view folded);
+
 // Appends the fields of `from` that pass to `out`, one line each; those that a Connection field names are
 // left out (RFC 9110 §7.6.1).
 void append_request_fields(std::string& out, std::span<const field> from, const header_rules& rules);

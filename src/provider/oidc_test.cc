@@ -118,7 +118,8 @@ TEST(OidcDiscovery, WorksWithTheDocumentsOfProvidersInUse) {
     auto found = process_discovery_answer(name, json_answer(std::string(body)));
     ASSERT_TRUE(found) << name << ": " << found.error().detail;
     code_exchange exchange{"id", secret("s"), "c", "https://mcp.example.com/auth/callback", secret("v")};
-    EXPECT_NE(code_exchange_request(*found, exchange).fields.only("authorization").has_value(), secret_in_body)
+    EXPECT_NE(code_exchange_request(*found, exchange).fields.only("authorization").has_value(),
+              secret_in_body)
         << name;
   }
 }

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "embedded/migrations.h"
+#include "store/schema_steps.h"
 
 #include <algorithm>
 #include <functional>
@@ -30,11 +31,6 @@ result<void> set_version(sqlite& db, std::uint64_t version) {
                             {static_cast<std::int64_t>(version)});
   if (!written) return tl::unexpected(written.error());
   return {};
-}
-
-result<std::uint64_t> known_version(sqlite& db, std::span<const migration> steps) {
-  auto at = schema_version(db);
-  return at ? known_version(*at, steps) : at;
 }
 
 }  // namespace
@@ -101,40 +97,11 @@ result<std::uint64_t> known_version(std::uint64_t at, std::span<const migration>
 }
 
 result<void> migrate_up(sqlite& db, std::span<const migration> steps) {
-  auto at = known_version(db, steps);
-  if (!at) return tl::unexpected(at.error());
-  if (steps.empty() || *at == steps.back().version) return {};
-
-  return in_transaction(db, [&]() -> result<void> {
-    auto from = known_version(db, steps);
-    if (!from) return tl::unexpected(from.error());
-    auto table = db.script(
-        "CREATE TABLE IF NOT EXISTS schema_migrations (version BIGINT NOT NULL PRIMARY KEY,"
-        " dirty BOOLEAN NOT NULL)");
-    if (!table) return table;
-    for (const auto& step : steps) {
-      if (step.version <= *from) continue;
-      if (auto done = db.script(std::string(step.up)); !done) return done;
-    }
-    return set_version(db, steps.back().version);
-  });
+  return apply_steps<sqlite>(db, steps, {in_transaction, set_version});
 }
 
 result<void> migrate_down(sqlite& db, std::span<const migration> steps) {
-  auto at = known_version(db, steps);
-  if (!at) return tl::unexpected(at.error());
-  if (*at == 0) return {};
-
-  return in_transaction(db, [&]() -> result<void> {
-    auto from = known_version(db, steps);
-    if (!from) return tl::unexpected(from.error());
-    if (*from == 0) return {};
-    for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
-      if (step->version > *from) continue;
-      if (auto done = db.script(std::string(step->down)); !done) return done;
-    }
-    return set_version(db, 0);
-  });
+  return undo_steps<sqlite>(db, steps, {in_transaction, set_version});
 }
 
 }  // namespace mcp_oauth

@@ -77,6 +77,41 @@ TEST(OpenStore, PassesOnWarningsAndErrors) {
             errc::store_unavailable);
 }
 
+TEST(Schema, GoesUpAndDownByTheUrl) {
+  test_folder folder;
+  auto url = "sqlite://" + folder.file("oauth.db");
+  auto none = read_schema_state(url);
+  ASSERT_FALSE(none) << "a file that is absent is not made by looking";
+  EXPECT_FALSE(std::filesystem::exists(folder.file("oauth.db")));
+  auto up = apply_migrations(url);
+  ASSERT_TRUE(up) << up.error().detail;
+  EXPECT_GT(up->version, 0U);
+  EXPECT_EQ(up->version, up->latest);
+  EXPECT_EQ(apply_migrations(url)->version, up->version) << "again";
+  EXPECT_EQ(read_schema_state(url)->version, up->version);
+  auto down = undo_migrations(url);
+  ASSERT_TRUE(down) << down.error().detail;
+  EXPECT_EQ(down->version, 0U);
+  EXPECT_EQ(read_schema_state(url)->version, 0U);
+  EXPECT_EQ(apply_migrations(url)->version, up->latest);
+}
+
+TEST(Schema, OfADatabaseThatNobodyServesIsAnError) {
+  for (const char* url : {"mysql://db/name", "oauth.db", ""}) {
+    EXPECT_EQ(apply_migrations(url).error().code, errc::config_invalid) << url;
+    EXPECT_EQ(undo_migrations(url).error().code, errc::config_invalid) << url;
+    EXPECT_EQ(read_schema_state(url).error().code, errc::config_invalid) << url;
+  }
+}
+
+TEST(DatabasePlace, IsAbsoluteAndHasNoPassword) {
+  EXPECT_EQ(database_place("sqlite://oauth.db"), (std::filesystem::current_path() / "oauth.db").string());
+  EXPECT_EQ(database_place("sqlite:///var/lib/x/../oauth.db"), "/var/lib/oauth.db");
+  EXPECT_THAT(database_place("postgresql://app:s3cret@db.example:5432/oauth"),
+              testing::AllOf(testing::HasSubstr("db.example"), testing::Not(testing::HasSubstr("s3cret"))));
+  EXPECT_EQ(database_place("mysql://app:s3cret@db/oauth"), "an unknown database");
+}
+
 TEST(SqlTime, GoesThereAndBack) {
   struct pair {
     std::int64_t unix_time;

@@ -1,6 +1,7 @@
 #include "store/postgres_migrate.h"
 
 #include "embedded/migrations.h"
+#include "store/schema_steps.h"
 
 #include <algorithm>
 #include <functional>
@@ -89,46 +90,11 @@ result<std::uint64_t> schema_version(postgres& db) {
 }
 
 result<void> migrate_up(postgres& db, std::span<const migration> steps) {
-  auto version = [&db, steps]() -> result<std::uint64_t> {
-    auto at = schema_version(db);
-    return at ? known_version(*at, steps) : at;
-  };
-  auto at = version();
-  if (!at) return tl::unexpected(at.error());
-  if (steps.empty() || *at == steps.back().version) return {};
-
-  return in_transaction(db, [&]() -> result<void> {
-    auto from = version();
-    if (!from) return tl::unexpected(from.error());
-    if (*from == steps.back().version) return {};
-    auto table = db.script(
-        "CREATE TABLE IF NOT EXISTS schema_migrations (version BIGINT NOT NULL PRIMARY KEY,"
-        " dirty BOOLEAN NOT NULL)");
-    if (!table) return table;
-    for (const auto& step : steps) {
-      if (step.version <= *from) continue;
-      if (auto done = db.script(std::string(step.up)); !done) return done;
-    }
-    return set_version(db, steps.back().version);
-  });
+  return apply_steps<postgres>(db, steps, {in_transaction, set_version});
 }
 
 result<void> migrate_down(postgres& db, std::span<const migration> steps) {
-  auto at = schema_version(db);
-  if (at) at = known_version(*at, steps);
-  if (!at) return tl::unexpected(at.error());
-  if (*at == 0) return {};
-
-  return in_transaction(db, [&]() -> result<void> {
-    auto from = schema_version(db);
-    if (from) from = known_version(*from, steps);
-    if (!from) return tl::unexpected(from.error());
-    for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
-      if (step->version > *from) continue;
-      if (auto done = db.script(std::string(step->down)); !done) return done;
-    }
-    return set_version(db, 0);
-  });
+  return undo_steps<postgres>(db, steps, {in_transaction, set_version});
 }
 
 }  // namespace mcp_oauth

@@ -3,6 +3,7 @@
 #include "store/postgres.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -211,7 +212,7 @@ class test_postgres final {
   std::uint16_t port_ = 0;
   uid_t uid_ = 0;
   gid_t gid_ = 0;
-  pid_t postmaster_ = -1;
+  std::atomic<pid_t> postmaster_ = -1;  // tests end it from threads of their own
   int schemas_ = 0;
 };
 
