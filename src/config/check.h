@@ -48,9 +48,9 @@ std::optional<config_flaw> organization(std::string_view value);       // "org" 
 std::optional<config_flaw> pkce_enabled(std::string_view value);       // only true
 std::optional<config_flaw> challenge_method(std::string_view value);   // only S256
 std::optional<config_flaw> no_transform(std::string_view value);       // only none
-std::optional<config_flaw> host_name(std::string_view value);         // "mail.example.com", "localhost:8080"
-std::optional<config_flaw> injected_header(std::string_view value);   // one of `injected_headers`
-std::optional<config_flaw> field_name(std::string_view value);        // of a log line, and none of our own
+std::optional<config_flaw> host_name(std::string_view value);          // "mail.example.com", "localhost:8080"
+std::optional<config_flaw> injected_header(std::string_view value);    // one of `injected_headers`
+std::optional<config_flaw> field_name(std::string_view value);         // of a log line, and none of our own
 
 }  // namespace checks
 

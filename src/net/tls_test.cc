@@ -302,7 +302,8 @@ class two_steps final : public service {
       seen += client.input();
       client.consume(client.input().size());
       if (got != io::ok) break;
-      auto& elsewhere = elsewhere_;  // g++ 12 reads a member in a co_await through a null `this`, by its sanitizer
+      auto& elsewhere =
+          elsewhere_;  // g++ 12 reads a member in a co_await through a null `this`, by its sanitizer
       if (i == 0) co_await elsewhere;
     }
     http_response answer;
