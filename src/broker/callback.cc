@@ -3,6 +3,7 @@
 #include "broker/browser.h"
 #include "broker/provider_failure.h"
 #include "broker/sign_in_at_provider.h"
+#include "broker/watched_flow.h"
 #include "config/check.h"
 #include "config/provider_kind.h"
 #include "oauth/displayable.h"
@@ -175,8 +176,12 @@ step redeem(broker_parts& parts, const exchange& x, const arrival_ptr& a) {
 step callback(broker_parts& parts, exchange x) {
   if (auto refused = refuse_other_methods(x, {"GET"})) return *refused;
   auto arrived = read_arrival(parts, x);
-  if (!arrived) return error_answer_for_people(x, arrived.error());
+  if (!arrived) {
+    watch_refused_return(x, arrived.error());
+    return error_answer_for_people(x, arrived.error());
+  }
   auto a = *arrived;
+  watch_return(x, a->login);
   x.log->note("client_id", a->login.access.client_id);
   x.log->note("provider", a->provider->name);
 

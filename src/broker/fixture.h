@@ -189,6 +189,7 @@ class BrokerTest : public testing::Test {
 
   http_response ask(endpoint at, http_request request) {
     log = {};
+    log.watched = watching;
     auto next = as->handle(at, request, now, log);
     while (auto* wanted = std::get_if<outbound>(&next)) {
       fetched.push_back(wanted->call);
@@ -326,6 +327,7 @@ class BrokerTest : public testing::Test {
   random_fn random = counted_random();
   time_point now = from_unix(1'800'000'000);
   broker_log log;
+  topics watching;
   std::vector<std::pair<std::string, time_point>> revoked;  // what validators were told: until when
   fetcher fetch;
   std::vector<http_call> fetched;

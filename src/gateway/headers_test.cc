@@ -23,6 +23,13 @@ TEST(HeaderRules, PassWhatIsTheClientsOwn) {
             "Accept: a\r\nX-Custom: b\r\nMCP-Protocol-Version: c\r\nMcp-Param-X: d\r\ntraceparent: e\r\n");
 }
 
+TEST(HeaderRules, KnowWhichNamesAServerMayReadAsAnother) {
+  for (const char* name : {"content-type", "Content-Type", "CONTENT_TYPE", "content.type", "Content~Type"})
+    EXPECT_TRUE(may_be_read_as(name, "content-type")) << name;
+  for (const char* name :
+       {"contenttype", "content-types", "content-typ", "x-content-type", "content-tyqe", ""})
+    EXPECT_FALSE(may_be_read_as(name, "content-type")) << name;
+}
 TEST(HeaderRules, KeepBackWhatIsOursOrTheConnectionsInEverySpelling) {
   for (const char* name : {"Authorization",
                            "AUTHORIZATION",

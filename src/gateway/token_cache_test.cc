@@ -110,5 +110,14 @@ TEST_F(TokenCache, KnowsWhenTheLastTokenOfAGrantExpires) {
   EXPECT_EQ(cache.latest_expiry("g"), now + seconds(90));
 }
 
+TEST(Credential, OfNobodyHasNoNameAndNoEnd) {
+  auto nobody = credential::of_nobody();
+  EXPECT_FALSE(nobody->token);
+  EXPECT_EQ(nobody->identity, "");
+  EXPECT_EQ(nobody->claims().subject, "");
+  EXPECT_EQ(nobody->claims().client_id, "");
+  EXPECT_GT(nobody->claims().expires, from_unix(4'000'000'000));
+}
+
 }  // namespace
 }  // namespace mcp_oauth
