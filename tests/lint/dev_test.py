@@ -50,6 +50,19 @@ class Totals(unittest.TestCase):
         }.items():
             self.assertEqual(self.after("run_ctest dev", ctest), expected, ctest)
 
+    def test_what_failed_is_named_at_the_end(self):
+        listing = "printf 'The following tests FAILED:\\n\\t  3 - net/Tls.Reads (Failed)\\n\\t 12 - jose/A.B (SEGFAULT)\\n'"
+        root = Path(self.folder.name)
+        program = root / "bin/ctest"
+        program.write_text(f"#!/bin/sh\n{listing}; echo '71% tests passed, 2 tests failed out of 7'; exit 8\n")
+        program.chmod(0o755)
+        environment = dict(os.environ, PATH=f"{root}/bin:{os.environ['PATH']}")
+        commands = "run_ctest dev; check lint false; check_suite ends sh -c 'echo failed: a page; echo 1 passed, 1 failed; exit 1'"
+        done = subprocess.run(["bash", "-c", f"source ./dev; {{ {commands}; }} >/dev/null 2>&1; total_and_exit"], cwd=root,
+                              env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+        self.assertEqual(done.stdout.splitlines(), ["failed: net/Tls.Reads", "failed: jose/A.B", "failed: lint",
+                                                    "failed: a page", "6 passed, 4 failed"])
+
     def test_checks(self):
         for commands, expected in {
             "check a true; check b true": (0, "2 passed, 0 failed"),
