@@ -4,6 +4,7 @@
 #include "app/commands.h"
 #include "app/report.h"
 #include "config/describe.h"
+#include "config/provider_kind.h"
 #include "symptom/catalogue.h"
 
 #include <filesystem>
@@ -29,6 +30,17 @@ std::string symptoms_markdown() {
             std::string(row.cause) + " | " + std::string(row.fix) + " |\n";
   }
   return page;
+}
+
+// What has to stand at the providers, character for character.
+std::vector<std::string> registrations(const settings& conf) {
+  std::vector<std::string> notes;
+  for (const auto& p : conf.providers) {
+    if (p.type == "local") continue;
+    std::string where(kind_of(p).registered_at);
+    notes.push_back("Callback of " + p.name + ": " + callback_of(conf, p) + " (" + where + ")");
+  }
+  return notes;
 }
 
 // Says so when it worked.
@@ -66,6 +78,7 @@ exit_code check_config_command(const command_input& in) {
 
   std::cout << "✓ Syntax valid\n✓ Required fields present\n✓ Provider credentials configured\n";
   for (const auto& good : found.good) std::cout << "✓ " << good << "\n";
+  for (const auto& note : registrations(*conf)) std::cout << "  " << note << "\n";
   for (const auto& note : found.notes) std::cout << "  " << note << "\n";
   for (const auto& warning : warnings) std::cout << "⚠ Warning: " << warning << "\n";
   std::cout << std::flush;

@@ -5,6 +5,7 @@
 #include "provider/issuer.h"
 #include "provider/oidc.h"
 #include "provider/standard_claims.h"
+#include "symptom/catalogue.h"
 
 #include <algorithm>
 
@@ -13,6 +14,13 @@ namespace {
 
 tl::unexpected<error> invalid(std::string why) {
   return fail(errc::provider_token_invalid, "id token: " + std::move(why));
+}
+
+// What is wrong with a signature has no detail of its own.
+tl::unexpected<error> unverified(const error& why, std::string_view jwks_uri) {
+  std::string words(explain(why.code).description);
+  if (!why.detail.empty()) words += ": " + why.detail;
+  return invalid(words + ", by the keys of " + std::string(jwks_uri));
 }
 
 // RFC 8725 §3.11: what is typed as another kind of JWT is not an id token.
@@ -69,7 +77,7 @@ result<identity> process_id_token(std::string_view id_token, const key_set& keys
   if (!is_id_token_type(jws->header().typ))
     return invalid(seen_and_expected("typ", jws->header().typ, "JWT"));
   auto verified = verify_jws(*jws, keys, provider.id_token_algorithms);
-  if (!verified) return invalid(verified.error().detail);
+  if (!verified) return unverified(verified.error(), provider.jwks_uri);
   auto claims = parse_json_object(verified->payload());
   if (!claims) return invalid("the payload is no JSON object");
 

@@ -39,10 +39,10 @@ std::vector<migration> migrations_in(std::span<const embedded_file> files, std::
   std::vector<migration> steps;
   for (const auto& file : files) {
     std::string_view name = file.name;
-    if (!name.starts_with(folder) || !name.ends_with(up_suffix)) continue;
-    name.remove_prefix(folder.size());
-    if (!name.starts_with('/')) continue;
-    name.remove_prefix(1);
+    auto slash = name.rfind('/');
+    if (name.substr(0, slash == std::string_view::npos ? 0 : slash) != folder || !name.ends_with(up_suffix))
+      continue;
+    name.remove_prefix(slash + 1);
     name.remove_suffix(up_suffix.size());
     auto line = name.find('_');
     if (line == std::string_view::npos) continue;

@@ -20,7 +20,8 @@ struct migration {
   std::string_view down;
 };
 
-// The steps in `folder` of these files, by version. A step without both halves is left out.
+// The steps in `folder` of these files ("" for those in none), by version. A step without both halves is left
+// out.
 std::vector<migration> migrations_in(std::span<const embedded_file> files, std::string_view folder);
 
 // The steps for SQLite that this program carries.

@@ -120,11 +120,19 @@ TEST(Migrate, ReadsTheStepsOfAFolderInOrder) {
   EXPECT_EQ(steps[0].up, "up 2");
   EXPECT_EQ(steps[0].down, "down 2");
   EXPECT_EQ(steps[1].version, 10U);
+
+  const embedded_file beside[] = {{"sqlite/000001_a.up.sql", "a"},
+                                  {"sqlite/000001_a.down.sql", "a"},
+                                  {"000001_b.up.sql", "b"},
+                                  {"000001_b.down.sql", "b"}};
+  auto outer = migrations_in(beside, "");
+  ASSERT_EQ(outer.size(), 1U) << "what stands in no folder, and nothing of one";
+  EXPECT_EQ(outer[0].name, "b");
 }
 
 TEST(Migrate, HasTheSameStepsForEveryDatabase) {
   auto sqlite_steps = sqlite_migrations();
-  auto postgresql_steps = migrations_in(embedded_migrations(), "postgresql");
+  auto postgresql_steps = migrations_in(embedded_migrations(), "");
   ASSERT_EQ(sqlite_steps.size(), postgresql_steps.size());
   for (std::size_t i = 0; i < sqlite_steps.size(); ++i) {
     EXPECT_EQ(sqlite_steps[i].version, postgresql_steps[i].version);

@@ -64,7 +64,7 @@ result<void> set_version(postgres& db, std::uint64_t version) {
 
 }  // namespace
 
-std::vector<migration> postgresql_migrations() { return migrations_in(embedded_migrations(), "postgresql"); }
+std::vector<migration> postgresql_migrations() { return migrations_in(embedded_migrations(), ""); }
 
 std::int64_t migration_lock(std::string_view database, std::string_view schema, std::string_view table) {
   constexpr std::uint32_t salt = 1486364155;

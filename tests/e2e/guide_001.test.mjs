@@ -1,14 +1,9 @@
 // The operator's troubleshooting guide from top to bottom: its commands run as they are printed, in a folder of their own
 // with its file names, and its symptoms are provoked and their explanations compared. Only the port differs.
 //
-// Not walked yet, since it needs what this file does not start:
-//   - PostgreSQL: its psql queries, "Database connection failed", relation "tokens" does not exist, dropdb and createdb
-//   - migrate up, down and version, and the external migrate tool: "Table does not exist"
-//   - the providers' own: redirect_uri_mismatch and access_not_configured of Google, AADSTS50011 and AADSTS65001,
-//     GitHub's callback URL and its missing refresh tokens, tenant_id, audience, prompt, refresh_strategy
-//   - POST /auth/refresh with an access token alone, and token_expired where a refresh at the provider fails
-//   - invalid_signature against a provider's keys; clock skew; response_transform other than none
-//   - docker, systemctl, brew, lsof, sudo: commands about other programs
+// PostgreSQL and the providers are walked in files of their own: guide_001_postgresql, guide_001_providers.
+//
+// Not walked, since they are about other programs: docker, systemctl, brew, lsof, sudo.
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
