@@ -26,6 +26,7 @@ void take_signals() {
   auto set = ours();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is a full disk, and no end
 }
 
 wake wait_for_signal(int descriptor) {
