@@ -58,6 +58,8 @@ class gateway_service final : public net::service {
   void use(std::shared_ptr<const snapshot> next);
   // No token of the grant is valid from now until `until`; its open streams end.
   void revoke(const std::string& grant, time_point until);
+  // The provider's token of the grant was renewed: what is remembered of it is not used any more.
+  void forget_provider_token(const std::string& grant) { tokens_.forget_provider_token(grant); }
   // Ends what has outlived its token. Called every ten seconds.
   void sweep(time_point now);
 
@@ -82,11 +84,15 @@ class gateway_service final : public net::service {
                                    const snapshot& rules, credential& who);
   static std::string minted_for(const net::exchange& x, const upstream& to, const snapshot& rules,
                                 credential& who);
+  // Sees to it that `who` holds the identity provider's token. `rules` stay until the end.
+  net::task<result<void>> fetch_provider_token(const snapshot& rules, credential& who, story& told);
   net::task<void> refuse_mcp(net::exchange& x, const upstream& to, story& told, error why,
                              std::vector<std::string> scopes, std::string raw_id);
 
   // app/serve_oauth.cc
   net::task<void> serve_oauth(net::exchange& x, endpoint at, story& told);
+  // Takes the steps that an endpoint of the authorization server wants, to its answer.
+  net::task<result<http_response>> carry_out(step& next, const snapshot& rules);
   http_request owned_request(const net::exchange& x) const;
 
   // app/serve_plain.cc: metadata, health, metrics

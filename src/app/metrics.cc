@@ -20,6 +20,7 @@ struct metrics::handles {
   std::array<std::array<prometheus::Counter*, classes.size()>, areas.size()> requests{};
   std::array<prometheus::Histogram*, areas.size()> durations{};
   std::array<prometheus::Counter*, codes> refusals{};
+  prometheus::Family<prometheus::Counter>* refreshes = nullptr;
   prometheus::Gauge* streams = nullptr;
   prometheus::Gauge* connections = nullptr;
 };
@@ -46,6 +47,10 @@ metrics::metrics() : handles_(std::make_unique<handles>()) {
     h.refusals[static_cast<std::size_t>(row.code)] =
         &refusals.Add({{"symptom", std::string(row.id)}, {"reason", std::string(row.name)}});
   }
+  h.refreshes = &prometheus::BuildCounter()
+                     .Name("mop_provider_refreshes_total")
+                     .Help("Attempts to renew a token of an identity provider, by outcome.")
+                     .Register(h.registry);
   h.streams = &prometheus::BuildGauge()
                    .Name("mop_streams")
                    .Help("Event streams open now.")
@@ -68,6 +73,10 @@ void metrics::request(area where, int status, double seconds) {
 }
 
 void metrics::refused(errc why) { handles_->refusals[static_cast<std::size_t>(why)]->Increment(); }
+// Seldom enough to look the counter up; as many as there are providers in the configuration.
+void metrics::provider_refresh(const std::string& provider, std::string_view outcome) {
+  handles_->refreshes->Add({{"provider", provider}, {"outcome", std::string(outcome)}}).Increment();
+}
 void metrics::stream_opened() { handles_->streams->Increment(); }
 void metrics::stream_closed() { handles_->streams->Decrement(); }
 

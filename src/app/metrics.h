@@ -20,6 +20,8 @@ class metrics {
   enum class area { mcp, oauth, metadata, health, other };
   void request(area where, int status, double seconds);
   void refused(errc why);
+  // An attempt to renew a provider's token; `outcome` is one of refresh_outcomes.
+  void provider_refresh(const std::string& provider, std::string_view outcome);
   void stream_opened();
   void stream_closed();
 

@@ -109,7 +109,7 @@ struct gateway_service::admission {
 class gateway_service::mcp_watcher final : public net::relay_watcher {
  public:
   mcp_watcher(gateway_service& of, net::exchange& x, const upstream& to, const snapshot& rules,
-              const credential& who, admission& in)
+              credential& who, admission& in)
       : of_(of), x_(x), to_(to), rules_(rules), who_(who), in_(in), rewriter_([this](std::string_view u) {
           return public_endpoint(u);
         }) {}
@@ -146,6 +146,7 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
     }
     // The upstream refuses us, not the client: its challenge would send the client to the wrong sign-in.
     if (head.status == 401 || head.status == 407) {
+      who_.provider_token_refused = to_.where.conf().authorization == "provider";
       replacement = error{errc::upstream_not_mcp, "the MCP server answered " + std::to_string(head.status) +
                                                       ": it wants credentials of its own "
                                                       "(upstream_authorization is " +
@@ -237,7 +238,7 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
   net::exchange& x_;
   const upstream& to_;
   const snapshot& rules_;
-  const credential& who_;
+  credential& who_;
   admission& in_;
   endpoint_rewriter rewriter_;
   std::string rewritten_;
@@ -399,6 +400,8 @@ void gateway_service::append_authorization(std::string& out, const net::exchange
     token = std::string(*came);
   } else if (conf.authorization == "minted") {
     token = minted_for(x, to, rules, who);
+  } else if (conf.authorization == "provider") {
+    token = std::string(who.provider_token.reveal());
   } else {
     return;
   }
@@ -534,6 +537,14 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
     why = error{permitted.error().code, permitted.error().detail};
     scopes = permitted.error().scopes;
     co_return co_await refuse_mcp(x, to, told, why, scopes, id);
+  }
+
+  if (to.where.conf().authorization == "provider") {
+    auto held = co_await fetch_provider_token(rules, **who, told);
+    if (!held) {
+      why = held.error();
+      co_return co_await refuse_mcp(x, to, told, why, scopes, id);
+    }
   }
 
   auto query = without(asked->rest, "access_token");

@@ -63,9 +63,39 @@ net::task<void> gateway_service::serve_oauth(net::exchange& x, endpoint at, stor
   };
   net::off_loop starting(worker_, *parts_.blocking, first);
   auto done = co_await starting;
-  while (auto* wanted = done ? std::get_if<outbound>(&next) : nullptr) {
+  result<http_response> answered = tl::unexpected<error>(error{});
+  if (done) {
+    answered = co_await carry_out(next, *rules);
+  } else {
+    answered = tl::unexpected<error>(done.error());
+  }
+  told.notes = std::move(log.notes);
+  for (const auto& note : log.traces) watch(*rules, x, note);
+  if (!answered) told.why = answered.error();
+  http_response response = answered ? std::move(*answered) : refuse_plain(answered.error().code);
+  co_await answer(x, std::move(response), open);
+}
+
+net::task<result<http_response>> gateway_service::carry_out(step& next, const snapshot& rules) {
+  for (;;) {
+    if (auto* ready = std::get_if<http_response>(&next)) co_return std::move(*ready);
+    result<void> done;
+    if (auto* first = std::get_if<delay>(&next)) {
+      net::sleep waiting(worker_, first->time);
+      co_await waiting;
+      auto then = std::move(first->then);
+      auto go_on = [&]() -> result<void> {
+        next = then(wall_clock());
+        return {};
+      };
+      net::off_loop continuing(worker_, *parts_.blocking, go_on);
+      done = co_await continuing;
+      if (!done) co_return tl::unexpected<error>(done.error());
+      continue;
+    }
+    auto* wanted = std::get_if<outbound>(&next);
     result<http_answer> got;
-    auto call = [&] { return net::fetch(wanted->call, wanted->rules, rules->conf.upstream_ca_file); };
+    auto call = [&] { return net::fetch(wanted->call, wanted->rules, rules.conf.upstream_ca_file); };
     bool strange = wanted->rules.allowed == addresses::public_only;
     net::off_loop fetching(worker_, strange ? *parts_.strangers : *parts_.fetching, call);
     got = co_await fetching;
@@ -76,12 +106,36 @@ net::task<void> gateway_service::serve_oauth(net::exchange& x, endpoint at, stor
     };
     net::off_loop continuing(worker_, *parts_.blocking, go_on);
     done = co_await continuing;
+    if (!done) co_return tl::unexpected<error>(done.error());
   }
-  told.notes = std::move(log.notes);
-  for (const auto& note : log.traces) watch(*rules, x, note);
-  if (!done) told.why = done.error();
-  http_response response = done ? std::move(std::get<http_response>(next)) : refuse_plain(done.error().code);
-  co_await answer(x, std::move(response), open);
+}
+
+net::task<result<void>> gateway_service::fetch_provider_token(const snapshot& rules, credential& who,
+                                                              story& told) {
+  auto now = wall_clock();
+  if (now < who.provider_until && !who.provider_token_refused) co_return result<void>();
+  // Refused although it is good: it was revoked at the provider, which says so when it is asked.
+  auto when = std::exchange(who.provider_token_refused, false) ? refresh_when::at_once : refresh_when::due;
+  broker_log log;
+  auto into = std::make_shared<result<provider_access>>(tl::unexpected<error>(error{}));
+  auto& as = *rules.authorization_server;
+  std::string grant = who.claims().grant_id;
+  step next;
+  auto first = [&]() -> result<void> {
+    next = as.provider_token(grant, when, now, log, into);
+    return {};
+  };
+  net::off_loop starting(worker_, *parts_.blocking, first);
+  auto done = co_await starting;
+  if (!done) co_return tl::unexpected<error>(done.error());
+  auto carried = co_await carry_out(next, rules);
+  told.notes.insert(told.notes.end(), log.notes.begin(), log.notes.end());
+  if (!carried) co_return tl::unexpected<error>(carried.error());
+  auto& access = *into;
+  if (!access) co_return tl::unexpected<error>(access.error());
+  who.provider_token = std::move(access->token);
+  who.provider_until = access->good_until;
+  co_return result<void>();
 }
 
 }  // namespace mcp_oauth

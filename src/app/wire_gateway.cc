@@ -172,6 +172,12 @@ struct gateway_app::parts {
     made->conf = of;
     broker_world world{made->conf, *store, *seal, [](std::size_t n) { return random_bytes(n); },
                        [this](const std::string& grant, time_point until) { revoked(grant, until); }};
+    world.on_provider_refresh = [this](const std::string& provider, const std::string& grant,
+                                       std::string_view outcome) {
+      counts.provider_refresh(provider, outcome);
+      if (outcome != "refreshed") return;
+      on_every_worker([grant](gateway_service& s) { s.forget_provider_token(grant); });
+    };
     auto started = broker::start(std::move(world), wall_clock());
     if (!started) return tl::unexpected<error>(started.error());
     made->server = std::move(*started);

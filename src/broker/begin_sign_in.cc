@@ -60,10 +60,16 @@ step begin_sign_in(broker_parts& parts, exchange x, pending_login login, sign_in
 }
 
 step answer_with_code(broker_parts& parts, const exchange& x, const approved_access& access,
-                      const person& who, change also) {
+                      const person& who, change also, std::optional<provider_tokens> kept) {
   x.log->note("user", who.subject);
   auto minted = mint_code(parts.world, access, who, x.now);
   auto grant = minted.row.grant;
+  if (kept) {
+    kept->grant = grant;
+    kept->subject = who.subject;
+    kept->kept_until = minted.row.expires;
+    also.put.push_back(to_record(parts.world, *kept));
+  }
   also.put.push_back(std::move(minted.row));
   auto done = parts.world.store.commit(also, x.now);
   if (!done) return answer_with_error(parts, x, access, done.error());

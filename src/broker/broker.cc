@@ -4,6 +4,7 @@
 #include "broker/answers.h"
 #include "broker/broker_parts.h"
 #include "broker/grants.h"
+#include "broker/provider_access.h"
 #include "symptom/catalogue.h"
 
 namespace mcp_oauth {
@@ -53,6 +54,23 @@ step broker::handle(endpoint at, const http_request& request, time_point now, br
   return route(at, std::move(x));
 }
 
+step broker::provider_token(std::string grant, refresh_when when, time_point now, broker_log& log,
+                            std::shared_ptr<result<provider_access>> into) {
+  exchange x{std::make_shared<const http_request>(), now, &log};
+  auto owner = grant;
+  return with_provider_access(
+      *parts_, std::move(x), std::move(grant), when,
+      [this, into, owner](const exchange& later, result<provider_access> access) -> step {
+        // Nothing was kept: only a new sign-in can bring it.
+        if (!access && access.error().code == errc::provider_token_absent) {
+          auto ended = revoke_grant(parts_->world, owner, later.now);
+          if (!ended) access = tl::unexpected(ended.error());
+        }
+        *into = std::move(access);
+        return http_response{};
+      });
+}
+
 step broker::route(endpoint at, exchange x) {
   switch (at) {
     case endpoint::authorize: return authorize(*parts_, std::move(x));
@@ -60,6 +78,7 @@ step broker::route(endpoint at, exchange x) {
     case endpoint::sign_in: return sign_in(*parts_, std::move(x));
     case endpoint::callback: return callback(*parts_, std::move(x));
     case endpoint::token: return token(*parts_, std::move(x));
+    case endpoint::refresh: return refresh(*parts_, std::move(x));
     case endpoint::register_client: return register_client(*parts_, std::move(x));
     case endpoint::revoke: return revoke(*parts_, std::move(x));
     case endpoint::introspect: return introspect(*parts_, std::move(x));

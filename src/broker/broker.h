@@ -2,6 +2,7 @@
 
 #include "broker/endpoint.h"
 #include "broker/exchange.h"
+#include "broker/provider_tokens.h"
 #include "broker/signing_keys.h"
 #include "broker/step.h"
 #include "broker/world.h"
@@ -27,6 +28,12 @@ class broker final {
   // Answers a request to that endpoint, or says what has to be fetched first. CORS and X-Request-Id are the
   // caller's. `log` receives what was decided; it and the broker outlive the last step.
   step handle(endpoint at, const http_request& request, time_point now, broker_log& log);
+
+  // The token that the provider gave for a grant, renewed where it has to be: see with_provider_access. The
+  // last step is an empty answer, and `into` then holds the outcome. A grant for which there is none has to
+  // sign in again, and is ended.
+  step provider_token(std::string grant, refresh_when when, time_point now, broker_log& log,
+                      std::shared_ptr<result<provider_access>> into);
 
   // The keys as they are now; what a validator in this process verifies with.
   std::shared_ptr<const key_state> keys() const;

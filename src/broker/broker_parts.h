@@ -6,6 +6,7 @@
 #include "broker/limiter.h"
 #include "broker/pending_login.h"
 #include "broker/provider_documents.h"
+#include "broker/provider_tokens.h"
 #include "broker/signing_keys.h"
 #include "broker/step.h"
 #include "broker/world.h"
@@ -43,6 +44,7 @@ step consent(broker_parts& parts, exchange x);
 step sign_in(broker_parts& parts, exchange x);
 step callback(broker_parts& parts, exchange x);
 step token(broker_parts& parts, exchange x);
+step refresh(broker_parts& parts, exchange x);
 step register_client(broker_parts& parts, exchange x);
 step revoke(broker_parts& parts, exchange x);
 step introspect(broker_parts& parts, exchange x);
@@ -61,9 +63,10 @@ step with_authenticated_client(broker_parts& parts, exchange x, client_credentia
 // where somebody is signed in, straight back to the client. `fresh`: ask again in any case.
 enum class sign_in_mode { reuse, fresh };
 step begin_sign_in(broker_parts& parts, exchange x, pending_login login, sign_in_mode mode);
-// Commits a code for the person, together with `also`, and leads back to the client.
+// Commits a code for the person, together with `also` and what is kept of the provider's tokens for the grant
+// to come, and leads back to the client.
 step answer_with_code(broker_parts& parts, const exchange& x, const approved_access& access,
-                      const person& who, change also);
+                      const person& who, change also, std::optional<provider_tokens> kept = {});
 // Leads back to the client with an error, and notes it.
 step answer_with_error(broker_parts& parts, const exchange& x, const approved_access& access,
                        const error& why);

@@ -27,6 +27,7 @@ struct arrival {
   std::string error;
   std::string error_description;
   std::shared_ptr<const provider_metadata> metadata;
+  token_answer tokens;
 };
 using arrival_ptr = std::shared_ptr<arrival>;
 
@@ -102,7 +103,14 @@ step finish(broker_parts& parts, const exchange& x, const arrival& a, const iden
   p.name = displayable(!who.name.empty() ? who.name : who.preferred_username);
   p.groups = common(a.provider->allowed_groups, who.groups);
   p.organizations = who.organizations;
-  return answer_with_code(parts, x, a.login.access, p, {});
+  auto plan = token_plan_of(parts.world.conf, *a.provider);
+  if (plan.ends_with_it && a.tokens.expires_in) p.until = x.now + *a.tokens.expires_in;
+  auto kept = kept_of(plan, *a.provider, a.tokens, x.now);
+  if (plan.renews && a.tokens.expires_in && a.tokens.refresh_token.empty()) {
+    x.log->note("warning",
+                "refresh_token missing: " + title_of(*a.provider) + " did not provide a refresh token");
+  }
+  return answer_with_code(parts, x, a.login.access, p, {}, std::move(kept));
 }
 
 step judge_id_token(broker_parts& parts, const exchange& x, const arrival_ptr& a, const token_answer& tokens,
@@ -130,6 +138,7 @@ step judge_tokens(broker_parts& parts, const exchange& x, const arrival_ptr& a,
   if (!tokens) {
     return answer_with_provider_failure(parts, x, *a->provider, a->login.access, tokens.error());
   }
+  a->tokens = *tokens;
   if (a->metadata->speaks == sign_in_protocol::oauth2) {
     return with_user(x, *a->provider, *a->metadata, tokens->access_token,
                      [&parts, a](const exchange& later, const result<identity>& who) -> step {

@@ -25,7 +25,7 @@ constexpr auto routes = std::to_array<route>({
     {paths::token, endpoint::token},
     {"/token", endpoint::token},
     {"/auth/token", endpoint::token},
-    {"/auth/refresh", endpoint::token},
+    {paths::refresh, endpoint::refresh},
     {paths::register_client, endpoint::register_client},
     {"/register", endpoint::register_client},
     {paths::revoke, endpoint::revoke},
@@ -56,6 +56,7 @@ std::string_view to_name(endpoint e) {
     case endpoint::sign_in: return "sign_in";
     case endpoint::callback: return "callback";
     case endpoint::token: return "token";
+    case endpoint::refresh: return "refresh";
     case endpoint::register_client: return "register";
     case endpoint::revoke: return "revoke";
     case endpoint::introspect: return "introspect";
@@ -68,6 +69,7 @@ std::string_view to_name(endpoint e) {
 bool is_for_scripts(endpoint e) {
   switch (e) {
     case endpoint::token:
+    case endpoint::refresh:
     case endpoint::register_client:
     case endpoint::revoke:
     case endpoint::introspect:

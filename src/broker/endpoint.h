@@ -12,6 +12,7 @@ enum class endpoint {
   sign_in,
   callback,
   token,
+  refresh,
   register_client,
   revoke,
   introspect,
@@ -24,6 +25,7 @@ namespace paths {
 inline constexpr std::string_view authorize = "/oauth/authorize";
 inline constexpr std::string_view consent = "/oauth/consent";
 inline constexpr std::string_view token = "/oauth/token";
+inline constexpr std::string_view refresh = "/auth/refresh";
 inline constexpr std::string_view register_client = "/oauth/register";
 inline constexpr std::string_view revoke = "/oauth/revoke";
 inline constexpr std::string_view introspect = "/oauth/introspect";

@@ -191,7 +191,15 @@ class BrokerTest : public testing::Test {
     log = {};
     log.watched = watching;
     auto next = as->handle(at, request, now, log);
-    while (auto* wanted = std::get_if<outbound>(&next)) {
+    for (;;) {
+      if (auto* first = std::get_if<delay>(&next)) {
+        now += std::max(first->time, milliseconds(1));
+        auto go_on = first->then;
+        next = go_on(now);
+        continue;
+      }
+      auto* wanted = std::get_if<outbound>(&next);
+      if (wanted == nullptr) break;
       fetched.push_back(wanted->call);
       auto then = wanted->then;
       auto answer = fetch ? fetch(wanted->call) : result<http_answer>(fail(errc::fetch_failed, "no network"));
@@ -312,7 +320,7 @@ class BrokerTest : public testing::Test {
   std::string dump() {
     std::string all;
     for (auto kind : {"login", "code", "refresh", "grant", "client", "consent", "browser", "user", "attempts",
-                      "revoked"}) {
+                      "revoked", "provider_token"}) {
       auto records = store.list(kind, now, 100'000, {});
       for (const auto& r : *records)
         all += r.kind + "|" + r.id + "|" + r.grant + "|" + r.user + "|" + r.data + "\n";

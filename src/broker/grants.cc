@@ -3,6 +3,7 @@
 #include "base/base64url.h"
 #include "broker/browser.h"
 #include "broker/grant_records.h"
+#include "broker/provider_tokens.h"
 #include "config/provider_kind.h"
 #include "jose/digest.h"
 #include "oauth/access_token.h"
@@ -10,6 +11,7 @@
 #include "oauth/resource.h"
 #include "oauth/scope.h"
 #include "provider/allowed.h"
+#include "symptom/catalogue.h"
 
 #include <algorithm>
 
@@ -21,6 +23,13 @@ constexpr std::chrono::hours expired_refresh_remembered{24};
 constexpr std::chrono::hours rotated_refresh_remembered{24 * 7};
 constexpr int most_attempts = 4;
 constexpr std::size_t most_revoked = 10'000'000;  // memory ends before
+
+// Not beyond the time when the person has to sign in again.
+seconds access_lifetime(const broker_world& world, const person& who, time_point now) {
+  auto whole = world.conf.access_token_lifetime;
+  if (!who.until) return whole;
+  return std::clamp(std::chrono::duration_cast<seconds>(*who.until - now), seconds(0), whole);
+}
 
 std::string access_token(const broker_world& world, const signing_key& key, const grant_record& g,
                          const std::vector<std::string>& scopes, time_point now) {
@@ -36,7 +45,7 @@ std::string access_token(const broker_world& world, const signing_key& key, cons
   claims.name = g.who.name;
   claims.scopes = scopes;
   claims.issued = now;
-  claims.expires = now + world.conf.access_token_lifetime;
+  claims.expires = now + access_lifetime(world, g.who, now);
   return mint_access_token(claims, key);
 }
 
@@ -46,7 +55,7 @@ issued_tokens tokens(const broker_world& world, const signing_key& key, const gr
   issued_tokens t;
   t.access_token = secret(access_token(world, key, g, scopes, now));
   t.refresh_token = std::move(refresh_token);
-  t.expires_in = world.conf.access_token_lifetime;
+  t.expires_in = access_lifetime(world, g.who, now);
   t.scopes = std::move(scopes);
   t.grant = g.id;
   t.who = g.who;
@@ -98,6 +107,13 @@ result<void> check_resources(const std::vector<std::string>& asked, const std::s
   auto resolved = resolve_resource(asked, {granted});
   if (!resolved) return tl::unexpected(resolved.error());
   return {};
+}
+
+// Errors: refresh_ended_by_provider.
+result<void> check_still_signed_in(const person& who, time_point now) {
+  if (!who.until || now < *who.until) return {};
+  return fail(errc::refresh_ended_by_provider,
+              "the token of " + who.provider + " has expired, and refresh_strategy is reauthorize");
 }
 
 // Whether the person could still sign in. What the operator changed since counts at the next refresh.
@@ -199,6 +215,8 @@ result<issued_tokens> redeem_code(const broker_world& world, const signing_key& 
       c.put.push_back(to_record(f, now, f.expires + expired_refresh_remembered));
     }
     c.put.push_back(to_record(g, grant_ends));
+    auto kept = keep_provider_tokens(c, world, g.id, std::max(grant_ends, g.access_until), now);
+    if (!kept) return tl::unexpected(kept.error());
     code.used = true;
     c.put.push_back(
         to_record(code, now, now + std::max<seconds>(world.conf.access_token_lifetime, code_remembered)));
@@ -229,9 +247,11 @@ result<issued_tokens> redeem_refresh(const broker_world& world, const signing_ke
     if (!grant) return tl::unexpected(grant.error());
     if (!*grant) return fail(errc::refresh_invalid, "the grant has ended");
     auto& g = **grant;
-    auto allowed = check_still_allowed(world, g.who, now);
+    auto allowed =
+        check_still_signed_in(g.who, now).and_then([&] { return check_still_allowed(world, g.who, now); });
     if (!allowed) {
-      if (allowed.error().code != errc::refresh_invalid) return tl::unexpected(allowed.error());
+      if (explain(allowed.error().code).oauth_error != "invalid_grant")
+        return tl::unexpected(allowed.error());
       auto ended = revoke_grant(world, g.id, now);
       if (!ended) return tl::unexpected(ended.error());
       return tl::unexpected(allowed.error());
@@ -247,6 +267,8 @@ result<issued_tokens> redeem_refresh(const broker_world& world, const signing_ke
     c.put.push_back(to_record(next, now, next.expires + expired_refresh_remembered));
     g.access_until = std::max(g.access_until, access_ends(world, now));
     c.put.push_back(to_record(g, next.expires));
+    auto kept = keep_provider_tokens(c, world, g.id, std::max(next.expires, g.access_until), now);
+    if (!kept) return tl::unexpected(kept.error());
     old.rotated = now;
     old.successor = seal_with(successor_key(asked.refresh_token), "refresh-successor", old.id, token.reveal(),
                               world.random);

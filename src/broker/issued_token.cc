@@ -3,12 +3,12 @@
 namespace mcp_oauth {
 
 std::optional<access_claims> read_access_token(const broker_world& world, const key_set& keys,
-                                               std::string_view token, time_point now) {
+                                               std::string_view token, time_point now, seconds expired_for) {
   for (const auto& u : world.conf.upstreams) {
     token_rules rules;
     rules.issuer = world.conf.public_url;
     rules.audience = u.resource;
-    rules.leeway = seconds(0);  // our own clock, on both ends
+    rules.leeway = expired_for;  // for clocks none: it is our own, on both ends
     auto verified = verify_access_token(token, keys, rules, now);
     if (verified) return verified->claims();
     if (verified.error().code != errc::token_audience_mismatch) return std::nullopt;

@@ -10,9 +10,10 @@
 
 namespace mcp_oauth {
 
-// An access token of ours for any of the resources served here, if it is genuine and not expired.
-// NOT checked: whether its grant has ended.
+// An access token of ours for any of the resources served here, if it is genuine and expired no longer than
+// `expired_for` ago. NOT checked: whether its grant has ended.
 std::optional<access_claims> read_access_token(const broker_world& world, const key_set& keys,
-                                               std::string_view token, time_point now);
+                                               std::string_view token, time_point now,
+                                               seconds expired_for = seconds(0));
 
 }  // namespace mcp_oauth

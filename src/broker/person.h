@@ -1,7 +1,9 @@
 #pragma once
 
 #include "base/json.h"
+#include "base/time.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,7 @@ struct person {
   // Of allowed_groups and allowed_organizations, those that the provider confirmed at the sign-in.
   std::vector<std::string> groups = {};
   std::vector<std::string> organizations = {};
+  std::optional<time_point> until = {};  // then they have to sign in again
 };
 
 inline json::object to_json(const person& p) {
@@ -29,6 +32,7 @@ inline json::object to_json(const person& p) {
                  {"account", p.account}};
   if (!p.groups.empty()) o["groups"] = json::value_from(p.groups);
   if (!p.organizations.empty()) o["organizations"] = json::value_from(p.organizations);
+  if (p.until) o["until"] = to_unix(*p.until);
   return o;
 }
 inline person person_from(const json::object& o) {
@@ -36,6 +40,8 @@ inline person person_from(const json::object& o) {
            text_member(o, "name"), text_member(o, "account")};
   read(o, "groups", p.groups);
   read(o, "organizations", p.organizations);
+  std::int64_t until = 0;
+  if (read(o, "until", until) == member::present) p.until = from_unix(until);
   return p;
 }
 // For pages: the most telling word there is.

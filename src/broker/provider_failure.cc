@@ -23,6 +23,15 @@ deployment_values values_of(const settings& conf, const provider_settings& p) {
 
 }  // namespace
 
+void note_explanation(const exchange& x, const settings& conf, const provider_settings& provider,
+                      std::string_view words) {
+  const auto* known = explain_provider_error(words);
+  // The row of the bare invalid_grant speaks of codes.
+  if (known == nullptr || known->code == errc::provider_code_lost) return;
+  x.log->note("cause", with_values(known->cause, values_of(conf, provider)));
+  x.log->note("fix", with_values(known->fix, values_of(conf, provider)));
+}
+
 step answer_with_provider_failure(broker_parts& parts, const exchange& x, const provider_settings& provider,
                                   const approved_access& access, error why) {
   const auto& conf = parts.world.conf;

@@ -11,4 +11,8 @@ namespace mcp_oauth {
 step answer_with_provider_failure(broker_parts& parts, const exchange& x, const provider_settings& provider,
                                   const approved_access& access, error why);
 
+// The log gets cause and fix where the provider's words are known.
+void note_explanation(const exchange& x, const settings& conf, const provider_settings& provider,
+                      std::string_view words);
+
 }  // namespace mcp_oauth

@@ -50,6 +50,11 @@ class ProviderFlow : public BrokerTest {
       body = key_set::of({key.public_part()}).to_json();
     } else if (call.url == "https://idp.example.com/token") {
       token_body = *form::parse(call.body);
+      if (token_body.find("grant_type") == "refresh_token") {
+        ++refreshes;
+        return on_refresh ? on_refresh()
+                          : result<http_answer>(json_answer(R"({"error":"unsupported_grant_type"})", 400));
+      }
       answer.status = token_status;
       if (token_status != 200) {
         body = {{"error", "invalid_grant"}, {"error_description", "AADSTS54005: used"}};
@@ -68,6 +73,7 @@ class ProviderFlow : public BrokerTest {
         body = {{"token_type", "Bearer"},
                 {"id_token", sign_jws(key, "JWT", key.public_part().kid(), json::serialize(claims))}};
         if (gives_access_token) body["access_token"] = "idp-access-token";
+        for (const auto& [n, v] : other_tokens) body[n] = v;
       }
     } else if (call.url == "https://idp.example.com/userinfo") {
       return userinfo;
@@ -78,8 +84,8 @@ class ProviderFlow : public BrokerTest {
     return answer;
   }
 
-  static http_answer json_answer(std::string body) {
-    return {200, {{"Content-Type", "application/json"}}, std::move(body)};
+  static http_answer json_answer(std::string body, int status = 200) {
+    return {status, {{"Content-Type", "application/json"}}, std::move(body)};
   }
   // How often userinfo was asked, with the provider's own access token.
   std::ptrdiff_t asked_for_userinfo() const {
@@ -124,6 +130,9 @@ class ProviderFlow : public BrokerTest {
   int token_status = 200;
   std::string nonce;
   json::object other_claims;
+  json::object other_tokens;                        // beside the id token: "refresh_token", "expires_in"
+  std::function<result<http_answer>()> on_refresh;  // what a refresh token gets
+  int refreshes = 0;
   std::vector<std::string> absent_claims;
   bool gives_access_token = true;
   bool has_userinfo = false;

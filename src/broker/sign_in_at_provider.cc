@@ -1,6 +1,7 @@
 #include "broker/sign_in_at_provider.h"
 
 #include "base/base64url.h"
+#include "base/text.h"
 #include "broker/answers.h"
 #include "broker/browser.h"
 #include "broker/watched_flow.h"
@@ -8,6 +9,8 @@
 #include "oauth/pkce.h"
 #include "oauth/redirect_uri.h"
 #include "provider/oidc.h"
+
+#include <algorithm>
 
 namespace mcp_oauth {
 namespace {
@@ -35,6 +38,22 @@ step offer_again(broker_parts& parts, const exchange& x, const provider_settings
     page.again_button = mode == sign_in_mode::fresh && form_sent->find("switch") ? "switch" : "approve";
   }
   return error_answer_for_people(x, why, std::move(page));
+}
+
+// A refresh token comes to those who ask for it in the provider's own way (OpenID Connect Core §11).
+void ask_for_refresh_token(const known_provider& kind, sign_in_request& ask) {
+  auto lacks = [](const auto& list, std::string_view word) {
+    return !word.empty() && std::find(list.begin(), list.end(), word) == list.end();
+  };
+  if (lacks(ask.scopes, kind.offline_scope)) ask.scopes.emplace_back(kind.offline_scope);
+  auto equals = kind.offline_parameter.find('=');
+  if (equals != std::string_view::npos) {
+    ask.also.emplace_back(kind.offline_parameter.substr(0, equals),
+                          kind.offline_parameter.substr(equals + 1));
+  }
+  if (ask.prompt != "none" && lacks(split_words(ask.prompt), kind.offline_prompt)) {
+    ask.prompt += (ask.prompt.empty() ? "" : " ") + std::string(kind.offline_prompt);
+  }
 }
 
 }  // namespace
@@ -138,6 +157,7 @@ step sign_in_at_provider(broker_parts& parts, exchange x, const provider_setting
         if (!provider.audience.empty() && !kind.audience_parameter.empty()) {
           ask.also.emplace_back(kind.audience_parameter, provider.audience);
         }
+        if (token_plan_of(world.conf, provider).renews) ask_for_refresh_token(kind, ask);
         ask.state = *state;
         ask.code_challenge = pkce.challenge;
         later.log->note("result", "ok");

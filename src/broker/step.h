@@ -11,16 +11,23 @@
 namespace mcp_oauth {
 
 struct outbound;
+struct delay;
 
-// What an endpoint of the authorization server wants next: its answer sent, or a document fetched first.
-// The broker never sends anything itself.
-using step = std::variant<http_response, outbound>;
+// What an endpoint of the authorization server wants next: its answer sent, or first a document fetched, or
+// some time to pass. The broker never sends anything itself, and never waits.
+using step = std::variant<http_response, outbound, delay>;
 
 struct outbound {
   http_call call;
   fetch_rules rules;
   // Called once with the answer (or why there is none) and the time then.
   std::function<step(result<http_answer>, time_point)> then;
+};
+
+// Somebody else is at what the request needs.
+struct delay {
+  milliseconds time;
+  std::function<step(time_point)> then;  // called once, with the time after it
 };
 
 }  // namespace mcp_oauth

@@ -2,6 +2,7 @@
 #include "broker/answers.h"
 #include "broker/broker_parts.h"
 #include "broker/grants.h"
+#include "broker/provider_access.h"
 #include "broker/watched_flow.h"
 #include "oauth/endpoint_form.h"
 #include "oauth/token_request.h"
@@ -41,6 +42,25 @@ step exchange_grant(broker_parts& parts, const exchange& x, const known_client& 
   return to_response(*tokens);
 }
 
+// The provider has a say first, where its tokens are kept: who it does not know any more has no refresh here.
+// While it does not answer, nobody is signed out.
+step with_the_providers_word(broker_parts& parts, const exchange& x, const known_client& client,
+                             const refresh_grant& asked) {
+  if (!keeps_provider_tokens(parts.world.conf)) return exchange_grant(parts, x, client, asked);
+  auto facts = look_at_refresh(parts.world, asked.refresh_token.reveal(), x.now);
+  if (!facts) return error_answer(x, facts.error());
+  bool counts = *facts && (*facts)->active && (*facts)->client_id == client.metadata.client_id;
+  if (!counts) return exchange_grant(parts, x, client, asked);
+  return with_provider_access(
+      parts, x, (*facts)->grant, refresh_when::due,
+      [&parts, client, asked](const exchange& later, const result<provider_access>& access) -> step {
+        bool ended = !access && (access.error().code == errc::provider_session_ended ||
+                                 access.error().code == errc::refresh_token_missing);
+        if (ended) return error_answer(later, {errc::refresh_ended_by_provider, access.error().detail});
+        return exchange_grant(parts, later, client, asked);
+      });
+}
+
 }  // namespace
 
 step token(broker_parts& parts, exchange x) {
@@ -54,7 +74,10 @@ step token(broker_parts& parts, exchange x) {
   }
   return with_authenticated_client(
       parts, x, std::move(request->client),
-      [&parts, grant = request->grant](const exchange& later, const known_client& client) {
+      [&parts, grant = request->grant](const exchange& later, const known_client& client) -> step {
+        if (const auto* asked = std::get_if<refresh_grant>(&grant)) {
+          return with_the_providers_word(parts, later, client, *asked);
+        }
         return exchange_grant(parts, later, client, grant);
       });
 }

@@ -9,8 +9,14 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 namespace mcp_oauth {
+
+// refreshed; refused: the sign-in ended; unavailable: no answer; misconfigured: the provider does not accept
+// us; not_stored: renewed, but the store did not take it.
+inline constexpr std::string_view refresh_outcomes[] = {"refreshed", "refused", "unavailable",
+                                                        "misconfigured", "not_stored"};
 
 // All that the authorization server knows of the world. What it refers to outlives it.
 struct broker_world {
@@ -22,6 +28,9 @@ struct broker_world {
   // may accept its access tokens. `until`: when the last of them has expired anyway.
   std::function<void(const std::string& grant, time_point until)> on_revoked;
   password_cost passwords = {};
+  // Called after each attempt to renew a provider's token, with a word of `refresh_outcomes`.
+  std::function<void(const std::string& provider, const std::string& grant, std::string_view outcome)>
+      on_provider_refresh = {};
 };
 
 }  // namespace mcp_oauth

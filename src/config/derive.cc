@@ -217,18 +217,19 @@ class derivation {
     }
     for (const auto& name : u.inject_headers) {
       if (!equal_ignoring_case(name, "X-Forwarded-Token")) continue;
-      if (u.authorization != "verified" && u.authorization != "minted") {
+      if (!is_of_the_caller(u.authorization)) {
         refuse(here + ".inject_headers", {"has X-Forwarded-Token, and upstream_authorization gives no token",
-                                          "write upstream_authorization: minted, or verified"});
+                                          "write upstream_authorization: minted, verified or provider"});
       }
     }
+    if (u.require_auth && u.authorization == "provider") provider_tokens(mode);
     if (u.require_auth) return;
     // Nobody signs in: what hangs on that would mislead.
     if (!u.scopes.empty()) refuse(here + ".scopes", {"has no meaning with require_auth: false"});
     if (!u.inject_headers.empty()) {
       refuse(here + ".inject_headers", {"has no meaning with require_auth: false: nobody is known"});
     }
-    if (u.authorization == "verified" || u.authorization == "minted") {
+    if (is_of_the_caller(u.authorization)) {
       if (reading_.has(mode)) refuse(mode, {"needs somebody who has signed in", "write none or static"});
       u.authorization = "none";
     }
@@ -236,6 +237,19 @@ class derivation {
       if (!rule.scopes.empty())
         refuse(here + ".tools." + rule.pattern,
                {"asks for scopes, which nobody has with require_auth: false"});
+    }
+  }
+
+  static bool is_of_the_caller(const std::string& authorization) {
+    return authorization == "verified" || authorization == "minted" || authorization == "provider";
+  }
+
+  void provider_tokens(const std::string& mode) {
+    for (const auto& p : s_.providers) {
+      if (p.type != "local") continue;
+      refuse(reading_.has(mode) ? mode : "upstream_authorization",
+             {"is provider, and local users have no token of one",
+              "remove the local provider, or write minted"});
     }
   }
 

@@ -62,6 +62,7 @@ constexpr config_key table[] = {
   {.path = "access_token_lifetime", .slot = &at<&S::access_token_lifetime>, .doc = "Lifetime of an access token.", .least = 10, .most = a_day},
   {.path = "refresh_token_lifetime", .slot = &at<&S::refresh_token_lifetime>, .doc = "Lifetime of a refresh token; each use starts it again.", .least = a_minute, .most = 10 * a_year},
   {.path = "refresh_grace_seconds", .slot = &at<&S::refresh_grace>, .doc = "For this long a refresh token that was just used gets the same answer again.", .most = 600},
+  {.path = "provider_refresh_margin", .slot = &at<&S::provider_refresh_margin>, .doc = "So long before its end, or a tenth of its lifetime if that is more, an identity provider's access token is renewed; half of its lifetime at most.", .most = an_hour},
   {.path = "signing_key_lifetime", .slot = &at<&S::signing_key_lifetime>, .doc = "After this long a new signing key takes over.", .least = an_hour, .most = 10 * a_year},
   {.path = "leeway", .slot = &at<&S::leeway>, .doc = "Difference of clocks that is tolerated in tokens of others.", .most = 600},
   {.path = "scopes_supported", .slot = &at<&S::scopes_supported>, .doc = "Scopes that clients may ask for. Unless given: mcp, and every scope named under tools and upstreams.", .check = checks::scope},
@@ -91,7 +92,7 @@ constexpr config_key table[] = {
   {.path = "providers.*.pkce_enabled", .doc = "Only true: PKCE is always used.", .check = checks::pkce_enabled},
   {.path = "providers.*.code_challenge_method", .doc = "Only S256.", .check = checks::challenge_method},
   {.path = "providers.*.client_type", .slot = &of<&S::providers, &P::client_type>, .doc = "confidential has a client_secret, public has none. PKCE is used for both.", .choices = "public confidential"},
-  {.path = "providers.*.refresh_strategy", .slot = &of<&S::providers, &P::refresh_strategy>, .doc = "auto, none or reauthorize; accepted, as this version keeps no token of a provider.", .choices = "auto none reauthorize"},
+  {.path = "providers.*.refresh_strategy", .slot = &of<&S::providers, &P::refresh_strategy>, .doc = "What becomes of a sign-in when the provider's access token expires. auto renews it, and ends the sign-in when the provider refuses; none leaves it alone; reauthorize has people sign in again then. Unless given: auto where upstream_authorization is provider, else none.", .choices = "auto none reauthorize"},
 
   {.path = "upstreams[].name", .slot = &of<&S::upstreams, &U::name>, .doc = "Name in logs and metrics.", .check = checks::item_name},
   {.path = "upstreams[].url", .slot = &of<&S::upstreams, &U::url>, .doc = "The MCP server.", .check = checks::upstream_url},
@@ -104,7 +105,7 @@ constexpr config_key table[] = {
   {.path = "upstreams[].forward_headers", .slot = &of_in<&S::upstreams, &U::headers, &header_settings::forward>, .doc = "As header_forwarding.forward_headers, for it alone.", .also = "upstreams[].header_forwarding.forward_headers", .check = checks::header_name},
   {.path = "upstreams[].blocked_headers", .slot = &of_in<&S::upstreams, &U::headers, &header_settings::blocked>, .doc = "As header_forwarding.blocked_headers, for it alone.", .also = "upstreams[].header_forwarding.blocked_headers", .check = checks::header_name},
   {.path = "upstreams[].inject_headers", .slot = &of<&S::upstreams, &U::inject_headers>, .doc = "Sent to it beside X-User-*: X-Forwarded-User, X-Forwarded-Email, X-Forwarded-Name, and X-Forwarded-Token for the token of upstream_authorization.", .check = checks::injected_header},
-  {.path = "upstreams[].upstream_authorization", .slot = &of<&S::upstreams, &U::authorization>, .doc = "As upstream_authorization, for it alone.", .choices = "none verified minted static"},
+  {.path = "upstreams[].upstream_authorization", .slot = &of<&S::upstreams, &U::authorization>, .doc = "As upstream_authorization, for it alone.", .choices = "none verified minted provider static"},
   {.path = "upstreams[].upstream_credential", .slot = &of<&S::upstreams, &U::credential>, .doc = "The Authorization header that it gets when that is static.", .check = checks::visible_text},
   {.path = "upstreams[].connect_timeout", .slot = &of<&S::upstreams, &U::connect>, .doc = "As connect_timeout, for it alone; 0 is that.", .most = ms_hour},
   {.path = "upstreams[].request_timeout", .slot = &of<&S::upstreams, &U::request>, .doc = "As request_timeout, for it alone; 0 is that.", .most = 24 * ms_hour},
@@ -124,7 +125,7 @@ constexpr config_key table[] = {
 
   {.path = "header_forwarding.forward_headers", .slot = &in<&S::headers, &header_settings::forward>, .doc = "Request headers that reach the MCP server, with * as wildcard; every end-to-end header unless given.", .check = checks::header_name},
   {.path = "header_forwarding.blocked_headers", .slot = &in<&S::headers, &header_settings::blocked>, .doc = "Request headers that never do.", .also = "blocked_headers", .check = checks::header_name},
-  {.path = "upstream_authorization", .slot = &at<&S::upstream_authorization>, .doc = "The Authorization header that MCP servers get: none; the verified token of the call; a short-lived one minted for that server; or a fixed one. Listing Authorization in forward_headers means verified.", .choices = "none verified minted static"},
+  {.path = "upstream_authorization", .slot = &at<&S::upstream_authorization>, .doc = "The Authorization header that MCP servers get: none; the verified token of the call; a short-lived one minted for that server; the identity provider's access token of whoever calls; or a fixed one. Listing Authorization in forward_headers means verified.", .choices = "none verified minted provider static"},
   {.path = "response_transform", .doc = "Only none: answers pass through untouched.", .check = checks::no_transform},
 
   {.path = "cors.enabled", .slot = &in<&S::cors, &cors_settings::enabled>, .doc = "Answer browsers of other origins."},

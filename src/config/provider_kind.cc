@@ -1,5 +1,7 @@
 #include "config/provider_kind.h"
 
+#include <algorithm>
+
 namespace mcp_oauth {
 namespace {
 
@@ -56,6 +58,21 @@ void override_endpoints(provider_metadata& metadata, const provider_settings& p)
 
 allowed_people allowed_at(const provider_settings& p) {
   return {p.allowed_users, p.allowed_domains, p.allowed_groups, p.allowed_organizations};
+}
+
+token_plan token_plan_of(const settings& conf, const provider_settings& p) {
+  if (p.type == "local") return {};
+  token_plan plan;
+  plan.sends = std::any_of(conf.upstreams.begin(), conf.upstreams.end(),
+                           [](const auto& u) { return u.authorization == "provider"; });
+  plan.renews = p.refresh_strategy == "auto" || (p.refresh_strategy.empty() && plan.sends);
+  plan.ends_with_it = p.refresh_strategy == "reauthorize";
+  return plan;
+}
+
+bool keeps_provider_tokens(const settings& conf) {
+  return std::any_of(conf.providers.begin(), conf.providers.end(),
+                     [&](const auto& p) { return token_plan_of(conf, p).keeps(); });
 }
 
 const std::string& callback_of(const settings& conf, const provider_settings& p) {

@@ -28,6 +28,17 @@ void override_endpoints(provider_metadata& metadata, const provider_settings& p)
 
 allowed_people allowed_at(const provider_settings& p);
 
+// What becomes of the tokens that a provider gives, by refresh_strategy and upstream_authorization.
+struct token_plan {
+  bool sends = false;         // an MCP server gets the access token
+  bool renews = false;        // it is renewed: a refresh token is asked for and kept
+  bool ends_with_it = false;  // whoever signed in has to do so again once it has expired
+  bool keeps() const { return sends || renews; }
+};
+token_plan token_plan_of(const settings& conf, const provider_settings& p);
+// Whether any provider's tokens are kept.
+bool keeps_provider_tokens(const settings& conf);
+
 // Where this provider sends people back to: its own callback_url, or that of all.
 const std::string& callback_of(const settings& conf, const provider_settings& p);
 

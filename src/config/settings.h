@@ -35,7 +35,7 @@ struct provider_settings {
   std::string prompt;
   std::string audience;          // the API that the provider's access token is for
   std::string client_type;       // "public", "confidential" or ""
-  std::string refresh_strategy;  // "auto", "none", "reauthorize"; "": auto
+  std::string refresh_strategy;  // "auto", "none", "reauthorize"; "": see token_plan_of
   std::string subject_field;     // these five "": as the type has them
   std::string email_field;
   std::string email_verified_field;
@@ -65,7 +65,7 @@ struct upstream_settings {
   std::vector<tool_rule> tools;
   header_settings headers;                  // its own, or those at the top level
   std::vector<std::string> inject_headers;  // of injected_headers below
-  std::string authorization;                // none, verified, minted or static
+  std::string authorization;                // none, verified, minted, provider or static
   secret credential;                        // the Authorization field of static
   milliseconds connect{0};                  // its own, or those at the top level
   milliseconds request{0};
@@ -160,6 +160,7 @@ struct settings {
   seconds access_token_lifetime{900};
   seconds refresh_token_lifetime{30 * 24 * 3600};
   seconds refresh_grace{30};
+  seconds provider_refresh_margin{60};  // a provider's access token is renewed so long before it expires
   seconds signing_key_lifetime{90 * 24 * 3600};
   seconds leeway{60};
 

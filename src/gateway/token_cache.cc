@@ -20,7 +20,7 @@ const access_claims& nobody() {
 const access_claims& credential::claims() const { return token ? token->claims() : nobody(); }
 
 std::shared_ptr<credential> credential::of_nobody() {
-  return std::make_shared<credential>(credential{std::nullopt, {}, {}, 0, {}, {}});
+  return std::make_shared<credential>(credential{std::nullopt, {}, {}, 0});
 }
 
 std::shared_ptr<credential> token_cache::remember(const sha256_digest& key, verified_token token) {
@@ -30,7 +30,7 @@ std::shared_ptr<credential> token_cache::remember(const sha256_digest& key, veri
     boost::unordered::erase_if(entries_, [&odd](const auto&) { return odd = !odd; });
   }
   auto lines = identity_lines(token.claims());
-  auto made = std::make_shared<credential>(credential{std::move(token), std::move(lines), {}, 0, {}, {}});
+  auto made = std::make_shared<credential>(credential{std::move(token), std::move(lines), {}, 0});
   entries_.emplace(key, made);
   return made;
 }
@@ -42,6 +42,12 @@ std::optional<time_point> token_cache::latest_expiry(std::string_view grant) con
     if (c.grant_id == grant && (!latest || c.expires > *latest)) latest = c.expires;
   }
   return latest;
+}
+
+void token_cache::forget_provider_token(std::string_view grant) {
+  for (const auto& [key, known] : entries_) {
+    if (known->claims().grant_id == grant) known->provider_until = {};
+  }
 }
 
 void token_cache::sweep(time_point now) {

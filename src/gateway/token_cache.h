@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/secret.h"
 #include "base/time.h"
 #include "jose/digest.h"
 #include "oauth/access_token.h"
@@ -25,6 +26,9 @@ struct credential {
   std::size_t checked_length = 0;
   std::string minted = {};  // the last token made for the upstream, good until then
   time_point minted_until = {};
+  secret provider_token = {};  // of the identity provider, for the upstream; good until then
+  time_point provider_until = {};
+  bool provider_token_refused = false;  // by the upstream: another one may help
 
   const access_claims& claims() const;
   // Somebody without a name, whose streams have no end of their own.
@@ -67,6 +71,8 @@ class token_cache {
   }
   // Keys or rules changed: what was verified under the old ones counts no longer.
   void clear() { entries_.clear(); }
+  // Others may hold a newer token of the provider than we do.
+  void forget_provider_token(std::string_view grant);
   void sweep(time_point now);
   // The latest `exp` among the remembered tokens of a grant; nothing when there is none.
   std::optional<time_point> latest_expiry(std::string_view grant) const;

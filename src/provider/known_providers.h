@@ -47,6 +47,8 @@ struct known_provider {
   std::string_view organization_scope = {};  // added when organisations decide
   std::string_view offline_scope = {};       // asks for a refresh token
   std::string_view offline_parameter = {};   // the same: "access_type=offline"
+  std::string_view offline_prompt = {};      // without which it gives none
+  bool refresh_ends_access_token = false;    // the access token before works no longer after a refresh
 
   std::string_view prompts = "none login consent select_account";  // values it knows
   std::string_view prompt_for_another = "login";                   // lets a person choose another account

@@ -94,6 +94,24 @@ struct token_answer {
 result<token_answer> process_token_answer(const http_answer& answer,
                                           sign_in_protocol spoken = sign_in_protocol::openid);
 
+// What the provider wants to see for a refresh token that it gave.
+struct token_refresh {
+  std::string client_id;
+  secret client_secret;  // empty: a public client
+  secret refresh_token;
+};
+
+// RFC 6749 §6, with the secret as for a code. No scope is asked for: it stays what it was. The call holds
+// secrets: it must not be logged.
+http_call token_refresh_request(const provider_metadata& provider, const token_refresh& refresh);
+
+// An answer without a refresh token leaves the one in use good. An id token in it is not looked at. Errors:
+// provider_sign_in_needed when the provider says that what it gave has ended, and only a new sign-in helps;
+// provider_unreachable for 5xx, 429 and where it says that it cannot answer now; provider_refused for any
+// other error, which is about us (our credentials, our registration); provider_token_invalid when the answer
+// has no Bearer token. Details hold the provider's own words.
+result<token_answer> process_refresh_answer(const http_answer& answer);
+
 http_call jwks_request(const provider_metadata& provider);
 // Errors: provider_unreachable (status), provider_metadata_invalid.
 result<key_set> process_jwks_answer(const http_answer& answer);
