@@ -12,11 +12,12 @@
 namespace mcp_oauth {
 namespace {
 
-// Discovery and token endpoint, each with the timeout of a fetch, and the store.
-constexpr seconds lease_time{30};
+constexpr seconds answer_time{8};
+constexpr seconds lease_time = answer_time + seconds(4);  // and the store
+constexpr seconds discovery_time{10};                     // where the provider's metadata is not known
 constexpr seconds next_attempt_after{10};
 constexpr seconds at_once_again_after{30};
-constexpr seconds longest_wait{20};
+constexpr seconds longest_wait{25};
 constexpr milliseconds look_again_after{50};
 constexpr milliseconds store_again_after{250};
 constexpr std::chrono::minutes unchanging_for{10};
@@ -175,6 +176,7 @@ step renew(broker_parts& parts, const exchange& x, const renewal_ptr& r) {
         outbound fetch;
         fetch.call = token_refresh_request(
             **metadata, {r->provider->client_id, r->provider->client_secret, r->tokens.refresh_token});
+        fetch.rules.timeout = answer_time;
         fetch.then = [&parts, later, r](const result<http_answer>& answer, time_point now) {
           return judge(parts, later.at(now), r, answer);
         };
@@ -185,7 +187,8 @@ step renew(broker_parts& parts, const exchange& x, const renewal_ptr& r) {
 // At most one request of all holds the lease.
 step lease(broker_parts& parts, const exchange& x, const renewal_ptr& r, provider_tokens t) {
   r->lease = base64url_encode(parts.world.random(16));
-  r->leased_until = x.now + lease_time;
+  bool knows_provider = parts.providers.fresh_metadata(r->provider->name, x.now) != nullptr;
+  r->leased_until = x.now + lease_time + (knows_provider ? seconds(0) : discovery_time);
   t.leased_by = r->lease;
   t.leased_until = r->leased_until;
   change c;
