@@ -45,7 +45,17 @@ void discovery(std::string_view body) {
   require(location.starts_with(metadata->authorization_endpoint));
 }
 
+void renewed(std::string_view body) {
+  auto answer = process_refresh_answer(json_answer(body));
+  if (!answer) return;
+  require(!answer->access_token.empty());
+  for (char c : answer->access_token.reveal()) require(c >= 0x20 && c < 0x7F);
+  require(!answer->expires_in ||
+          (answer->expires_in->count() >= 0 && *answer->expires_in < seconds(400'000'000)));
+}
+
 void tokens(std::string_view body) {
+  renewed(body);
   auto answer = process_token_answer(json_answer(body));
   if (!answer) return;
   require(!answer->id_token.empty());

@@ -33,7 +33,8 @@ class ManyProviders : public ProviderFlow {
       token_body = *form::parse(call.body);
       return json_answer(token_answer_of_github);
     }
-    EXPECT_EQ(call.fields.only("authorization"), "Bearer gho_16C7e42F292c6912E7710c838347Ae178B4a");
+    EXPECT_THAT(call.fields.only("authorization").value_or(""),
+                testing::HasSubstr("_16C7e42F292c6912E7710c838347Ae178B4a"));
     auto found = api.find(call.url);
     return found == api.end() ? http_answer{404, {}, "{}"} : json_answer(found->second);
   }
@@ -242,6 +243,82 @@ TEST_F(ManyProviders, WhatOnlyNeedsAnotherSignInGoesToTheClient) {
   EXPECT_EQ(outcome(answer), "access_denied");
   EXPECT_EQ(noted(log, "result"), "provider_sign_in_needed");
   EXPECT_THAT(noted(log, "cause"), HasSubstr("expired"));
+}
+
+class GithubTokens : public ManyProviders {
+ protected:
+  void sign_in_with(const std::string& answer) {
+    conf.providers.pop_back();  // the local users
+    conf.upstreams[0].authorization = "provider";
+    restart();
+    token_answer_of_github = answer;
+    test_browser b;
+    auto done = back_from_github(b, begin_at(b, "github"));
+    sign_in_warning = noted(log, "warning");
+    auto tokens = body_of(redeem(client, parameter_of(done.fields.first("location"), "code")));
+    grant = noted(log, "grant");
+    ASSERT_FALSE(grant.empty());
+  }
+  result<provider_access> access() {
+    auto into = std::make_shared<result<provider_access>>(fail(errc::internal));
+    log = {};
+    auto next = as->provider_token(grant, refresh_when::due, now, log, into);
+    while (auto* wanted = std::get_if<outbound>(&next)) {
+      auto go_on = wanted->then;
+      next = go_on(fetch(wanted->call), now);
+    }
+    return *into;
+  }
+  std::string grant, sign_in_warning;
+};
+
+// Their tokens do not expire, and there is nothing to renew.
+TEST_F(GithubTokens, AnOAuthAppNeedsNoRefreshToken) {
+  sign_in_with(token_answer_of_github);
+  EXPECT_EQ(sign_in_warning, "");
+  now += conf.access_token_lifetime;
+  auto got = access();
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->token.reveal(), "gho_16C7e42F292c6912E7710c838347Ae178B4a");
+  EXPECT_FALSE(got->renewable);
+}
+
+TEST_F(GithubTokens, ThoseOfAGithubAppAreRenewedBeforeTheirEightHoursAreOver) {
+  conf.access_token_lifetime = std::chrono::hours(24);
+  sign_in_with(
+      R"({"access_token":"ghu_16C7e42F292c6912E7710c838347Ae178B4a","expires_in":28800,"refresh_token":"ghr_1","refresh_token_expires_in":15811200,"scope":"","token_type":"bearer"})");
+  now += seconds(28800 - 2880);
+  token_answer_of_github =
+      R"({"access_token":"ghu_next","expires_in":28800,"refresh_token":"ghr_2","token_type":"bearer"})";
+  auto got = access();
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->token.reveal(), "ghu_next");
+  EXPECT_EQ(token_body.find("refresh_token"), "ghr_1");
+  EXPECT_EQ(token_body.find("client_secret"), "hub-secret");
+}
+
+TEST_F(GithubTokens, WhatExpiresWithoutARefreshTokenIsSaidAsTheGuideSaysIt) {
+  sign_in_with(
+      R"({"access_token":"ghu_16C7e42F292c6912E7710c838347Ae178B4a","expires_in":600,"token_type":"bearer"})");
+  EXPECT_EQ(sign_in_warning, "refresh_token missing: GitHub did not provide a refresh token");
+  now += seconds(600);
+  auto got = access();
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().code, errc::refresh_token_missing);
+  EXPECT_EQ(got.error().detail, "GitHub did not provide a refresh token");
+}
+
+TEST_F(GithubTokens, ARefreshTokenThatWasUsedEndsTheSignIn) {
+  sign_in_with(
+      R"({"access_token":"ghu_16C7e42F292c6912E7710c838347Ae178B4a","expires_in":600,"refresh_token":"ghr_1","token_type":"bearer"})");
+  now += seconds(600);
+  token_answer_of_github =
+      R"({"error":"bad_refresh_token","error_description":"The refresh token passed is incorrect or expired."})";
+  auto got = access();
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().code, errc::provider_session_ended);
+  EXPECT_EQ(noted(log, "cause"), "The refresh token was used already or has expired.");
+  EXPECT_FALSE(store.get("grant", grant, now)->has_value());
 }
 
 }  // namespace

@@ -206,6 +206,9 @@ TEST(Derive, ListingAuthorizationMeansTheVerifiedTokenUnlessSomethingElseIsSaid)
   const std::string listed = "header_forwarding: {forward_headers: [authorization]}\n";
   EXPECT_EQ(good(upstream).upstreams[0].authorization, "none");
   EXPECT_EQ(good(upstream + listed).upstreams[0].authorization, "verified");
+  const std::string corp = "providers: {corp: {type: oidc, issuer: https://idp.example.com, client_id: c}}\n";
+  EXPECT_EQ(good(upstream + corp + "upstream_authorization: provider\n").upstreams[0].authorization,
+            "provider");
   EXPECT_EQ(good(upstream + listed + "upstream_authorization: minted\n").upstreams[0].authorization,
             "minted");
   auto kept_back = load({"config.yaml", upstream + listed + "upstream_authorization: none\n"});
@@ -220,6 +223,18 @@ TEST(Derive, AnUpstreamWithAHostHasItsResourceThere) {
   EXPECT_EQ(good(mail + "public_url: https://a.example:8443\n").upstreams[0].resource,
             "https://mail.example:8443/mcp");
   EXPECT_EQ(with_port(good(mail + "port: 0\n"), 9191).upstreams[0].resource, "http://mail.example:9191/mcp");
+}
+
+TEST(Derive, LocalUsersHaveNoTokenOfAProvider) {
+  const std::string wanted = "is provider, and local users have no token of one";
+  EXPECT_THAT(bad(upstream + "upstream_authorization: provider\n"), HasSubstr(wanted));
+  EXPECT_THAT(
+      bad("providers: {here: {type: local}, corp: {type: oidc, issuer: https://a.example, client_id: c}}\n"
+          "upstreams: [{name: a, url: http://a, paths: [/a], upstream_authorization: provider}]\n"),
+      HasSubstr("upstreams[0].upstream_authorization: value \"provider\": " + wanted));
+  EXPECT_THAT(bad("upstreams: [{name: a, url: http://a, paths: [/a], require_auth: false,"
+                  " upstream_authorization: provider}]\n"),
+              HasSubstr("needs somebody who has signed in"));
 }
 
 }  // namespace

@@ -110,6 +110,15 @@ TEST_F(TokenCache, KnowsWhenTheLastTokenOfAGrantExpires) {
   EXPECT_EQ(cache.latest_expiry("g"), now + seconds(90));
 }
 
+TEST_F(TokenCache, ForgetsTheProvidersTokenOfOneGrant) {
+  auto text = token("g"), other = token("h");
+  for (const auto& t : {text, other}) (*find(t))->provider_until = now + seconds(50);
+  cache.forget_provider_token("g");
+  EXPECT_EQ((*find(text))->provider_until, time_point());
+  EXPECT_EQ((*find(other))->provider_until, now + seconds(50));
+  EXPECT_EQ(verifications, 2) << "and nothing else";
+}
+
 TEST(Credential, OfNobodyHasNoNameAndNoEnd) {
   auto nobody = credential::of_nobody();
   EXPECT_FALSE(nobody->token);

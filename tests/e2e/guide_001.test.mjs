@@ -147,6 +147,18 @@ test('Token validation: expiry and refresh tokens show in the database, and noth
   assert.ok(!refreshing.out.includes(tokens.refresh_token));
 });
 
+test('Token refresh by hand: the guide\'s curl, and an answer without any token', async () => {
+  const curl = (token) => sh(`curl -X POST http://localhost:8080/auth/refresh \\
+  -H "Authorization: Bearer ${token}" \\
+  -v`);
+  const right = await curl(tokens.access_token);
+  assert.match(right.err, /^< HTTP\/1.1 200 /m);
+  assert.deepEqual(JSON.parse(right.out), { refreshed: false, provider: 'local', renewable: false });
+  const wrong = await curl('YOUR_ACCESS_TOKEN');
+  assert.match(wrong.err, /^< HTTP\/1.1 401 /m);
+  assert.match(wrong.out, /"error":"invalid_token"/);
+});
+
 test('Malformed token, and a signature that is wrong', async () => {
   const cases = [
     ['garbage', 'malformed_token', /Token does not match expected format/],
