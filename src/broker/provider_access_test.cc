@@ -124,8 +124,67 @@ TEST_F(ProviderTokens, AreKeptSealedWithTheGrantAndOnlyWhereNeeded) {
     EXPECT_EQ((*found)->access_token.reveal(), c.access ? "idp-access-token" : "");
     EXPECT_EQ((*found)->refresh_token.reveal(), c.refresh ? "idp-refresh-1" : "");
     EXPECT_EQ((*found)->subject, "corp:ada-1");
-    EXPECT_THAT(dump(), AllOf(Not(HasSubstr("idp-access")), Not(HasSubstr("idp-refresh"))));
+    auto row = *store.get("provider_token", grant, now);
+    auto sealed = base64url_decode(text_member(*parse_json_object(row->data), "sealed"));
+    ASSERT_TRUE(sealed);
+    for (const auto& text : {dump(), *sealed}) {
+      EXPECT_THAT(text, AllOf(Not(HasSubstr("idp-access")), Not(HasSubstr("idp-refresh"))));
+    }
+    // Nobody can put one grant's tokens under another.
+    row->id = row->grant = "another";
+    ASSERT_TRUE(*store.commit({{}, {*row}, {}}, now));
+    EXPECT_EQ(find_provider_tokens({conf, store, seal, random, {}, cheap, {}}, "another", now).error().code,
+              errc::seal_broken);
   }
+}
+
+TEST_F(ProviderTokens, WhoIsSecondToTakeTheLeaseRenewsNothing) {
+  sign_in_at_provider();
+  now += seconds(3600);
+  // Between what the one has read and what it writes.
+  watched.before_commit = [this] { EXPECT_EQ(token_now(), "idp-access-2"); };
+  EXPECT_EQ(token_now(), "idp-access-2");
+  EXPECT_EQ(refreshes, 1);
+}
+
+// A second gateway whose clock is far ahead took the lease over while the first still waited.
+TEST_F(ProviderTokens, AnAnswerThatComesLateDoesNotReplaceANewerToken) {
+  sign_in_at_provider();
+  now += seconds(3600);
+  auto into = std::make_shared<result<provider_access>>(fail(errc::internal));
+  auto slow = as->provider_token(grant, refresh_when::due, now, log, into);
+  while (!std::holds_alternative<outbound>(slow) || std::get<outbound>(slow).call.method != "POST") {
+    auto* wanted = std::get_if<outbound>(&slow);
+    ASSERT_NE(wanted, nullptr);
+    auto go_on = wanted->then;
+    slow = go_on(fetch(wanted->call), now);
+  }
+  auto late_answer =
+      json_answer(R"({"token_type":"Bearer","access_token":"late","refresh_token":"late too"})");
+  now += seconds(30);
+  EXPECT_EQ(token_now(), "idp-access-2");
+  auto go_on = std::get<outbound>(slow).then;
+  finish(go_on(late_answer, now));
+  ASSERT_TRUE(*into);
+  EXPECT_EQ((*into)->token.reveal(), "idp-access-2");
+  EXPECT_EQ(token_now(), "idp-access-2");
+
+  // And when what comes late is that the token was used already, nobody is signed out for it.
+  now += seconds(3600);
+  auto second = std::make_shared<result<provider_access>>(fail(errc::internal));
+  slow = as->provider_token(grant, refresh_when::due, now, log, second);
+  ASSERT_TRUE(std::holds_alternative<outbound>(slow));
+  auto still = std::get<outbound>(slow);
+  if (still.call.method == "GET") {
+    slow = still.then(fetch(still.call), now);
+    still = std::get<outbound>(slow);
+  }
+  now += seconds(30);
+  EXPECT_EQ(token_now(), "idp-access-3");
+  finish(still.then(*refused(), now));
+  ASSERT_TRUE(*second);
+  EXPECT_EQ((*second)->token.reveal(), "idp-access-3");
+  EXPECT_TRUE(store.get("grant", grant, now)->has_value());
 }
 
 TEST_F(ProviderTokens, ARefreshTokenIsAskedForInTheProvidersWay) {
