@@ -20,6 +20,7 @@ struct metrics::handles {
   std::array<std::array<prometheus::Counter*, classes.size()>, areas.size()> requests{};
   std::array<prometheus::Histogram*, areas.size()> durations{};
   std::array<prometheus::Counter*, codes> refusals{};
+  std::array<prometheus::Counter*, static_cast<std::size_t>(rate_limit::count_)> limits{};
   prometheus::Gauge* streams = nullptr;
   prometheus::Gauge* connections = nullptr;
 };
@@ -46,6 +47,14 @@ metrics::metrics() : handles_(std::make_unique<handles>()) {
     h.refusals[static_cast<std::size_t>(row.code)] =
         &refusals.Add({{"symptom", std::string(row.id)}, {"reason", std::string(row.name)}});
   }
+  auto& limits = prometheus::BuildCounter()
+                     .Name("mop_rate_limited_total")
+                     .Help("Requests that reached a limit, by its key and by what is counted.")
+                     .Register(h.registry);
+  for (const auto& row : rate_limit_rows()) {
+    h.limits[static_cast<std::size_t>(row.which)] =
+        &limits.Add({{"limit", std::string(row.key)}, {"by", std::string(row.counted_by)}});
+  }
   h.streams = &prometheus::BuildGauge()
                    .Name("mop_streams")
                    .Help("Event streams open now.")
@@ -68,6 +77,7 @@ void metrics::request(area where, int status, double seconds) {
 }
 
 void metrics::refused(errc why) { handles_->refusals[static_cast<std::size_t>(why)]->Increment(); }
+void metrics::limited(rate_limit which) { handles_->limits[static_cast<std::size_t>(which)]->Increment(); }
 void metrics::stream_opened() { handles_->streams->Increment(); }
 void metrics::stream_closed() { handles_->streams->Decrement(); }
 

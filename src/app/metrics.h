@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "broker/rate_limits.h"
 
 #include <array>
 #include <memory>
@@ -20,6 +21,7 @@ class metrics {
   enum class area { mcp, oauth, metadata, health, other };
   void request(area where, int status, double seconds);
   void refused(errc why);
+  void limited(rate_limit which);
   void stream_opened();
   void stream_closed();
 

@@ -5,6 +5,7 @@
 #include "config/settings.h"
 #include "gateway/cors.h"
 #include "gateway/headers.h"
+#include "gateway/metrics_access.h"
 #include "gateway/route.h"
 #include "gateway/session_binding.h"
 #include "jose/key_set.h"
@@ -40,6 +41,8 @@ struct snapshot {
   settings conf;
   std::vector<upstream> upstreams;
   cors_rules cors;
+  client_address clients;
+  metrics_access counters;
   session_binding sessions;
   std::shared_ptr<const key_set> keys;
   log_style style;

@@ -91,6 +91,9 @@ struct gateway_app::parts {
   std::unique_ptr<record_store> store;
   std::optional<sealer> seal;
   metrics counts;
+  // What was counted stays counted when a reload makes another authorization server.
+  std::shared_ptr<rate_limits> limits =
+      std::make_shared<rate_limits>([](std::size_t n) { return random_bytes(n); });
   std::unique_ptr<net::blocking_pool> blocking;
   std::unique_ptr<net::blocking_pool> fetching;
   std::unique_ptr<net::blocking_pool> strangers;
@@ -170,8 +173,13 @@ struct gateway_app::parts {
   result<std::shared_ptr<broker>> make_broker(const settings& of) {
     auto made = std::make_shared<configured_broker>();
     made->conf = of;
-    broker_world world{made->conf, *store, *seal, [](std::size_t n) { return random_bytes(n); },
-                       [this](const std::string& grant, time_point until) { revoked(grant, until); }};
+    broker_world world{made->conf,
+                       *store,
+                       *seal,
+                       [](std::size_t n) { return random_bytes(n); },
+                       [this](const std::string& grant, time_point until) { revoked(grant, until); },
+                       {},
+                       limits};
     auto started = broker::start(std::move(world), wall_clock());
     if (!started) return tl::unexpected<error>(started.error());
     made->server = std::move(*started);

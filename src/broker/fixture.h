@@ -42,7 +42,7 @@ inline settings local_settings() {
   s.public_url = "https://mcp.example.com";
   s.callback_url = "https://mcp.example.com/auth/callback";
   s.scopes_supported = {"tools:read", "tools:write"};
-  s.limits.requests_per_minute = 1'000'000;
+  s.rates = {0, 0, s.rates.registrations_per_hour, 0, 0};
   provider_settings local;
   local.name = "local";
   local.type = "local";

@@ -54,7 +54,7 @@ class driver final {
  public:
   explicit driver(stored_in where) : where_(where), models_{promises(lifetimes{})} {
     conf_ = local_settings();
-    conf_.limits.registrations_per_hour = 1'000'000;
+    conf_.rates.registrations_per_hour = 0;
     conf_.limits.sign_in_attempts = 1'000'000;
     upstream_settings other;
     other.name = "other";

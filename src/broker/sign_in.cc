@@ -150,6 +150,7 @@ step try_password(broker_parts& parts, const exchange& x, const visit& v, const 
   auto wait = begin_attempt(parts.world.store, *name, parts.world.conf.limits.sign_in_attempts, x.now);
   if (!wait) return error_answer_for_people(x, wait.error());
   if (*wait) {
+    x.log->limited = rate_limit::account;
     note_failure(x, {errc::login_throttled, "for another " + std::to_string((*wait)->count()) + " s"});
     auto answer =
         show(parts, v, *name,

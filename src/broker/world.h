@@ -8,9 +8,12 @@
 #include "store/record_store.h"
 
 #include <functional>
+#include <memory>
 #include <string>
 
 namespace mcp_oauth {
+
+class rate_limits;
 
 // All that the authorization server knows of the world. What it refers to outlives it.
 struct broker_world {
@@ -22,6 +25,8 @@ struct broker_world {
   // may accept its access tokens. `until`: when the last of them has expired anyway.
   std::function<void(const std::string& grant, time_point until)> on_revoked;
   password_cost passwords = {};
+  // Of the process, which outlive this server; none: its own.
+  std::shared_ptr<rate_limits> counts = {};
 };
 
 }  // namespace mcp_oauth

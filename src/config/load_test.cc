@@ -205,6 +205,29 @@ TEST(Load, KeysOfTheGuideMeanTheSameAsOurs) {
           "logging.level: value \"debug\": means the same as log_level on line 2 and says something else"));
 }
 
+TEST(Load, RateLimitsMayBeOffAndHaveOlderNames) {
+  auto off =
+      good("rate_limits: {requests_per_minute: 0, registrations_per_hour: 0, user_tokens_per_minute: 0}\n")
+          .rates;
+  EXPECT_EQ(off.requests_per_minute, 0U);
+  EXPECT_EQ(off.registrations_per_hour, 0U);
+  EXPECT_EQ(off.user_tokens_per_minute, 0U);
+  EXPECT_EQ(off.sign_ins_per_minute, 300U);
+  auto older = good("limits: {requests_per_minute: 7, registrations_per_hour: 8}\n").rates;
+  EXPECT_EQ(older.requests_per_minute, 7U);
+  EXPECT_EQ(older.registrations_per_hour, 8U);
+}
+
+TEST(Load, WhoMayReadTheCountsIsChecked) {
+  auto given = good("metrics: {allow: [10.0.0.0/8, ::1], token: a-token-of-22-characters}\n").metrics;
+  EXPECT_EQ(given.allow.size(), 2U);
+  EXPECT_FALSE(given.token.empty());
+  for (auto bad : {"metrics: {allow: [everybody]}", "metrics: {token: short}", "metrics: {token: changeme}",
+                   "trusted_proxy_header: X-Real-IP"})
+    EXPECT_FALSE(load(input_of(upstream + bad + "\n"))) << bad;
+  EXPECT_EQ(good("trusted_proxy_header: forwarded\n").trusted_proxy_header, "Forwarded");
+}
+
 TEST(Load, ANearNameIsSuggested) {
   EXPECT_THAT(
       bad("databse_url: x\n"),

@@ -102,10 +102,17 @@ struct limit_settings {
   std::uint64_t body = 16 * 1024 * 1024;  // bytes of a request body to an MCP server
   std::uint32_t admission = 1024 * 1024;  // bytes of a body that may be held before the call is decided
   std::uint32_t connections = 20'000;
-  std::uint32_t requests_per_minute = 600;     // per client address, on the OAuth endpoints
-  std::uint32_t registrations_per_hour = 120;  // per client address
   std::uint32_t logins_in_flight = 10'000;
   std::uint32_t sign_in_attempts = 5;  // wrong passwords per account before it has to wait
+};
+
+// 0 is no limit. An office behind one address has to work.
+struct rate_settings {
+  std::uint32_t requests_per_minute = 600;     // on the OAuth endpoints, per client address
+  std::uint32_t sign_ins_per_minute = 300;     // passwords and returns from a provider, per client address
+  std::uint32_t registrations_per_hour = 120;  // per client address
+  std::uint32_t client_requests_per_minute = 3000;  // tokens given and revoked, per OAuth client
+  std::uint32_t user_tokens_per_minute = 600;       // per person
 };
 
 struct timeout_settings {
@@ -125,6 +132,11 @@ struct registration_settings {
   bool client_documents = true;                          // client id metadata documents
   bool client_documents_from_private_addresses = false;  // for tests and closed networks
   std::vector<std::string> private_use_schemes;          // allowed in redirect URIs: "cursor", "vscode", …
+};
+
+struct metrics_settings {          // who may read /metrics besides this machine
+  std::vector<std::string> allow;  // CIDR
+  secret token;                    // with it this machine needs it, too
 };
 
 struct log_settings {
@@ -152,7 +164,8 @@ struct settings {
   seconds database_start_timeout{30};        // how long a start waits for PostgreSQL
   secret encryption_key;                     // 32 bytes, decoded; empty: the key file beside the
                                              // database
-  std::vector<std::string> trusted_proxies;  // CIDR; X-Forwarded-For counts only from these
+  std::vector<std::string> trusted_proxies;  // CIDR; what they say of clients counts, from nobody else
+  std::string trusted_proxy_header = "X-Forwarded-For";  // or "Forwarded"
 
   seconds session_timeout{600};        // a login, from authorize to callback
   seconds sign_in_lifetime{8 * 3600};  // how long a browser stays signed in here
@@ -175,9 +188,11 @@ struct settings {
   tls_settings tls;
   std::string upstream_ca_file;
   limit_settings limits;
+  rate_settings rates;
   timeout_settings timeouts;
   registration_settings registration;
   header_settings headers;
+  metrics_settings metrics;
   log_settings log;
 };
 
