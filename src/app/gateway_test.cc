@@ -346,6 +346,28 @@ TEST_F(Gateway, CountsForNoPageOfAnotherOrigin) {
       << "a page has to see that a document is not there";
 }
 
+TEST_F(Gateway, ChangesTheHeadOfAnAnswerAsItIsTold) {
+  auto& t = conf.upstreams[0].transform;
+  t.remove = {"X-Internal-*"};
+  t.rename = {{"X-Old", "X-New"}};
+  t.add = {{"X-Served-By", "gateway"}};
+  auto client = connect();
+  client.send(post(call, with_token("Origin: http://localhost:5173\r\n")));
+  auto up = upstream_end();
+  up.until("\r\n\r\n");
+  up.send(
+      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Internal-Host: up7\r\nx-old: a\r\n"
+      "X-Served-By: up7\r\nMcp-Session-Id: s\r\nContent-Length: 2\r\n\r\n{}");
+  auto answer = client.until("{}");
+  EXPECT_TRUE(has(answer, "\r\nX-New: a\r\n")) << answer;
+  EXPECT_TRUE(has(answer, "\r\nX-Served-By: gateway\r\n"));
+  EXPECT_FALSE(has(answer, "up7"));
+  EXPECT_FALSE(has(answer, "x-old"));
+  for (auto kept : {"Content-Type: application/json", "Content-Length: 2",
+                    "Mcp-Session-Id: ", "Access-Control-Allow-Origin: http://localhost:5173", "\r\nDate: "})
+    EXPECT_TRUE(has(answer, kept)) << kept;
+}
+
 TEST_F(Gateway, HidesItsCountsFromWhomAProxyServes) {
   auto hidden = answer_to(get("/metrics", "X-Forwarded-For: 203.0.113.7\r\n"));
   EXPECT_EQ(status_of(hidden), 404);

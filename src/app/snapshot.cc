@@ -51,6 +51,7 @@ result<upstream> make_upstream(const settings& conf, const upstream_settings& of
                   std::move(resource),
                   std::move(origin),
                   header_rules(of.headers),
+                  response_transform(of.transform),
                   relaying};
 }
 

@@ -6,6 +6,7 @@
 #include "gateway/cors.h"
 #include "gateway/headers.h"
 #include "gateway/metrics_access.h"
+#include "gateway/response_transform.h"
 #include "gateway/route.h"
 #include "gateway/session_binding.h"
 #include "jose/key_set.h"
@@ -31,6 +32,7 @@ struct upstream {
   resource_description metadata;  // what stands there
   std::string origin;             // where clients reach it, when that is not our public address; else ""
   header_rules headers;
+  response_transform transform;
   net::relay_limits relaying;
 
   bool is_public() const { return !where.conf().require_auth; }

@@ -64,7 +64,7 @@ http_response limit_answer(const exchange& x, const settings& conf, rate_limit w
   const auto& row = row_of(which);
   x.log->limited = which;
   auto after = std::to_string(wait.count());
-  std::string of(row.counted_by == "all" ? "all together" : "this " + std::string(row.counted_by));
+  std::string of = "this " + std::string(row.counted_by);
   auto allowed = allowed_rate(which, conf);
   std::string rule = allowed.events == 0 ? std::string(row.key)
                                          : std::string(row.key) + " is " + std::to_string(allowed.events) +

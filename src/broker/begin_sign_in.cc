@@ -72,6 +72,8 @@ step answer_with_code(broker_parts& parts, const exchange& x, const approved_acc
   if (!done) return answer_with_error(parts, x, access, done.error());
   if (!*done)
     return error_answer_for_people(x, {errc::state_invalid, "another request finished the login first"});
+  // Somebody has signed in with it: from now on no flood of registrations makes it forgotten.
+  parts.clients.renew(access.client_id, x.now);
   x.log->note("result", "ok");
   x.log->note("event", "code_issued");
   watch_code(x, access);

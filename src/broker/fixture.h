@@ -311,7 +311,7 @@ class BrokerTest : public testing::Test {
   // Everything that the store holds.
   std::string dump() {
     std::string all;
-    for (auto kind : {"login", "code", "refresh", "grant", "client", "consent", "browser", "user", "attempts",
+    for (auto kind : {"login", "code", "refresh", "grant", "client", "unused_client", "consent", "browser", "device", "user", "attempts",
                       "revoked"}) {
       auto records = store.list(kind, now, 100'000, {});
       for (const auto& r : *records)

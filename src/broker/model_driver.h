@@ -335,8 +335,8 @@ class driver final {
   }
   bool store_holds_secret() {
     std::string all;
-    for (auto kind : {"login", "code", "refresh", "grant", "client", "consent", "browser", "user", "revoked",
-                      "signing_key"}) {
+    for (auto kind : {"login", "code", "refresh", "grant", "client", "unused_client", "consent", "browser",
+                      "device", "user", "revoked", "signing_key"}) {
       auto records = store_->list(kind, clock(), 100'000, {});
       for (const auto& r : *records) all += r.id + "\n" + r.data + "\n";
     }

@@ -19,7 +19,6 @@ constexpr std::array<rate_limit_row, static_cast<std::size_t>(rate_limit::count_
     {rate_limit::user_tokens, "rate_limits.user_tokens_per_minute", "user"},
     {rate_limit::account, "limits.sign_in_attempts", "account"},
     {rate_limit::device, "limits.sign_in_attempts", "device"},
-    {rate_limit::unused_clients, "registration.most_unused", "all"},
 }};
 static_assert([] {
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -60,7 +59,6 @@ rate allowed_rate(rate_limit which, const settings& conf) {
     case rate_limit::user_tokens: return {r.user_tokens_per_minute, a_minute};
     case rate_limit::account:
     case rate_limit::device:
-    case rate_limit::unused_clients:
     case rate_limit::count_: break;
   }
   return {};

@@ -21,14 +21,13 @@ enum class rate_limit {
   user_tokens,      // given out for a person, by person
   account,          // wrong passwords for an account
   device,           // wrong passwords in a browser that the account was used in
-  unused_clients,   // registered and not used yet, altogether
   count_            // not a limit: how many there are
 };
 
 struct rate_limit_row {
   rate_limit which;
   std::string_view key;         // of the configuration: "rate_limits.requests_per_minute"
-  std::string_view counted_by;  // "address", "client", "user", "account", "device", "all"
+  std::string_view counted_by;  // "address", "client", "user", "account", "device"
 };
 
 // Every limit, in the order of the enumeration: the labels of metrics, and the words for the wire.

@@ -60,7 +60,7 @@ step exchange_grant(broker_parts& parts, const exchange& x, const known_client& 
   const auto& conf = parts.world.conf;
   (void)parts.counts->refuse(rate_limit::client_requests, client.metadata.client_id, conf, x.now);
   (void)parts.counts->refuse(rate_limit::user_tokens, tokens->who.subject, conf, x.now);
-  parts.clients.renew(client, x.now);
+  parts.clients.renew(client.metadata.client_id, x.now);
   x.log->note("result", "ok");
   x.log->note("event", tokens->event);
   x.log->note("user", tokens->who.subject);

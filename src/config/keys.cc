@@ -34,6 +34,7 @@ using U = upstream_settings;
 using C = client_settings;
 using L = limit_settings;
 using Q = rate_settings;
+using X = transform_settings;
 using T = timeout_settings;
 using R = registration_settings;
 
@@ -105,6 +106,9 @@ constexpr config_key table[] = {
   {.path = "upstreams[].tools", .slot = tool_table{}, .doc = "Scopes for each of its tools, in place of those at the top level."},
   {.path = "upstreams[].forward_headers", .slot = &of_in<&S::upstreams, &U::headers, &header_settings::forward>, .doc = "As header_forwarding.forward_headers, for it alone.", .also = "upstreams[].header_forwarding.forward_headers", .check = checks::header_name},
   {.path = "upstreams[].blocked_headers", .slot = &of_in<&S::upstreams, &U::headers, &header_settings::blocked>, .doc = "As header_forwarding.blocked_headers, for it alone.", .also = "upstreams[].header_forwarding.blocked_headers", .check = checks::header_name},
+  {.path = "upstreams[].response_transform.remove_headers", .slot = &of_in<&S::upstreams, &U::transform, &X::remove>, .doc = "As response_transform.remove_headers, for it alone. Of its own and of those at the top level only its own count.", .check = checks::removed_header},
+  {.path = "upstreams[].response_transform.rename_headers", .slot = &of_in<&S::upstreams, &U::transform, &X::rename>, .doc = "As response_transform.rename_headers, for it alone.", .check = checks::answer_header},
+  {.path = "upstreams[].response_transform.add_headers", .slot = &of_in<&S::upstreams, &U::transform, &X::add>, .doc = "As response_transform.add_headers, for it alone.", .check = checks::answer_header},
   {.path = "upstreams[].inject_headers", .slot = &of<&S::upstreams, &U::inject_headers>, .doc = "Sent to it beside X-User-*: X-Forwarded-User, X-Forwarded-Email, X-Forwarded-Name, and X-Forwarded-Token for the token of upstream_authorization.", .check = checks::injected_header},
   {.path = "upstreams[].upstream_authorization", .slot = &of<&S::upstreams, &U::authorization>, .doc = "As upstream_authorization, for it alone.", .choices = "none verified minted static"},
   {.path = "upstreams[].upstream_credential", .slot = &of<&S::upstreams, &U::credential>, .doc = "The Authorization header that it gets when that is static.", .check = checks::visible_text},
@@ -122,12 +126,16 @@ constexpr config_key table[] = {
   {.path = "registration.dynamic", .slot = &in<&S::registration, &R::dynamic>, .doc = "Let clients register themselves (RFC 7591)."},
   {.path = "registration.client_documents", .slot = &in<&S::registration, &R::client_documents>, .doc = "Let a client be named by the URL of its metadata document."},
   {.path = "registration.client_documents_from_private_addresses", .slot = &in<&S::registration, &R::client_documents_from_private_addresses>, .doc = "Fetch such documents from private addresses too; for tests and closed networks."},
+  {.path = "registration.most_unused", .slot = &in<&S::registration, &R::most_unused>, .doc = "Registered clients with which nobody has signed in yet; beyond it the oldest of them are forgotten. 0 is any number.", .most = 10'000'000},
+  {.path = "registration.unused_lifetime", .slot = &in<&S::registration, &R::unused_lifetime>, .doc = "How long such a client is remembered.", .least = a_minute, .most = a_year},
   {.path = "registration.private_use_schemes", .slot = &in<&S::registration, &R::private_use_schemes>, .doc = "Schemes of applications that redirect URIs may have, such as cursor.", .check = checks::uri_scheme},
 
   {.path = "header_forwarding.forward_headers", .slot = &in<&S::headers, &header_settings::forward>, .doc = "Request headers that reach the MCP server, with * as wildcard; every end-to-end header unless given.", .check = checks::header_name},
   {.path = "header_forwarding.blocked_headers", .slot = &in<&S::headers, &header_settings::blocked>, .doc = "Request headers that never do.", .also = "blocked_headers", .check = checks::header_name},
   {.path = "upstream_authorization", .slot = &at<&S::upstream_authorization>, .doc = "The Authorization header that MCP servers get: none; the verified token of the call; a short-lived one minted for that server; or a fixed one. Listing Authorization in forward_headers means verified.", .choices = "none verified minted static"},
-  {.path = "response_transform", .doc = "Only none: answers pass through untouched.", .check = checks::no_transform},
+  {.path = "response_transform.remove_headers", .slot = &in<&S::transform, &X::remove>, .doc = "Headers of an MCP server's answers that do not reach the client, with * as wildcard.", .check = checks::removed_header},
+  {.path = "response_transform.rename_headers", .slot = &in<&S::transform, &X::rename>, .doc = "Headers that reach it under another name: OLD: NEW.", .check = checks::answer_header},
+  {.path = "response_transform.add_headers", .slot = &in<&S::transform, &X::add>, .doc = "Headers that are added, in place of the server's own of that name: NAME: VALUE.", .check = checks::answer_header},
 
   {.path = "cors.enabled", .slot = &in<&S::cors, &cors_settings::enabled>, .doc = "Answer browsers of other origins."},
   {.path = "cors.origins", .slot = &in<&S::cors, &cors_settings::origins>, .doc = "Origins that may call; http://localhost:* takes any port, * any origin. Unless given: localhost on any port if public_url is on this machine, else none.", .check = checks::cors_origin},

@@ -218,6 +218,55 @@ TEST(Load, RateLimitsMayBeOffAndHaveOlderNames) {
   EXPECT_EQ(older.registrations_per_hour, 8U);
 }
 
+TEST(Load, TransformsOfAnswersAreReadAndReadBack) {
+  auto none = good("response_transform: none\n").transform;
+  EXPECT_TRUE(none.empty());
+  auto input = input_of(
+      "public_url: https://gate.example\n"
+      "response_transform: {remove_headers: [X-Internal-*], rename_headers: {X-Old: X-New}}\n"
+      "upstreams:\n"
+      "  - {name: one, url: 'http://a', paths: [/one]}\n"
+      "  - {name: two, url: 'http://b', paths: [/two], response_transform: {add_headers: {X-By: gate "
+      "way}}}\n");
+  auto first = load(input);
+  ASSERT_TRUE(first);
+  auto again = load(input_of(to_yaml(first->value)));
+  ASSERT_TRUE(again) << to_yaml(first->value);
+  for (const auto& s : {first->value, again->value}) {
+    EXPECT_THAT(s.upstreams[0].transform.remove, ElementsAre("X-Internal-*"));
+    EXPECT_THAT(s.upstreams[0].transform.rename,
+                ElementsAre(std::pair<std::string, std::string>("X-Old", "X-New")));
+    EXPECT_THAT(s.upstreams[1].transform.remove, IsEmpty()) << "its own, and nothing else";
+    EXPECT_THAT(s.upstreams[1].transform.add,
+                ElementsAre(std::pair<std::string, std::string>("X-By", "gate way")));
+  }
+}
+
+TEST(Load, ATransformThatWouldTouchWhatMustStayIsNamed) {
+  for (auto [line, named] :
+       {std::pair{"remove_headers: [Content-Length]",
+                  "remove_headers: value \"Content-Length\": belongs to the connection"},
+        {"remove_headers: ['*']", "would remove content-type"},
+        {"add_headers: {Mcp-Session-Id: x}", "\"Mcp-Session-Id\" belongs to MCP"},
+        {"add_headers: {X-A: \"a\\tb\"}", "add_headers: \"X-A\" must not have line breaks"},
+        {"add_headers: {X-A: ''}", "add_headers: X-A: the value must be"},
+        {"rename_headers: {X-A: Access-Control-Allow-Origin}",
+         "X-A: \"Access-Control-Allow-Origin\" follows from cors"},
+        {"rename_headers: {WWW-Authenticate: X-A}", "\"WWW-Authenticate\" is said by the gateway itself"},
+        {"rename_headers: {X-A: 'b c'}", "must be a header name"},
+        {"drop_headers: [X-A]", "response_transform.drop_headers"}}) {
+    auto top = load(input_of(upstream + "response_transform: {" + line + "}\n"));
+    ASSERT_FALSE(top) << line;
+    EXPECT_THAT(to_string(top.error()[0]), HasSubstr(named));
+    auto own = load(input_of(std::string("public_url: https://g.example\nupstreams:\n  - {name: a, url: "
+                                         "'http://a', paths: [/a], response_transform: {") +
+                             line + "}}\n"));
+    ASSERT_FALSE(own) << line;
+    EXPECT_THAT(to_string(own.error()[0]), HasSubstr("upstreams[0].response_transform."));
+  }
+  EXPECT_FALSE(load(input_of(upstream + "response_transform: upper\n")));
+}
+
 TEST(Load, WhoMayReadTheCountsIsChecked) {
   auto given = good("metrics: {allow: [10.0.0.0/8, ::1], token: a-token-of-22-characters}\n").metrics;
   EXPECT_EQ(given.allow.size(), 2U);

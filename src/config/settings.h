@@ -53,6 +53,14 @@ struct header_settings {
   std::vector<std::string> blocked;
 };
 
+// What is changed in the head of an MCP server's answer, in this order; its body is never touched.
+struct transform_settings {
+  std::vector<std::string> remove;  // names with `*`
+  text_map rename;                  // from, to
+  text_map add;                     // name and value, in place of the server's own of that name
+  bool empty() const { return remove.empty() && rename.empty() && add.empty(); }
+};
+
 struct upstream_settings {
   std::string name;
   std::string url;                  // of the MCP server
@@ -64,6 +72,7 @@ struct upstream_settings {
   bool tools_given = false;         // its own `tools`, in place of those at the top level
   std::vector<tool_rule> tools;
   header_settings headers;                  // its own, or those at the top level
+  transform_settings transform;             // its own, or that at the top level
   std::vector<std::string> inject_headers;  // of injected_headers below
   std::string authorization;                // none, verified, minted or static
   secret credential;                        // the Authorization field of static
@@ -131,7 +140,9 @@ struct registration_settings {
   bool dynamic = true;                                   // RFC 7591
   bool client_documents = true;                          // client id metadata documents
   bool client_documents_from_private_addresses = false;  // for tests and closed networks
-  std::vector<std::string> private_use_schemes;          // allowed in redirect URIs: "cursor", "vscode", …
+  std::uint32_t most_unused = 10'000;                    // that nobody signed in with yet; 0: any number
+  seconds unused_lifetime{24 * 3600};
+  std::vector<std::string> private_use_schemes;  // allowed in redirect URIs: "cursor", "vscode", …
 };
 
 struct metrics_settings {          // who may read /metrics besides this machine
@@ -192,6 +203,7 @@ struct settings {
   timeout_settings timeouts;
   registration_settings registration;
   header_settings headers;
+  transform_settings transform;
   metrics_settings metrics;
   log_settings log;
 };
