@@ -549,6 +549,10 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
   told.response_bytes = outcome.response_bytes;
   told.stream = outcome.stream;
   if (watcher.replacement) {
+    if (watcher.status == 401) {
+      auto sent = upstream_head(x, to, rules, **who, *session, query, told.client);
+      watcher.replacement->detail += "; it was sent " + field_names(sent);
+    }
     co_return co_await refuse_mcp(x, to, told, *watcher.replacement, scopes, id);
   }
   if (auto ours = watcher.ended_for()) {
