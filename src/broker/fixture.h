@@ -311,8 +311,8 @@ class BrokerTest : public testing::Test {
   // Everything that the store holds.
   std::string dump() {
     std::string all;
-    for (auto kind : {"login", "code", "refresh", "grant", "client", "unused_client", "consent", "browser", "device", "user", "attempts",
-                      "revoked"}) {
+    for (auto kind : {"login", "code", "refresh", "grant", "client", "unused_client", "consent", "browser",
+                      "device", "user", "attempts", "revoked"}) {
       auto records = store.list(kind, now, 100'000, {});
       for (const auto& r : *records)
         all += r.kind + "|" + r.id + "|" + r.grant + "|" + r.user + "|" + r.data + "\n";

@@ -207,7 +207,8 @@ TEST_F(Flow, SigningOutTakesAButtonOfOurOwnPage) {
   EXPECT_EQ(done.status, 200);
   EXPECT_EQ(*store.count("browser", now), 0u);
   ASSERT_EQ(b.cookies.size(), 1u);
-  EXPECT_TRUE(b.cookies.begin()->first.starts_with("__Host-mop_device_")) << "it says who was here, not who is";
+  EXPECT_TRUE(b.cookies.begin()->first.starts_with("__Host-mop_device_"))
+      << "it says who was here, not who is";
 }
 
 TEST_F(Flow, PublishesTheKeysItSignsWith) {
