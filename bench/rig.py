@@ -250,8 +250,9 @@ class Rig:
         conf = {
             "host": "127.0.0.1", "port": port, "mcp_server_url": f"http://127.0.0.1:{upstream_port}",
             "workers": self.workers, "access_token_lifetime": "8h",
-            "limits": {"requests_per_minute": 10_000_000, "registrations_per_hour": 10_000_000, "connections": 100_000,
-                       "logins_in_flight": 10_000_000, "sign_in_attempts": 1000},
+            "limits": {"connections": 100_000, "logins_in_flight": 10_000_000, "sign_in_attempts": 1000},
+            "rate_limits": {"requests_per_minute": 0, "sign_ins_per_minute": 0, "registrations_per_hour": 0,
+                            "client_requests_per_minute": 0, "user_tokens_per_minute": 0},
             **(settings or {}),
         }
         if tls:

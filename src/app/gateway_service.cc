@@ -1,7 +1,6 @@
 #include "app/gateway_service.h"
 
 #include "app/story.h"
-#include "base/ip_address.h"
 #include "base/text.h"
 #include "gateway/refusal.h"
 #include "symptom/catalogue.h"
@@ -14,40 +13,7 @@ namespace {
 constexpr milliseconds flush_every{200};
 constexpr std::size_t flush_size = 32 * 1024;
 
-bool is_trusted(std::string_view address, const std::vector<std::string>& trusted) {
-  auto parsed = ip_address::parse(address);
-  if (!parsed) return false;
-  for (const auto& range : trusted) {
-    auto r = address_range::parse(range);
-    if (r && r->contains(*parsed)) return true;
-  }
-  return false;
-}
-
 }  // namespace
-
-std::string forwarded_for(std::span<const field> fields) {
-  std::string hops;
-  for (const auto& f : fields) {
-    if (!equal_ignoring_case(f.name, "x-forwarded-for")) continue;
-    if (!hops.empty()) hops += ", ";
-    hops += f.value;
-  }
-  return hops;
-}
-
-std::string address_of_client(const std::string& peer, std::string_view forwarded_for,
-                              const std::vector<std::string>& trusted) {
-  if (trusted.empty() || forwarded_for.empty() || !is_trusted(peer, trusted)) return peer;
-  // From the right: each proxy appends the address it saw, and only those of proxies we trust are believed.
-  auto hops = split_words(forwarded_for, ',');
-  for (auto hop = hops.rbegin(); hop != hops.rend(); ++hop) {
-    auto address = trim(*hop);
-    if (!ip_address::parse(address)) return peer;
-    if (!is_trusted(address, trusted)) return std::string(address);
-  }
-  return peer;
-}
 
 gateway_service::gateway_service(net::worker& w, const gateway_parts& parts,
                                  std::shared_ptr<const snapshot> first)
@@ -80,14 +46,9 @@ void gateway_service::flush_log() {
   lines_.clear();
 }
 
-std::string gateway_service::client_address(const net::exchange& x) const {
-  if (rules_->conf.trusted_proxies.empty()) return x.peer();
-  return address_of_client(x.peer(), forwarded_for(x.head().fields), rules_->conf.trusted_proxies);
-}
-
 net::task<void> gateway_service::serve(net::exchange& x) {
   story told;
-  told.client = client_address(x);
+  told.client = rules_->clients.of(x.peer(), x.head().fields);
   std::optional<error> broken;
   try {
     co_await serve_path(x, told);

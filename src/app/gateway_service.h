@@ -106,7 +106,6 @@ class gateway_service final : public net::service {
   void watch(const snapshot& rules, const net::exchange& x, const trace_note& note);
   void watch_forwarding(const net::exchange& x, const upstream& to, const snapshot& rules,
                         const envelope& message, std::string_view upstream_head);
-  std::string client_address(const net::exchange& x) const;
   void tell(const net::exchange& x, const story& told);
   void flush_log();
 
@@ -124,13 +123,5 @@ class gateway_service final : public net::service {
   net::periodic flushing_;
   net::periodic sweeping_;
 };
-
-// All X-Forwarded-For lines as the one list they are, in their order (RFC 9110 §5.3).
-std::string forwarded_for(std::span<const field> fields);
-
-// Where a request came from: the peer, or, behind a trusted proxy, the last address of X-Forwarded-For that
-// is not one.
-std::string address_of_client(const std::string& peer, std::string_view forwarded_for,
-                              const std::vector<std::string>& trusted);
 
 }  // namespace mcp_oauth

@@ -21,6 +21,7 @@ struct metrics::handles {
   std::array<prometheus::Histogram*, areas.size()> durations{};
   std::array<prometheus::Counter*, codes> refusals{};
   prometheus::Family<prometheus::Counter>* refreshes = nullptr;
+  std::array<prometheus::Counter*, static_cast<std::size_t>(rate_limit::count_)> limits{};
   prometheus::Gauge* streams = nullptr;
   prometheus::Gauge* connections = nullptr;
 };
@@ -51,6 +52,14 @@ metrics::metrics() : handles_(std::make_unique<handles>()) {
                      .Name("mop_provider_refreshes_total")
                      .Help("Attempts to renew a token of an identity provider, by outcome.")
                      .Register(h.registry);
+  auto& limits = prometheus::BuildCounter()
+                     .Name("mop_rate_limited_total")
+                     .Help("Requests that reached a limit, by its key and by what is counted.")
+                     .Register(h.registry);
+  for (const auto& row : rate_limit_rows()) {
+    h.limits[static_cast<std::size_t>(row.which)] =
+        &limits.Add({{"limit", std::string(row.key)}, {"by", std::string(row.counted_by)}});
+  }
   h.streams = &prometheus::BuildGauge()
                    .Name("mop_streams")
                    .Help("Event streams open now.")
@@ -77,6 +86,7 @@ void metrics::refused(errc why) { handles_->refusals[static_cast<std::size_t>(wh
 void metrics::provider_refresh(const std::string& provider, std::string_view outcome) {
   handles_->refreshes->Add({{"provider", provider}, {"outcome", std::string(outcome)}}).Increment();
 }
+void metrics::limited(rate_limit which) { handles_->limits[static_cast<std::size_t>(which)]->Increment(); }
 void metrics::stream_opened() { handles_->streams->Increment(); }
 void metrics::stream_closed() { handles_->streams->Decrement(); }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "broker/rate_limits.h"
 
 #include <array>
 #include <memory>
@@ -22,6 +23,7 @@ class metrics {
   void refused(errc why);
   // An attempt to renew a provider's token; `outcome` is one of refresh_outcomes.
   void provider_refresh(const std::string& provider, std::string_view outcome);
+  void limited(rate_limit which);
   void stream_opened();
   void stream_closed();
 

@@ -155,9 +155,11 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
     }
     legacy_ = x_.head().method == "GET" && starts_with_ignoring_case(type, "text/event-stream");
     net::append_status_line(out, head.status);
+    const auto& transform = to_.transform;
     for (const auto& f : head.fields) {
       if (response_field_passes(f.name)) {
-        net::append_field(out, f.name, f.value);
+        auto name = transform.empty() ? f.name : transform.name_for(f.name);
+        if (!name.empty()) net::append_field(out, name, f.value);
       } else if (equal_ignoring_case(f.name, "mcp-session-id")) {
         const auto& c = who_.claims();
         net::append_field(out, f.name,
@@ -165,6 +167,7 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
                                                c.subject, f.value));
       }
     }
+    out += transform.added();
     if (!head.find("date")) net::append_field(out, "Date", net::http_date());
     for (const auto& [name, value] : rules_.cors.fields_for(x_.head().find("origin").value_or(""), false)) {
       net::append_field(out, name, value);
@@ -557,6 +560,10 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
   told.response_bytes = outcome.response_bytes;
   told.stream = outcome.stream;
   if (watcher.replacement) {
+    if (watcher.status == 401) {
+      auto sent = upstream_head(x, to, rules, **who, *session, query, told.client);
+      watcher.replacement->detail += "; it was sent " + field_names(sent);
+    }
     co_return co_await refuse_mcp(x, to, told, *watcher.replacement, scopes, id);
   }
   if (auto ours = watcher.ended_for()) {

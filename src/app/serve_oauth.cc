@@ -22,7 +22,7 @@ http_request gateway_service::owned_request(const net::exchange& x) const {
   request.path = head.path;
   request.query = head.query;
   for (const auto& f : head.fields) request.fields.add(std::string(f.name), std::string(f.value));
-  request.peer = client_address(x);
+  request.peer = rules_->clients.of(x.peer(), x.head().fields);
   request.request_id = x.request_id();
   return request;
 }
@@ -70,6 +70,7 @@ net::task<void> gateway_service::serve_oauth(net::exchange& x, endpoint at, stor
     answered = tl::unexpected<error>(done.error());
   }
   told.notes = std::move(log.notes);
+  if (log.limited) parts_.counts->limited(*log.limited);
   for (const auto& note : log.traces) watch(*rules, x, note);
   if (!answered) told.why = answered.error();
   http_response response = answered ? std::move(*answered) : refuse_plain(answered.error().code);

@@ -135,6 +135,11 @@ net::task<void> gateway_service::serve_plain(net::exchange& x, story& told) {
              path == "/health/mcp-server") {
     told.area = metrics::area::health;
     response = co_await health(path);
+  } else if (path == "/metrics" && !rules_->counters.allows(x.peer(), x.head().fields)) {
+    told.area = metrics::area::health;
+    told.why =
+        error{errc::http_not_found, "/metrics is not open to this address: metrics.allow, metrics.token"};
+    response = refuse_plain(errc::http_not_found);
   } else if (path == "/metrics") {
     told.area = metrics::area::health;
     response.fields.add("Content-Type", "text/plain; version=0.0.4; charset=utf-8");

@@ -51,6 +51,7 @@ result<upstream> make_upstream(const settings& conf, const upstream_settings& of
                   std::move(resource),
                   std::move(origin),
                   header_rules(of.headers),
+                  response_transform(of.transform),
                   relaying};
 }
 
@@ -112,11 +113,11 @@ result<std::shared_ptr<const snapshot>> make_snapshot(const settings& conf,
     upstreams.push_back(std::move(*made));
   }
 
-  return std::make_shared<const snapshot>(
-      snapshot{conf, std::move(upstreams), cors_rules(conf.cors, conf.public_url),
-               session_binding(session_key), authorization_server->keys()->all, log_style::of(conf.log),
-               watched_by(conf.log), json::serialize(authorization_server_metadata(server)),
-               json::serialize(openid_configuration(server)), std::move(authorization_server)});
+  return std::make_shared<const snapshot>(snapshot{
+      conf, std::move(upstreams), cors_rules(conf.cors, conf.public_url), client_address(conf),
+      metrics_access(conf), session_binding(session_key), authorization_server->keys()->all,
+      log_style::of(conf.log), watched_by(conf.log), json::serialize(authorization_server_metadata(server)),
+      json::serialize(openid_configuration(server)), std::move(authorization_server)});
 }
 
 }  // namespace mcp_oauth

@@ -5,6 +5,8 @@
 #include "config/settings.h"
 #include "gateway/cors.h"
 #include "gateway/headers.h"
+#include "gateway/metrics_access.h"
+#include "gateway/response_transform.h"
 #include "gateway/route.h"
 #include "gateway/session_binding.h"
 #include "jose/key_set.h"
@@ -30,6 +32,7 @@ struct upstream {
   resource_description metadata;  // what stands there
   std::string origin;             // where clients reach it, when that is not our public address; else ""
   header_rules headers;
+  response_transform transform;
   net::relay_limits relaying;
 
   bool is_public() const { return !where.conf().require_auth; }
@@ -40,6 +43,8 @@ struct snapshot {
   settings conf;
   std::vector<upstream> upstreams;
   cors_rules cors;
+  client_address clients;
+  metrics_access counters;
   session_binding sessions;
   std::shared_ptr<const key_set> keys;
   log_style style;

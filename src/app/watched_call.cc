@@ -63,6 +63,12 @@ std::vector<trace_note> header_notes(std::span<const field> came, const header_r
   return notes;
 }
 
+std::string field_names(std::string_view sent) {
+  std::string names;
+  for (const auto& f : fields_of(sent)) names.append(names.empty() ? "" : ", ").append(f.name);
+  return names;
+}
+
 trace_note request_note(std::string_view sent, const upstream& to) {
   auto line = sent.substr(0, sent.find(" HTTP/1.1"));
   // A query may hold what a client should have put elsewhere.

@@ -19,6 +19,9 @@ namespace mcp_oauth {
 std::vector<trace_note> header_notes(std::span<const field> came, const header_rules& rules,
                                      std::string_view sent);
 
+// The names of the fields in a head that was sent, apart by commas.
+std::string field_names(std::string_view sent);
+
 // proxy:request and mcp:message
 trace_note request_note(std::string_view sent, const upstream& to);
 trace_note message_note(const envelope& message);

@@ -91,6 +91,9 @@ struct gateway_app::parts {
   std::unique_ptr<record_store> store;
   std::optional<sealer> seal;
   metrics counts;
+  // What was counted stays counted when a reload makes another authorization server.
+  std::shared_ptr<rate_limits> limits =
+      std::make_shared<rate_limits>([](std::size_t n) { return random_bytes(n); });
   std::unique_ptr<net::blocking_pool> blocking;
   std::unique_ptr<net::blocking_pool> fetching;
   std::unique_ptr<net::blocking_pool> strangers;
@@ -172,6 +175,7 @@ struct gateway_app::parts {
     made->conf = of;
     broker_world world{made->conf, *store, *seal, [](std::size_t n) { return random_bytes(n); },
                        [this](const std::string& grant, time_point until) { revoked(grant, until); }};
+    world.counts = limits;
     world.on_provider_refresh = [this](const std::string& provider, const std::string& grant,
                                        std::string_view outcome) {
       counts.provider_refresh(provider, outcome);

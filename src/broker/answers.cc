@@ -1,6 +1,7 @@
 #include "broker/answers.h"
 
 #include "base/text.h"
+#include "oauth/displayable.h"
 #include "oauth/error_description.h"
 #include "symptom/catalogue.h"
 
@@ -58,9 +59,34 @@ http_response error_answer_for_people(const exchange& x, const error& why, error
   return to_response(page);
 }
 
-http_response wait_answer(const exchange& x, const error& why, seconds wait) {
-  auto answer = error_answer(x, why);
-  answer.fields.set("Retry-After", std::to_string(wait.count()));
+http_response limit_answer(const exchange& x, const settings& conf, rate_limit which,
+                           std::string_view counted, seconds wait) {
+  const auto& row = row_of(which);
+  x.log->limited = which;
+  auto after = std::to_string(wait.count());
+  std::string of = "this " + std::string(row.counted_by);
+  auto allowed = allowed_rate(which, conf);
+  std::string rule = allowed.events == 0 ? std::string(row.key)
+                                         : std::string(row.key) + " is " + std::to_string(allowed.events) +
+                                               " in " + std::to_string(allowed.window.count()) + " s";
+  error why{errc::too_many_requests,
+            rule + ", and " + std::string(row.counted_by) + " " + displayable(counted) + " used it up"};
+  if (accepts_html(*x.request)) {
+    error_page page;
+    page.cause = rule + " for " + of + ".";
+    page.fix = "Wait " + after + " seconds and try again.";
+    auto answer = error_answer_for_people(x, why, std::move(page));
+    answer.fields.set("Retry-After", after);
+    return answer;
+  }
+  note_failure(x, why);
+  auto words = std::string(explain(why.code).description) + ": " + rule + " for " + of + ". Wait " + after +
+               " seconds";
+  auto answer = json_answer(429, {{"error", text(explain(why.code).oauth_error)},
+                                  {"error_description", text(words)},
+                                  {"limit", text(row.key)},
+                                  {"limited_by", text(row.counted_by)}});
+  answer.fields.set("Retry-After", after);
   return answer;
 }
 

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "broker/exchange.h"
 #include "broker/pages.h"
+#include "config/settings.h"
 
 #include <string>
 
@@ -29,8 +30,10 @@ http_response error_answer_for_people(const exchange& x, const error& why, error
 // Whether the Accept field names text/html.
 bool accepts_html(const http_request& request);
 
-// As `error_answer`; how long to wait is known.
-http_response wait_answer(const exchange& x, const error& why, seconds wait);
+// 429 with Retry-After and, in the body, the key of the configuration and by what is counted; a page for
+// those who accept HTML. `counted`: whom it was counted under, for the log.
+http_response limit_answer(const exchange& x, const settings& conf, rate_limit which,
+                           std::string_view counted, seconds wait);
 
 void note_failure(const exchange& x, const error& why);
 

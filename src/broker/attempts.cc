@@ -11,16 +11,15 @@ namespace {
 constexpr std::string_view kind = "attempts";
 constexpr std::chrono::hours forgotten_after{1};
 constexpr seconds first_wait{5};
-constexpr seconds longest_wait{900};
 constexpr int most_conflicts = 8;
+
+}  // namespace
 
 seconds wait_after(std::int64_t count, std::uint32_t most) {
   auto over = count - static_cast<std::int64_t>(std::max(1u, most));
   if (over < 0) return seconds(0);
   return over > 8 ? longest_wait : std::min(longest_wait, first_wait * (1 << over));
 }
-
-}  // namespace
 
 result<std::optional<seconds>> begin_attempt(record_store& store, std::string_view account,
                                              std::uint32_t most, time_point now) {

@@ -13,6 +13,10 @@ namespace mcp_oauth {
 // replica sees. After `most` in a row each further one has to wait: 5 s, 10 s, 20 s, … up to 15 minutes.
 // Forgotten by a success, or an hour after the last.
 
+inline constexpr seconds longest_wait{900};
+// How long to wait after the last of so many attempts in a row.
+seconds wait_after(std::int64_t count, std::uint32_t most);
+
 // Counts one. Nothing: it may be judged. Otherwise how long to wait, and it was not counted.
 result<std::optional<seconds>> begin_attempt(record_store& store, std::string_view account,
                                              std::uint32_t most, time_point now);

@@ -43,7 +43,10 @@ step begin_sign_in(broker_parts& parts, exchange x, pending_login login, sign_in
   auto local_person =
       provider->type == "local" ? signed_in_person(parts.world, *x.request, x.now) : std::nullopt;
   bool at_once = local_person && local_person->provider == provider->name && mode == sign_in_mode::reuse;
-  if (!at_once && parts.logins.refuse(limiter_key(x.request->peer), x.now)) {
+  bool too_many = !at_once && parts.counts->refuse(rate_limit::logins, limiter_key(x.request->peer),
+                                                   parts.world.conf, x.now);
+  if (too_many) {
+    x.log->limited = rate_limit::logins;
     return answer_with_error(
         parts, x, login.access,
         {errc::too_many_requests, "a tenth of limits.logins_in_flight is of this address"});
@@ -75,6 +78,8 @@ step answer_with_code(broker_parts& parts, const exchange& x, const approved_acc
   if (!done) return answer_with_error(parts, x, access, done.error());
   if (!*done)
     return error_answer_for_people(x, {errc::state_invalid, "another request finished the login first"});
+  // Somebody has signed in with it: from now on no flood of registrations makes it forgotten.
+  parts.clients.renew(access.client_id, x.now);
   x.log->note("result", "ok");
   x.log->note("event", "code_issued");
   watch_code(x, access);

@@ -9,6 +9,23 @@
 
 namespace mcp_oauth {
 
+namespace {
+
+// By address, before anything is looked at.
+std::optional<http_response> refuse_too_many(broker_parts& parts, endpoint at, const exchange& x) {
+  const auto& conf = parts.world.conf;
+  auto who = limiter_key(x.request->peer);
+  bool signs_in = (at == endpoint::sign_in && x.request->method == "POST") || at == endpoint::callback;
+  for (auto which : {rate_limit::requests, rate_limit::sign_ins}) {
+    if (which == rate_limit::sign_ins && !signs_in) continue;
+    if (auto wait = parts.counts->refuse(which, who, conf, x.now))
+      return limit_answer(x, conf, which, who, *wait);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 result<std::unique_ptr<broker>> broker::start(broker_world world, time_point now) {
   std::unique_ptr<broker> made(new broker(std::move(world)));
   auto keys = made->refresh_keys(now);
@@ -46,10 +63,7 @@ step broker::handle(endpoint at, const http_request& request, time_point now, br
   exchange x{std::make_shared<const http_request>(request), now, &log};
   log.note("endpoint", to_name(at));
   if (at != endpoint::jwks) {
-    if (auto wait = parts_->requests.refuse(limiter_key(request.peer), now)) {
-      error why{errc::too_many_requests, "limits.requests_per_minute"};
-      return wait_answer(x, why, *wait);
-    }
+    if (auto refused = refuse_too_many(*parts_, at, x)) return std::move(*refused);
   }
   return route(at, std::move(x));
 }

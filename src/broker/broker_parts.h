@@ -3,10 +3,10 @@
 #include "broker/client_directory.h"
 #include "broker/endpoint.h"
 #include "broker/exchange.h"
-#include "broker/limiter.h"
 #include "broker/pending_login.h"
 #include "broker/provider_documents.h"
 #include "broker/provider_tokens.h"
+#include "broker/rate_limits.h"
 #include "broker/signing_keys.h"
 #include "broker/step.h"
 #include "broker/world.h"
@@ -23,19 +23,12 @@ struct broker_parts {
   explicit broker_parts(broker_world w)
       : world(std::move(w)),
         clients(world),
-        requests(world.conf.limits.requests_per_minute, seconds(60)),
-        registrations(world.conf.limits.registrations_per_hour, seconds(3600)),
-        logins(std::max(least_logins, world.conf.limits.logins_in_flight / 10), world.conf.session_timeout) {}
-
-  // A tenth of the logins in flight may be of one address, so that no single one keeps everybody else out.
-  static constexpr std::uint32_t least_logins = 20;
+        counts(world.counts ? world.counts : std::make_shared<rate_limits>(world.random)) {}
 
   broker_world world;
   client_directory clients;
   provider_documents providers;
-  limiter requests;
-  limiter registrations;
-  limiter logins;
+  std::shared_ptr<rate_limits> counts;
   std::function<std::shared_ptr<const key_state>()> keys;
 };
 

@@ -10,7 +10,7 @@ namespace mcp_oauth {
 namespace {
 
 constexpr std::string_view kind = "client";
-constexpr std::chrono::hours until_first_use{24};
+constexpr std::string_view unused_kind = "unused_client";
 constexpr std::chrono::hours until_next_use{24 * 90};
 constexpr std::chrono::hours renewed_when_less_than{24 * 80};
 constexpr std::size_t most_documents = 1000;
@@ -22,8 +22,8 @@ json::array to_array(const std::vector<std::string>& items) {
   return out;
 }
 
-record to_record(const client_metadata& m, std::string_view secret_digest, time_point created,
-                 time_point expires) {
+record unused_record(const client_metadata& m, std::string_view secret_digest, time_point created,
+                     time_point expires) {
   json::object data{{"client_name", m.client_name},
                     {"client_uri", m.client_uri},
                     {"redirect_uris", to_array(m.redirect_uris)},
@@ -36,7 +36,7 @@ record to_record(const client_metadata& m, std::string_view secret_digest, time_
                     {"software_version", m.software_version}};
   data["secret_digest"] = json::string_view(secret_digest.data(), secret_digest.size());
   record r;
-  r.kind = kind;
+  r.kind = unused_kind;
   r.id = m.client_id;
   r.data = json::serialize(data);
   r.created = created;
@@ -107,6 +107,7 @@ result<std::optional<known_client>> client_directory::find(std::string_view clie
     return std::optional(from_document(recent_.front().metadata));
   }
   auto found = world_.store.get(kind, client_id, now);
+  if (found && !*found) found = world_.store.get(unused_kind, client_id, now);
   if (!found) return tl::unexpected(found.error());
   if (!*found) return fail(errc::client_unknown, "no registration of that client id, or it ended unused");
   auto client = from_record(**found);
@@ -154,23 +155,50 @@ result<known_client> client_directory::keep_document(std::string_view client_id,
 }
 
 result<void> client_directory::add(const registered_client& registered, time_point now) {
+  auto room = make_room(now);
+  if (!room) return room;
   auto digest = registered.client_secret.empty() ? "" : client_secret_digest(registered.client_secret);
   change c;
-  c.when.push_back({std::string(kind), registered.client.client_id, 0});
-  c.put.push_back(to_record(registered.client, digest, now, now + until_first_use));
+  c.when.push_back({std::string(unused_kind), registered.client.client_id, 0});
+  c.put.push_back(
+      unused_record(registered.client, digest, now, now + world_.conf.registration.unused_lifetime));
   auto done = world_.store.commit(c, now);
   if (!done) return tl::unexpected(done.error());
   if (!*done) return fail(errc::internal, "a fresh client id is already taken");
   return {};
 }
 
-void client_directory::renew(const known_client& client, time_point now) {
-  if (client.origin != client_origin::registered) return;
-  auto found = world_.store.get(kind, client.metadata.client_id, now);
-  if (!found || !*found || (*found)->expires > now + renewed_when_less_than) return;
-  auto r = **found;
-  r.expires = now + until_next_use;
+// Some at a time: to look for the oldest costs as much as there are.
+result<void> client_directory::make_room(time_point now) {
+  std::uint64_t most = world_.conf.registration.most_unused;
+  if (most == 0) return {};
+  auto there = world_.store.count(unused_kind, now);
+  if (!there) return tl::unexpected(there.error());
+  if (*there < most) return {};
+  auto newest_first = world_.store.list(unused_kind, now, *there);
+  if (!newest_first) return tl::unexpected(newest_first.error());
   change c;
+  for (std::size_t i = most - most / 16 - 1; i < newest_first->size(); ++i)
+    c.erase.emplace_back(unused_kind, (*newest_first)[i].id);
+  auto done = world_.store.commit(c, now);
+  if (!done) return tl::unexpected(done.error());
+  return {};
+}
+
+void client_directory::renew(std::string_view client_id, time_point now) {
+  auto found = world_.store.get(kind, client_id, now);
+  if (!found || (*found && (*found)->expires > now + renewed_when_less_than)) return;
+  change c;
+  if (!*found) {
+    // Its first use. Whether it is still there by then does not matter: it was when it was read.
+    found = world_.store.get(unused_kind, client_id, now);
+    if (!found || !*found) return;
+    c.erase.emplace_back(unused_kind, client_id);
+    (*found)->version = 0;
+  }
+  auto r = **found;
+  r.kind = kind;
+  r.expires = now + until_next_use;
   c.when.push_back({r.kind, r.id, r.version});
   c.put.push_back(std::move(r));
   // Lost against another request, or against the disk: the next use renews it.

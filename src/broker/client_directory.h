@@ -31,8 +31,9 @@ struct known_client {
   std::vector<std::string> scopes;  // that the operator allows it; empty: all there are
 };
 
-// The clients: of the configuration, registered (records of kind "client"), and those whose id is a URL, the
-// documents of which are kept in memory, bounded. Safe from every thread.
+// The clients: of the configuration, registered (records of kind "client", and until somebody has signed in
+// with one "unused_client"), and those whose id is a URL, the documents of which are kept in memory, bounded.
+// Safe from every thread.
 class client_directory final {
  public:
   explicit client_directory(const broker_world& world) : world_(world) {}
@@ -47,15 +48,18 @@ class client_directory final {
   result<known_client> keep_document(std::string_view client_id, const result<http_answer>& answer,
                                      time_point now);
 
-  // A new registration: 24 hours to be used for the first time.
+  // A new registration: registration.unused_lifetime to be used for the first time, and no longer than until
+  // registration.most_unused younger ones have come. Those that were used have nothing to fear from them.
   result<void> add(const registered_client& registered, time_point now);
   // The client was used: a registered one is kept for another 90 days.
-  void renew(const known_client& client, time_point now);
+  void renew(std::string_view client_id, time_point now);
 
   // What the checks need to know for this client.
   server_rules rules_for(const known_client& client) const;
 
  private:
+  result<void> make_room(time_point now);
+
   struct kept_document {
     std::string client_id;
     client_metadata metadata;

@@ -178,7 +178,7 @@ TEST_F(Consent, AClientThatIsGoneMeanwhileGetsNothing) {
   test_browser b;
   auto page = page_for(b, authorization(client));
   change c;
-  c.erase.emplace_back("client", client);
+  c.erase.emplace_back("unused_client", client);
   ASSERT_TRUE(*store.commit(c, now));
   auto answer = approve(b, page);
   EXPECT_EQ(answer.fields.count("location"), 0u);

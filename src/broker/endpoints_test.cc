@@ -194,7 +194,7 @@ TEST_F(Endpoints, NoDetailReachesAClient) {
 }
 
 TEST_F(Endpoints, RequestsAreBoundedPerAddress) {
-  conf.limits.requests_per_minute = 3;
+  conf.rates.requests_per_minute = 3;
   restart();
   auto request = post_request("/oauth/token", make_form({}));
   for (int i = 0; i < 3; ++i) EXPECT_EQ(ask(endpoint::token, request).status, 400);
@@ -207,7 +207,7 @@ TEST_F(Endpoints, RequestsAreBoundedPerAddress) {
 }
 
 TEST_F(Endpoints, RegistrationsAreBoundedPerAddress) {
-  conf.limits.registrations_per_hour = 2;
+  conf.rates.registrations_per_hour = 2;
   restart();
   register_public();
   register_public();

@@ -3,8 +3,10 @@
 #include "base/http.h"
 #include "base/time.h"
 #include "base/trace.h"
+#include "broker/rate_limits.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,6 +21,9 @@ struct broker_log {
   std::vector<std::pair<std::string, std::string>> notes;
 
   void note(std::string_view name, std::string_view value) { notes.emplace_back(name, value); }
+
+  // The limit that was reached, if one was.
+  std::optional<rate_limit> limited = {};
 
   topics watched = {};             // what the operator wants to see in detail
   std::vector<trace_note> traces;  // of those; see broker/watched_flow.h

@@ -42,7 +42,7 @@ inline settings local_settings() {
   s.public_url = "https://mcp.example.com";
   s.callback_url = "https://mcp.example.com/auth/callback";
   s.scopes_supported = {"tools:read", "tools:write"};
-  s.limits.requests_per_minute = 1'000'000;
+  s.rates = {0, 0, s.rates.registrations_per_hour, 0, 0};
   provider_settings local;
   local.name = "local";
   local.type = "local";
@@ -319,8 +319,8 @@ class BrokerTest : public testing::Test {
   // Everything that the store holds.
   std::string dump() {
     std::string all;
-    for (auto kind : {"login", "code", "refresh", "grant", "client", "consent", "browser", "user", "attempts",
-                      "revoked", "provider_token"}) {
+    for (auto kind : {"login", "code", "refresh", "grant", "client", "unused_client", "consent", "browser",
+                      "device", "user", "attempts", "revoked", "provider_token"}) {
       auto records = store.list(kind, now, 100'000, {});
       for (const auto& r : *records)
         all += r.kind + "|" + r.id + "|" + r.grant + "|" + r.user + "|" + r.data + "\n";

@@ -1,47 +1,71 @@
 #include "broker/limiter.h"
 
 #include "base/ip_address.h"
+#include "jose/digest.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace mcp_oauth {
+namespace {
 
-limiter::limiter(std::uint32_t events, seconds window, std::size_t most_keys)
-    : capacity_(std::max<double>(1, events)),
-      per_second_(capacity_ / static_cast<double>(std::max<seconds::rep>(1, window.count()))),
-      most_keys_(std::max<std::size_t>(1, most_keys)) {}
+using std::chrono::nanoseconds;
 
-std::optional<seconds> limiter::refuse(std::string_view key, time_point now) {
-  std::lock_guard lock(mutex_);
-  auto found = by_key_.find(key);
-  if (found == by_key_.end()) {
-    if (recent_.size() == most_keys_) {
-      by_key_.erase(recent_.back().key);
-      recent_.pop_back();
-    }
-    recent_.push_front({std::string(key), capacity_, now});
-    by_key_.emplace(recent_.front().key, recent_.begin());
-  } else {
-    recent_.splice(recent_.begin(), recent_, found->second);
-  }
-  auto& b = recent_.front();
-  if (now > b.filled) {
-    b.level =
-        std::min(capacity_, b.level + std::chrono::duration<double>(now - b.filled).count() * per_second_);
-    b.filled = now;
-  }
-  if (b.level >= 1) {
-    b.level -= 1;
-    return std::nullopt;
-  }
-  return seconds(
-      std::max<seconds::rep>(1, static_cast<seconds::rep>(std::ceil((1 - b.level) / per_second_))));
+std::int64_t count_of(std::chrono::system_clock::duration d) {
+  return std::chrono::duration_cast<nanoseconds>(d).count();
 }
 
-std::size_t limiter::size() const {
+}  // namespace
+
+limiter::limiter(const random_fn& random) : hash_key_(random(32)) {}
+
+std::optional<seconds> limiter::refuse(std::string_view key, rate allowed, time_point now) {
+  return judge(key, allowed, now, true);
+}
+
+std::optional<seconds> limiter::is_spent(std::string_view key, rate allowed, time_point now) {
+  return judge(key, allowed, now, false);
+}
+
+// The generic cell rate algorithm: one moment per key in place of a level and the time of its last change.
+std::optional<seconds> limiter::judge(std::string_view key, rate allowed, time_point now, bool count) {
+  if (allowed.events == 0) return std::nullopt;
+  auto window = count_of(std::max(allowed.window, seconds(1)));
+  auto each = std::max<std::int64_t>(1, window / allowed.events);
+  auto moment = count_of(now.time_since_epoch());
+  auto cells = cells_of(key);
   std::lock_guard lock(mutex_);
-  return recent_.size();
+  if (until_.empty()) until_.resize(rows * width);
+  auto used = std::max(used_until(cells, moment + window), moment);
+  auto wait = used + each - window - moment;
+  if (wait > 0) {
+    auto whole = std::chrono::ceil<seconds>(nanoseconds(wait));
+    return std::max(whole, seconds(1));
+  }
+  if (count) {
+    for (auto cell : cells) until_[cell] = std::max(until_[cell], used + each);
+  }
+  return std::nullopt;
+}
+
+std::int64_t limiter::used_until(const std::array<std::size_t, rows>& cells, std::int64_t latest) {
+  auto least = latest;
+  for (auto cell : cells) {
+    // Later than any count can be: the clock was ahead when it was written.
+    until_[cell] = std::min(until_[cell], latest);
+    least = std::min(least, until_[cell]);
+  }
+  return least;
+}
+
+std::array<std::size_t, limiter::rows> limiter::cells_of(std::string_view key) const {
+  auto hash = hmac_sha256(hash_key_, key);
+  std::array<std::size_t, rows> cells{};
+  for (std::size_t row = 0; row < rows; ++row) {
+    auto high = static_cast<unsigned char>(hash[2 * row]);
+    auto low = static_cast<unsigned char>(hash[2 * row + 1]);
+    cells[row] = row * width + (static_cast<std::size_t>(high) << 8 | low) % width;
+  }
+  return cells;
 }
 
 std::string limiter_key(std::string_view peer) {

@@ -1,42 +1,52 @@
 #pragma once
 
+#include "base/random.h"
 #include "base/time.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <list>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <vector>
 
 namespace mcp_oauth {
 
-// So many events per key and window, refilled evenly (a token bucket). Bounded: beyond `most_keys` the key
-// that was silent longest is forgotten. Safe from every thread. Counts within one process only.
+// So many events in a window, which come back evenly.
+struct rate {
+  std::uint32_t events = 0;  // 0: no limit
+  seconds window{60};
+};
+
+// Counts events by key, in 512 KiB that are taken at the first event and never grow. Each key has one cell in
+// each of four rows, under a hash that nobody outside can compute, and its count is the least of the four.
+// Other keys add to a cell and never take from it: no number of them makes a key forgotten, and it takes
+// hundreds of thousands at once to count anybody too high. Safe from every thread. Counts within one process
+// only. A clock that steps back makes nobody wait longer than one window.
 class limiter final {
  public:
-  limiter(std::uint32_t events, seconds window, std::size_t most_keys = 20'000);
+  explicit limiter(const random_fn& random);
 
-  // Nothing: the event may happen, and is counted. Otherwise how long to wait, at least one second.
-  std::optional<seconds> refuse(std::string_view key, time_point now);
-
-  std::size_t size() const;
+  // Nothing: the event may happen, and is counted. Otherwise how long to wait, at least one second. A key is
+  // to be asked with one rate only, but for a changed configuration.
+  std::optional<seconds> refuse(std::string_view key, rate allowed, time_point now);
+  // The same without counting.
+  std::optional<seconds> is_spent(std::string_view key, rate allowed, time_point now);
 
  private:
-  struct bucket {
-    std::string key;
-    double level;  // events still allowed
-    time_point filled;
-  };
+  static constexpr std::size_t rows = 4;
+  static constexpr std::size_t width = 16'384;
 
-  const double capacity_;
-  const double per_second_;
-  const std::size_t most_keys_;
-  mutable std::mutex mutex_;
-  std::list<bucket> recent_;  // the front is the key seen last
-  std::unordered_map<std::string_view, std::list<bucket>::iterator> by_key_;
+  // When all that the key has used will have come back, in nanoseconds of the clock.
+  std::int64_t used_until(const std::array<std::size_t, rows>& cells, std::int64_t latest);
+  std::array<std::size_t, rows> cells_of(std::string_view key) const;
+  std::optional<seconds> judge(std::string_view key, rate allowed, time_point now, bool count);
+
+  const std::string hash_key_;
+  std::mutex mutex_;
+  std::vector<std::int64_t> until_;  // the rows, one behind the other
 };
 
 // What one registrant or attacker is counted under: an IPv4 address as it is, of an IPv6 address its /64,

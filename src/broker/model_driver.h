@@ -54,7 +54,7 @@ class driver final {
  public:
   explicit driver(stored_in where) : where_(where), models_{promises(lifetimes{})} {
     conf_ = local_settings();
-    conf_.limits.registrations_per_hour = 1'000'000;
+    conf_.rates.registrations_per_hour = 0;
     conf_.limits.sign_in_attempts = 1'000'000;
     upstream_settings other;
     other.name = "other";
@@ -335,8 +335,8 @@ class driver final {
   }
   bool store_holds_secret() {
     std::string all;
-    for (auto kind : {"login", "code", "refresh", "grant", "client", "consent", "browser", "user", "revoked",
-                      "signing_key"}) {
+    for (auto kind : {"login", "code", "refresh", "grant", "client", "unused_client", "consent", "browser",
+                      "device", "user", "revoked", "signing_key"}) {
       auto records = store_->list(kind, clock(), 100'000, {});
       for (const auto& r : *records) all += r.id + "\n" + r.data + "\n";
     }

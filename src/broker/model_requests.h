@@ -186,6 +186,7 @@ inline driver::task driver::in_browser(std::size_t browser, endpoint at, http_re
   promised.session = cookie_of(browsers_[browser], "mop_session");
   browsers_[browser].send(r);
   task t;
+  t.client = clients_[client].id;
   t.act = [this, browser, at, r, client, sent = promised.browser](bool lost) {
     auto received = ask(at, r);
     auto seen = read_page(received);

@@ -42,7 +42,7 @@ class AdvisoryOpenRedirect : public BrokerTest {
   static constexpr const char* ours = "https://mcp.example.com";
 
   void SetUp() override {
-    conf.limits.registrations_per_hour = 1'000'000;
+    conf.rates.registrations_per_hour = 0;
     client_settings known;
     known.client_id = "known";
     known.redirect_uris = {registered_web, registered_loopback, registered_localhost, registered_application};

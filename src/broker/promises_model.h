@@ -247,6 +247,7 @@ class promises final {
 
   bool hands_out_code(const terms& t, const person& who, const answer& a, unix_seconds now) {
     if (!is(a, outcome::code) || codes_.count(a.handle) != 0) return false;
+    renew(t.client, now);
     if (!a.handle.empty()) codes_[a.handle] = {t, who, now + l_.code, std::nullopt, 0};
     return true;
   }
@@ -360,7 +361,7 @@ class promises final {
   }
   void end(std::size_t of) { grants_[of].revoked = true; }
 
-  // A registered client that got tokens is kept.
+  // A registered client that got a code or tokens is kept.
   void renew(const std::string& id, unix_seconds now) {
     auto& c = clients_[id];
     if (c.until && *c.until <= now + l_.client_renewed_below) c.until = now + l_.client_used;

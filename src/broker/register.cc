@@ -11,9 +11,9 @@ step register_client(broker_parts& parts, exchange x) {
   if (auto refused = refuse_other_methods(x, {"POST"})) return *refused;
   const auto& world = parts.world;
   if (!world.conf.registration.dynamic) return error_answer(x, {errc::registration_disabled, ""});
-  if (auto wait = parts.registrations.refuse(limiter_key(x.request->peer), x.now)) {
-    return wait_answer(x, {errc::too_many_requests, "limits.registrations_per_hour"}, *wait);
-  }
+  auto who = limiter_key(x.request->peer);
+  if (auto wait = parts.counts->refuse(rate_limit::registrations, who, world.conf, x.now))
+    return limit_answer(x, world.conf, rate_limit::registrations, who, *wait);
   auto request = parse_registration_request(*x.request, parts.clients.rules_for({}));
   if (!request) return error_answer(x, request.error());
   if (!request->dropped.empty()) x.log->note("dropped", join(request->dropped, "; "));

@@ -32,6 +32,10 @@ result<std::optional<owner>> owner_of(broker_parts& parts, const exchange& x, st
 }
 
 step end_grant(broker_parts& parts, const exchange& x, const known_client& client, const secret& token) {
+  const auto& conf = parts.world.conf;
+  const auto& client_id = client.metadata.client_id;
+  if (auto wait = parts.counts->is_spent(rate_limit::client_requests, client_id, conf, x.now))
+    return limit_answer(x, conf, rate_limit::client_requests, client_id, *wait);
   auto found = owner_of(parts, x, token.reveal());
   if (!found) return error_answer(x, found.error());
   x.log->note("event", "revoke");
@@ -45,6 +49,7 @@ step end_grant(broker_parts& parts, const exchange& x, const known_client& clien
   }
   auto ended = revoke_grant(parts.world, (*found)->grant, x.now);
   if (!ended) return error_answer(x, ended.error());
+  (void)parts.counts->refuse(rate_limit::client_requests, client_id, conf, x.now);
   x.log->note("result", "ok");
   x.log->note("grant", (*found)->grant);
   return done();

@@ -2,6 +2,7 @@
 #include "broker/attempts.h"
 #include "broker/broker_parts.h"
 #include "broker/browser.h"
+#include "broker/device.h"
 #include "broker/pages.h"
 #include "broker/session.h"
 #include "config/provider_kind.h"
@@ -96,9 +97,11 @@ step finish(broker_parts& parts, const exchange& x, const visit& v, const user& 
   finish_login(c, v.login, x.now);
   end_previous_session(c, parts.world, *x.request);
   c.put.push_back(std::move(session.row));
+  auto device_cookie = renew_device(parts.world, *x.request, who, x.now, c);
   auto answer = answer_with_code(parts, x, v.login.access, *p, std::move(c));
   if (auto* response = std::get_if<http_response>(&answer); response != nullptr && response->status == 303) {
     response->fields.add("Set-Cookie", session.cookie);
+    response->fields.add("Set-Cookie", device_cookie);
   }
   return answer;
 }
@@ -132,6 +135,25 @@ step choose(broker_parts& parts, const exchange& x, const visit& v, const form& 
   return finish(parts, x, v, **who);
 }
 
+struct turn {
+  rate_limit counted = rate_limit::account;  // or device
+  std::optional<seconds> wait;
+};
+
+// Counted before it is judged, so that guesses sent at once count as well.
+result<turn> take_turn(broker_parts& parts, const exchange& x, const std::string& name,
+                       const std::optional<user>& who) {
+  const auto& world = parts.world;
+  if (auto from = who ? known_device(world, *x.request, *who, x.now) : std::nullopt) {
+    auto verdict = begin_attempt(world, *from, x.now);
+    if (!verdict) return tl::unexpected(verdict.error());
+    if (verdict->known) return turn{rate_limit::device, verdict->wait};
+  }
+  auto wait = begin_attempt(world.store, name, world.conf.limits.sign_in_attempts, x.now);
+  if (!wait) return tl::unexpected(wait.error());
+  return turn{rate_limit::account, *wait};
+}
+
 step try_password(broker_parts& parts, const exchange& x, const visit& v, const form& answers) {
   auto sealed = answers.find("form");
   auto content = open_form(parts.world, "sign-in", v.browser, sealed.value_or(""), x.now);
@@ -146,26 +168,28 @@ step try_password(broker_parts& parts, const exchange& x, const visit& v, const 
     return show(parts, v, {}, words(errc::login_failed), 401);
   }
   x.log->note("user", v.provider->name + ":" + *name);
-  // Counted before it is judged, so that guesses sent at once count as well.
-  auto wait = begin_attempt(parts.world.store, *name, parts.world.conf.limits.sign_in_attempts, x.now);
-  if (!wait) return error_answer_for_people(x, wait.error());
-  if (*wait) {
-    note_failure(x, {errc::login_throttled, "for another " + std::to_string((*wait)->count()) + " s"});
-    auto answer =
-        show(parts, v, *name,
-             words(errc::login_throttled) + ". Wait " + std::to_string((*wait)->count()) + " seconds.", 429);
-    answer.fields.set("Retry-After", std::to_string((*wait)->count()));
-    return answer;
-  }
   auto who = find_user(parts.world.store, *name, x.now);
   if (!who) return error_answer_for_people(x, who.error());
+  auto turn = take_turn(parts, x, *name, *who);
+  if (!turn) return error_answer_for_people(x, turn.error());
+  if (turn->wait) {
+    x.log->limited = turn->counted;
+    auto wait = std::to_string(turn->wait->count());
+    note_failure(x, {errc::login_throttled, "for another " + wait + " s"});
+    auto answer = show(parts, v, *name, words(errc::login_throttled) + ". Wait " + wait + " seconds.", 429);
+    answer.fields.set("Retry-After", wait);
+    return answer;
+  }
   secret password(std::string(answers.find("password").value_or("")));
   if (!password_fits(*who, password, parts.world.passwords)) {
     note_failure(x, {errc::login_failed, *who ? "the password does not match" : "no such user"});
     return show(parts, v, *name, words(errc::login_failed), 401);
   }
-  auto forgotten = forget_attempts(parts.world.store, *name, x.now);
-  if (!forgotten) return error_answer_for_people(x, forgotten.error());
+  // Who signs in at home says nothing about who guesses elsewhere.
+  if (turn->counted == rate_limit::account) {
+    auto forgotten = forget_attempts(parts.world.store, *name, x.now);
+    if (!forgotten) return error_answer_for_people(x, forgotten.error());
+  }
   if ((*who)->must_change) {
     x.log->note("result", "ok");
     x.log->note("event", "one_time_password_used");

@@ -1,6 +1,7 @@
 #include "base/text.h"
 #include "broker/answers.h"
 #include "broker/broker_parts.h"
+#include "broker/browser.h"
 #include "broker/grants.h"
 #include "broker/provider_access.h"
 #include "broker/watched_flow.h"
@@ -23,10 +24,33 @@ http_response to_response(const issued_tokens& t) {
   return json_answer(200, body);
 }
 
+// Whose grant it is, as far as the store knows; "" otherwise.
+std::string person_behind(const broker_world& world, const token_grant& grant, time_point now) {
+  bool code = std::holds_alternative<code_grant>(grant);
+  const auto& token = code ? std::get<code_grant>(grant).code : std::get<refresh_grant>(grant).refresh_token;
+  auto found = world.store.get(code ? "code" : "refresh", digest_of(token.reveal()), now);
+  return found && *found ? (*found)->user : "";
+}
+
+// What was given counts, not what was asked for: nobody can use up what is another's.
+std::optional<http_response> refuse_spent(broker_parts& parts, const exchange& x, const std::string& client,
+                                          const token_grant& grant) {
+  const auto& conf = parts.world.conf;
+  if (auto wait = parts.counts->is_spent(rate_limit::client_requests, client, conf, x.now))
+    return limit_answer(x, conf, rate_limit::client_requests, client, *wait);
+  if (conf.rates.user_tokens_per_minute == 0) return std::nullopt;
+  auto user = person_behind(parts.world, grant, x.now);
+  if (user.empty()) return std::nullopt;
+  if (auto wait = parts.counts->is_spent(rate_limit::user_tokens, user, conf, x.now))
+    return limit_answer(x, conf, rate_limit::user_tokens, user, *wait);
+  return std::nullopt;
+}
+
 step exchange_grant(broker_parts& parts, const exchange& x, const known_client& client,
                     const token_grant& grant) {
   auto allowed = check_grant_type(grant, client.metadata);
   if (!allowed) return error_answer(x, allowed.error());
+  if (auto refused = refuse_spent(parts, x, client.metadata.client_id, grant)) return std::move(*refused);
   auto keys = parts.keys();
   auto tokens =
       std::holds_alternative<code_grant>(grant)
@@ -34,7 +58,10 @@ step exchange_grant(broker_parts& parts, const exchange& x, const known_client& 
           : redeem_refresh(parts.world, keys->current, client, std::get<refresh_grant>(grant), x.now);
   watch_grant(x, client.metadata.client_id, grant, tokens ? nullptr : &tokens.error());
   if (!tokens) return error_answer(x, tokens.error());
-  parts.clients.renew(client, x.now);
+  const auto& conf = parts.world.conf;
+  (void)parts.counts->refuse(rate_limit::client_requests, client.metadata.client_id, conf, x.now);
+  (void)parts.counts->refuse(rate_limit::user_tokens, tokens->who.subject, conf, x.now);
+  parts.clients.renew(client.metadata.client_id, x.now);
   x.log->note("result", "ok");
   x.log->note("event", tokens->event);
   x.log->note("user", tokens->who.subject);

@@ -155,6 +155,9 @@ result<bool> remove_user(record_store& store, std::string_view name, time_point 
   if (!*present) return false;
   change c;
   c.erase.emplace_back(kind, (*present)->name);
+  auto devices = store.list("device", now, 1000, (*present)->name);
+  if (!devices) return tl::unexpected(devices.error());
+  for (const auto& d : *devices) c.erase.emplace_back(d.kind, d.id);
   auto done = store.commit(c, now);
   if (!done) return tl::unexpected(done.error());
   return *done;

@@ -8,6 +8,7 @@
 #include "store/record_store.h"
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,7 @@ namespace mcp_oauth {
 // us; not_stored: renewed, but the store did not take it.
 inline constexpr std::string_view refresh_outcomes[] = {"refreshed", "refused", "unavailable",
                                                         "misconfigured", "not_stored"};
+class rate_limits;
 
 // All that the authorization server knows of the world. What it refers to outlives it.
 struct broker_world {
@@ -31,6 +33,8 @@ struct broker_world {
   // Called after each attempt to renew a provider's token, with a word of `refresh_outcomes`.
   std::function<void(const std::string& provider, const std::string& grant, std::string_view outcome)>
       on_provider_refresh = {};
+  // Of the process, which outlive this server; none: its own.
+  std::shared_ptr<rate_limits> counts = {};
 };
 
 }  // namespace mcp_oauth

@@ -435,9 +435,48 @@ flaw field_name(std::string_view value) {
   return config_flaw{"must be a name of letters, digits, _, - and ., at most 64"};
 }
 
-flaw no_transform(std::string_view value) {
-  if (value.empty() || value == "none" || equal_ignoring_case(value, "false")) return fine;
-  return config_flaw{"must be none: answers pass through untouched", "remove the line"};
+flaw answer_header(std::string_view value) {
+  if (value.find('*') != std::string_view::npos) return config_flaw{"must be one header name, without *"};
+  if (auto bad = header_name(value)) return config_flaw{"must be a header name", "X-Served-By"};
+  if (auto why = why_kept(value); !why.empty()) return config_flaw{std::string(why)};
+  return fine;
+}
+
+flaw removed_header(std::string_view value) {
+  if (value.find('*') == std::string_view::npos) return answer_header(value);
+  if (auto bad = header_name(value)) return bad;
+  for (std::string_view kept :
+       {"content-type", "content-length", "content-encoding", "transfer-encoding", "date", "vary",
+        "www-authenticate", "mcp-session-id", "access-control-allow-origin"}) {
+    if (matches_wildcard(to_lower(value), std::string(kept)))
+      return config_flaw{"would remove " + std::string(kept) + ", which " + std::string(why_kept(kept)),
+                         "write a narrower pattern"};
+  }
+  return fine;
 }
 
 }  // namespace mcp_oauth::checks
+
+namespace mcp_oauth {
+
+std::string_view why_kept(std::string_view header) {
+  auto name = to_lower(header);
+  std::replace(name.begin(), name.end(), '_', '-');
+  auto is_one_of = [&](std::initializer_list<std::string_view> names) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  if (is_one_of({"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade",
+                 "content-length", "http2-settings"}) ||
+      name.starts_with("proxy-")) {
+    return "belongs to the connection and must stay as it is";
+  }
+  if (is_one_of({"content-type", "content-encoding", "content-range", "date", "vary"}))
+    return "says what the answer is and must stay as it is";
+  if (name.starts_with("mcp-")) return "belongs to MCP and must stay as it is";
+  if (name.starts_with("access-control-")) return "follows from cors and must stay as it is";
+  if (is_one_of({"www-authenticate", "set-cookie", "x-request-id", "x-accel-buffering"}))
+    return "is said by the gateway itself";
+  return "";
+}
+
+}  // namespace mcp_oauth

@@ -47,12 +47,17 @@ std::optional<config_flaw> provider_callback(std::string_view value);  // under 
 std::optional<config_flaw> organization(std::string_view value);       // "org" or "org/team"
 std::optional<config_flaw> pkce_enabled(std::string_view value);       // only true
 std::optional<config_flaw> challenge_method(std::string_view value);   // only S256
-std::optional<config_flaw> no_transform(std::string_view value);       // only none
 std::optional<config_flaw> host_name(std::string_view value);          // "mail.example.com", "localhost:8080"
 std::optional<config_flaw> injected_header(std::string_view value);    // one of `injected_headers`
 std::optional<config_flaw> field_name(std::string_view value);         // of a log line, and none of our own
+std::optional<config_flaw> answer_header(std::string_view value);      // that a transform may name
+std::optional<config_flaw> removed_header(std::string_view value);     // the same, `*` as wildcard
 
 }  // namespace checks
+
+// Why no transform of an MCP server's answers may touch that header: what frames or describes the content,
+// what MCP and CORS need, and what the gateway says itself. "" for every other.
+std::string_view why_kept(std::string_view header);
 
 // The paths under which the provider's answer is taken (`callback_url`); the
 // first is the default.

@@ -337,8 +337,32 @@ class derivation {
     }
   }
 
+  void transforms() {
+    auto check = [&](const transform_settings& t, const std::string& key) {
+      for (const auto& [from, to] : t.rename) {
+        if (auto bad = checks::answer_header(to))
+          refuse(key + ".rename_headers", {displayed(from) + ": \"" + displayed(to) + "\" " + bad->rule});
+      }
+      for (const auto& [name, value] : t.add) {
+        if (auto bad = checks::visible_text(value); bad || value != trim(value))
+          refuse(key + ".add_headers",
+                 {displayed(name) + ": the value must be printable ASCII and not empty"});
+      }
+    };
+    check(s_.transform, "response_transform");
+    for (std::size_t i = 0; i < s_.upstreams.size(); ++i) {
+      auto& own = s_.upstreams[i].transform;
+      if (own.empty()) {
+        own = s_.transform;
+      } else {
+        check(own, "upstreams[" + std::to_string(i) + "].response_transform");
+      }
+    }
+  }
+
   void rest() {
     headers();
+    transforms();
     logging();
     if (reading_.is_usable("session_timeout") && s_.session_timeout < low_session_timeout) {
       reading_.warnings.emplace_back("session_timeout is low (< 300s)");

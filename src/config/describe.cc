@@ -116,6 +116,7 @@ std::string yaml_tools(const std::vector<tool_rule>& tools, bool given, const st
 std::string yaml_item(std::string_view prefix, config_draft& draft, std::size_t item,
                       std::string_view indent) {
   std::string text;
+  std::string_view section;
   for (const auto& key : config_keys()) {
     if (!key.path.starts_with(prefix)) continue;
     if (key.path == "upstreams[].tools") {
@@ -123,8 +124,14 @@ std::string yaml_item(std::string_view prefix, config_draft& draft, std::size_t 
       continue;
     }
     auto value = yaml_of(key, draft, item);
-    if (value)
-      text += std::string(indent) + std::string(key.path.substr(prefix.size())) + ": " + *value + "\n";
+    if (!value) continue;
+    auto name = key.path.substr(prefix.size());
+    auto dot = name.find('.');
+    auto owner = dot == std::string_view::npos ? std::string_view() : name.substr(0, dot);
+    if (!owner.empty() && owner != section) text += std::string(indent) + std::string(owner) + ":\n";
+    section = owner;
+    text += std::string(indent) + (owner.empty() ? "" : "  ");
+    text += std::string(owner.empty() ? name : name.substr(dot + 1)) + ": " + *value + "\n";
   }
   if (prefix.ends_with("[].") && text.size() > indent.size()) text.replace(indent.size() - 2, 2, "- ");
   return text;
@@ -193,7 +200,7 @@ json::object schema_of_type(const config_key& key) {
     o["type"] = json::array{"integer", "string"};
     o["minimum"] = key.least;
     o["maximum"] = key.most;
-  } else if (key.path == "response_transform" || key.path == "providers.*.pkce_enabled") {
+  } else if (key.path == "providers.*.pkce_enabled") {
     o["type"] = json::array{"boolean", "string"};
   } else {
     // A port or a client id that is all digits is text as well.
@@ -342,6 +349,9 @@ std::string json_schema() {
     add_to_schema(root, key.path, key);
     for (const auto& other : split_words(key.also)) add_to_schema(root, other, key);
   }
+  // It may also be the word none.
+  auto& properties = root["properties"].as_object();
+  properties["response_transform"].as_object()["type"] = json::array{"object", "string"};
   return json::serialize(root) + "\n";
 }
 

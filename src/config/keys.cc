@@ -33,6 +33,8 @@ using P = provider_settings;
 using U = upstream_settings;
 using C = client_settings;
 using L = limit_settings;
+using Q = rate_settings;
+using X = transform_settings;
 using T = timeout_settings;
 using R = registration_settings;
 
@@ -53,7 +55,8 @@ constexpr config_key table[] = {
   {.path = "database_start_timeout", .slot = &at<&S::database_start_timeout>, .doc = "How long a start tries again while PostgreSQL is away.", .most = an_hour},
   {.path = "mcp_server_url", .slot = &at<&config_draft::mcp_server_url>, .doc = "The MCP server behind /mcp. Several servers are written under upstreams instead.", .environment = "MCP_SERVER_URL", .check = checks::upstream_url},
   {.path = "encryption_key", .slot = &at<&S::encryption_key>, .doc = "32 bytes in base64, base64url or hex that seal what the database keeps. Without it a key file is made beside an SQLite database; with PostgreSQL it must be given, the same for every gateway.", .environment = "ENCRYPTION_KEY", .check = checks::encryption_key},
-  {.path = "trusted_proxies", .slot = &at<&S::trusted_proxies>, .doc = "Addresses or prefixes of reverse proxies whose X-Forwarded-For is believed.", .check = checks::cidr},
+  {.path = "trusted_proxies", .slot = &at<&S::trusted_proxies>, .doc = "Addresses or prefixes of reverse proxies whose word about the client's address is believed.", .check = checks::cidr},
+  {.path = "trusted_proxy_header", .slot = &at<&S::trusted_proxy_header>, .doc = "The header in which they give that word; the other one is not looked at.", .choices = "X-Forwarded-For Forwarded"},
   {.path = "upstream_ca_file", .slot = &at<&S::upstream_ca_file>, .doc = "PEM file of further certificate authorities for MCP servers."},
 
   {.path = "session_timeout", .slot = &at<&S::session_timeout>, .doc = "Time for a whole sign-in, from the first page to the callback.", .least = 1, .most = a_day},
@@ -104,6 +107,9 @@ constexpr config_key table[] = {
   {.path = "upstreams[].tools", .slot = tool_table{}, .doc = "Scopes for each of its tools, in place of those at the top level."},
   {.path = "upstreams[].forward_headers", .slot = &of_in<&S::upstreams, &U::headers, &header_settings::forward>, .doc = "As header_forwarding.forward_headers, for it alone.", .also = "upstreams[].header_forwarding.forward_headers", .check = checks::header_name},
   {.path = "upstreams[].blocked_headers", .slot = &of_in<&S::upstreams, &U::headers, &header_settings::blocked>, .doc = "As header_forwarding.blocked_headers, for it alone.", .also = "upstreams[].header_forwarding.blocked_headers", .check = checks::header_name},
+  {.path = "upstreams[].response_transform.remove_headers", .slot = &of_in<&S::upstreams, &U::transform, &X::remove>, .doc = "As response_transform.remove_headers, for it alone. Of its own and of those at the top level only its own count.", .check = checks::removed_header},
+  {.path = "upstreams[].response_transform.rename_headers", .slot = &of_in<&S::upstreams, &U::transform, &X::rename>, .doc = "As response_transform.rename_headers, for it alone.", .check = checks::answer_header},
+  {.path = "upstreams[].response_transform.add_headers", .slot = &of_in<&S::upstreams, &U::transform, &X::add>, .doc = "As response_transform.add_headers, for it alone.", .check = checks::answer_header},
   {.path = "upstreams[].inject_headers", .slot = &of<&S::upstreams, &U::inject_headers>, .doc = "Sent to it beside X-User-*: X-Forwarded-User, X-Forwarded-Email, X-Forwarded-Name, and X-Forwarded-Token for the token of upstream_authorization.", .check = checks::injected_header},
   {.path = "upstreams[].upstream_authorization", .slot = &of<&S::upstreams, &U::authorization>, .doc = "As upstream_authorization, for it alone.", .choices = "none verified minted provider static"},
   {.path = "upstreams[].upstream_credential", .slot = &of<&S::upstreams, &U::credential>, .doc = "The Authorization header that it gets when that is static.", .check = checks::visible_text},
@@ -121,12 +127,16 @@ constexpr config_key table[] = {
   {.path = "registration.dynamic", .slot = &in<&S::registration, &R::dynamic>, .doc = "Let clients register themselves (RFC 7591)."},
   {.path = "registration.client_documents", .slot = &in<&S::registration, &R::client_documents>, .doc = "Let a client be named by the URL of its metadata document."},
   {.path = "registration.client_documents_from_private_addresses", .slot = &in<&S::registration, &R::client_documents_from_private_addresses>, .doc = "Fetch such documents from private addresses too; for tests and closed networks."},
+  {.path = "registration.most_unused", .slot = &in<&S::registration, &R::most_unused>, .doc = "Registered clients with which nobody has signed in yet; beyond it the oldest of them are forgotten. 0 is any number.", .most = 10'000'000},
+  {.path = "registration.unused_lifetime", .slot = &in<&S::registration, &R::unused_lifetime>, .doc = "How long such a client is remembered.", .least = a_minute, .most = a_year},
   {.path = "registration.private_use_schemes", .slot = &in<&S::registration, &R::private_use_schemes>, .doc = "Schemes of applications that redirect URIs may have, such as cursor.", .check = checks::uri_scheme},
 
   {.path = "header_forwarding.forward_headers", .slot = &in<&S::headers, &header_settings::forward>, .doc = "Request headers that reach the MCP server, with * as wildcard; every end-to-end header unless given.", .check = checks::header_name},
   {.path = "header_forwarding.blocked_headers", .slot = &in<&S::headers, &header_settings::blocked>, .doc = "Request headers that never do.", .also = "blocked_headers", .check = checks::header_name},
   {.path = "upstream_authorization", .slot = &at<&S::upstream_authorization>, .doc = "The Authorization header that MCP servers get: none; the verified token of the call; a short-lived one minted for that server; the identity provider's access token of whoever calls; or a fixed one. Listing Authorization in forward_headers means verified.", .choices = "none verified minted provider static"},
-  {.path = "response_transform", .doc = "Only none: answers pass through untouched.", .check = checks::no_transform},
+  {.path = "response_transform.remove_headers", .slot = &in<&S::transform, &X::remove>, .doc = "Headers of an MCP server's answers that do not reach the client, with * as wildcard.", .check = checks::removed_header},
+  {.path = "response_transform.rename_headers", .slot = &in<&S::transform, &X::rename>, .doc = "Headers that reach it under another name: OLD: NEW.", .check = checks::answer_header},
+  {.path = "response_transform.add_headers", .slot = &in<&S::transform, &X::add>, .doc = "Headers that are added, in place of the server's own of that name: NAME: VALUE.", .check = checks::answer_header},
 
   {.path = "cors.enabled", .slot = &in<&S::cors, &cors_settings::enabled>, .doc = "Answer browsers of other origins."},
   {.path = "cors.origins", .slot = &in<&S::cors, &cors_settings::origins>, .doc = "Origins that may call; http://localhost:* takes any port, * any origin. Unless given: localhost on any port if public_url is on this machine, else none.", .check = checks::cors_origin},
@@ -135,6 +145,9 @@ constexpr config_key table[] = {
 
   {.path = "tls.cert_file", .slot = &in<&S::tls, &tls_settings::cert_file>, .doc = "PEM file of our certificate and its chain; with it the gateway speaks https itself."},
   {.path = "tls.key_file", .slot = &in<&S::tls, &tls_settings::key_file>, .doc = "PEM file of its private key."},
+
+  {.path = "metrics.allow", .slot = &in<&S::metrics, &metrics_settings::allow>, .doc = "Addresses or prefixes that may read /metrics, besides this machine itself.", .check = checks::cidr},
+  {.path = "metrics.token", .slot = &in<&S::metrics, &metrics_settings::token>, .doc = "Bearer token that opens /metrics from anywhere, at least 22 characters; once it is set, this machine needs it, too.", .check = checks::client_secret},
 
   {.path = "log_level", .slot = &in<&S::log, &log_settings::level>, .doc = "How much is logged.", .also = "logging.level", .environment = "LOG_LEVEL", .choices = "error warn info debug trace"},
   {.path = "logging.format", .slot = &in<&S::log, &log_settings::format>, .doc = "One JSON object a line, or a line to read.", .choices = "json text"},
@@ -160,10 +173,14 @@ constexpr config_key table[] = {
   {.path = "limits.body", .slot = &in<&S::limits, &L::body>, .doc = "Bytes of a request body to an MCP server.", .least = 1024, .most = 64 * a_gib, .unit = config_unit::bytes},
   {.path = "limits.admission", .slot = &in<&S::limits, &L::admission>, .doc = "Bytes of a body that may be held before the call is decided.", .least = 1024, .most = a_gib, .unit = config_unit::bytes},
   {.path = "limits.connections", .slot = &in<&S::limits, &L::connections>, .doc = "Client connections at a time.", .least = 1, .most = 10'000'000},
-  {.path = "limits.requests_per_minute", .slot = &in<&S::limits, &L::requests_per_minute>, .doc = "Requests to the OAuth endpoints, for each client address.", .least = 1, .most = 10'000'000},
-  {.path = "limits.registrations_per_hour", .slot = &in<&S::limits, &L::registrations_per_hour>, .doc = "Clients that one address may register.", .least = 1, .most = 10'000'000},
   {.path = "limits.logins_in_flight", .slot = &in<&S::limits, &L::logins_in_flight>, .doc = "Sign-ins begun and not finished.", .least = 1, .most = 10'000'000},
   {.path = "limits.sign_in_attempts", .slot = &in<&S::limits, &L::sign_in_attempts>, .doc = "Wrong passwords before an account has to wait.", .least = 1, .most = 1000},
+
+  {.path = "rate_limits.requests_per_minute", .slot = &in<&S::rates, &Q::requests_per_minute>, .doc = "Requests to the OAuth endpoints, for each client address; 0 is no limit.", .also = "limits.requests_per_minute", .most = 10'000'000},
+  {.path = "rate_limits.sign_ins_per_minute", .slot = &in<&S::rates, &Q::sign_ins_per_minute>, .doc = "Passwords tried and returns from an identity provider, for each client address; 0 is no limit.", .most = 10'000'000},
+  {.path = "rate_limits.registrations_per_hour", .slot = &in<&S::rates, &Q::registrations_per_hour>, .doc = "Clients that one address may register; 0 is no limit.", .also = "limits.registrations_per_hour", .most = 10'000'000},
+  {.path = "rate_limits.client_requests_per_minute", .slot = &in<&S::rates, &Q::client_requests_per_minute>, .doc = "Tokens given to and revoked by one OAuth client; 0 is no limit.", .most = 10'000'000},
+  {.path = "rate_limits.user_tokens_per_minute", .slot = &in<&S::rates, &Q::user_tokens_per_minute>, .doc = "Times that tokens are given out for one person; 0 is no limit.", .most = 10'000'000},
 };
 // clang-format on
 

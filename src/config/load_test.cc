@@ -205,6 +205,78 @@ TEST(Load, KeysOfTheGuideMeanTheSameAsOurs) {
           "logging.level: value \"debug\": means the same as log_level on line 2 and says something else"));
 }
 
+TEST(Load, RateLimitsMayBeOffAndHaveOlderNames) {
+  auto off =
+      good("rate_limits: {requests_per_minute: 0, registrations_per_hour: 0, user_tokens_per_minute: 0}\n")
+          .rates;
+  EXPECT_EQ(off.requests_per_minute, 0U);
+  EXPECT_EQ(off.registrations_per_hour, 0U);
+  EXPECT_EQ(off.user_tokens_per_minute, 0U);
+  EXPECT_EQ(off.sign_ins_per_minute, 300U);
+  auto older = good("limits: {requests_per_minute: 7, registrations_per_hour: 8}\n").rates;
+  EXPECT_EQ(older.requests_per_minute, 7U);
+  EXPECT_EQ(older.registrations_per_hour, 8U);
+}
+
+TEST(Load, TransformsOfAnswersAreReadAndReadBack) {
+  auto none = good("response_transform: none\n").transform;
+  EXPECT_TRUE(none.empty());
+  auto input = input_of(
+      "public_url: https://gate.example\n"
+      "response_transform: {remove_headers: [X-Internal-*], rename_headers: {X-Old: X-New}}\n"
+      "upstreams:\n"
+      "  - {name: one, url: 'http://a', paths: [/one]}\n"
+      "  - {name: two, url: 'http://b', paths: [/two], response_transform: {add_headers: {X-By: gate "
+      "way}}}\n");
+  auto first = load(input);
+  ASSERT_TRUE(first);
+  auto again = load(input_of(to_yaml(first->value)));
+  ASSERT_TRUE(again) << to_yaml(first->value);
+  for (const auto& s : {first->value, again->value}) {
+    EXPECT_THAT(s.upstreams[0].transform.remove, ElementsAre("X-Internal-*"));
+    EXPECT_THAT(s.upstreams[0].transform.rename,
+                ElementsAre(std::pair<std::string, std::string>("X-Old", "X-New")));
+    EXPECT_THAT(s.upstreams[1].transform.remove, IsEmpty()) << "its own, and nothing else";
+    EXPECT_THAT(s.upstreams[1].transform.add,
+                ElementsAre(std::pair<std::string, std::string>("X-By", "gate way")));
+  }
+}
+
+TEST(Load, ATransformThatWouldTouchWhatMustStayIsNamed) {
+  for (auto [line, named] :
+       {std::pair{"remove_headers: [Content-Length]",
+                  "remove_headers: value \"Content-Length\": belongs to the connection"},
+        {"remove_headers: ['*']", "would remove content-type"},
+        {"add_headers: {Mcp-Session-Id: x}", "\"Mcp-Session-Id\" belongs to MCP"},
+        {"add_headers: {X-A: \"a\\tb\"}", "add_headers: \"X-A\" must not have line breaks"},
+        {"add_headers: {X-A: ''}", "add_headers: X-A: the value must be"},
+        {"rename_headers: {X-A: Access-Control-Allow-Origin}",
+         "X-A: \"Access-Control-Allow-Origin\" follows from cors"},
+        {"rename_headers: {WWW-Authenticate: X-A}", "\"WWW-Authenticate\" is said by the gateway itself"},
+        {"rename_headers: {X-A: 'b c'}", "must be a header name"},
+        {"drop_headers: [X-A]", "response_transform.drop_headers"}}) {
+    auto top = load(input_of(upstream + "response_transform: {" + line + "}\n"));
+    ASSERT_FALSE(top) << line;
+    EXPECT_THAT(to_string(top.error()[0]), HasSubstr(named));
+    auto own = load(input_of(std::string("public_url: https://g.example\nupstreams:\n  - {name: a, url: "
+                                         "'http://a', paths: [/a], response_transform: {") +
+                             line + "}}\n"));
+    ASSERT_FALSE(own) << line;
+    EXPECT_THAT(to_string(own.error()[0]), HasSubstr("upstreams[0].response_transform."));
+  }
+  EXPECT_FALSE(load(input_of(upstream + "response_transform: upper\n")));
+}
+
+TEST(Load, WhoMayReadTheCountsIsChecked) {
+  auto given = good("metrics: {allow: [10.0.0.0/8, ::1], token: a-token-of-22-characters}\n").metrics;
+  EXPECT_EQ(given.allow.size(), 2U);
+  EXPECT_FALSE(given.token.empty());
+  for (auto bad : {"metrics: {allow: [everybody]}", "metrics: {token: short}", "metrics: {token: changeme}",
+                   "trusted_proxy_header: X-Real-IP"})
+    EXPECT_FALSE(load(input_of(upstream + bad + "\n"))) << bad;
+  EXPECT_EQ(good("trusted_proxy_header: forwarded\n").trusted_proxy_header, "Forwarded");
+}
+
 TEST(Load, ANearNameIsSuggested) {
   EXPECT_THAT(
       bad("databse_url: x\n"),

@@ -25,6 +25,10 @@ constexpr foreign_key foreign_keys[] = {
      "remove the line, or write resource"},
 };
 
+bool says_none(std::string_view text) {
+  return text.empty() || equal_ignoring_case(text, "none") || equal_ignoring_case(text, "false");
+}
+
 std::string_view kind_name(const yaml_node& node) {
   switch (node.is) {
     case kind::null: return "empty";
@@ -89,6 +93,8 @@ class file_reader {
     }
     if (key_pattern == "providers") return providers(node, line);
     if (key_pattern == "upstreams" || key_pattern == "clients") return list(name, node, line);
+    // The word that neighbouring products have for "change nothing".
+    if (name == "response_transform" && node.is == kind::scalar && says_none(node.text)) return;
     if (const auto* key = plain_name(name) ? find_config_key(key_pattern) : nullptr) {
       return value(*key, here, line, node, pattern, path, item);
     }

@@ -53,6 +53,14 @@ struct header_settings {
   std::vector<std::string> blocked;
 };
 
+// What is changed in the head of an MCP server's answer, in this order; its body is never touched.
+struct transform_settings {
+  std::vector<std::string> remove;  // names with `*`
+  text_map rename;                  // from, to
+  text_map add;                     // name and value, in place of the server's own of that name
+  bool empty() const { return remove.empty() && rename.empty() && add.empty(); }
+};
+
 struct upstream_settings {
   std::string name;
   std::string url;                  // of the MCP server
@@ -64,6 +72,7 @@ struct upstream_settings {
   bool tools_given = false;         // its own `tools`, in place of those at the top level
   std::vector<tool_rule> tools;
   header_settings headers;                  // its own, or those at the top level
+  transform_settings transform;             // its own, or that at the top level
   std::vector<std::string> inject_headers;  // of injected_headers below
   std::string authorization;                // none, verified, minted, provider or static
   secret credential;                        // the Authorization field of static
@@ -102,10 +111,17 @@ struct limit_settings {
   std::uint64_t body = 16 * 1024 * 1024;  // bytes of a request body to an MCP server
   std::uint32_t admission = 1024 * 1024;  // bytes of a body that may be held before the call is decided
   std::uint32_t connections = 20'000;
-  std::uint32_t requests_per_minute = 600;     // per client address, on the OAuth endpoints
-  std::uint32_t registrations_per_hour = 120;  // per client address
   std::uint32_t logins_in_flight = 10'000;
   std::uint32_t sign_in_attempts = 5;  // wrong passwords per account before it has to wait
+};
+
+// 0 is no limit. An office behind one address has to work.
+struct rate_settings {
+  std::uint32_t requests_per_minute = 600;     // on the OAuth endpoints, per client address
+  std::uint32_t sign_ins_per_minute = 300;     // passwords and returns from a provider, per client address
+  std::uint32_t registrations_per_hour = 120;  // per client address
+  std::uint32_t client_requests_per_minute = 3000;  // tokens given and revoked, per OAuth client
+  std::uint32_t user_tokens_per_minute = 600;       // per person
 };
 
 struct timeout_settings {
@@ -124,7 +140,14 @@ struct registration_settings {
   bool dynamic = true;                                   // RFC 7591
   bool client_documents = true;                          // client id metadata documents
   bool client_documents_from_private_addresses = false;  // for tests and closed networks
-  std::vector<std::string> private_use_schemes;          // allowed in redirect URIs: "cursor", "vscode", …
+  std::uint32_t most_unused = 10'000;                    // that nobody signed in with yet; 0: any number
+  seconds unused_lifetime{24 * 3600};
+  std::vector<std::string> private_use_schemes;  // allowed in redirect URIs: "cursor", "vscode", …
+};
+
+struct metrics_settings {          // who may read /metrics besides this machine
+  std::vector<std::string> allow;  // CIDR
+  secret token;                    // with it this machine needs it, too
 };
 
 struct log_settings {
@@ -152,7 +175,8 @@ struct settings {
   seconds database_start_timeout{30};        // how long a start waits for PostgreSQL
   secret encryption_key;                     // 32 bytes, decoded; empty: the key file beside the
                                              // database
-  std::vector<std::string> trusted_proxies;  // CIDR; X-Forwarded-For counts only from these
+  std::vector<std::string> trusted_proxies;  // CIDR; what they say of clients counts, from nobody else
+  std::string trusted_proxy_header = "X-Forwarded-For";  // or "Forwarded"
 
   seconds session_timeout{600};        // a login, from authorize to callback
   seconds sign_in_lifetime{8 * 3600};  // how long a browser stays signed in here
@@ -176,9 +200,12 @@ struct settings {
   tls_settings tls;
   std::string upstream_ca_file;
   limit_settings limits;
+  rate_settings rates;
   timeout_settings timeouts;
   registration_settings registration;
   header_settings headers;
+  transform_settings transform;
+  metrics_settings metrics;
   log_settings log;
 };
 

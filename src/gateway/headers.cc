@@ -120,6 +120,11 @@ bool nominated(std::string_view connection_value, std::string_view name) {
   return false;
 }
 
+std::string with_hyphens(std::string name) {
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
+}
+
 std::vector<std::string> lower_all(const std::vector<std::string>& names) {
   std::vector<std::string> out;
   for (const auto& n : names) out.push_back(to_lower(n));
@@ -154,13 +159,15 @@ void append_line(std::string& out, std::string_view name, std::string_view value
 bool may_be_read_as(std::string_view name, std::string_view folded) { return is(name, folded); }
 
 header_rules::header_rules(const header_settings& conf)
-    : allowed_(lower_all(conf.forward)), blocked_(lower_all(conf.blocked)) {}
+    : allowed_(lower_all(conf.forward)), blocked_(lower_all(conf.blocked)) {
+  for (auto& pattern : blocked_) pattern = with_hyphens(std::move(pattern));
+}
 
 bool header_rules::passes(std::string_view name) const {
   if (is_of_the_connection(name) || is_ours(name)) return false;
   if (allowed_.empty() && blocked_.empty()) return true;
   auto lower = to_lower(name);
-  if (matches_any(blocked_, lower)) return false;
+  if (!blocked_.empty() && matches_any(blocked_, with_hyphens(lower))) return false;
   return allowed_.empty() || is_one_of(lower, mcp_needs) || begins(lower, "mcp-") ||
          matches_any(allowed_, lower);
 }
@@ -173,15 +180,15 @@ header_rules::decision header_rules::judge(std::string_view name) const {
   if (is(name, "mcp-session-id")) return {false, "replaced by the MCP server's own"};
   if (is_ours(name)) return {false, "is set by the gateway alone"};
   auto lower = to_lower(name);
-  auto listed = [&](const std::vector<std::string>& patterns) {
+  auto listed = [&](const std::vector<std::string>& patterns, const std::string& written) {
     return std::find_if(patterns.begin(), patterns.end(),
-                        [&](const auto& p) { return matches_wildcard(p, lower); });
+                        [&](const auto& p) { return matches_wildcard(p, written); });
   };
-  if (auto by = listed(blocked_); by != blocked_.end())
+  if (auto by = listed(blocked_, with_hyphens(lower)); by != blocked_.end())
     return {false, "listed in blocked_headers (" + *by + ")"};
   if (allowed_.empty()) return {true, "forward_headers names none, so every one passes"};
   if (is_one_of(lower, mcp_needs) || begins(lower, "mcp-")) return {true, "needed by MCP"};
-  if (auto by = listed(allowed_); by != allowed_.end())
+  if (auto by = listed(allowed_, lower); by != allowed_.end())
     return {true, "listed in forward_headers (" + *by + ")"};
   return {false, "not listed in forward_headers"};
 }

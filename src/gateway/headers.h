@@ -12,8 +12,8 @@
 namespace mcp_oauth {
 
 // Which of a client's header fields reach an MCP server. Three rules, in this order: what is ours or belongs
-// to the connection never passes, in any case and with `_` for `-`; what is blocked does not pass; with an
-// allow-list, only what MCP needs and what is listed passes.
+// to the connection never passes; what is blocked does not pass; with an allow-list, only what MCP needs and
+// what is listed passes. The first two hold in any case and with `_` for `-`.
 class header_rules {
  public:
   explicit header_rules(const header_settings& conf);
@@ -27,7 +27,7 @@ class header_rules {
 
  private:
   std::vector<std::string> allowed_;  // lower case, with `*`
-  std::vector<std::string> blocked_;
+  std::vector<std::string> blocked_;  // the same, and `-` for `_`
 };
 
 // Whether a server could take the name for that one, which is in lower case and with `-`.

@@ -104,6 +104,19 @@ TEST(HeaderRules, BlockWithoutAnAllowList) {
   EXPECT_EQ(passed_on({{"x-internal-y", "1"}, {"X-Other", "2"}}, conf), "X-Other: 2\r\n");
 }
 
+TEST(HeaderRules, BlockInEverySpellingWhateverIsAllowed) {
+  header_settings conf;
+  conf.forward = {"*", "X_Secret_*"};
+  conf.blocked = {"X-Secret-*", "x_under_score"};
+  header_rules rules(conf);
+  for (auto name :
+       {"X-Secret-A", "x-secret-", "X_SECRET_A", "X-Secret_A", "X-Under-Score", "X_Under_Score"}) {
+    EXPECT_EQ(passed_on({{name, "x"}}, conf), "") << name;
+    EXPECT_FALSE(rules.judge(name).passes) << name;
+  }
+  EXPECT_EQ(passed_on({{"X-Secret", "1"}, {"X-Secre-t", "2"}}, conf), "X-Secret: 1\r\nX-Secre-t: 2\r\n");
+}
+
 TEST(HeaderRules, DropWhatConnectionNames) {
   EXPECT_EQ(passed_on({{"Connection", "keep-alive, X-A"}, {"X-A", "1"}, {"X-B", "2"}}), "X-B: 2\r\n");
   EXPECT_EQ(

@@ -70,6 +70,9 @@ test('a connection that breaks before the answer: 502', () => assertRefused('bre
 test('a challenge of the upstream is not passed on: it would lead the client to another sign-in', async () => {
   const answer = await assertRefused('wants', 502, /./);
   assert.equal(answer.headers.get('www-authenticate'), null);
+  const line = await gateway.logged('what it was sent', (l) => l.reason === 'upstream_not_mcp' && /401/.test(l.detail));
+  assert.match(line.detail, /upstream_authorization is none\); it was sent Host, .*X-User-Id.*X-Forwarded-For/);
+  assert.doesNotMatch(line.detail, /Bearer|local:/);
 });
 
 test('any other answer of the upstream is its own, without its cookies', async () => {
