@@ -1,5 +1,6 @@
 #pragma once
 
+#include "app/call_trace.h"
 #include "app/log.h"
 #include "app/metrics.h"
 #include "app/open_streams.h"
@@ -101,7 +102,13 @@ class gateway_service final : public net::service {
   void watch_forwarding(const net::exchange& x, const upstream& to, const snapshot& rules,
                         const envelope& message, std::string_view upstream_head);
   std::string client_address(const net::exchange& x) const;
-  void tell(const net::exchange& x, const story& told);
+  void tell(const net::exchange& x, story& told);
+
+  // app/traced_request.cc: only where traces are made
+  void begin_trace(const net::exchange& x, story& told, const envelope& message) const;
+  static void begin_call(story& told);
+  static void end_call(story& told, const call_result& end);
+  static void end_trace(const net::exchange& x, story& told, std::chrono::nanoseconds took);
   void flush_log();
 
   net::worker& worker_;

@@ -2,6 +2,9 @@
 
 #include "symptom/catalogue.h"
 
+#include <algorithm>
+#include <mutex>
+
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
@@ -22,6 +25,9 @@ struct metrics::handles {
   std::array<prometheus::Counter*, codes> refusals{};
   prometheus::Gauge* streams = nullptr;
   prometheus::Gauge* connections = nullptr;
+  prometheus::Counter* spans_sent = nullptr;
+  prometheus::Counter* spans_dropped = nullptr;
+  std::mutex exposing;
 };
 
 metrics::metrics() : handles_(std::make_unique<handles>()) {
@@ -56,6 +62,16 @@ metrics::metrics() : handles_(std::make_unique<handles>()) {
                        .Help("Client connections open now.")
                        .Register(h.registry)
                        .Add({});
+  h.spans_sent = &prometheus::BuildCounter()
+                      .Name("mop_spans_sent_total")
+                      .Help("Spans that the collector has taken.")
+                      .Register(h.registry)
+                      .Add({});
+  h.spans_dropped = &prometheus::BuildCounter()
+                         .Name("mop_spans_dropped_total")
+                         .Help("Spans that were lost: the collector was away for too long, or refused them.")
+                         .Register(h.registry)
+                         .Add({});
 }
 
 metrics::~metrics() = default;
@@ -71,8 +87,15 @@ void metrics::refused(errc why) { handles_->refusals[static_cast<std::size_t>(wh
 void metrics::stream_opened() { handles_->streams->Increment(); }
 void metrics::stream_closed() { handles_->streams->Decrement(); }
 
-std::string metrics::expose(std::size_t connections) const {
-  handles_->connections->Set(static_cast<double>(connections));
+std::string metrics::expose(const readings& now) const {
+  auto& h = *handles_;
+  auto catch_up = [](prometheus::Counter& counter, std::uint64_t value) {
+    counter.Increment(std::max(0.0, static_cast<double>(value) - counter.Value()));
+  };
+  std::lock_guard lock(h.exposing);
+  h.connections->Set(static_cast<double>(now.connections));
+  catch_up(*h.spans_sent, now.spans_sent);
+  catch_up(*h.spans_dropped, now.spans_dropped);
   return prometheus::TextSerializer().Serialize(handles_->registry.Collect());
 }
 

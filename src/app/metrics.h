@@ -3,6 +3,7 @@
 #include "base/error.h"
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,7 +24,12 @@ class metrics {
   void stream_opened();
   void stream_closed();
 
-  std::string expose(std::size_t connections) const;  // Prometheus text format 0.0.4
+  // What others count, as it is now.
+  struct readings {
+    std::size_t connections = 0;
+    std::uint64_t spans_sent = 0, spans_dropped = 0;  // less than before: none more
+  };
+  std::string expose(const readings& now) const;  // Prometheus text format 0.0.4
 
  private:
   struct handles;

@@ -513,6 +513,8 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
     }
   }
 
+  if (rules.spans != nullptr) begin_trace(x, told, in.scanner.seen());
+
   auto asked = read_session_query(head.query);
   if (!asked) {
     why = asked.error();
@@ -541,10 +543,21 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
   net::relay_order order{to.target, upstream_head(x, to, rules, **who, *session, query, told.client), in.held,
                          may_repeat(head.method, in.scanner.seen())};
   told.permitted = true;
+  if (told.trace) {
+    begin_call(told);
+    if (to.headers.sends_trace()) order.head += trace_fields(*told.trace);
+  }
   if (rules.watched.any()) watch_forwarding(x, to, rules, in.scanner.seen(), order.head);
   auto outcome = co_await forward(*permitted, x, upstreams_, order, to.relaying, watcher);
   told.response_bytes = outcome.response_bytes;
   told.stream = outcome.stream;
+  if (told.trace) {
+    auto address = to.target.key + to.where.upstream_path(head.path);
+    call_result end{head.method, address, outcome.status, std::nullopt};
+    if (watcher.replacement) end.why = watcher.replacement->code;
+    if (!outcome.ended) end.why = outcome.ended.error().code;
+    end_call(told, end);
+  }
   if (watcher.replacement) {
     co_return co_await refuse_mcp(x, to, told, *watcher.replacement, scopes, id);
   }

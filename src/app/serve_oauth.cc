@@ -53,6 +53,7 @@ net::task<void> gateway_service::serve_oauth(net::exchange& x, endpoint at, stor
     co_return;
   }
 
+  if (rules->spans != nullptr) begin_trace(x, told, envelope());
   broker_log log;
   log.watched = rules->watched;
   auto& as = *rules->authorization_server;
@@ -68,7 +69,13 @@ net::task<void> gateway_service::serve_oauth(net::exchange& x, endpoint at, stor
     auto call = [&] { return net::fetch(wanted->call, wanted->rules, rules->conf.upstream_ca_file); };
     bool strange = wanted->rules.allowed == addresses::public_only;
     net::off_loop fetching(worker_, strange ? *parts_.strangers : *parts_.fetching, call);
+    if (told.trace) begin_call(told);
     got = co_await fetching;
+    if (told.trace) {
+      call_result end{wanted->call.method, wanted->call.url, got ? got->status : 0, std::nullopt};
+      if (!got) end.why = got.error().code;
+      end_call(told, end);
+    }
     auto then = std::move(wanted->then);
     auto go_on = [&]() -> result<void> {
       next = then(std::move(got), wall_clock());

@@ -50,6 +50,8 @@ std::optional<config_flaw> challenge_method(std::string_view value);   // only S
 std::optional<config_flaw> no_transform(std::string_view value);       // only none
 std::optional<config_flaw> host_name(std::string_view value);          // "mail.example.com", "localhost:8080"
 std::optional<config_flaw> injected_header(std::string_view value);    // one of `injected_headers`
+std::optional<config_flaw> field_token(std::string_view value);        // RFC 9110 §5.1, of a request of ours
+std::optional<config_flaw> percentage(std::string_view value);         // "12.5"
 std::optional<config_flaw> field_name(std::string_view value);         // of a log line, and none of our own
 
 }  // namespace checks
