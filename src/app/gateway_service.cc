@@ -156,7 +156,14 @@ void gateway_service::tell(const net::exchange& x, story& told) {
   auto took =
       std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - told.began);
   parts_.counts->request(told.area, x.status, told.stream ? -1 : static_cast<double>(took.count()) / 1e6);
-  if (told.why) parts_.counts->refused(told.why->code);
+  if (told.why) {
+    parts_.counts->refused(told.why->code);
+  } else {
+    // What the authorization server's steps said no to.
+    for (const auto& [name, value] : told.notes) {
+      if (name == "symptom") parts_.counts->refused(value);
+    }
+  }
   if (told.rules && told.rules->spans != nullptr && is_traced(told.area)) {
     if (!told.trace) begin_trace(x, told, envelope());
     end_trace(x, told, took);

@@ -1,8 +1,10 @@
 #pragma once
 
 #include "base/error.h"
+#include "store/observed_store.h"
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -21,6 +23,14 @@ class metrics {
   enum class area { mcp, oauth, metadata, health, other };
   void request(area where, int status, double seconds);
   void refused(errc why);
+  // What the authorization server said no to: `symptom` is an id of the catalogue.
+  void refused(std::string_view symptom);
+  // Until the head of an MCP server's answer. `upstream` is of the configuration.
+  void answered(std::string_view upstream, std::chrono::nanoseconds took);
+  // A request to somebody else on behalf of a sign-in; `why` nullptr: there was an answer.
+  enum class fetched { from_provider, from_client };
+  void fetch(fetched whose, std::chrono::nanoseconds took, const error* why);
+  void store(const store_call& call);
   void stream_opened();
   void stream_closed();
 

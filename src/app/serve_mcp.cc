@@ -133,6 +133,7 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
 
   verdict on_response_head(const net::response_head& head, std::string& out) override {
     status = head.status;
+    of_.parts_.counts->answered(to_.where.conf().name, std::chrono::steady_clock::now() - began_);
     if (rules_.watched.has(topic::proxy_response)) of_.watch(rules_, x_, response_note(head, to_));
     auto type = head.find("content-type").value_or("");
     bool html = starts_with_ignoring_case(type, "text/html");
@@ -239,6 +240,7 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
   const snapshot& rules_;
   const credential& who_;
   admission& in_;
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   endpoint_rewriter rewriter_;
   std::string rewritten_;
   event_boundary boundary_;

@@ -70,7 +70,10 @@ net::task<void> gateway_service::serve_oauth(net::exchange& x, endpoint at, stor
     bool strange = wanted->rules.allowed == addresses::public_only;
     net::off_loop fetching(worker_, strange ? *parts_.strangers : *parts_.fetching, call);
     if (told.trace) begin_call(told);
+    auto began = std::chrono::steady_clock::now();
     got = co_await fetching;
+    parts_.counts->fetch(strange ? metrics::fetched::from_client : metrics::fetched::from_provider,
+                         std::chrono::steady_clock::now() - began, got ? nullptr : &got.error());
     if (told.trace) {
       call_result end{wanted->call.method, wanted->call.url, got ? got->status : 0, std::nullopt};
       if (!got) end.why = got.error().code;

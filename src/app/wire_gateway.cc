@@ -6,6 +6,7 @@
 #include "app/report.h"
 #include "app/span_exporter.h"
 #include "app/version.h"
+#include "app/watched_store_call.h"
 #include "config/load.h"
 #include "jose/digest.h"
 #include "jose/random.h"
@@ -106,6 +107,7 @@ struct gateway_app::parts {
   std::unique_ptr<record_store> store;
   std::optional<sealer> seal;
   metrics counts;
+  std::atomic<topics> watched{};
   std::unique_ptr<span_exporter> spans;  // from the first settings on that want traces
   std::unique_ptr<net::blocking_pool> blocking;
   std::unique_ptr<net::blocking_pool> fetching;
@@ -201,6 +203,12 @@ struct gateway_app::parts {
     return spans.get();
   }
 
+  void saw(const store_call& call) {
+    counts.store(call);
+    auto about = topic_of(call);
+    if (watched.load(std::memory_order_relaxed).has(about)) log->trace(store_note(call));
+  }
+
   void adopt(std::shared_ptr<const snapshot> next) {
     rules = std::move(next);
     on_every_worker([fresh = rules](gateway_service& s) { s.use(fresh); });
@@ -237,6 +245,7 @@ struct gateway_app::parts {
     if (certificate) server->use_tls(certificate);
     server->use_limits(exchange_limits_of(effective), effective.limits.connections);
     if (effective.telemetry.enabled()) spans->send_to(receiver_of_spans(effective));
+    watched = watched_by(effective.log);
     asked = next;
     conf = std::move(effective);
     adopt(std::move(*fresh));
@@ -297,7 +306,8 @@ result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vect
   };
   auto store = open_store(conf.database_url, warnings, std::move(database));
   if (!store) return tl::unexpected<error>(store.error());
-  p.store = std::move(*store);
+  p.store = std::make_unique<observed_store>(std::move(*store), [&p](const store_call& c) { p.saw(c); });
+  p.watched = watched_by(conf.log);
 
   auto key = master_key(conf, *p.store, warnings);
   if (!key) return tl::unexpected<error>(key.error());

@@ -158,6 +158,8 @@ test('a sign-in has spans for its steps and for what the provider was asked, and
   const exchange = mine().filter((s) => s.parent === callback.id);
   assert.ok(exchange.some((s) => s.kind === 'client' && s.name === 'POST' && s['http.response.status_code'] === 200 && s['url.full'].startsWith(new URL(idp.settings.issuer).origin)));
   assert.ok(exchange.every((s) => s.trace === callback.trace));
+  assert.ok((await own.metric('mop_fetch_seconds_count{to="provider"}')) >= 1);
+  assert.equal(await own.metric('mop_fetch_failures_total'), 0);
   const everything = collector.requests.map((r) => r.text).join('\n');
   for (const secret of [answer.searchParams.get('code'), asked.state, asked.verifier, given.access_token, given.refresh_token, tokens.access_token,
     'an argument', 'alice@idp.example', 'collector-secret', '?', context.trace]) {
