@@ -1,7 +1,7 @@
 #pragma once
 
+#include "app/observed_store.h"
 #include "base/error.h"
-#include "store/observed_store.h"
 
 #include <array>
 #include <chrono>

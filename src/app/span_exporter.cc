@@ -45,7 +45,9 @@ span_exporter::~span_exporter() {
     std::unique_lock lock(mutex_);
     stopping_ = true;
     wake_.notify_one();
-    done_.wait_for(lock, pace_.goodbye, [this] { return ended_; });
+    // Of a request under way, what it has waited counts: it looks at `given_up` once a second.
+    auto since = sending_since_.value_or(std::chrono::steady_clock::now());
+    done_.wait_until(lock, since + pace_.goodbye, [this] { return ended_; });
   }
   given_up_ = true;
   thread_.join();
@@ -134,9 +136,11 @@ void span_exporter::run() {
     if (last && (batch.empty() || failing_ || given_up_)) break;
     if (batch.empty()) continue;
     auto to = to_;
+    sending_since_ = std::chrono::steady_clock::now();
     lock.unlock();
     auto said = send(*to, batch);
     lock.lock();
+    sending_since_.reset();
     if (said.got == outcome::later && !last) {
       backoff = std::clamp(std::max(backoff * 2, said.wait), pace_.again, longest_backoff);
       continue;

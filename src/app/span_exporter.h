@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -64,6 +65,7 @@ class span_exporter final {
   std::uint64_t sent_ = 0;
   bool stopping_ = false;
   bool ended_ = false;
+  std::optional<std::chrono::steady_clock::time_point> sending_since_;
   std::condition_variable done_;
   std::atomic<bool> given_up_{false};
   bool failing_ = false;  // the thread's own

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "app/observed_store.h"
 #include "base/trace.h"
-#include "store/observed_store.h"
 
 namespace mcp_oauth {
 

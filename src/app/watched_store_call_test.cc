@@ -51,7 +51,8 @@ TEST(StoreNote, SaysWhyAndNotInWhoseWords) {
   auto note = store_note(call);
   EXPECT_EQ(note.message, "take code: failed in 0.000 ms");
   EXPECT_THAT(note.fields, testing::Contains(testing::Pair("reason", "store_busy")));
-  for (const auto& [name, value] : note.fields) EXPECT_THAT(value, testing::Not(testing::HasSubstr("s3cret")));
+  for (const auto& [name, value] : note.fields)
+    EXPECT_THAT(value, testing::Not(testing::HasSubstr("s3cret")));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "store/observed_store.h"
+#include "app/observed_store.h"
 
 #include "store/memory_store.h"
 
