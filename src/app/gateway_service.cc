@@ -13,6 +13,11 @@ namespace {
 constexpr milliseconds flush_every{200};
 constexpr std::size_t flush_size = 32 * 1024;
 
+// Documents and probes would drown what is worth looking at.
+constexpr bool is_traced(metrics::area area) {
+  return area == metrics::area::mcp || area == metrics::area::oauth;
+}
+
 }  // namespace
 
 gateway_service::gateway_service(net::worker& w, const gateway_parts& parts,
@@ -108,11 +113,22 @@ net::task<void> gateway_service::answer(net::exchange& x, http_response response
   co_await x.respond(response);
 }
 
-void gateway_service::tell(const net::exchange& x, const story& told) {
+void gateway_service::tell(const net::exchange& x, story& told) {
   auto took =
       std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - told.began);
   parts_.counts->request(told.area, x.status, told.stream ? -1 : static_cast<double>(took.count()) / 1e6);
-  if (told.why) parts_.counts->refused(told.why->code);
+  if (told.why) {
+    parts_.counts->refused(told.why->code);
+  } else {
+    // What the authorization server's steps said no to.
+    for (const auto& [name, value] : told.notes) {
+      if (name == "symptom") parts_.counts->refused(value);
+    }
+  }
+  if (told.rules && told.rules->spans != nullptr && is_traced(told.area)) {
+    if (!told.trace) begin_trace(x, told, envelope());
+    end_trace(x, told, took);
+  }
   bool is_probe = told.area == metrics::area::health;
   if (!rules_->conf.log.access || !parts_.log->wants(is_probe ? log_level::debug : log_level::info)) return;
   {
@@ -121,6 +137,7 @@ void gateway_service::tell(const net::exchange& x, const story& told) {
                   std::chrono::system_clock::now(), rules_->style);
     if (told.why) line.text("message", explain(told.why->code).description);
     line.text("request_id", x.request_id()).text("client", told.client);
+    if (told.trace) line.text("trace_id", to_hex(told.trace->request.trace));
     line.text("http_method", x.head().method).text("path", x.head().path);
     line.number("status", static_cast<std::uint64_t>(x.status));
     line.milliseconds_of("duration_ms", static_cast<std::uint64_t>(took.count()));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "app/call_trace.h"
 #include "app/log.h"
 #include "app/metrics.h"
 #include "app/open_streams.h"
@@ -92,7 +93,7 @@ class gateway_service final : public net::service {
   // app/serve_oauth.cc
   net::task<void> serve_oauth(net::exchange& x, endpoint at, story& told);
   // Takes the steps that an endpoint of the authorization server wants, to its answer.
-  net::task<result<http_response>> carry_out(step& next, const snapshot& rules);
+  net::task<result<http_response>> carry_out(step& next, const snapshot& rules, story& told);
   http_request owned_request(const net::exchange& x) const;
 
   // app/serve_plain.cc: metadata, health, metrics
@@ -106,7 +107,13 @@ class gateway_service final : public net::service {
   void watch(const snapshot& rules, const net::exchange& x, const trace_note& note);
   void watch_forwarding(const net::exchange& x, const upstream& to, const snapshot& rules,
                         const envelope& message, std::string_view upstream_head);
-  void tell(const net::exchange& x, const story& told);
+  void tell(const net::exchange& x, story& told);
+
+  // app/traced_request.cc: only where traces are made
+  void begin_trace(const net::exchange& x, story& told, const envelope& message) const;
+  static void begin_call(story& told);
+  static void end_call(story& told, const call_result& end);
+  static void end_trace(const net::exchange& x, story& told, std::chrono::nanoseconds took);
   void flush_log();
 
   net::worker& worker_;

@@ -361,6 +361,15 @@ void log_sink::event(log_level level, std::string_view component, std::string_vi
   write(out);
 }
 
+void log_sink::trace(const trace_note& note) {
+  std::string out;
+  {
+    std::lock_guard lock(mutex_);
+    append_trace(out, style_, note, "", std::chrono::system_clock::now());
+  }
+  write(out);
+}
+
 void log_sink::run() {
   std::string batch;
   std::unique_lock lock(mutex_);

@@ -78,6 +78,8 @@ class log_sink {
   // One line outside of a request.
   void event(log_level level, std::string_view component, std::string_view message,
              const error* why = nullptr);
+  // A line of detail outside of a request.
+  void trace(const trace_note& note);
 
  private:
   log_sink(const log_settings& conf, int descriptor);

@@ -1,6 +1,12 @@
 #include "app/metrics.h"
 
+#include "app/version.h"
 #include "symptom/catalogue.h"
+
+#include <algorithm>
+#include <mutex>
+#include <shared_mutex>
+#include <vector>
 
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
@@ -12,7 +18,19 @@ namespace mcp_oauth {
 namespace {
 constexpr std::array<const char*, 5> areas = {"mcp", "oauth", "metadata", "health", "other"};
 constexpr std::array<const char*, 6> classes = {"0xx", "1xx", "2xx", "3xx", "4xx", "5xx"};
+constexpr std::array<const char*, 2> whom = {"provider", "client"};
+constexpr auto operations = static_cast<std::size_t>(store_call::operation::count_);
 constexpr std::size_t codes = static_cast<std::size_t>(errc::count_);
+
+prometheus::Histogram::BucketBoundaries slow_buckets() {
+  return {0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60};
+}
+prometheus::Histogram::BucketBoundaries fast_buckets() {
+  return {0.0001, 0.0005, 0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10};
+}
+
+double in_seconds(std::chrono::nanoseconds took) { return std::chrono::duration<double>(took).count(); }
+
 }  // namespace
 
 struct metrics::handles {
@@ -24,6 +42,16 @@ struct metrics::handles {
   std::array<prometheus::Counter*, static_cast<std::size_t>(rate_limit::count_)> limits{};
   prometheus::Gauge* streams = nullptr;
   prometheus::Gauge* connections = nullptr;
+  prometheus::Family<prometheus::Histogram>* upstreams = nullptr;
+  std::shared_mutex adding;  // to the next; as many as the configurations have named
+  std::vector<std::pair<std::string, prometheus::Histogram*>> by_upstream;
+  std::array<prometheus::Histogram*, whom.size()> fetches{};
+  prometheus::Family<prometheus::Counter>* failed_fetches = nullptr;
+  std::array<prometheus::Histogram*, operations> store{};
+  prometheus::Family<prometheus::Counter>* failed_store = nullptr;
+  prometheus::Counter* spans_sent = nullptr;
+  prometheus::Counter* spans_dropped = nullptr;
+  std::mutex exposing;
 };
 
 metrics::metrics() : handles_(std::make_unique<handles>()) {
@@ -41,8 +69,7 @@ metrics::metrics() : handles_(std::make_unique<handles>()) {
   for (std::size_t a = 0; a < areas.size(); ++a) {
     for (std::size_t c = 0; c < classes.size(); ++c)
       h.requests[a][c] = &requests.Add({{"area", areas[a]}, {"status", classes[c]}});
-    h.durations[a] = &durations.Add({{"area", areas[a]}}, prometheus::Histogram::BucketBoundaries{
-                                                              0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60});
+    h.durations[a] = &durations.Add({{"area", areas[a]}}, slow_buckets());
   }
   for (const auto& row : catalogue()) {
     h.refusals[static_cast<std::size_t>(row.code)] =
@@ -70,6 +97,55 @@ metrics::metrics() : handles_(std::make_unique<handles>()) {
                        .Help("Client connections open now.")
                        .Register(h.registry)
                        .Add({});
+  h.upstreams = &prometheus::BuildHistogram()
+                     .Name("mop_upstream_seconds")
+                     .Help("Time until the head of an MCP server's answer.")
+                     .Register(h.registry);
+  auto& fetches =
+      prometheus::BuildHistogram()
+          .Name("mop_fetch_seconds")
+          .Help("Time of requests for a sign-in: to an identity provider, or for a client's own document.")
+          .Register(h.registry);
+  for (std::size_t i = 0; i < whom.size(); ++i)
+    h.fetches[i] = &fetches.Add({{"to", whom[i]}}, slow_buckets());
+  h.failed_fetches = &prometheus::BuildCounter()
+                          .Name("mop_fetch_failures_total")
+                          .Help("Of those, the ones without an answer.")
+                          .Register(h.registry);
+  auto& store = prometheus::BuildHistogram()
+                    .Name("mop_store_seconds")
+                    .Help("Time of operations on the database.")
+                    .Register(h.registry);
+  for (std::size_t i = 0; i < operations; ++i) {
+    auto name = to_name(static_cast<store_call::operation>(i));
+    h.store[i] = &store.Add({{"operation", std::string(name)}}, fast_buckets());
+  }
+  h.failed_store = &prometheus::BuildCounter()
+                        .Name("mop_store_failures_total")
+                        .Help("Of those, the ones that failed, by reason.")
+                        .Register(h.registry);
+  prometheus::BuildGauge()
+      .Name("mop_build_info")
+      .Help("What runs here; always 1.")
+      .Register(h.registry)
+      .Add({{"version", std::string(version)}})
+      .Set(1);
+  prometheus::BuildGauge()
+      .Name("process_start_time_seconds")
+      .Help("When the process started, in seconds since 1970.")
+      .Register(h.registry)
+      .Add({})
+      .SetToCurrentTime();
+  h.spans_sent = &prometheus::BuildCounter()
+                      .Name("mop_spans_sent_total")
+                      .Help("Spans that the collector has taken.")
+                      .Register(h.registry)
+                      .Add({});
+  h.spans_dropped = &prometheus::BuildCounter()
+                         .Name("mop_spans_dropped_total")
+                         .Help("Spans that were lost: the collector was away for too long, or refused them.")
+                         .Register(h.registry)
+                         .Add({});
 }
 
 metrics::~metrics() = default;
@@ -87,11 +163,60 @@ void metrics::provider_refresh(const std::string& provider, std::string_view out
   handles_->refreshes->Add({{"provider", provider}, {"outcome", std::string(outcome)}}).Increment();
 }
 void metrics::limited(rate_limit which) { handles_->limits[static_cast<std::size_t>(which)]->Increment(); }
+
+void metrics::refused(std::string_view symptom) {
+  for (const auto& row : catalogue()) {
+    if (row.id == symptom) return refused(row.code);
+  }
+}
+
+void metrics::answered(std::string_view upstream, std::chrono::nanoseconds took) {
+  auto& h = *handles_;
+  auto find = [&]() -> prometheus::Histogram* {
+    for (const auto& [name, histogram] : h.by_upstream) {
+      if (name == upstream) return histogram;
+    }
+    return nullptr;
+  };
+  {
+    std::shared_lock lock(h.adding);
+    if (auto* known = find(); known != nullptr) return known->Observe(in_seconds(took));
+  }
+  std::lock_guard lock(h.adding);
+  auto* histogram = find();
+  if (histogram == nullptr) {
+    histogram = &h.upstreams->Add({{"upstream", std::string(upstream)}}, slow_buckets());
+    h.by_upstream.emplace_back(upstream, histogram);
+  }
+  histogram->Observe(in_seconds(took));
+}
+
+void metrics::fetch(fetched whose, std::chrono::nanoseconds took, const error* why) {
+  auto to = static_cast<std::size_t>(whose);
+  handles_->fetches[to]->Observe(in_seconds(took));
+  if (why == nullptr) return;
+  handles_->failed_fetches->Add({{"to", whom[to]}, {"reason", std::string(explain(why->code).name)}})
+      .Increment();
+}
+
+void metrics::store(const store_call& call) {
+  handles_->store[static_cast<std::size_t>(call.what)]->Observe(in_seconds(call.took));
+  if (call.why == nullptr) return;
+  handles_->failed_store->Add({{"reason", std::string(explain(call.why->code).name)}}).Increment();
+}
+
 void metrics::stream_opened() { handles_->streams->Increment(); }
 void metrics::stream_closed() { handles_->streams->Decrement(); }
 
-std::string metrics::expose(std::size_t connections) const {
-  handles_->connections->Set(static_cast<double>(connections));
+std::string metrics::expose(const readings& now) const {
+  auto& h = *handles_;
+  auto catch_up = [](prometheus::Counter& counter, std::uint64_t value) {
+    counter.Increment(std::max(0.0, static_cast<double>(value) - counter.Value()));
+  };
+  std::lock_guard lock(h.exposing);
+  h.connections->Set(static_cast<double>(now.connections));
+  catch_up(*h.spans_sent, now.spans_sent);
+  catch_up(*h.spans_dropped, now.spans_dropped);
   return prometheus::TextSerializer().Serialize(handles_->registry.Collect());
 }
 

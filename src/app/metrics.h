@@ -1,9 +1,12 @@
 #pragma once
 
+#include "app/observed_store.h"
 #include "base/error.h"
 #include "broker/rate_limits.h"
 
 #include <array>
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,10 +27,23 @@ class metrics {
   // An attempt to renew a provider's token; `outcome` is one of refresh_outcomes.
   void provider_refresh(const std::string& provider, std::string_view outcome);
   void limited(rate_limit which);
+  // What the authorization server said no to: `symptom` is an id of the catalogue.
+  void refused(std::string_view symptom);
+  // Until the head of an MCP server's answer. `upstream` is of the configuration.
+  void answered(std::string_view upstream, std::chrono::nanoseconds took);
+  // A request to somebody else on behalf of a sign-in; `why` nullptr: there was an answer.
+  enum class fetched { from_provider, from_client };
+  void fetch(fetched whose, std::chrono::nanoseconds took, const error* why);
+  void store(const store_call& call);
   void stream_opened();
   void stream_closed();
 
-  std::string expose(std::size_t connections) const;  // Prometheus text format 0.0.4
+  // What others count, as it is now.
+  struct readings {
+    std::size_t connections = 0;
+    std::uint64_t spans_sent = 0, spans_dropped = 0;  // less than before: none more
+  };
+  std::string expose(const readings& now) const;  // Prometheus text format 0.0.4
 
  private:
   struct handles;

@@ -133,6 +133,7 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
 
   verdict on_response_head(const net::response_head& head, std::string& out) override {
     status = head.status;
+    of_.parts_.counts->answered(to_.where.conf().name, std::chrono::steady_clock::now() - began_);
     if (rules_.watched.has(topic::proxy_response)) of_.watch(rules_, x_, response_note(head, to_));
     auto type = head.find("content-type").value_or("");
     bool html = starts_with_ignoring_case(type, "text/html");
@@ -243,6 +244,7 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
   const snapshot& rules_;
   credential& who_;
   admission& in_;
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   endpoint_rewriter rewriter_;
   std::string rewritten_;
   event_boundary boundary_;
@@ -519,6 +521,8 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
     }
   }
 
+  if (rules.spans != nullptr) begin_trace(x, told, in.scanner.seen());
+
   auto asked = read_session_query(head.query);
   if (!asked) {
     why = asked.error();
@@ -555,10 +559,21 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
   net::relay_order order{to.target, upstream_head(x, to, rules, **who, *session, query, told.client), in.held,
                          may_repeat(head.method, in.scanner.seen())};
   told.permitted = true;
+  if (told.trace) {
+    begin_call(told);
+    if (to.headers.sends_trace()) order.head += trace_fields(*told.trace);
+  }
   if (rules.watched.any()) watch_forwarding(x, to, rules, in.scanner.seen(), order.head);
   auto outcome = co_await forward(*permitted, x, upstreams_, order, to.relaying, watcher);
   told.response_bytes = outcome.response_bytes;
   told.stream = outcome.stream;
+  if (told.trace) {
+    auto address = to.target.key + to.where.upstream_path(head.path);
+    call_result end{head.method, address, outcome.status, std::nullopt};
+    if (watcher.replacement) end.why = watcher.replacement->code;
+    if (!outcome.ended) end.why = outcome.ended.error().code;
+    end_call(told, end);
+  }
   if (watcher.replacement) {
     if (watcher.status == 401) {
       auto sent = upstream_head(x, to, rules, **who, *session, query, told.client);

@@ -53,6 +53,7 @@ net::task<void> gateway_service::serve_oauth(net::exchange& x, endpoint at, stor
     co_return;
   }
 
+  if (rules->spans != nullptr) begin_trace(x, told, envelope());
   broker_log log;
   log.watched = rules->watched;
   auto& as = *rules->authorization_server;
@@ -65,7 +66,7 @@ net::task<void> gateway_service::serve_oauth(net::exchange& x, endpoint at, stor
   auto done = co_await starting;
   result<http_response> answered = tl::unexpected<error>(error{});
   if (done) {
-    answered = co_await carry_out(next, *rules);
+    answered = co_await carry_out(next, *rules, told);
   } else {
     answered = tl::unexpected<error>(done.error());
   }
@@ -77,7 +78,8 @@ net::task<void> gateway_service::serve_oauth(net::exchange& x, endpoint at, stor
   co_await answer(x, std::move(response), open);
 }
 
-net::task<result<http_response>> gateway_service::carry_out(step& next, const snapshot& rules) {
+net::task<result<http_response>> gateway_service::carry_out(step& next, const snapshot& rules,
+                                                                story& told) {
   for (;;) {
     if (auto* ready = std::get_if<http_response>(&next)) co_return std::move(*ready);
     result<void> done;
@@ -99,7 +101,16 @@ net::task<result<http_response>> gateway_service::carry_out(step& next, const sn
     auto call = [&] { return net::fetch(wanted->call, wanted->rules, rules.conf.upstream_ca_file); };
     bool strange = wanted->rules.allowed == addresses::public_only;
     net::off_loop fetching(worker_, strange ? *parts_.strangers : *parts_.fetching, call);
+    if (told.trace) begin_call(told);
+    auto began = std::chrono::steady_clock::now();
     got = co_await fetching;
+    parts_.counts->fetch(strange ? metrics::fetched::from_client : metrics::fetched::from_provider,
+                         std::chrono::steady_clock::now() - began, got ? nullptr : &got.error());
+    if (told.trace) {
+      call_result end{wanted->call.method, wanted->call.url, got ? got->status : 0, std::nullopt};
+      if (!got) end.why = got.error().code;
+      end_call(told, end);
+    }
     auto then = std::move(wanted->then);
     auto go_on = [&]() -> result<void> {
       next = then(std::move(got), wall_clock());
@@ -129,7 +140,7 @@ net::task<result<void>> gateway_service::fetch_provider_token(const snapshot& ru
   net::off_loop starting(worker_, *parts_.blocking, first);
   auto done = co_await starting;
   if (!done) co_return tl::unexpected<error>(done.error());
-  auto carried = co_await carry_out(next, rules);
+  auto carried = co_await carry_out(next, rules, told);
   told.notes.insert(told.notes.end(), log.notes.begin(), log.notes.end());
   if (!carried) co_return tl::unexpected<error>(carried.error());
   auto& access = *into;

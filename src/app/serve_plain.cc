@@ -1,6 +1,7 @@
 // What needs no decision: metadata, health, metrics, the front page.
 
 #include "app/gateway_service.h"
+#include "app/span_exporter.h"
 #include "app/story.h"
 #include "app/version.h"
 #include "gateway/loopback.h"
@@ -143,7 +144,13 @@ net::task<void> gateway_service::serve_plain(net::exchange& x, story& told) {
   } else if (path == "/metrics") {
     told.area = metrics::area::health;
     response.fields.add("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-    response.body = parts_.counts->expose(parts_.connections());
+    metrics::readings now;
+    now.connections = parts_.connections();
+    if (rules_->spans != nullptr) {
+      now.spans_sent = rules_->spans->sent();
+      now.spans_dropped = rules_->spans->dropped();
+    }
+    response.body = parts_.counts->expose(now);
   } else if (path == "/") {
     response.fields.add("Content-Type", "text/plain; charset=utf-8");
     response.body = front_page(*rules_);

@@ -50,7 +50,8 @@ result<upstream> make_upstream(const settings& conf, const upstream_settings& of
                   "/.well-known/oauth-protected-resource" + path,
                   std::move(resource),
                   std::move(origin),
-                  header_rules(of.headers),
+                  header_rules(of.headers, conf.telemetry.enabled() ? header_rules::traces::are_ours
+                                                                    : header_rules::traces::pass),
                   response_transform(of.transform),
                   relaying};
 }
@@ -96,7 +97,7 @@ topics watched_by(const log_settings& conf) {
 
 result<std::shared_ptr<const snapshot>> make_snapshot(const settings& conf,
                                                       std::shared_ptr<broker> authorization_server,
-                                                      const secret& session_key) {
+                                                      const secret& session_key, span_exporter* spans) {
   auto tls = net::tls_context::client(conf.upstream_ca_file);
   if (!tls) return tl::unexpected<error>(tls.error());
 
@@ -117,7 +118,8 @@ result<std::shared_ptr<const snapshot>> make_snapshot(const settings& conf,
       conf, std::move(upstreams), cors_rules(conf.cors, conf.public_url), client_address(conf),
       metrics_access(conf), session_binding(session_key), authorization_server->keys()->all,
       log_style::of(conf.log), watched_by(conf.log), json::serialize(authorization_server_metadata(server)),
-      json::serialize(openid_configuration(server)), std::move(authorization_server)});
+      json::serialize(openid_configuration(server)), std::move(authorization_server),
+      conf.telemetry.enabled() ? spans : nullptr});
 }
 
 }  // namespace mcp_oauth

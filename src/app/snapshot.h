@@ -22,6 +22,8 @@
 
 namespace mcp_oauth {
 
+class span_exporter;
+
 // One MCP server behind us, ready to be called.
 struct upstream {
   mount where;
@@ -52,6 +54,7 @@ struct snapshot {
   std::string server_metadata;                   // RFC 8414 document
   std::string openid_metadata;                   // the same in the form of OpenID Connect Discovery
   std::shared_ptr<broker> authorization_server;  // under these settings
+  span_exporter* spans = nullptr;                // nullptr: no traces are made
 
   const upstream* find(std::string_view host, std::string_view path) const;
   // Its path, "/mcp"; "" gives the first that the host leads to.
@@ -61,9 +64,11 @@ struct snapshot {
 // What the log is to show in detail.
 topics watched_by(const log_settings& conf);
 
-// Errors: config_invalid, tls_certificate_invalid (upstream_ca_file).
+// `spans` takes what is traced, if the settings want that. Errors: config_invalid, tls_certificate_invalid
+// (upstream_ca_file).
 result<std::shared_ptr<const snapshot>> make_snapshot(const settings& conf,
                                                       std::shared_ptr<broker> authorization_server,
-                                                      const secret& session_key);
+                                                      const secret& session_key,
+                                                      span_exporter* spans = nullptr);
 
 }  // namespace mcp_oauth

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "app/call_trace.h"
 #include "app/gateway_service.h"
 
 #include <chrono>
@@ -26,6 +27,7 @@ struct gateway_service::story {
   bool stream = false;
   bool permitted = false;  // the call was allowed, whatever became of it then
   std::vector<std::pair<std::string, std::string>> notes;
+  std::unique_ptr<call_trace> trace;  // when traces are made
 };
 
 }  // namespace mcp_oauth

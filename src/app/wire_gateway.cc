@@ -4,9 +4,13 @@
 #include "app/gateway_service.h"
 #include "app/key_file.h"
 #include "app/report.h"
+#include "app/span_exporter.h"
+#include "app/version.h"
+#include "app/watched_store_call.h"
 #include "config/load.h"
 #include "jose/digest.h"
 #include "jose/random.h"
+#include "net/http_client.h"
 #include "net/server.h"
 #include "store/open.h"
 
@@ -76,6 +80,18 @@ result<secret> master_key(const settings& conf, record_store& store, std::vector
 
 namespace {
 
+span_receiver receiver_of_spans(const settings& conf) {
+  return {conf.telemetry.endpoint, conf.telemetry.headers, conf.telemetry.service_name, version,
+          conf.upstream_ca_file};
+}
+
+result<http_answer> send_spans(const http_call& call, const span_receiver& to,
+                               const std::atomic<bool>& given_up) {
+  fetch_rules rules;
+  rules.given_up = &given_up;
+  return net::fetch(call, rules, to.ca_file);
+}
+
 // An authorization server and the settings that it was made with, which it refers to.
 struct configured_broker {
   settings conf;
@@ -94,6 +110,8 @@ struct gateway_app::parts {
   // What was counted stays counted when a reload makes another authorization server.
   std::shared_ptr<rate_limits> limits =
       std::make_shared<rate_limits>([](std::size_t n) { return random_bytes(n); });
+  std::atomic<topics> watched{};
+  std::unique_ptr<span_exporter> spans;  // from the first settings on that want traces
   std::unique_ptr<net::blocking_pool> blocking;
   std::unique_ptr<net::blocking_pool> fetching;
   std::unique_ptr<net::blocking_pool> strangers;
@@ -188,6 +206,19 @@ struct gateway_app::parts {
     return std::shared_ptr<broker>(made, made->server.get());
   }
 
+  // What the snapshots point to; it outlives them all.
+  span_exporter* exporter_for(const settings& of) {
+    if (of.telemetry.enabled() && !spans)
+      spans = std::make_unique<span_exporter>(receiver_of_spans(of), send_spans, *log);
+    return spans.get();
+  }
+
+  void saw(const store_call& call) {
+    counts.store(call);
+    auto about = topic_of(call);
+    if (watched.load(std::memory_order_relaxed).has(about)) log->trace(store_note(call));
+  }
+
   void adopt(std::shared_ptr<const snapshot> next) {
     rules = std::move(next);
     on_every_worker([fresh = rules](gateway_service& s) { s.use(fresh); });
@@ -199,7 +230,7 @@ struct gateway_app::parts {
     auto refreshed = as->refresh_keys(now);
     if (!refreshed) return refreshed;
     if (rules->keys == as->keys()->all) return {};
-    auto next = make_snapshot(conf, as, session_key);
+    auto next = make_snapshot(conf, as, session_key, spans.get());
     if (!next) return tl::unexpected<error>(next.error());
     adopt(std::move(*next));
     return {};
@@ -211,7 +242,7 @@ struct gateway_app::parts {
     auto effective = with_port(next, conf.port);
     auto as = make_broker(effective);
     if (!as) return tl::unexpected<error>(as.error());
-    auto fresh = make_snapshot(effective, std::move(*as), session_key);
+    auto fresh = make_snapshot(effective, std::move(*as), session_key, exporter_for(effective));
     if (!fresh) return tl::unexpected<error>(fresh.error());
     std::shared_ptr<const net::tls_context> certificate;
     if (effective.tls.enabled()) {
@@ -223,6 +254,8 @@ struct gateway_app::parts {
     if (!logging) return logging;
     if (certificate) server->use_tls(certificate);
     server->use_limits(exchange_limits_of(effective), effective.limits.connections);
+    if (effective.telemetry.enabled()) spans->send_to(receiver_of_spans(effective));
+    watched = watched_by(effective.log);
     asked = next;
     conf = std::move(effective);
     adopt(std::move(*fresh));
@@ -283,7 +316,8 @@ result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vect
   };
   auto store = open_store(conf.database_url, warnings, std::move(database));
   if (!store) return tl::unexpected<error>(store.error());
-  p.store = std::move(*store);
+  p.store = std::make_unique<observed_store>(std::move(*store), [&p](const store_call& c) { p.saw(c); });
+  p.watched = watched_by(conf.log);
 
   auto key = master_key(conf, *p.store, warnings);
   if (!key) return tl::unexpected<error>(key.error());
@@ -324,7 +358,7 @@ result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vect
     if (*first) p.first_password = (*first)->reveal();
   }
 
-  auto first_rules = make_snapshot(p.conf, *as, p.session_key);
+  auto first_rules = make_snapshot(p.conf, *as, p.session_key, p.exporter_for(p.conf));
   if (!first_rules) return tl::unexpected<error>(first_rules.error());
   p.rules = std::move(*first_rules);
   auto revoked = p.rules->authorization_server->revoked(wall_clock());
@@ -404,6 +438,7 @@ void gateway_app::stop() {
   p.blocking.reset();
   p.server.reset();
   p.rules.reset();
+  p.spans.reset();
   p.store.reset();
   p.log->event(log_level::info, "proxy", "stopped");
 }

@@ -164,6 +164,7 @@ enum class errc {
   listen_denied,
   file_unreadable,
   file_unwritable,
+  telemetry_unreachable,
   tls_certificate_invalid,
   json_malformed,
   url_malformed,

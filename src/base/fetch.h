@@ -2,6 +2,7 @@
 
 #include "base/time.h"
 
+#include <atomic>
 #include <cstddef>
 
 namespace mcp_oauth {
@@ -13,6 +14,7 @@ struct fetch_rules {
   addresses allowed = addresses::any;  // public_only: the guard for URLs that a stranger chose (SSRF)
   std::size_t most_bytes = 256 * 1024;
   seconds timeout{10};
+  const std::atomic<bool>* given_up = nullptr;  // true: it ends within about a second, with fetch_failed
 };
 
 }  // namespace mcp_oauth

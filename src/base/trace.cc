@@ -19,7 +19,9 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(topic::count_)> 
     "proxy:headers",
     "proxy:request",
     "proxy:response",
-    "mcp:message"};
+    "mcp:message",
+    "db:query",
+    "db:transaction"};
 
 bool means(std::string_view pattern, std::string_view of) {
   for (const auto& name : split_words(of)) {

@@ -21,6 +21,8 @@ enum class topic : std::uint8_t {
   proxy_request,
   proxy_response,
   mcp_message,
+  db_query,
+  db_transaction,
   count_
 };
 

@@ -435,6 +435,23 @@ flaw field_name(std::string_view value) {
   return config_flaw{"must be a name of letters, digits, _, - and ., at most 64"};
 }
 
+flaw field_token(std::string_view value) {
+  if (equal_ignoring_case(value, "content-type") || equal_ignoring_case(value, "content-length") ||
+      equal_ignoring_case(value, "host"))
+    return config_flaw{"is set by the gateway", "remove it"};
+  bool token = !value.empty() && std::all_of(value.begin(), value.end(), [](char c) {
+    return (to_lower(c) >= 'a' && to_lower(c) <= 'z') || (c >= '0' && c <= '9') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  });
+  if (token) return fine;
+  return config_flaw{"must be the name of a header field"};
+}
+
+flaw percentage(std::string_view value) {
+  if (parse_percentage(value)) return fine;
+  return config_flaw{"must be a number from 0 to 100", "100, 5, 0.25"};
+}
+
 flaw answer_header(std::string_view value) {
   if (value.find('*') != std::string_view::npos) return config_flaw{"must be one header name, without *"};
   if (auto bad = header_name(value)) return config_flaw{"must be a header name", "X-Served-By"};

@@ -49,6 +49,8 @@ std::optional<config_flaw> pkce_enabled(std::string_view value);       // only t
 std::optional<config_flaw> challenge_method(std::string_view value);   // only S256
 std::optional<config_flaw> host_name(std::string_view value);          // "mail.example.com", "localhost:8080"
 std::optional<config_flaw> injected_header(std::string_view value);    // one of `injected_headers`
+std::optional<config_flaw> field_token(std::string_view value);        // RFC 9110 §5.1, of a request of ours
+std::optional<config_flaw> percentage(std::string_view value);         // "12.5"
 std::optional<config_flaw> field_name(std::string_view value);         // of a log line, and none of our own
 std::optional<config_flaw> answer_header(std::string_view value);      // that a transform may name
 std::optional<config_flaw> removed_header(std::string_view value);     // the same, `*` as wildcard

@@ -2,6 +2,7 @@
 #include "base/trace.h"
 #include "base/url.h"
 #include "config/derive_provider.h"
+#include "config/derive_telemetry.h"
 #include "config/reading.h"
 
 #include <algorithm>
@@ -364,6 +365,7 @@ class derivation {
     headers();
     transforms();
     logging();
+    derive_telemetry(input_, reading_);
     if (reading_.is_usable("session_timeout") && s_.session_timeout < low_session_timeout) {
       reading_.warnings.emplace_back("session_timeout is low (< 300s)");
     }

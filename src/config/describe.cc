@@ -76,6 +76,10 @@ std::optional<std::string> yaml_of(const config_key& key, config_draft& draft, s
           if constexpr (std::is_same_v<value_type, text_map>) {
             if (value.empty() && of_item) return std::nullopt;
             return yaml_map(value);
+          } else if constexpr (std::is_same_v<value_type, secret_map>) {
+            text_map names;
+            for (const auto& [name, hidden] : value) names.emplace_back(name, "***");
+            return yaml_map(names);
           } else if constexpr (std::is_same_v<value_type, std::string>) {
             if (value.empty()) return std::nullopt;
             // The one URL that may carry a password; any other was refused with one.
@@ -161,8 +165,19 @@ std::string yaml_items(std::string_view prefix, config_draft& draft) {
 
 std::string_view type_name(const config_key& key) {
   static constexpr std::array<std::string_view, std::variant_size_v<config_slot>> names = {
-      "text",   "map",    "text",    "secret text",  "true or false", "number",
-      "number", "number", "seconds", "milliseconds", "list",          "names and values"};
+      "text",
+      "map",
+      "text",
+      "secret text",
+      "true or false",
+      "number",
+      "number",
+      "number",
+      "seconds",
+      "milliseconds",
+      "list",
+      "names and values",
+      "names and secret values"};
   if (key.unit == config_unit::bytes) return "bytes";
   if (!key.choices.empty()) return "one of";
   return names[key.slot.index()];
@@ -191,7 +206,7 @@ json::object schema_of_type(const config_key& key) {
   if (type == "list") {
     o["type"] = json::array{"array", "string"};
     o["items"] = json::object{{"type", "string"}};
-  } else if (type == "names and values") {
+  } else if (type == "names and values" || type == "names and secret values") {
     o["type"] = json::array{"object", "string"};
     o["additionalProperties"] = json::object{{"type", json::array{"string", "number", "boolean"}}};
   } else if (type == "true or false") {

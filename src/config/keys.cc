@@ -1,5 +1,6 @@
 #include "config/keys.h"
 
+#include "base/form.h"
 #include "base/text.h"
 #include "config/config_error.h"
 
@@ -37,6 +38,7 @@ using Q = rate_settings;
 using X = transform_settings;
 using T = timeout_settings;
 using R = registration_settings;
+using E = telemetry_settings;
 
 constexpr std::int64_t a_minute = 60, an_hour = 3600, a_day = 24 * an_hour, a_year = 365 * a_day;
 constexpr std::int64_t ms_hour = 3'600'000;
@@ -159,6 +161,11 @@ constexpr config_key table[] = {
   {.path = "logging.debug", .slot = &in<&S::log, &log_settings::debug>, .doc = "What to watch in detail, such as oauth:*, proxy:headers or -mcp:*; see the guide.", .environment = "DEBUG"},
   {.path = "logging.fields", .slot = &in<&S::log, &log_settings::fields>, .doc = "Names and values that every line of the log has, such as service and environment.", .check = checks::field_name},
 
+  {.path = "telemetry.endpoint", .slot = &in<&S::telemetry, &E::endpoint>, .doc = "OpenTelemetry collector that traces are sent to, by OTLP over HTTP in JSON: http://localhost:4318. /v1/traces is added where it is missing. None are made unless given.", .environment = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT OTEL_EXPORTER_OTLP_ENDPOINT", .check = checks::upstream_url},
+  {.path = "telemetry.headers", .slot = &in<&S::telemetry, &E::headers>, .doc = "Header fields of those requests, such as an API key; as one text name=value, apart by commas and percent-encoded.", .environment = "OTEL_EXPORTER_OTLP_TRACES_HEADERS OTEL_EXPORTER_OTLP_HEADERS", .check = checks::field_token},
+  {.path = "telemetry.service_name", .slot = &in<&S::telemetry, &E::service_name>, .doc = "What traces call the gateway (service.name).", .environment = "OTEL_SERVICE_NAME", .check = checks::visible_text},
+  {.path = "telemetry.sample_percent", .slot = &in<&S::telemetry, &E::sample_percent>, .doc = "How much of what begins here is recorded, 0 to 100, with up to four decimals; a trusted proxy decides for what it has begun. Also from OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG.", .check = checks::percentage},
+
   {.path = "connect_timeout", .slot = &in<&S::timeouts, &T::connect>, .doc = "Until the MCP server has taken the connection.", .also = "timeouts.connect", .least = 1, .most = ms_hour},
   {.path = "request_timeout", .slot = &in<&S::timeouts, &T::request>, .doc = "Until the first byte of the MCP server's answer.", .also = "timeouts.request", .least = 1, .most = 24 * ms_hour},
   {.path = "timeouts.header", .slot = &in<&S::timeouts, &T::header>, .doc = "Until a client has sent a request head.", .least = 1, .most = ms_hour},
@@ -267,8 +274,14 @@ std::string environment_name(std::string_view other, std::string_view item_name)
 bool is_list(const config_key& key) {
   return std::holds_alternative<config_place<std::vector<std::string>>>(key.slot);
 }
-bool is_map(const config_key& key) { return std::holds_alternative<config_place<text_map>>(key.slot); }
-bool is_secret(const config_key& key) { return std::holds_alternative<config_place<secret>>(key.slot); }
+bool is_map(const config_key& key) {
+  return std::holds_alternative<config_place<text_map>>(key.slot) ||
+         std::holds_alternative<config_place<secret_map>>(key.slot);
+}
+bool is_secret(const config_key& key) {
+  return std::holds_alternative<config_place<secret>>(key.slot) ||
+         std::holds_alternative<config_place<secret_map>>(key.slot);
+}
 
 std::optional<config_flaw> assign(const config_key& key, config_draft& draft, std::size_t item,
                                   const std::string& given) {
@@ -303,6 +316,19 @@ std::optional<config_flaw> assign(const config_key& key, config_draft& draft, st
             map.emplace_back(word.substr(0, equals), word.substr(equals + 1));
           }
           return assign(key, draft, item, map);
+        } else if constexpr (std::is_same_v<slot_type, config_place<secret_map>>) {
+          // As OTEL_EXPORTER_OTLP_HEADERS has them, in the form of W3C Baggage.
+          text_map map;
+          for (const auto& word : split_words(text, ',')) {
+            auto pair = trim(word);
+            if (pair.empty()) continue;
+            auto equals = pair.find('=');
+            auto value = equals == std::string_view::npos ? std::nullopt
+                                                          : percent_decode(trim(pair.substr(equals + 1)));
+            if (!value) return config_flaw{"must be name=value, apart by commas and percent-encoded"};
+            map.emplace_back(trim(pair.substr(0, equals)), std::move(*value));
+          }
+          return assign(key, draft, item, map);
         } else if constexpr (std::is_same_v<slot_type, config_place<seconds>> ||
                              std::is_same_v<slot_type, config_place<milliseconds>>) {
           return assign_duration(key, slot(draft, item), text);
@@ -335,7 +361,8 @@ std::optional<config_flaw> assign(const config_key& key, config_draft& draft, st
 std::optional<config_flaw> assign(const config_key& key, config_draft& draft, std::size_t item,
                                   const text_map& map) {
   auto place = std::get_if<config_place<text_map>>(&key.slot);
-  if (!place) return config_flaw{"must be a single value, not a map"};
+  auto sealed = std::get_if<config_place<secret_map>>(&key.slot);
+  if (!place && !sealed) return config_flaw{"must be a single value, not a map"};
   for (const auto& [name, value] : map) {
     auto bad = key.check ? key.check(name) : std::nullopt;
     if (!bad) bad = checks::clean_text(value);
@@ -344,7 +371,13 @@ std::optional<config_flaw> assign(const config_key& key, config_draft& draft, st
     if (std::count_if(map.begin(), map.end(), same) > 1)
       return config_flaw{"has \"" + displayed(name) + "\" twice"};
   }
-  (*place)(draft, item) = map;
+  if (place) {
+    (*place)(draft, item) = map;
+    return std::nullopt;
+  }
+  auto& kept = (*sealed)(draft, item);
+  kept.clear();
+  for (const auto& [name, value] : map) kept.emplace_back(name, secret(value));
   return std::nullopt;
 }
 

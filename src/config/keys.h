@@ -31,7 +31,7 @@ using config_slot =
     std::variant<checked_only, tool_table, config_place<std::string>, config_place<secret>,
                  config_place<bool>, config_place<std::uint16_t>, config_place<std::uint32_t>,
                  config_place<std::uint64_t>, config_place<seconds>, config_place<milliseconds>,
-                 config_place<std::vector<std::string>>, config_place<text_map>>;
+                 config_place<std::vector<std::string>>, config_place<text_map>, config_place<secret_map>>;
 
 enum class config_unit { none, bytes };
 

@@ -18,6 +18,7 @@ namespace mcp_oauth {
 // the file.
 
 using text_map = std::vector<std::pair<std::string, std::string>>;
+using secret_map = std::vector<std::pair<std::string, secret>>;
 
 struct provider_settings {
   std::string name;  // the key under `providers:`
@@ -163,6 +164,16 @@ struct log_settings {
   bool copy_to_stderr = false;     // of the command line, not of the file
 };
 
+struct telemetry_settings {  // traces, to an OpenTelemetry collector
+  std::string endpoint;      // where spans are posted to; "": no traces are made
+  secret_map headers;        // of those requests
+  std::string service_name = "mcp-oauth-proxy";
+  std::string sample_percent = "100";            // as written; of traces that begin here
+  std::uint32_t sample_per_million = 1'000'000;  // the same as a number
+  bool believes_proxies = true;                  // a trusted proxy decides whether its traces are recorded
+  bool enabled() const { return !endpoint.empty(); }
+};
+
 struct settings {
   std::string host = "127.0.0.1";
   std::uint16_t port = 8080;
@@ -207,6 +218,7 @@ struct settings {
   transform_settings transform;
   metrics_settings metrics;
   log_settings log;
+  telemetry_settings telemetry;
 };
 
 }  // namespace mcp_oauth

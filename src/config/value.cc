@@ -67,6 +67,19 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
   return std::nullopt;
 }
 
+std::optional<std::uint32_t> parse_percentage(std::string_view text) {
+  constexpr std::size_t decimals = 4;
+  auto point = std::min(text.find('.'), text.size());
+  std::string digits(text.substr(point == text.size() ? point : point + 1));
+  auto whole = parse_decimal(text.substr(0, point));
+  if (!whole || *whole > 100 || digits.size() > decimals || (point < text.size() && digits.empty()))
+    return std::nullopt;
+  digits.resize(decimals, '0');
+  auto rest = parse_decimal(digits);
+  if (!rest || *whole * 10'000 + *rest > 1'000'000) return std::nullopt;
+  return static_cast<std::uint32_t>(*whole * 10'000 + *rest);
+}
+
 std::optional<bool> parse_bool(std::string_view text) {
   if (equal_ignoring_case(text, "true")) return true;
   if (equal_ignoring_case(text, "false")) return false;

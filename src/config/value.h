@@ -27,6 +27,8 @@ using environment_fn = std::function<std::optional<std::string>(std::string_view
 std::optional<milliseconds> parse_duration(std::string_view text, milliseconds unit);
 // "65536", "64KiB", "16MiB", "1GiB".
 std::optional<std::uint64_t> parse_size(std::string_view text);
+// Millionths of "12.5" percent, of "0" to "100" with at most four decimals: 125000.
+std::optional<std::uint32_t> parse_percentage(std::string_view text);
 // true or false, in any case.
 std::optional<bool> parse_bool(std::string_view text);
 // Words apart by commas or blanks.

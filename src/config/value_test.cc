@@ -41,6 +41,20 @@ TEST(Size, IsBytesOrHasABinaryUnit) {
   }
 }
 
+TEST(Percentage, IsInMillionths) {
+  struct row {
+    const char* text;
+    std::uint32_t per_million;
+  };
+  for (auto [text, wanted] : {row{"0", 0}, row{"100", 1'000'000}, row{"5", 50'000}, row{"12.5", 125'000},
+                              row{"0.0001", 1}, row{"100.0", 1'000'000}}) {
+    EXPECT_EQ(parse_percentage(text), wanted) << text;
+  }
+  for (const char* bad :
+       {"", ".", "1.", ".5", "101", "100.1", "-1", "5%", "1e1", "0.00001", "1.2.3", "1.-2", "1.+2"})
+    EXPECT_EQ(parse_percentage(bad), std::nullopt) << bad;
+}
+
 TEST(Bool, IsTrueOrFalseAndNothingElse) {
   EXPECT_EQ(parse_bool("true"), true);
   EXPECT_EQ(parse_bool("False"), false);

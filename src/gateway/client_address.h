@@ -24,9 +24,10 @@ class client_address final {
   // Whether `of` may be believed to be the client's: no proxy came between, or a trusted one.
   bool is_known(std::string_view peer, std::span<const field> fields) const;
 
- private:
+  // Whether that is one of the proxies that the operator trusts.
   bool is_trusted(std::string_view address) const;
 
+ private:
   std::vector<address_range> trusted_;
   bool standard_;  // RFC 7239 in place of X-Forwarded-For
 };

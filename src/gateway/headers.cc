@@ -111,6 +111,8 @@ bool is_of_the_connection(std::string_view name) {
   }
 }
 
+bool is_trace_context(std::string_view name) { return is(name, "traceparent") || is(name, "tracestate"); }
+
 bool nominated(std::string_view connection_value, std::string_view name) {
   while (!connection_value.empty()) {
     auto end = std::min(connection_value.find(','), connection_value.size());
@@ -158,13 +160,17 @@ void append_line(std::string& out, std::string_view name, std::string_view value
 
 bool may_be_read_as(std::string_view name, std::string_view folded) { return is(name, folded); }
 
-header_rules::header_rules(const header_settings& conf)
-    : allowed_(lower_all(conf.forward)), blocked_(lower_all(conf.blocked)) {
+header_rules::header_rules(const header_settings& conf, traces whose)
+    : allowed_(lower_all(conf.forward)),
+      blocked_(lower_all(conf.blocked)),
+      traces_are_ours_(whose == traces::are_ours),
+      sends_trace_(!matches_any(blocked_, "traceparent")) {
   for (auto& pattern : blocked_) pattern = with_hyphens(std::move(pattern));
 }
 
 bool header_rules::passes(std::string_view name) const {
   if (is_of_the_connection(name) || is_ours(name)) return false;
+  if (traces_are_ours_ && is_trace_context(name)) return false;
   if (allowed_.empty() && blocked_.empty()) return true;
   auto lower = to_lower(name);
   if (!blocked_.empty() && matches_any(blocked_, with_hyphens(lower))) return false;
@@ -179,6 +185,7 @@ header_rules::decision header_rules::judge(std::string_view name) const {
   if (is(name, "origin")) return {false, "was judged here"};
   if (is(name, "mcp-session-id")) return {false, "replaced by the MCP server's own"};
   if (is_ours(name)) return {false, "is set by the gateway alone"};
+  if (traces_are_ours_ && is_trace_context(name)) return {false, "continued by the gateway's own"};
   auto lower = to_lower(name);
   auto listed = [&](const std::vector<std::string>& patterns, const std::string& written) {
     return std::find_if(patterns.begin(), patterns.end(),

@@ -16,7 +16,9 @@ namespace mcp_oauth {
 // what is listed passes. The first two hold in any case and with `_` for `-`.
 class header_rules {
  public:
-  explicit header_rules(const header_settings& conf);
+  // `traces`: whether the trace context of a request is the gateway's to set, or passes as it came.
+  enum class traces { pass, are_ours };
+  explicit header_rules(const header_settings& conf, traces whose = traces::pass);
   bool passes(std::string_view name) const;
   // Whether and why: "listed in blocked_headers (X-Internal-*)". For people; the same decision.
   struct decision {
@@ -24,10 +26,14 @@ class header_rules {
     std::string rule;
   };
   decision judge(std::string_view name) const;
+  // Whether a trace context of ours may be sent: nobody blocks it.
+  bool sends_trace() const { return sends_trace_; }
 
  private:
   std::vector<std::string> allowed_;  // lower case, with `*`
   std::vector<std::string> blocked_;  // the same, and `-` for `_`
+  bool traces_are_ours_ = false;
+  bool sends_trace_ = true;
 };
 
 // Whether a server could take the name for that one, which is in lower case and with `-`.

@@ -261,6 +261,20 @@ TEST(HeaderRules, SayWhyAndSayTheSame) {
   }
 }
 
+TEST(HeaderRules, LeaveATraceContextAloneUnlessItIsOurs) {
+  header_settings blocked;
+  blocked.blocked = {"trace*"};
+  for (const char* name : {"traceparent", "TraceState", "trace_parent"}) {
+    EXPECT_TRUE(header_rules({}).passes(name)) << name;
+    EXPECT_TRUE(header_rules({}).judge(name).passes) << name;
+    bool theirs = std::string_view(name) == "trace_parent";
+    EXPECT_EQ(header_rules({}, header_rules::traces::are_ours).passes(name), theirs) << name;
+    EXPECT_EQ(header_rules({}, header_rules::traces::are_ours).judge(name).passes, theirs) << name;
+  }
+  EXPECT_TRUE(header_rules({}, header_rules::traces::are_ours).sends_trace());
+  EXPECT_FALSE(header_rules(blocked, header_rules::traces::are_ours).sends_trace());
+}
+
 TEST(HeaderRules, TellWhatMayHoldACredential) {
   for (auto name : {"Authorization", "proxy-authorization", "Cookie", "X-Api-Key", "X-Auth-Whatever",
                     "X-TOKEN", "Mcp-Session-Id", "X-Hub-Signature"})

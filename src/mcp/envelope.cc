@@ -8,7 +8,8 @@
 namespace mcp_oauth {
 namespace {
 
-constexpr std::size_t longest_method = 256, longest_id = 256, longest_name = 8192, longest_version = 64;
+constexpr std::size_t longest_method = 256, longest_id = 256, longest_name = 8192, longest_version = 64,
+                      longest_traceparent = 256;
 constexpr std::size_t longest_member = 1024, most_members = 256, most_items = 64;
 
 // Equal when case is ignored the way the most lenient readers do it: by Unicode's simple folding, in which
@@ -167,6 +168,8 @@ bool envelope_scanner::take_name() {
     }
     if (equal_folded(k.name, name)) return refuse("a member name differs from ours in case only");
   }
+  // Not among the known ones, since no decision looks at it: a spelling of its own does no harm.
+  if (place_ == place::meta && slot_ == slot::other && name == "traceparent") slot_ = slot::meta_traceparent;
   if (slot_ == slot::other ? !members.insert(name) : !members.insert(slot_)) {
     return refuse("a member stands twice, or there are too many");
   }
@@ -180,6 +183,7 @@ bool envelope_scanner::take_name() {
     case slot::uri: json_.keep_next(keep::text, longest_name); break;
     case slot::version:
     case slot::meta_version: json_.keep_next(keep::text, longest_version); break;
+    case slot::meta_traceparent: json_.keep_next(keep::text, longest_traceparent); break;
     case slot::result:
     case slot::error: seen_.kind = batch_ ? seen_.kind : envelope::kind::response; break;
     case slot::other:
@@ -229,6 +233,9 @@ bool envelope_scanner::take_value(token t) {
     case slot::meta_version:
       if (!take_text(t, message_.meta_version))
         return refuse("the protocol version in _meta is no short string");
+      break;
+    case slot::meta_traceparent:
+      if (t == token::string && !json_.overlong()) about.traceparent = json_.text();
       break;
     case slot::result:
     case slot::error:

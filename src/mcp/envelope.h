@@ -25,8 +25,9 @@ struct envelope {
   // `params.protocolVersion` of `initialize`; "" when neither is there.
   std::string protocol_version;
   bool version_in_meta = false;  // it stood in `_meta`, so that MCP-Protocol-Version has to mirror it
-  bool complete = false;         // the whole body was read, and is well-formed
-  std::vector<envelope> items;   // of a batch, in order, at most 64
+  std::string traceparent;  // of `params._meta` (MCP, trace context); "" when there is none, or no short text
+  bool complete = false;    // the whole body was read, and is well-formed
+  std::vector<envelope> items;  // of a batch, in order, at most 64
 };
 
 // The member of `params` that names what a method acts on.
@@ -69,7 +70,8 @@ class envelope_scanner {
     uri,
     version,
     meta,
-    meta_version
+    meta_version,
+    meta_traceparent
   };
   using token = json_scanner::token;
   // The members that one object has had so far.

@@ -313,6 +313,21 @@ TEST(Envelope, TakesNoMoreThan64MessagesInABatch) {
   EXPECT_FALSE(scan(batch(65)));
 }
 
+TEST(Envelope, KnowsTheTraceOfAMessageAndRefusesNoneForIt) {
+  auto of = [](const std::string& meta) {
+    auto e = scan(R"({"jsonrpc":"2.0","id":1,"method":"ping","params":{"traceparent":"no","_meta":)" + meta +
+                  "}}");
+    return e ? e->traceparent : "refused";
+  };
+  EXPECT_EQ(of(R"({"a":1,"traceparent":"00-a-b-01","tracestate":"x=1"})"), "00-a-b-01");
+  EXPECT_EQ(of(R"({"trace\u0070arent":"t"})"), "t");
+  for (const char* none : {R"({"Traceparent":"t"})", R"({"traceparent":7})", R"({"traceparent":["t"]})",
+                           R"({"traceparent":{"traceparent":"t"}})", R"({"x":{"traceparent":"t"}})", "{}"})
+    EXPECT_EQ(of(none), "") << none;
+  EXPECT_EQ(of(R"({"traceparent":")" + std::string(257, 't') + "\"}"), "");
+  EXPECT_EQ(of(R"({"traceparent":"a","traceparent":"b"})"), "refused");
+}
+
 TEST(Envelope, TellsTheLogWhereAndNotWhat) {
   auto e = scan(R"({"jsonrpc":"2.0","method":"s3cret","method":"x"})");
   ASSERT_FALSE(e);

@@ -86,6 +86,11 @@ CURLcode trust_both(CURL*, void* context, void* ca_file) {
                                                                          : CURLE_SSL_CACERT_BADFILE;
 }
 
+// Called at least once a second. Anything but 0 ends the transfer.
+int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<const std::atomic<bool>*>(user)->load() ? 1 : 0;
+}
+
 // One handle a thread: its connections, names and TLS sessions are used again.
 CURL* handle(const curl_library& lib) {
   struct owner {
@@ -143,6 +148,11 @@ result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const
     // A kept connection was judged when it was made, under rules that may have been others.
     lib.easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
     lib.easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
+  }
+  if (rules.given_up != nullptr) {
+    lib.easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    lib.easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &on_progress);
+    lib.easy_setopt(curl, CURLOPT_XFERINFODATA, const_cast<std::atomic<bool>*>(rules.given_up));
   }
   if (!ca_file.empty()) {
     lib.easy_setopt(curl, CURLOPT_CAINFO, nullptr);

@@ -118,6 +118,25 @@ test('a file that names topics is taken up while it runs, and exclusions hold', 
   assert.ok(!(await gateway.log()).some(inNamespace('proxy:headers')));
 });
 
+test('DEBUG=db:* shows what the database is asked, how many rows that is and how long it takes, and no value', async (t) => {
+  const gateway = await start(t, {}, { DEBUG: 'db:*' });
+  const password = await gateway.firstPassword();
+  const tokens = await tokensFor(gateway, new Person({ password }));
+  const commit = await gateway.logged('a write', (l) => l.namespace === 'db:transaction' && l.message.startsWith('commit: put '));
+  assert.match(commit.message, /^commit: put [a-z_, ]+(; erase [a-z_, ]+)?: \d+ rows? in \d+\.\d{3} ms$/);
+  assert.equal(commit.component, 'db');
+  assert.match(commit.rows, /^[1-9]\d*$/);
+  const get = await gateway.logged('a read', (l) => l.namespace === 'db:query' && l.operation === 'get' && l.rows === '1');
+  assert.match(get.message, /^get [a-z_]+: 1 row in \d+\.\d{3} ms$/);
+  const everything = JSON.stringify((await gateway.log()).filter((l) => l.namespace?.startsWith('db:')));
+  for (const secret of [tokens.client.client_id, tokens.access_token, tokens.refresh_token, password, 'admin']) assert.ok(!everything.includes(secret), secret);
+
+  const quiet = await start(t, { logging: { debug: ['db:transaction'] } });
+  await tokensFor(quiet, new Person({ password: await quiet.firstPassword() }));
+  await quiet.logged('a write', (l) => l.namespace === 'db:transaction');
+  assert.ok(!(await quiet.log()).some((l) => l.namespace === 'db:query'));
+});
+
 test('a namespace that means nothing is told, with the nearest', async (t) => {
   const gateway = await start(t, {}, { DEBUG: 'proxy:header,oauth:pkce' });
   await until('the warning', () => gateway.program.errors.some((l) => l.includes('DEBUG: proxy:header watches nothing (did you mean proxy:headers?)')));

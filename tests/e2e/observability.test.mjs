@@ -6,6 +6,7 @@ import { before, test } from 'node:test';
 import { Gateway } from './lib/gateway.mjs';
 import { authorization, call, initialize, post, redeem, redirectUri, register, tokensFor } from './lib/oauth.mjs';
 import { Person } from './lib/person.mjs';
+import { parseMetrics } from './lib/prometheus.mjs';
 import { fileScope } from './lib/scope.mjs';
 import { Upstream } from './lib/upstream.mjs';
 import { until } from './lib/until.mjs';
@@ -109,6 +110,39 @@ test('metrics count requests, refusals by symptom, and open connections', async 
     return value(now, refusals) === value(before, refusals) + 1 && value(now, requests) === value(before, requests) + 1;
   });
   assert.match(before, /^mop_client_connections [1-9]/m);
+});
+
+test('metrics are what Prometheus can read, with labels of few values', async () => {
+  // What a client makes up must not become a label.
+  const made = `made-up-${'x'.repeat(20)}`;
+  await (await post(gateway.mcp, call(made), tokens.access_token)).text();
+  await (await fetch(`${gateway.origin}/${made}?${made}`, { method: 'PUT', headers: { host: made } })).text();
+  const client = await register(gateway, { client_name: made });
+  const late = await redeem(gateway, client, { verifier: 'v'.repeat(43), redirect_uri: redirectUri }, new URL(`${redirectUri}?code=${made}`));
+  assert.equal(late.status, 400);
+  const { reason, symptom } = await gateway.logged('of the refusal', (l) => l.request_id === late.headers.get('x-request-id'));
+  assert.equal(reason, undefined);
+  const answer = await fetch(`${gateway.origin}/metrics`);
+  assert.equal(answer.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
+  const text = await answer.text();
+  assert.ok(!text.includes(made));
+  const families = parseMetrics(text);
+  const value = (name, labels) => families.get(name).series.find((s) => Object.entries(labels).every(([l, v]) => s.labels[l] === v))?.value;
+  assert.ok(value('mop_refusals_total', { symptom }) >= 1, 'what the token endpoint refuses is counted by its reason');
+  const upstreamCount = families.get('mop_upstream_seconds').series.find((s) => s.name.endsWith('_count'));
+  assert.deepEqual(upstreamCount.labels, { upstream: 'mcp' });
+  assert.ok(upstreamCount.value >= 1);
+  const count = (name, labels) => families.get(name).series.filter((s) => s.name.endsWith('_count') && Object.entries(labels).every(([l, v]) => s.labels[l] === v))[0]?.value;
+  for (const operation of ['get', 'commit', 'list']) assert.ok(count('mop_store_seconds', { operation }) >= 1, operation);
+  assert.ok(count('mop_request_seconds', { area: 'mcp' }) >= 1);
+  assert.equal(count('mop_fetch_seconds', { to: 'provider' }), 0);
+  const { version } = await (await fetch(`${gateway.origin}/health`)).json();
+  assert.equal(value('mop_build_info', { version }), 1);
+  const started = value('process_start_time_seconds', {});
+  assert.ok(started > 1_700_000_000 && started <= Date.now() / 1000 + 1);
+  for (const { series } of families.values()) {
+    for (const { labels } of series) for (const v of Object.values(labels)) assert.match(v, /^[\w.:+-]{1,64}$/);
+  }
 });
 
 test('no secret is ever logged', async () => {
