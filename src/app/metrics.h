@@ -19,7 +19,8 @@ class metrics {
   metrics& operator=(const metrics&) = delete;
 
   enum class area { mcp, oauth, metadata, health, other };
-  void request(area where, int status, double seconds);
+  // `took`: in seconds; negative for what is not timed.
+  void request(area where, int status, double took);
   void refused(errc why);
   void limited(rate_limit which);
   void stream_opened();
