@@ -150,11 +150,11 @@ metrics::metrics() : handles_(std::make_unique<handles>()) {
 
 metrics::~metrics() = default;
 
-void metrics::request(area where, int status, double seconds) {
+void metrics::request(area where, int status, double took) {
   auto a = static_cast<std::size_t>(where);
   auto c = static_cast<std::size_t>(status / 100);
   handles_->requests[a][c < classes.size() ? c : 0]->Increment();
-  if (seconds >= 0) handles_->durations[a]->Observe(seconds);
+  if (took >= 0) handles_->durations[a]->Observe(took);
 }
 
 void metrics::refused(errc why) { handles_->refusals[static_cast<std::size_t>(why)]->Increment(); }

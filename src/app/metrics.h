@@ -22,7 +22,8 @@ class metrics {
   metrics& operator=(const metrics&) = delete;
 
   enum class area { mcp, oauth, metadata, health, other };
-  void request(area where, int status, double seconds);
+  // `took`: in seconds; negative for what is not timed.
+  void request(area where, int status, double took);
   void refused(errc why);
   // An attempt to renew a provider's token; `outcome` is one of refresh_outcomes.
   void provider_refresh(const std::string& provider, std::string_view outcome);

@@ -65,7 +65,9 @@ TEST(Limiter, ManyOtherAddressesMakeNoKeyForgotten) {
   for (int i = 0; i < 100; ++i) EXPECT_FALSE(l.refuse("spent", hundred, start));
   for (int i = 0; i < 300'000; ++i) {
     l.refuse("flood " + std::to_string(i), hundred, start);
-    if (i % 50'000 == 0) EXPECT_TRUE(l.refuse("spent", hundred, start)) << i;
+    if (i % 50'000 == 0) {
+      EXPECT_TRUE(l.refuse("spent", hundred, start)) << i;
+    }
   }
   EXPECT_TRUE(l.refuse("spent", hundred, start));
 }
