@@ -85,7 +85,7 @@ metrics::metrics() : handles_(std::make_unique<handles>()) {
                        .Add({});
   h.upstreams = &prometheus::BuildHistogram()
                      .Name("mop_upstream_seconds")
-                     .Help("Time until the head of an MCP server's answer.")
+                     .Help("Time until an MCP server has answered; of an event stream, until it has begun.")
                      .Register(h.registry);
   auto& fetches =
       prometheus::BuildHistogram()
@@ -136,11 +136,11 @@ metrics::metrics() : handles_(std::make_unique<handles>()) {
 
 metrics::~metrics() = default;
 
-void metrics::request(area where, int status, double seconds) {
+void metrics::request(area where, int status, double took) {
   auto a = static_cast<std::size_t>(where);
   auto c = static_cast<std::size_t>(status / 100);
   handles_->requests[a][c < classes.size() ? c : 0]->Increment();
-  if (seconds >= 0) handles_->durations[a]->Observe(seconds);
+  if (took >= 0) handles_->durations[a]->Observe(took);
 }
 
 void metrics::refused(errc why) { handles_->refusals[static_cast<std::size_t>(why)]->Increment(); }

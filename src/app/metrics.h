@@ -21,11 +21,12 @@ class metrics {
   metrics& operator=(const metrics&) = delete;
 
   enum class area { mcp, oauth, metadata, health, other };
-  void request(area where, int status, double seconds);
+  void request(area where, int status, double took);  // seconds; less than 0: a stream
   void refused(errc why);
   // What the authorization server said no to: `symptom` is an id of the catalogue.
   void refused(std::string_view symptom);
-  // Until the head of an MCP server's answer. `upstream` is of the configuration.
+  // Of a call that an MCP server answered: until the end of the answer, or the head of a stream. `upstream`
+  // is of the configuration.
   void answered(std::string_view upstream, std::chrono::nanoseconds took);
   // A request to somebody else on behalf of a sign-in; `why` nullptr: there was an answer.
   enum class fetched { from_provider, from_client };
