@@ -117,6 +117,8 @@ void gateway_service::tell(const net::exchange& x, story& told) {
   auto took =
       std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - told.began);
   parts_.counts->request(told.area, x.status, told.stream ? -1 : static_cast<double>(took.count()) / 1e6);
+  if (told.answered)
+    parts_.counts->answered(told.upstream, told.stream ? told.stream_began - told.began : took);
   if (told.why) {
     parts_.counts->refused(told.why->code);
   } else {

@@ -99,7 +99,7 @@ metrics::metrics() : handles_(std::make_unique<handles>()) {
                        .Add({});
   h.upstreams = &prometheus::BuildHistogram()
                      .Name("mop_upstream_seconds")
-                     .Help("Time until the head of an MCP server's answer.")
+                     .Help("Time until an MCP server has answered; of an event stream, until it has begun.")
                      .Register(h.registry);
   auto& fetches =
       prometheus::BuildHistogram()

@@ -22,15 +22,15 @@ class metrics {
   metrics& operator=(const metrics&) = delete;
 
   enum class area { mcp, oauth, metadata, health, other };
-  // `took`: in seconds; negative for what is not timed.
-  void request(area where, int status, double took);
+  void request(area where, int status, double took);  // seconds; less than 0: a stream
   void refused(errc why);
   // An attempt to renew a provider's token; `outcome` is one of refresh_outcomes.
   void provider_refresh(const std::string& provider, std::string_view outcome);
   void limited(rate_limit which);
   // What the authorization server said no to: `symptom` is an id of the catalogue.
   void refused(std::string_view symptom);
-  // Until the head of an MCP server's answer. `upstream` is of the configuration.
+  // Of a call that an MCP server answered: until the end of the answer, or the head of a stream. `upstream`
+  // is of the configuration.
   void answered(std::string_view upstream, std::chrono::nanoseconds took);
   // A request to somebody else on behalf of a sign-in; `why` nullptr: there was an answer.
   enum class fetched { from_provider, from_client };

@@ -133,7 +133,6 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
 
   verdict on_response_head(const net::response_head& head, std::string& out) override {
     status = head.status;
-    of_.parts_.counts->answered(to_.where.conf().name, std::chrono::steady_clock::now() - began_);
     if (rules_.watched.has(topic::proxy_response)) of_.watch(rules_, x_, response_note(head, to_));
     auto type = head.find("content-type").value_or("");
     bool html = starts_with_ignoring_case(type, "text/html");
@@ -174,7 +173,10 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
       net::append_field(out, name, value);
     }
     bool events = starts_with_ignoring_case(type, "text/event-stream");
-    if (events) count();
+    if (events) {
+      count();
+      stream_began = std::chrono::steady_clock::now();
+    }
     if (events && !head.find("x-accel-buffering")) net::append_field(out, "X-Accel-Buffering", "no");
     return verdict::pass;
   }
@@ -192,6 +194,7 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
   bool between_events() const override { return boundary_.between_events(); }
 
   int status = 0;
+  std::chrono::steady_clock::time_point stream_began;
   std::optional<error> replacement;
   // Why we ended the stream, if it was us.
   std::optional<error> ended_for() const { return counted_ ? open_->ended_for : std::nullopt; }
@@ -244,7 +247,6 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
   const snapshot& rules_;
   credential& who_;
   admission& in_;
-  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   endpoint_rewriter rewriter_;
   std::string rewritten_;
   event_boundary boundary_;
@@ -567,6 +569,8 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
   auto outcome = co_await forward(*permitted, x, upstreams_, order, to.relaying, watcher);
   told.response_bytes = outcome.response_bytes;
   told.stream = outcome.stream;
+  told.answered = watcher.status != 0;
+  told.stream_began = watcher.stream_began;
   if (told.trace) {
     auto address = to.target.key + to.where.upstream_path(head.path);
     call_result end{head.method, address, outcome.status, std::nullopt};

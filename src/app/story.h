@@ -25,7 +25,9 @@ struct gateway_service::story {
   std::optional<error> why;
   std::uint64_t request_bytes = 0, response_bytes = 0;
   bool stream = false;
-  bool permitted = false;  // the call was allowed, whatever became of it then
+  bool answered = false;                               // by the MCP server
+  std::chrono::steady_clock::time_point stream_began;  // the head of its stream came
+  bool permitted = false;                              // the call was allowed, whatever became of it then
   std::vector<std::pair<std::string, std::string>> notes;
   std::unique_ptr<call_trace> trace;  // when traces are made
 };

@@ -161,7 +161,8 @@ TEST_F(RateLimits, CountersOutliveTheServerThatReadThem) {
   conf.rates.requests_per_minute = 1;
   auto counts = std::make_shared<rate_limits>(random);
   auto start_with_counts = [&] {
-    broker_world world{conf, watched, seal, random, [](const std::string&, time_point) {}, cheap, counts};
+    broker_world world{conf, watched, seal, random, [](const std::string&, time_point) {}, cheap};
+    world.counts = counts;
     as = *broker::start(std::move(world), now);
   };
   start_with_counts();
