@@ -1,5 +1,6 @@
 #pragma once
 
+#include "app/announced_paths.h"
 #include "app/call_trace.h"
 #include "app/log.h"
 #include "app/metrics.h"
@@ -13,24 +14,10 @@
 #include "net/server.h"
 
 #include <memory>
-#include <mutex>
-#include <set>
 #include <span>
 #include <string>
 
 namespace mcp_oauth {
-
-// The paths that MCP servers of 2024-11-05 announced for posting to, as they know them. What is posted there
-// has to prove that it was announced to whoever posts. Safe from every thread; bounded.
-class announced_paths final {
- public:
-  void add(std::string_view upstream, std::string_view path);
-  bool holds(std::string_view upstream, std::string_view path) const;
-
- private:
-  mutable std::mutex mutex_;
-  std::set<std::pair<std::string, std::string>> paths_;
-};
 
 // What the workers share. Each part is safe to use from all of them.
 struct gateway_parts {

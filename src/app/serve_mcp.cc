@@ -81,20 +81,7 @@ std::string place_of(std::string_view path, std::string_view query) {
   return place;
 }
 
-constexpr std::size_t most_announced = 10'000;
-
 }  // namespace
-
-void announced_paths::add(std::string_view upstream, std::string_view path) {
-  std::lock_guard lock(mutex_);
-  // Beyond this they differ by more than a query, and path_may_name_session looks at them.
-  if (paths_.size() < most_announced) paths_.emplace(upstream, path);
-}
-
-bool announced_paths::holds(std::string_view upstream, std::string_view path) const {
-  std::lock_guard lock(mutex_);
-  return paths_.contains({std::string(upstream), std::string(path)});
-}
 
 // The call as far as it was read before the decision.
 struct gateway_service::admission {

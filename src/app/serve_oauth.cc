@@ -78,8 +78,7 @@ net::task<void> gateway_service::serve_oauth(net::exchange& x, endpoint at, stor
   co_await answer(x, std::move(response), open);
 }
 
-net::task<result<http_response>> gateway_service::carry_out(step& next, const snapshot& rules,
-                                                                story& told) {
+net::task<result<http_response>> gateway_service::carry_out(step& next, const snapshot& rules, story& told) {
   for (;;) {
     if (auto* ready = std::get_if<http_response>(&next)) co_return std::move(*ready);
     result<void> done;

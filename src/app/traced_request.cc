@@ -46,8 +46,8 @@ std::string as_random_fn(std::size_t n) { return random_bytes(n); }
 
 void gateway_service::begin_trace(const net::exchange& x, story& told, const envelope& message) const {
   const auto& conf = told.rules->conf;
-  auto trust = told.rules->clients.is_trusted(x.peer()) ? caller_trust::trusted_proxy
-                                                                  : caller_trust::stranger;
+  auto trust =
+      told.rules->clients.is_trusted(x.peer()) ? caller_trust::trusted_proxy : caller_trust::stranger;
   told.trace = std::make_unique<call_trace>(
       mcp_oauth::begin_trace(x.head().fields, message, trust, conf.telemetry, as_random_fn));
 }
