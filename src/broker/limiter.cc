@@ -50,8 +50,8 @@ std::optional<seconds> limiter::judge(std::string_view key, rate allowed, time_p
 std::int64_t limiter::used_until(const std::array<std::size_t, rows>& cells, std::int64_t latest) {
   auto least = latest;
   for (auto cell : cells) {
-    // Later than any count can be: the clock was ahead when it was written.
-    until_[cell] = std::min(until_[cell], latest);
+    // Later than any count can be: the clock was ahead when it was written, and how much is not known.
+    if (until_[cell] > latest) until_[cell] = 0;
     least = std::min(least, until_[cell]);
   }
   return least;

@@ -24,7 +24,7 @@ struct rate {
 // each of four rows, under a hash that nobody outside can compute, and its count is the least of the four.
 // Other keys add to a cell and never take from it: no number of them makes a key forgotten, and it takes
 // hundreds of thousands at once to count anybody too high. Safe from every thread. Counts within one process
-// only. A clock that steps back makes nobody wait longer than one window.
+// only. A clock that steps back by more than a window lets everybody begin anew.
 class limiter final {
  public:
   explicit limiter(const random_fn& random);
