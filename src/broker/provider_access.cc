@@ -15,6 +15,8 @@ namespace {
 constexpr seconds answer_time{8};
 constexpr seconds lease_time = answer_time + seconds(4);  // and the store
 constexpr seconds discovery_time{10};                     // where the provider's metadata is not known
+// Between gateways. What is leased for longer was leased by a clock that has been set back since.
+constexpr seconds clock_difference{60};
 constexpr seconds next_attempt_after{10};
 constexpr seconds at_once_again_after{30};
 constexpr seconds longest_wait{25};
@@ -42,6 +44,11 @@ const provider_settings* find_provider(const settings& conf, std::string_view na
   auto found = std::find_if(conf.providers.begin(), conf.providers.end(),
                             [&](const auto& p) { return p.name == name; });
   return found == conf.providers.end() ? nullptr : &*found;
+}
+
+bool is_leased(const provider_tokens& t, time_point now) {
+  return t.leased_until && now < *t.leased_until &&
+         *t.leased_until <= now + lease_time + discovery_time + clock_difference;
 }
 
 bool is_good(const provider_tokens& t, time_point now) { return !t.expires || now < *t.expires; }
@@ -232,7 +239,7 @@ step look(broker_parts& parts, const exchange& x, const renewal_ptr& r) {
   auto due = renewal_due(t, parts.world.conf.provider_refresh_margin);
   bool wanted = at_once || lacks_token || (due && *due <= x.now);
   if (!wanted) return give(x, *r, t, due.value_or(x.now + unchanging_for));
-  if (!t.leased_until || *t.leased_until <= x.now) return lease(parts, x, r, std::move(t));
+  if (!is_leased(t, x.now)) return lease(parts, x, r, std::move(t));
 
   bool resting = !t.failure.empty() && t.leased_by.empty();
   bool usable = good && !lacks_token && !at_once;

@@ -481,6 +481,38 @@ TEST_F(ProviderTokens, WhoDiesInTheMiddleKeepsNobodyFromTrying) {
   EXPECT_LE(now - asked_at, seconds(25));
 }
 
+TEST_F(ProviderTokens, ALeaseThatIsTakenAgainAndAgainIsNotWaitedForWithoutEnd) {
+  sign_in_at_provider();
+  now += seconds(3600);
+  auto into = std::make_shared<result<provider_access>>(fail(errc::internal));
+  auto other = std::make_shared<result<provider_access>>(fail(errc::internal));
+  auto abandoned = as->provider_token(grant, refresh_when::due, now, log, other);
+  auto asked_at = now;
+  auto next = as->provider_token(grant, refresh_when::due, now, log, into);
+  while (auto* first = std::get_if<delay>(&next)) {
+    now += first->time;
+    ASSERT_LT(now - asked_at, seconds(60));
+    // Whoever takes it over dies, too.
+    abandoned = as->provider_token(grant, refresh_when::due, now, log, other);
+    auto go_on = first->then;
+    next = go_on(now);
+  }
+  ASSERT_FALSE(*into);
+  EXPECT_EQ(into->error().code, errc::provider_refresh_failed);
+  EXPECT_EQ(refreshes, 0);
+}
+
+TEST_F(ProviderTokens, ALeaseOfAClockThatWasAheadHoldsNobodyUp) {
+  sign_in_at_provider();
+  auto right = now + seconds(3600);
+  now = right + std::chrono::hours(5);
+  auto into = std::make_shared<result<provider_access>>(fail(errc::internal));
+  auto abandoned = as->provider_token(grant, refresh_when::due, now, log, into);
+  now = right;
+  EXPECT_EQ(token_now(), "idp-access-2");
+  EXPECT_LE(now - right, seconds(1));
+}
+
 TEST_F(ProviderTokens, ManyAtOnceMakeOneRefresh) {
   sign_in_at_provider();
   // Two gateways at one store.
