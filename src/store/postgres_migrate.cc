@@ -24,12 +24,14 @@ std::uint32_t crc32(std::string_view bytes) {
   return ~sum;
 }
 
+tl::unexpected<error> no_schema() {
+  return fail(errc::store_tables_missing, "no schema of search_path exists; make it: CREATE SCHEMA NAME");
+}
+
 result<std::int64_t> lock(postgres& db) {
   auto where = db.run_one({"SELECT current_database(), coalesce(current_schema(), '')", {}});
   if (!where) return tl::unexpected(where.error());
-  if (where->text(0, 1).empty()) {
-    return fail(errc::store_tables_missing, "no schema of search_path exists; make it: CREATE SCHEMA NAME");
-  }
+  if (where->text(0, 1).empty()) return no_schema();
   auto id = migration_lock(where->text(0, 0), where->text(0, 1), "schema_migrations");
   for (milliseconds waited{0}; waited < most_wait; waited += step_of_wait) {
     auto locked = db.run_one({"SELECT pg_try_advisory_lock($1::bigint)::int", {id}});
@@ -79,8 +81,11 @@ std::int64_t migration_lock(std::string_view database, std::string_view schema, 
 }
 
 result<std::uint64_t> schema_version(postgres& db) {
-  auto there = db.run_one({"SELECT (to_regclass('schema_migrations') IS NOT NULL)::int", {}});
+  auto there = db.run_one(
+      {"SELECT (to_regclass('schema_migrations') IS NOT NULL)::int, (current_schema() IS NOT NULL)::int",
+       {}});
   if (!there) return tl::unexpected(there.error());
+  if (there->number(0, 1) == 0) return no_schema();
   if (there->number(0, 0) == 0) return 0;
   auto rows =
       db.run_one({"SELECT version, dirty::int FROM schema_migrations ORDER BY version DESC LIMIT 1", {}});

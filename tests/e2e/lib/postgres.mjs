@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { chownSync, existsSync, readdirSync, readFileSync } from 'node:fs';
-import { appendFile } from 'node:fs/promises';
+import { appendFile, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { join } from 'node:path';
 
@@ -88,6 +88,24 @@ export class Postgres {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
     this.#signal('SIGKILL');
     await this.exited;
+  }
+
+  // It holds its connections and answers none, until it goes on.
+  pause() {
+    this.#signal('SIGSTOP');
+  }
+  goOn() {
+    this.#signal('SIGCONT');
+  }
+
+  // From the next start on it speaks TLS, with that certificate.
+  async useTls({ cert, key }) {
+    for (const [name, content] of [['server.crt', cert], ['server.key', key]]) {
+      const file = join(this.data, name);
+      await writeFile(file, content, { mode: 0o600 });
+      if (this.options.uid !== undefined) chownSync(file, this.options.uid, this.options.gid);
+    }
+    await appendFile(join(this.data, 'postgresql.conf'), 'ssl = on\n');
   }
 
   #signal(signal) {
