@@ -76,9 +76,9 @@ void begin_call(call_trace& trace, const random_fn& random) {
   trace.call_started = std::chrono::steady_clock::now();
 }
 
-std::string trace_fields(const call_trace& trace) {
+std::string trace_fields(const call_trace& trace, bool with_state) {
   auto lines = "traceparent: " + to_traceparent(trace.call) + "\r\n";
-  if (!trace.state.empty()) lines += "tracestate: " + trace.state + "\r\n";
+  if (with_state && !trace.state.empty()) lines += "tracestate: " + trace.state + "\r\n";
   return lines;
 }
 

@@ -45,13 +45,14 @@ call_trace begin_trace(std::span<const field> fields, const envelope& message, c
 // A call to somebody else begins.
 void begin_call(call_trace& trace, const random_fn& random);
 // The fields that tell an MCP server of it, one line each.
-std::string trace_fields(const call_trace& trace);
+std::string trace_fields(const call_trace& trace, bool with_state);
 // How it ended.
 struct call_result {
-  std::string_view method;   // of HTTP
-  std::string_view address;  // no query and no user information is taken from it
-  int status = 0;            // 0: none came
-  std::optional<errc> why;   // it failed
+  std::string_view method;       // of HTTP
+  std::string_view address;      // no query and no user information is taken from it
+  int status = 0;                // 0: none came
+  std::optional<errc> why;       // it failed
+  bool carries_message = false;  // of MCP; otherwise it was a step of a sign-in, or of what one gave
 };
 span_record call_span(const call_trace& trace, const call_result& end);
 

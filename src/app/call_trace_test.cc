@@ -74,8 +74,10 @@ TEST(CallTrace, BelievesTheFlagOfATrustedProxyAlone) {
 TEST(CallTrace, TellsTheServerOfTheSpanThatIsItsParent) {
   auto trace = begun({{"traceparent", known}, {"tracestate", "a=1"}});
   begin_call(trace, [](std::size_t n) { return std::string(n, '\x05'); });
-  EXPECT_EQ(trace_fields(trace),
+  EXPECT_EQ(trace_fields(trace, true),
             "traceparent: 00-0af7651916cd43dd8448eb211c80319c-0505050505050505-01\r\ntracestate: a=1\r\n");
+  EXPECT_EQ(trace_fields(trace, false),
+            "traceparent: 00-0af7651916cd43dd8448eb211c80319c-0505050505050505-01\r\n");
 }
 
 TEST(CallTrace, SaysWhereACallWentAndNothingSecretOfIt) {

@@ -97,10 +97,11 @@ metrics::metrics() : handles_(std::make_unique<handles>()) {
                        .Help("Client connections open now.")
                        .Register(h.registry)
                        .Add({});
-  h.upstreams = &prometheus::BuildHistogram()
-                     .Name("mop_upstream_seconds")
-                     .Help("Time until an MCP server has answered; of an event stream, until it has begun.")
-                     .Register(h.registry);
+  h.upstreams =
+      &prometheus::BuildHistogram()
+           .Name("mop_upstream_seconds")
+           .Help("Whole time of a call that an MCP server answered; of an event stream, until it has begun.")
+           .Register(h.registry);
   auto& fetches =
       prometheus::BuildHistogram()
           .Name("mop_fetch_seconds")

@@ -550,7 +550,7 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
   told.permitted = true;
   if (told.trace) {
     begin_call(told);
-    if (to.headers.sends_trace()) order.head += trace_fields(*told.trace);
+    if (to.headers.sends_trace()) order.head += trace_fields(*told.trace, to.headers.sends_trace_state());
   }
   if (rules.watched.any()) watch_forwarding(x, to, rules, in.scanner.seen(), order.head);
   auto outcome = co_await forward(*permitted, x, upstreams_, order, to.relaying, watcher);
@@ -560,7 +560,7 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
   told.stream_began = watcher.stream_began;
   if (told.trace) {
     auto address = to.target.key + to.where.upstream_path(head.path);
-    call_result end{head.method, address, outcome.status, std::nullopt};
+    call_result end{head.method, address, outcome.status, std::nullopt, true};
     if (watcher.replacement) end.why = watcher.replacement->code;
     if (!outcome.ended) end.why = outcome.ended.error().code;
     end_call(told, end);

@@ -97,7 +97,11 @@ net::task<result<http_response>> gateway_service::carry_out(step& next, const sn
     }
     auto* wanted = std::get_if<outbound>(&next);
     result<http_answer> got;
-    auto call = [&] { return net::fetch(wanted->call, wanted->rules, rules.conf.upstream_ca_file); };
+    auto call = [&]() -> result<http_answer> {
+      if (wanted->not_after && wall_clock() > *wanted->not_after)
+        return fail(errc::fetch_failed, "it waited too long for its turn");
+      return net::fetch(wanted->call, wanted->rules, rules.conf.upstream_ca_file);
+    };
     bool strange = wanted->rules.allowed == addresses::public_only;
     net::off_loop fetching(worker_, strange ? *parts_.strangers : *parts_.fetching, call);
     if (told.trace) begin_call(told);

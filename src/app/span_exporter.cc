@@ -60,6 +60,8 @@ void span_exporter::send_to(span_receiver other) {
 }
 
 void span_exporter::add(span_record&& span) {
+  // The queue is bounded by number: what a stranger wrote must not make one of them large.
+  for (auto& [name, text] : span.texts) shorten(text);
   bool full_batch = false;
   {
     std::lock_guard lock(mutex_);

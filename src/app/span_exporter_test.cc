@@ -73,6 +73,19 @@ TEST(SpanRecord, BytesThatAreNoTextDoNotSpoilTheBatch) {
   EXPECT_EQ(sent.at("attributes").as_array().size(), 1U);
 }
 
+TEST(SpanRecord, TextsAreShortenedBetweenCharacters) {
+  for (const auto& [given, wanted] : std::initializer_list<std::pair<std::string, std::size_t>>{
+           {"short", 5},
+           {std::string(16'000, 'a'), 256},
+           {std::string(255, 'a') + "\xC3\xA9tail", 255},
+           {"\xFF", 0}}) {
+    auto text = given;
+    shorten(text);
+    EXPECT_EQ(text.size(), wanted);
+    EXPECT_EQ(text, given.substr(0, wanted));
+  }
+}
+
 // A collector that answers as it is told, and remembers what came.
 class collector {
  public:
@@ -86,6 +99,7 @@ class collector {
         names.emplace_back(name.data(), name.size());
       }
       std::lock_guard lock(mutex_);
+      bytes_ += call.body.size();
       batches_.push_back(std::move(names));
       auto status = statuses_.empty() ? 200 : statuses_.front();
       if (!statuses_.empty()) statuses_.erase(statuses_.begin());
@@ -96,6 +110,10 @@ class collector {
   }
   void answer_with(std::vector<int> statuses) { statuses_ = std::move(statuses); }
   void answer_body(std::string body) { body_ = std::move(body); }
+  std::size_t bytes() {
+    std::lock_guard lock(mutex_);
+    return bytes_;
+  }
   // What has come once there are so many batches.
   std::vector<std::vector<std::string>> after(std::size_t batches) {
     std::unique_lock lock(mutex_);
@@ -108,6 +126,7 @@ class collector {
   std::condition_variable came_;
   std::vector<int> statuses_;
   std::string body_ = "{}";
+  std::size_t bytes_ = 0;
   std::vector<std::vector<std::string>> batches_;
 };
 
@@ -179,6 +198,16 @@ TEST_F(SpanExporter, KeepsABoundedNumberForACollectorThatIsAway) {
   for (int i = 0; i < 20'000; ++i) out->add(a_span("x"));
   EXPECT_GE(out->dropped(), 20'000U - 8192 - 512);
   EXPECT_LE(out->dropped(), 20'000U - 8192);
+}
+
+TEST_F(SpanExporter, KeepsLittleOfWhatAStrangerWrote) {
+  auto out = exporter(milliseconds(60'000));
+  auto span = a_span("GET /mcp");
+  span.texts = {{"url.path", std::string(16'000, 'a')}};
+  out->add(std::move(span));
+  out.reset();
+  there_.after(1);
+  EXPECT_LT(there_.bytes(), 2000U);
 }
 
 TEST_F(SpanExporter, SendsElsewhereAfterAReload) {

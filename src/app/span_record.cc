@@ -10,21 +10,10 @@ namespace {
 
 constexpr int server_kind = 2, client_kind = 3;
 constexpr int error_status = 2;
-constexpr std::size_t longest_text = 256;
-
-// Not in the middle of a character. What is no UTF-8 is left out.
-std::string_view shortened(std::string_view text) {
-  if (!is_valid_utf8(text)) return {};
-  if (text.size() <= longest_text) return text;
-  auto end = longest_text;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end);
-}
-
 json::object text_attribute(std::string_view name, std::string_view value) {
   json::object o;
   o["key"] = name;
-  o["value"] = json::object{{"stringValue", shortened(value)}};
+  o["value"] = json::object{{"stringValue", value}};
   return o;
 }
 
@@ -66,6 +55,16 @@ json::object to_json(const span_record& span) {
 }
 
 }  // namespace
+
+void shorten(std::string& text) {
+  constexpr std::size_t longest = 256;
+  if (!is_valid_utf8(text)) text.clear();
+  if (text.size() <= longest) return;
+  auto end = longest;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  text.resize(end);
+  text.shrink_to_fit();
+}
 
 http_call export_request(const span_receiver& to, std::span<const span_record> spans) {
   json::array all;

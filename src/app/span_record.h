@@ -32,6 +32,9 @@ struct span_record {
   std::vector<std::pair<std::string_view, std::int64_t>> numbers;
 };
 
+// To 256 bytes, and not in the middle of a character. What is no UTF-8 is emptied.
+void shorten(std::string& text);
+
 // Where spans are sent to, and as what.
 struct span_receiver {
   std::string endpoint;                                // "http://collector:4318/v1/traces"

@@ -58,7 +58,7 @@ void gateway_service::end_call(story& told, const call_result& end) {
   auto& trace = *told.trace;
   if (!trace.call.sampled) return;
   auto span = call_span(trace, end);
-  if (told.area == metrics::area::mcp) {
+  if (end.carries_message) {
     auto title = describe_message(told.method, told.tool, trace, span);
     if (!title.empty()) span.name = std::move(title);
   }

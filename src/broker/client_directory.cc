@@ -108,6 +108,8 @@ result<std::optional<known_client>> client_directory::find(std::string_view clie
   }
   auto found = world_.store.get(kind, client_id, now);
   if (found && !*found) found = world_.store.get(unused_kind, client_id, now);
+  // Its first use may have moved it between the two.
+  if (found && !*found) found = world_.store.get(kind, client_id, now);
   if (!found) return tl::unexpected(found.error());
   if (!*found) return fail(errc::client_unknown, "no registration of that client id, or it ended unused");
   auto client = from_record(**found);

@@ -125,7 +125,7 @@ class watched_store final : public record_store {
   }
   result<bool> commit(const change& wanted, time_point now) override {
     if (before_commit) std::exchange(before_commit, nullptr)();
-    if (fails) return fail(errc::store_unavailable, "disk full");
+    if (fails || commit_fails) return fail(errc::store_unavailable, "disk full");
     return behind_.commit(wanted, now);
   }
   result<std::uint64_t> erase_grant(std::string_view grant) override {
@@ -143,6 +143,7 @@ class watched_store final : public record_store {
   result<void> check() override { return behind_.check(); }
 
   bool erase_grant_fails = false;
+  bool commit_fails = false;
 
  private:
   record_store& behind_;

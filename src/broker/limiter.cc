@@ -10,6 +10,9 @@ namespace {
 
 using std::chrono::nanoseconds;
 
+// Between a request's look at the clock and its being counted.
+constexpr std::int64_t longest_under_way = nanoseconds(seconds(30)).count();
+
 std::int64_t count_of(std::chrono::system_clock::duration d) {
   return std::chrono::duration_cast<nanoseconds>(d).count();
 }
@@ -35,7 +38,7 @@ std::optional<seconds> limiter::judge(std::string_view key, rate allowed, time_p
   auto cells = cells_of(key);
   std::lock_guard lock(mutex_);
   if (until_.empty()) until_.resize(rows * width);
-  auto used = std::max(used_until(cells, moment + window), moment);
+  auto used = std::max(used_until(cells, moment, window), moment);
   auto wait = used + each - window - moment;
   if (wait > 0) {
     auto whole = std::chrono::ceil<seconds>(nanoseconds(wait));
@@ -47,11 +50,14 @@ std::optional<seconds> limiter::judge(std::string_view key, rate allowed, time_p
   return std::nullopt;
 }
 
-std::int64_t limiter::used_until(const std::array<std::size_t, rows>& cells, std::int64_t latest) {
+std::int64_t limiter::used_until(const std::array<std::size_t, rows>& cells, std::int64_t moment,
+                                 std::int64_t window) {
+  const auto latest = moment + window;  // nobody has used more than that
   auto least = latest;
   for (auto cell : cells) {
-    // Later than any count can be: the clock was ahead when it was written, and how much is not known.
-    if (until_[cell] > latest) until_[cell] = 0;
+    // Written by a clock that was ahead. A little beyond `latest` is usual: whoever is counted first may have
+    // looked at the clock last.
+    if (until_[cell] > latest + longest_under_way) until_[cell] = 0;
     least = std::min(least, until_[cell]);
   }
   return least;

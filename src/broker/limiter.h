@@ -24,7 +24,8 @@ struct rate {
 // each of four rows, under a hash that nobody outside can compute, and its count is the least of the four.
 // Other keys add to a cell and never take from it: no number of them makes a key forgotten, and it takes
 // hundreds of thousands at once to count anybody too high. Safe from every thread. Counts within one process
-// only. A clock that steps back by more than a window lets everybody begin anew.
+// only. A clock that steps back far lets everybody begin anew; otherwise it costs a wait of half a minute at
+// most.
 class limiter final {
  public:
   explicit limiter(const random_fn& random);
@@ -40,7 +41,8 @@ class limiter final {
   static constexpr std::size_t width = 16'384;
 
   // When all that the key has used will have come back, in nanoseconds of the clock.
-  std::int64_t used_until(const std::array<std::size_t, rows>& cells, std::int64_t latest);
+  std::int64_t used_until(const std::array<std::size_t, rows>& cells, std::int64_t moment,
+                          std::int64_t window);
   std::array<std::size_t, rows> cells_of(std::string_view key) const;
   std::optional<seconds> judge(std::string_view key, rate allowed, time_point now, bool count);
 

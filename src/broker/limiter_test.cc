@@ -88,6 +88,18 @@ TEST(Limiter, AClockThatStepsBackMakesNobodyWait) {
   EXPECT_FALSE(l.refuse("a", one, before + seconds(60)));
 }
 
+TEST(Limiter, WhoLookedAtTheClockBeforeTheLastOneGetsNothingForIt) {
+  limiter l(fixed_bytes);
+  rate many{600, seconds(60)};
+  for (int i = 0; i < 600; ++i) ASSERT_FALSE(l.refuse("a", many, start));
+  for (auto earlier : {std::chrono::nanoseconds(1), std::chrono::nanoseconds(1'000'000),
+                       std::chrono::nanoseconds(seconds(5))}) {
+    auto before = start - std::chrono::duration_cast<time_point::duration>(earlier);
+    EXPECT_TRUE(l.refuse("a", many, before)) << earlier.count();
+  }
+  EXPECT_TRUE(l.refuse("a", many, start));
+}
+
 TEST(LimiterKey, HoldsAnIpv6SubscriberTogether) {
   EXPECT_EQ(limiter_key("203.0.113.7"), "203.0.113.7");
   EXPECT_EQ(limiter_key("2001:db8:1:2:3:4:5:6"), limiter_key("2001:db8:1:2:ffff::1"));

@@ -20,7 +20,9 @@ constexpr seconds clock_difference{60};
 constexpr seconds next_attempt_after{10};
 constexpr seconds at_once_again_after{30};
 constexpr seconds longest_wait{25};
-constexpr milliseconds look_again_after{50};
+constexpr milliseconds look_again_after{50};  // at first, then twice as long each time
+constexpr milliseconds look_again_at_least{1000};
+constexpr seconds without_lease{5};
 constexpr milliseconds store_again_after{250};
 constexpr std::chrono::minutes unchanging_for{10};
 
@@ -35,6 +37,7 @@ struct renewal {
   provider_tokens tokens = {};  // as they were when the lease was taken
   std::string lease = {};
   time_point leased_until = {};
+  milliseconds pause = look_again_after;
 };
 using renewal_ptr = std::shared_ptr<renewal>;
 
@@ -184,6 +187,8 @@ step renew(broker_parts& parts, const exchange& x, const renewal_ptr& r) {
         fetch.call = token_refresh_request(
             **metadata, {r->provider->client_id, r->provider->client_secret, r->tokens.refresh_token});
         fetch.rules.timeout = answer_time;
+        // Later, somebody else may have sent the same refresh token.
+        fetch.not_after = r->leased_until - answer_time;
         fetch.then = [&parts, later, r](const result<http_answer>& answer, time_point now) {
           return judge(parts, later.at(now), r, answer);
         };
@@ -202,7 +207,11 @@ step lease(broker_parts& parts, const exchange& x, const renewal_ptr& r, provide
   c.when.push_back({"provider_token", t.grant, t.version});
   c.put.push_back(to_record(parts.world, t));
   auto taken = parts.world.store.commit(c, x.now);
-  if (!taken) return give_up(x, *r, taken.error());
+  if (!taken) {
+    bool usable =
+        r->when == refresh_when::due && is_good(t, x.now) && !(r->plan.sends && t.access_token.empty());
+    return usable ? give(x, *r, t, x.now + without_lease) : give_up(x, *r, taken.error());
+  }
   if (!*taken) return wait(parts, x, r, milliseconds(1));
   r->tokens = std::move(t);
   return renew(parts, x, r);
@@ -249,10 +258,20 @@ step look(broker_parts& parts, const exchange& x, const renewal_ptr& r) {
   }
   if (resting)
     return give_up(x, *r, {errc::provider_refresh_failed, "the last attempt failed: " + t.failure});
-  return wait(parts, x, r, look_again_after);
+  auto pause = r->pause;
+  r->pause = std::min(pause * 2, look_again_at_least);
+  return wait(parts, x, r, pause);
 }
 
 }  // namespace
+
+result<bool> renews_for_grant(broker_parts& parts, const std::string& grant, time_point now) {
+  auto found = find_provider_tokens(parts.world, grant, now);
+  if (!found) return tl::unexpected(found.error());
+  if (!*found) return false;
+  const auto* provider = find_provider(parts.world.conf, (*found)->provider);
+  return provider == nullptr || token_plan_of(parts.world.conf, *provider).renews;
+}
 
 step with_provider_access(broker_parts& parts, exchange x, std::string grant, refresh_when when,
                           access_step then) {

@@ -19,4 +19,8 @@ using access_step = std::function<step(exchange, result<provider_access>)>;
 step with_provider_access(broker_parts& parts, exchange x, std::string grant, refresh_when when,
                           access_step then);
 
+// Whether the provider has a say on how long this grant lasts: its token is kept, and is to be renewed. So it
+// is, too, of a provider that is no longer configured. Errors: those of the store.
+result<bool> renews_for_grant(broker_parts& parts, const std::string& grant, time_point now);
+
 }  // namespace mcp_oauth

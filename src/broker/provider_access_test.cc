@@ -481,6 +481,53 @@ TEST_F(ProviderTokens, WhoDiesInTheMiddleKeepsNobodyFromTrying) {
   EXPECT_LE(now - asked_at, seconds(25));
 }
 
+TEST_F(ProviderTokens, WhatIsLeasedIsSentWhileTheLeaseHoldsOrNotAtAll) {
+  sign_in_at_provider();
+  now += seconds(3600);
+  auto into = std::make_shared<result<provider_access>>(fail(errc::internal));
+  auto next = as->provider_token(grant, refresh_when::due, now, log, into);
+  auto* wanted = std::get_if<outbound>(&next);
+  ASSERT_TRUE(wanted);
+  while (wanted->call.url != "https://idp.example.com/token") {  // its documents first
+    auto go_on = wanted->then;
+    next = go_on(fetch(wanted->call), now);
+    wanted = std::get_if<outbound>(&next);
+    ASSERT_TRUE(wanted);
+  }
+  // A provider gets the same refresh token twice at most when its answer to the first takes longer than this.
+  ASSERT_TRUE(wanted->not_after);
+  EXPECT_GT(*wanted->not_after, now);
+  EXPECT_LE(*wanted->not_after + wanted->rules.timeout, now + seconds(25));
+}
+
+TEST_F(ProviderTokens, AStoreThatTakesNoWritesLeavesTheTokenThatIsGood) {
+  sign_in_at_provider();
+  now += seconds(3600 - 300);
+  watched.commit_fails = true;
+  EXPECT_EQ(token_now(), "idp-access-token");
+  EXPECT_EQ(refreshes, 0) << "what cannot be stored is not asked for";
+  now += seconds(300);
+  EXPECT_FALSE(access()) << "but nothing that has expired";
+  watched.commit_fails = false;
+  EXPECT_EQ(token_now(), "idp-access-2");
+}
+
+TEST_F(ProviderTokens, WhoseServerGetsNoneIsNotSignedOutByIt) {
+  auto second = conf.upstreams[0];
+  second.name = "calendar";
+  second.resource += "2";
+  second.paths = {"/mcp2"};
+  conf.upstreams[0].authorization = "none";
+  conf.upstreams.push_back(second);
+  conf.providers[0].refresh_strategy = "none";
+  again();
+  sign_in_at_provider();
+  now += seconds(3600);
+  auto answer = refresh(client, client_refresh());
+  EXPECT_EQ(answer.status, 200) << answer.body;
+  EXPECT_TRUE(store.get("grant", grant, now)->has_value());
+}
+
 TEST_F(ProviderTokens, ALeaseThatIsTakenAgainAndAgainIsNotWaitedForWithoutEnd) {
   sign_in_at_provider();
   now += seconds(3600);

@@ -6,6 +6,7 @@
 #include "base/time.h"
 
 #include <functional>
+#include <optional>
 #include <variant>
 
 namespace mcp_oauth {
@@ -20,6 +21,8 @@ using step = std::variant<http_response, outbound, delay>;
 struct outbound {
   http_call call;
   fetch_rules rules;
+  // Not sent after that: then there is no answer.
+  std::optional<time_point> not_after = {};
   // Called once with the answer (or why there is none) and the time then.
   std::function<step(result<http_answer>, time_point)> then;
 };

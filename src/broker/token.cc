@@ -78,6 +78,9 @@ step with_the_providers_word(broker_parts& parts, const exchange& x, const known
   if (!facts) return error_answer(x, facts.error());
   bool counts = *facts && (*facts)->active && (*facts)->client_id == client.metadata.client_id;
   if (!counts) return exchange_grant(parts, x, client, asked);
+  auto renews = renews_for_grant(parts, (*facts)->grant, x.now);
+  if (!renews) return error_answer(x, renews.error());
+  if (!*renews) return exchange_grant(parts, x, client, asked);
   return with_provider_access(
       parts, x, (*facts)->grant, refresh_when::due,
       [&parts, client, asked](const exchange& later, const result<provider_access>& access) -> step {

@@ -164,7 +164,8 @@ header_rules::header_rules(const header_settings& conf, traces whose)
     : allowed_(lower_all(conf.forward)),
       blocked_(lower_all(conf.blocked)),
       traces_are_ours_(whose == traces::are_ours),
-      sends_trace_(!matches_any(blocked_, "traceparent")) {
+      sends_trace_(!matches_any(blocked_, "traceparent")),
+      sends_trace_state_(sends_trace_ && !matches_any(blocked_, "tracestate")) {
   for (auto& pattern : blocked_) pattern = with_hyphens(std::move(pattern));
 }
 

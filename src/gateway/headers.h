@@ -26,14 +26,16 @@ class header_rules {
     std::string rule;
   };
   decision judge(std::string_view name) const;
-  // Whether a trace context of ours may be sent: nobody blocks it.
+  // Whether a trace context of ours may be sent, and what other systems wrote into it: nobody blocks it.
   bool sends_trace() const { return sends_trace_; }
+  bool sends_trace_state() const { return sends_trace_state_; }
 
  private:
   std::vector<std::string> allowed_;  // lower case, with `*`
   std::vector<std::string> blocked_;  // the same, and `-` for `_`
   bool traces_are_ours_ = false;
   bool sends_trace_ = true;
+  bool sends_trace_state_ = true;
 };
 
 // Whether a server could take the name for that one, which is in lower case and with `-`.

@@ -273,6 +273,12 @@ TEST(HeaderRules, LeaveATraceContextAloneUnlessItIsOurs) {
   }
   EXPECT_TRUE(header_rules({}, header_rules::traces::are_ours).sends_trace());
   EXPECT_FALSE(header_rules(blocked, header_rules::traces::are_ours).sends_trace());
+  EXPECT_FALSE(header_rules(blocked, header_rules::traces::are_ours).sends_trace_state());
+  header_settings state;
+  state.blocked = {"TraceState"};
+  EXPECT_TRUE(header_rules(state, header_rules::traces::are_ours).sends_trace());
+  EXPECT_FALSE(header_rules(state, header_rules::traces::are_ours).sends_trace_state());
+  EXPECT_TRUE(header_rules({}, header_rules::traces::are_ours).sends_trace_state());
 }
 
 TEST(HeaderRules, TellWhatMayHoldACredential) {

@@ -31,7 +31,7 @@ std::string refusal(const json::object& body, int status) {
   return detail;
 }
 
-// A number, or the digits some providers send as a string.
+// A number, or the digits some providers send as a string. None, and no moment either: not said.
 std::optional<seconds> lifetime(const json::object& body) {
   constexpr std::int64_t longest = 10LL * 365 * 24 * 3600;
   std::int64_t value = 0;
@@ -40,7 +40,8 @@ std::optional<seconds> lifetime(const json::object& body) {
     if (!digits) return std::nullopt;
     value = static_cast<std::int64_t>(std::min<std::uint64_t>(*digits, static_cast<std::uint64_t>(longest)));
   }
-  return seconds(std::clamp<std::int64_t>(value, 0, longest));
+  if (value <= 0) return std::nullopt;
+  return seconds(std::min(value, longest));
 }
 
 // What is not printable ASCII could end the header that it is sent in.

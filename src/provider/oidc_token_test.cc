@@ -123,6 +123,15 @@ TEST(TokenRefresh, ReadsWhatProvidersDocument) {
   }
 }
 
+TEST(TokenRefresh, ALifetimeOfNothingIsNone) {
+  for (const char* written : {"0", "-1", "\"0\""}) {
+    auto body = R"({"access_token":"a","token_type":"Bearer","expires_in":)" + std::string(written) + "}";
+    auto got = process_refresh_answer({200, {{"Content-Type", in_json}}, body});
+    ASSERT_TRUE(got) << written;
+    EXPECT_FALSE(got->expires_in) << written;
+  }
+}
+
 TEST(TokenRefresh, KeepsTheProvidersOwnWordsForTheLog) {
   auto got =
       process_refresh_answer({400,
