@@ -134,11 +134,16 @@ class TracedGateway : public Gateway {
         },
         *opened_, export_pace{milliseconds(60'000), milliseconds(1), seconds(10)});
   }
-  // All that was sent, at the end.
-  std::string exported() {
-    server->stop();
+  // The last spans are sent at the end, and to here.
+  ~TracedGateway() override { finish(); }
+  void finish() {
+    if (server) server->stop();
     server.reset();
     spans.reset();
+  }
+  // All that was sent, at the end.
+  std::string exported() {
+    finish();
     std::lock_guard lock(taking_);
     return taken_;
   }

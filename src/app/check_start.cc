@@ -1,7 +1,7 @@
 #include "app/check_start.h"
 
 #include "app/file_access.h"
-#include "base/base64url.h"
+#include "config/value.h"
 #include "net/listen.h"
 #include "net/tls.h"
 #include "store/migrate.h"
@@ -36,9 +36,8 @@ result<void> check_key_file(const std::string& path) {
   auto text = read_file_text(path);
   if (!text) return fail(errc::file_unreadable, path + ": " + text.error().detail);
   while (text->ends_with('\n') || text->ends_with('\r') || text->ends_with(' ')) text->pop_back();
-  auto key = base64url_decode(*text);
-  if (key && key->size() == 32) return {};
-  return fail(errc::file_unreadable, path + ": does not hold a key of 32 bytes in base64url");
+  if (decode_encryption_key(*text)) return {};
+  return fail(errc::file_unreadable, path + ": does not hold a key of 32 bytes in base64, base64url or hex");
 }
 
 // What a server says to one connection.

@@ -51,7 +51,7 @@ command_line::command_line() {
   demo = cli.add_subcommand("demo", "Run the gateway with a demo MCP server behind it, to try it");
   demo->footer(std::string(inherited) + "\n./config.yaml is not read unless --config names it.");
   demo_server = cli.add_subcommand("demo-server", "Run the demo MCP server alone, without any sign-in");
-  demo_server->add_option("--listen-port", demo_port, "Port; 0 takes a free one")->type_name("PORT");
+  demo_server->add_option("--port,--listen-port", demo_port, "Port; 0 takes a free one")->type_name("PORT");
 
   check = cli.add_subcommand("check-config", "Check a configuration and what a start with it needs");
   check->add_option("FILE", file, "The configuration file")->type_name("");

@@ -1,6 +1,7 @@
 #include "app/key_file.h"
 
 #include "base/base64url.h"
+#include "config/value.h"
 #include "jose/random.h"
 
 #include <cerrno>
@@ -50,9 +51,10 @@ result<std::optional<secret>> read_key(const std::string& path, std::vector<std:
     seen.remove_suffix(1);
   if (seen.empty())
     return fail(errc::seal_broken, path + " is empty: restore it, or remove it to begin anew");
-  auto key = base64url_decode(seen);
+  auto key = decode_encryption_key(seen);
   if (!key || key->size() != key_bytes)
-    return fail(errc::file_unreadable, path + ": does not hold a key of 32 bytes in base64url");
+    return fail(errc::file_unreadable,
+                path + ": does not hold a key of 32 bytes in base64, base64url or hex");
   return std::optional<secret>(secret(std::move(*key)));
 }
 

@@ -46,6 +46,18 @@ TEST_F(KeyFile, IsMadeOnceForItsOwnerAndNothingElseIsLeft) {
   EXPECT_TRUE(warnings.empty());
 }
 
+TEST_F(KeyFile, IsReadAsTheSettingIs) {
+  for (const char* same :
+       {"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n",
+        "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"}) {
+    write(same);
+    auto got = key();
+    ASSERT_TRUE(got) << same << got.error().detail;
+    EXPECT_EQ(got->reveal().size(), 32U);
+    EXPECT_EQ(got->reveal().substr(0, 4), std::string_view("\0\1\2\3", 4)) << same;
+  }
+}
+
 TEST_F(KeyFile, IsOneForAllWhoMakeItAtOnce) {
   std::vector<std::string> keys(8);
   std::vector<std::thread> threads;

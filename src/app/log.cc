@@ -263,9 +263,11 @@ result<int> log_sink::open_target(const log_settings& conf) {
   if (conf.output == "stdout") return STDOUT_FILENO;
   if (conf.output == "stderr") return STDERR_FILENO;
   const auto& file = conf.file;
-  std::error_code ignored;
+  std::error_code failed;
   auto folder = std::filesystem::path(file).parent_path();
-  if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
+  if (!folder.empty()) std::filesystem::create_directories(folder, failed);
+  if (failed)
+    return fail(errc::file_unwritable, "logging.file: folder " + folder.string() + ": " + failed.message());
   int descriptor = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   if (descriptor < 0)
     return fail(errc::file_unwritable, "logging.file " + file + ": " + std::strerror(errno));

@@ -156,7 +156,12 @@ class derivation {
       refuse(here, {"has no url", "add url: http://localhost:3000"});
     }
     if (u.paths.empty() && reading_.is_usable(here + ".paths")) {
-      if (!alone) refuse(here, {"has no paths", "add paths: [/" + (u.name.empty() ? "name" : u.name) + "]"});
+      if (!alone)
+        refuse(here, {"has no paths", "add paths: [/" +
+                                          (!u.hosts.empty() ? "mcp"
+                                           : u.name.empty() ? "name"
+                                                            : u.name) +
+                                          "]"});
       u.paths = {"/mcp"};
     }
     std::vector<std::string> hosts = u.hosts;

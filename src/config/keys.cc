@@ -99,9 +99,9 @@ constexpr config_key table[] = {
   {.path = "providers.*.client_type", .slot = &of<&S::providers, &P::client_type>, .doc = "confidential has a client_secret, public has none. PKCE is used for both.", .choices = "public confidential"},
   {.path = "providers.*.refresh_strategy", .slot = &of<&S::providers, &P::refresh_strategy>, .doc = "What becomes of a sign-in when the provider's access token expires. auto renews it, and ends the sign-in when the provider refuses; none leaves it alone; reauthorize has people sign in again then. Unless given: auto where upstream_authorization is provider, else none.", .choices = "auto none reauthorize"},
 
-  {.path = "upstreams[].name", .slot = &of<&S::upstreams, &U::name>, .doc = "Name in logs and metrics.", .check = checks::item_name},
+  {.path = "upstreams[].name", .slot = &of<&S::upstreams, &U::name>, .doc = "Name in logs and metrics; needed where there are several.", .check = checks::item_name},
   {.path = "upstreams[].url", .slot = &of<&S::upstreams, &U::url>, .doc = "The MCP server.", .check = checks::upstream_url},
-  {.path = "upstreams[].paths", .slot = &of<&S::upstreams, &U::paths>, .doc = "Public paths that lead to it, with everything below; /mcp unless given.", .check = checks::public_path},
+  {.path = "upstreams[].paths", .slot = &of<&S::upstreams, &U::paths>, .doc = "Public paths that lead to it, with everything below; /mcp unless given where it is the only one, needed otherwise.", .check = checks::public_path},
   {.path = "upstreams[].resource", .slot = &of<&S::upstreams, &U::resource>, .doc = "Resource identifier (RFC 8707); public_url and the first path unless given.", .check = checks::resource},
   {.path = "upstreams[].scopes", .slot = &of<&S::upstreams, &U::scopes>, .doc = "Scopes that every call to it needs.", .check = checks::scope},
   {.path = "upstreams[].hosts", .slot = &of<&S::upstreams, &U::hosts>, .doc = "Host names that lead to it, with the port where clients write one; any unless given.", .check = checks::host_name},

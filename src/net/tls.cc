@@ -1,6 +1,7 @@
 #include "net/tls.h"
 
 #include <cerrno>
+#include <cstring>
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
@@ -13,7 +14,10 @@ namespace {
 
 std::string openssl_reason() {
   auto code = ERR_peek_last_error();
-  const char* text = code != 0 ? ERR_reason_error_string(code) : nullptr;
+  // Of a file that cannot be opened OpenSSL says "system lib".
+  const char* text = code == 0                ? nullptr
+                     : ERR_SYSTEM_ERROR(code) ? std::strerror(ERR_GET_REASON(code))
+                                              : ERR_reason_error_string(code);
   ERR_clear_error();
   return text != nullptr ? text : "unknown reason";
 }
