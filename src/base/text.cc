@@ -32,6 +32,10 @@ std::vector<std::string> split_words(std::string_view text, char separator) {
   return words;
 }
 
+bool holds(const std::vector<std::string>& list, std::string_view value) {
+  return std::find(list.begin(), list.end(), value) != list.end();
+}
+
 std::string join(const std::vector<std::string>& parts, std::string_view separator) {
   std::string joined;
   for (const auto& part : parts) {

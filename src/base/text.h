@@ -25,6 +25,8 @@ std::string_view trim(std::string_view text);
 
 // "a b  c" by ' ' gives {"a","b","c"}: empty parts are dropped.
 std::vector<std::string> split_words(std::string_view text, char separator = ' ');
+// Whether the list has exactly that.
+bool holds(const std::vector<std::string>& list, std::string_view value);
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
 // Decimal digits only, no sign, no space, no overflow.

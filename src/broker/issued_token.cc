@@ -2,8 +2,9 @@
 
 namespace mcp_oauth {
 
-std::optional<access_claims> read_access_token(const broker_world& world, const key_set& keys,
-                                               std::string_view token, time_point now, seconds expired_for) {
+result<access_claims> read_access_token(const broker_world& world, const key_set& keys,
+                                        std::string_view token, time_point now, seconds expired_for) {
+  error why{errc::token_audience_mismatch, "no resource is served here"};
   for (const auto& u : world.conf.upstreams) {
     token_rules rules;
     rules.issuer = world.conf.public_url;
@@ -11,9 +12,10 @@ std::optional<access_claims> read_access_token(const broker_world& world, const 
     rules.leeway = expired_for;  // for clocks none: it is our own, on both ends
     auto verified = verify_access_token(token, keys, rules, now);
     if (verified) return verified->claims();
-    if (verified.error().code != errc::token_audience_mismatch) return std::nullopt;
+    why = verified.error();
+    if (why.code != errc::token_audience_mismatch) break;
   }
-  return std::nullopt;
+  return tl::unexpected(std::move(why));
 }
 
 }  // namespace mcp_oauth

@@ -45,7 +45,7 @@ step refresh(broker_parts& parts, exchange x) {
   if (!given) return refuse(x, given.error());
   auto claims = read_access_token(parts.world, *parts.keys()->all, *given, x.now,
                                   parts.world.conf.refresh_token_lifetime);
-  if (!claims) return refuse(x, {errc::token_expired, "no access token of ours, or expired for too long"});
+  if (!claims) return refuse(x, claims.error());
   x.log->note("user", claims->subject);
   x.log->note("client_id", claims->client_id);
   x.log->note("grant", claims->grant_id);

@@ -12,10 +12,6 @@ namespace {
 constexpr std::array<std::string_view, 6> openid_scopes = {"openid",  "profile", "email",
                                                            "address", "phone",   "offline_access"};
 
-bool holds(const std::vector<std::string>& scopes, std::string_view scope) {
-  return std::find(scopes.begin(), scopes.end(), scope) != scopes.end();
-}
-
 std::vector<std::string> known_of(const std::vector<std::string>& scopes,
                                   const std::vector<std::string>& known) {
   std::vector<std::string> both;

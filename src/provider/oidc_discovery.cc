@@ -1,20 +1,15 @@
 #include "base/ip_address.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "base/url.h"
 #include "provider/issuer.h"
 #include "provider/oidc.h"
-
-#include <algorithm>
 
 namespace mcp_oauth {
 namespace {
 
 tl::unexpected<error> invalid(std::string why) {
   return fail(errc::provider_metadata_invalid, std::move(why));
-}
-
-bool holds(const std::vector<std::string>& list, std::string_view value) {
-  return std::find(list.begin(), list.end(), value) != list.end();
 }
 
 // An address inside, in any spelling. What a name leads to is not looked up here.

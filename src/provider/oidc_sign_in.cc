@@ -2,26 +2,9 @@
 #include "base/text.h"
 #include "provider/issuer.h"
 #include "provider/oidc.h"
-
-#include <algorithm>
+#include "provider/words_of_provider.h"
 
 namespace mcp_oauth {
-namespace {
-
-bool holds(const std::vector<std::string>& list, std::string_view value) {
-  return std::find(list.begin(), list.end(), value) != list.end();
-}
-
-// A provider's own words, short and on one line.
-std::string in_quotes(std::string_view text) {
-  constexpr std::size_t longest = 300;
-  std::string line(text.substr(0, longest));
-  std::replace_if(line.begin(), line.end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7F; }, ' ');
-  return line;
-}
-
-}  // namespace
-
 std::string authorization_url(const provider_metadata& provider, const sign_in_request& request) {
   auto scopes = request.scopes;
   bool openid = provider.speaks == sign_in_protocol::openid;
@@ -49,12 +32,12 @@ result<void> check_callback_iss(const provider_metadata& provider, std::optional
   if (!iss)
     return fail(errc::provider_issuer_mismatch, "no iss in the callback of a provider that announces it");
   if (provider.issuer.empty()) {
-    return fail(errc::provider_issuer_mismatch, "iss of the callback is '" + in_quotes(*iss) +
+    return fail(errc::provider_issuer_mismatch, "iss of the callback is '" + words_of_provider(*iss) +
                                                     "', and the provider has no issuer configured");
   }
   if (!is_issuer_of_callback(provider.issuer, *iss)) {
-    return fail(errc::provider_issuer_mismatch,
-                "iss of the callback is '" + in_quotes(*iss) + "', expected '" + provider.issuer + "'");
+    return fail(errc::provider_issuer_mismatch, "iss of the callback is '" + words_of_provider(*iss) +
+                                                    "', expected '" + provider.issuer + "'");
   }
   return {};
 }

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "oauth/endpoint_form.h"
 #include "provider/oidc.h"
+#include "provider/words_of_provider.h"
 
 #include <algorithm>
 #include <array>
@@ -11,23 +12,11 @@
 namespace mcp_oauth {
 namespace {
 
-bool holds(const std::vector<std::string>& list, std::string_view value) {
-  return std::find(list.begin(), list.end(), value) != list.end();
-}
-
-// A provider's own words, short and on one line.
-std::string in_quotes(std::string_view text) {
-  constexpr std::size_t longest = 300;
-  std::string line(text.substr(0, longest));
-  std::replace_if(line.begin(), line.end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7F; }, ' ');
-  return line;
-}
-
 std::string refusal(const json::object& body, int status) {
   auto code = text_member(body, "error");
   auto words = text_member(body, "error_description");
-  std::string detail = code.empty() ? "status " + std::to_string(status) : in_quotes(code);
-  if (!words.empty()) detail += ": " + in_quotes(words);
+  std::string detail = code.empty() ? "status " + std::to_string(status) : words_of_provider(code);
+  if (!words.empty()) detail += ": " + words_of_provider(words);
   return detail;
 }
 

@@ -14,17 +14,14 @@ let gateway, person, client;
 const seen = {}; // the last request that each server got
 
 // Answers every call with its own name and keeps what it was sent.
-async function startServer(name, pause = 0) {
+async function startServer(name, { answers = true } = {}) {
   const server = createServer((asked, answer) => {
     let body = '';
     asked.on('data', (piece) => (body += piece)).on('end', () => {
       seen[name] = { url: asked.url, headers: asked.headers, body };
-      const reply = () => {
-        answer.writeHead(200, { 'content-type': 'application/json' });
-        answer.end(JSON.stringify({ jsonrpc: '2.0', id: 1, result: { server: name } }));
-      };
-      if (pause) setTimeout(reply, pause);
-      else reply();
+      if (!answers) return;
+      answer.writeHead(200, { 'content-type': 'application/json' });
+      answer.end(JSON.stringify({ jsonrpc: '2.0', id: 1, result: { server: name } }));
     });
   });
   return `http://127.0.0.1:${await listenOnLoopback(scope, server)}`;
@@ -42,7 +39,7 @@ before(async () => {
       { name: 'open', url: await startServer('open'), paths: ['/open'], require_auth: false },
       { name: 'mail', url: await startServer('mail'), paths: ['/mcp'], hosts: ['mail.localhost'], scopes: ['mail'],
         upstream_authorization: 'static', upstream_credential: 'Bearer of-the-mail-server' },
-      { name: 'slow', url: await startServer('slow', 3000), paths: ['/slow'], request_timeout: 200 },
+      { name: 'slow', url: await startServer('slow', { answers: false }), paths: ['/slow'], request_timeout: 200 },
     ],
   });
   person = new Person({ password: await gateway.firstPassword() });
