@@ -19,7 +19,7 @@ constexpr seconds patience{3};  // for what the network has to answer
 // One page per symptom would be many files; one table serves a reader and a search as well.
 std::string symptoms_markdown() {
   std::string page =
-      "# Errors\n\nGenerated from the catalogue in `src/symptom/catalogue.cc`. The code stands in log lines "
+      "# Errors\n\nGenerated from the catalogue in `src/symptom`. The code stands in log lines "
       "and on error pages.\n\n"
       "| code | name | status | OAuth error | words on the wire | likely cause | fix "
       "|\n|---|---|---|---|---|---|---|\n";

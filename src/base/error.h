@@ -8,7 +8,7 @@
 namespace mcp_oauth {
 
 // Everything that can go wrong, one code each, named by what was seen.
-// The order is free; `symptom/catalogue.cc` holds one row per code (a missing row does not compile) with its
+// The order is free; `symptom/` holds one row per code (a missing row does not compile) with its
 // stable public id, HTTP status, OAuth error code and the words for the wire.
 enum class errc {
   // bearer credentials at the resource (RFC 6750)
@@ -26,8 +26,26 @@ enum class errc {
   token_not_yet_valid,
   token_claim_missing,
   token_revoked,
+  token_opaque,
+  token_inactive,
+  token_subject_mismatch,
+  token_audience_absent,
+  token_binding_missing,
+  dpop_proof_invalid,
+  dpop_proof_replayed,
+  dpop_nonce_needed,
+  certificate_mismatch,
   scope_insufficient,
   policy_denied,
+  policy_unavailable,
+  policy_incomplete,
+  list_unreadable,
+
+  // who issued the token, where that is somebody else
+  issuer_unreachable,
+  issuer_metadata_invalid,
+  issuer_keys_unavailable,
+  introspection_failed,
 
   // the MCP request itself
   origin_refused,
