@@ -2,6 +2,7 @@
 
 #include "app/story.h"
 #include "base/text.h"
+#include "gateway/original_request.h"
 #include "gateway/refusal.h"
 #include "symptom/catalogue.h"
 
@@ -15,7 +16,14 @@ constexpr std::size_t flush_size = 32 * 1024;
 
 // Documents and probes would drown what is worth looking at.
 constexpr bool is_traced(metrics::area area) {
-  return area == metrics::area::mcp || area == metrics::area::oauth;
+  using enum metrics::area;
+  return area == mcp || area == verify || area == oauth;
+}
+
+// In the log.
+constexpr std::string_view component_of(metrics::area area) {
+  if (area == metrics::area::oauth) return "oauth";
+  return area == metrics::area::verify ? "verify" : "proxy";
 }
 
 }  // namespace
@@ -78,6 +86,10 @@ net::task<void> gateway_service::serve_path(net::exchange& x, story& told) {
   told.rules = rules_;
   const auto& rules = told.rules;
   auto path = x.head().path;
+  if (is_verify_path(path)) {
+    told.area = metrics::area::verify;
+    co_return co_await serve_verify(x, *rules, told);
+  }
   // Some clients look for metadata below the MCP endpoint itself.
   bool well_known = path.find("/.well-known/") != std::string_view::npos;
   if (const auto* to = well_known ? nullptr : rules->find(x.head().host, path); to != nullptr) {
@@ -135,8 +147,7 @@ void gateway_service::tell(const net::exchange& x, story& told) {
   if (!rules_->conf.log.access || !parts_.log->wants(is_probe ? log_level::debug : log_level::info)) return;
   {
     auto level = x.status >= 500 ? log_level::error : log_level::info;
-    log_line line(lines_, level, told.area == metrics::area::oauth ? "oauth" : "proxy",
-                  std::chrono::system_clock::now(), rules_->style);
+    log_line line(lines_, level, component_of(told.area), std::chrono::system_clock::now(), rules_->style);
     if (told.why) line.text("message", explain(told.why->code).description);
     line.text("request_id", x.request_id()).text("client", told.client);
     if (told.trace) line.text("trace_id", to_hex(told.trace->request.trace));
@@ -145,7 +156,8 @@ void gateway_service::tell(const net::exchange& x, story& told) {
     line.milliseconds_of("duration_ms", static_cast<std::uint64_t>(took.count()));
     line.text("action", told.action).text("user_id", told.subject).text("client_id", told.client_id);
     line.text("mcp_method", told.method).text("mcp_name", told.tool).text("upstream", told.upstream);
-    if (told.area == metrics::area::mcp) line.text("decision", told.permitted ? "allowed" : "refused");
+    bool judged = told.area == metrics::area::mcp || told.area == metrics::area::verify;
+    if (judged) line.text("decision", told.permitted ? "allowed" : "refused");
     if (told.why) {
       const auto& row = explain(told.why->code);
       line.text("error", row.oauth_error);

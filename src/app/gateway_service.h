@@ -55,6 +55,7 @@ class gateway_service final : public net::service {
   struct story;  // what the log will say about a request
   class mcp_watcher;
   struct admission;
+  struct asked_verdict;
 
   net::task<void> serve_path(net::exchange& x, story& told);
 
@@ -74,8 +75,17 @@ class gateway_service final : public net::service {
                                 credential& who);
   // Sees to it that `who` holds the identity provider's token. `rules` stay until the end.
   net::task<result<void>> fetch_provider_token(const snapshot& rules, credential& who, story& told);
+  // The answer to a request for `to` under that host that goes no further.
+  static http_response refusal_of(std::string_view host, const snapshot& rules, const upstream& to,
+                                  const error& why, std::vector<std::string> scopes, std::string_view raw_id);
   net::task<void> refuse_mcp(net::exchange& x, const upstream& to, story& told, error why,
                              std::vector<std::string> scopes, std::string raw_id);
+
+  // app/serve_verify.cc: `rules` stay until the end.
+  net::task<void> serve_verify(net::exchange& x, const snapshot& rules, story& told);
+  net::task<result<void>> judge_original(net::exchange& x, const snapshot& rules, asked_verdict& about,
+                                         story& told);
+  net::task<result<void>> read_shown_call(net::exchange& x, const snapshot& rules, asked_verdict& about);
 
   // app/serve_oauth.cc
   net::task<void> serve_oauth(net::exchange& x, endpoint at, story& told);

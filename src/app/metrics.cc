@@ -16,7 +16,7 @@
 
 namespace mcp_oauth {
 namespace {
-constexpr std::array<const char*, 5> areas = {"mcp", "oauth", "metadata", "health", "other"};
+constexpr std::array<const char*, 6> areas = {"mcp", "verify", "oauth", "metadata", "health", "other"};
 constexpr std::array<const char*, 6> classes = {"0xx", "1xx", "2xx", "3xx", "4xx", "5xx"};
 constexpr std::array<const char*, 2> whom = {"provider", "client"};
 constexpr auto operations = static_cast<std::size_t>(store_call::operation::count_);

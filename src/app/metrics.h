@@ -21,7 +21,7 @@ class metrics {
   metrics(const metrics&) = delete;
   metrics& operator=(const metrics&) = delete;
 
-  enum class area { mcp, oauth, metadata, health, other };
+  enum class area { mcp, verify, oauth, metadata, health, other };
   void request(area where, int status, double took);  // seconds; less than 0: a stream
   void refused(errc why);
   // An attempt to renew a provider's token; `outcome` is one of refresh_outcomes.

@@ -7,6 +7,7 @@
 #include "base/form.h"
 #include "base/text.h"
 #include "gateway/loopback.h"
+#include "gateway/media_type.h"
 #include "gateway/refusal.h"
 #include "gateway/session_query.h"
 #include "mcp/envelope.h"
@@ -24,31 +25,6 @@ namespace mcp_oauth {
 namespace {
 
 constexpr std::chrono::minutes minted_lifetime{5};
-
-// JSON in UTF-8 as it stands: what a server would decode before it reads, it might read as another call than
-// the one that is judged here.
-result<void> check_media_type(const net::request_head& head) {
-  auto type = head.find("content-type").value_or("");
-  int types = 0;
-  auto refuse = [](std::string_view name, std::string_view value) {
-    return fail(errc::http_media_type_unsupported, std::string(name) + " " + std::string(value));
-  };
-  if (!equal_ignoring_case(trim(type.substr(0, type.find(';'))), "application/json"))
-    return refuse("Content-Type", type.empty() ? "none" : type);
-  for (const auto& parameter : split_words(type.substr(std::min(type.find(';'), type.size())), ';')) {
-    auto text = trim(parameter);
-    if (!starts_with_ignoring_case(text, "charset")) continue;
-    auto value = trim(text.substr(std::min(text.find('=') + 1, text.size())));
-    if (!equal_ignoring_case(value, "utf-8") && !equal_ignoring_case(value, "\"utf-8\""))
-      return refuse("Content-Type", type);
-  }
-  for (const auto& f : head.fields) {
-    if (may_be_read_as(f.name, "content-type") && ++types > 1) return refuse(f.name, f.value);
-    if (may_be_read_as(f.name, "content-encoding") && !equal_ignoring_case(f.value, "identity"))
-      return refuse(f.name, f.value);
-  }
-  return {};
-}
 
 // Methods that change nothing at the server: asking twice is the same as asking once.
 bool may_repeat(std::string_view http_method, const envelope& message) {
@@ -421,16 +397,22 @@ std::string gateway_service::minted_for(const net::exchange& x, const upstream& 
   return who.minted;
 }
 
-net::task<void> gateway_service::refuse_mcp(net::exchange& x, const upstream& to, story& told, error why,
-                                            std::vector<std::string> scopes, std::string raw_id) {
+http_response gateway_service::refusal_of(std::string_view host, const snapshot& rules, const upstream& to,
+                                          const error& why, std::vector<std::string> scopes,
+                                          std::string_view raw_id) {
   if (scopes.empty()) scopes = to.where.conf().scopes;
   // Who has to sign in anew learns what to ask for (MCP, scope selection).
-  if (scopes.empty() && explain(why.code).status == 401) scopes = rules_->conf.scopes_supported;
+  if (scopes.empty() && explain(why.code).status == 401) scopes = rules.conf.scopes_supported;
   auto metadata_url =
-      (to.origin.empty() ? origin_as_reached(rules_->conf.public_url, x.head().host) : to.origin) +
-      to.metadata_path;
+      (to.origin.empty() ? origin_as_reached(rules.conf.public_url, host) : to.origin) + to.metadata_path;
   http_response refusal = refuse_call(why, metadata_url, scopes, raw_id);
   if (why.code == errc::http_method_refused) refusal.fields.add("Allow", "GET, POST, DELETE, OPTIONS");
+  return refusal;
+}
+
+net::task<void> gateway_service::refuse_mcp(net::exchange& x, const upstream& to, story& told, error why,
+                                            std::vector<std::string> scopes, std::string raw_id) {
+  http_response refusal = refusal_of(x.head().host, *rules_, to, why, std::move(scopes), raw_id);
   told.why = std::move(why);
   co_await answer(x, std::move(refusal), false);
 }
@@ -489,7 +471,7 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
 
   admission in;
   if (head.method == "POST") {
-    auto readable = check_media_type(head);
+    auto readable = check_media_type(head.fields);
     if (!readable) {
       why = readable.error();
       co_return co_await refuse_mcp(x, to, told, why, scopes, id);

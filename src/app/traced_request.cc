@@ -5,6 +5,7 @@
 #include "app/story.h"
 #include "base/url.h"
 #include "config/check.h"
+#include "gateway/original_request.h"
 #include "jose/random.h"
 #include "symptom/catalogue.h"
 
@@ -15,6 +16,7 @@ namespace {
 
 // Of few values, unlike the path.
 std::string_view route_of(const snapshot& rules, const net::request_head& head) {
+  if (is_verify_path(head.path)) return verify_path;
   if (const auto* to = rules.find(head.host, head.path); to != nullptr) {
     auto rest = to->where.rest_of(head.path);
     auto route = head.path.substr(0, head.path.size() - std::min(rest.size(), head.path.size()));

@@ -41,6 +41,12 @@ enum class errc {
   policy_incomplete,
   list_unreadable,
 
+  // a reverse proxy that asks for a verdict
+  verify_peer_refused,
+  original_request_unclear,
+  identity_claimed,
+  call_unseen,
+
   // who issued the token, where that is somebody else
   issuer_unreachable,
   issuer_metadata_invalid,

@@ -228,6 +228,8 @@ class derivation {
                                           "write upstream_authorization: minted, verified or provider"});
       }
     }
+    const std::string by_headers = here + ".danger_trust_mcp_headers";
+    if (!reading_.has(by_headers)) u.trusts_mcp_headers = s_.danger_trust_mcp_headers;
     if (u.require_auth && u.authorization == "provider") provider_tokens(mode);
     if (u.require_auth) return;
     // Nobody signs in: what hangs on that would mislead.
@@ -395,6 +397,14 @@ class derivation {
         reading_.warnings.push_back("trusted_proxies holds " + prefix +
                                     ": any client can choose its own address");
       }
+    }
+    bool by_headers = std::any_of(s_.upstreams.begin(), s_.upstreams.end(),
+                                  [](const auto& u) { return u.trusts_mcp_headers; });
+    if (by_headers) {
+      reading_.warnings.emplace_back(
+          "danger_trust_mcp_headers is true: behind /auth/verify anybody calls any tool, unless the MCP "
+          "server "
+          "refuses calls whose Mcp-Method or Mcp-Name differs from the body");
     }
     if (s_.danger_allow_http) {
       reading_.warnings.emplace_back(

@@ -115,6 +115,7 @@ constexpr config_key table[] = {
   {.path = "upstreams[].inject_headers", .slot = &of<&S::upstreams, &U::inject_headers>, .doc = "Sent to it beside X-User-*: X-Forwarded-User, X-Forwarded-Email, X-Forwarded-Name, and X-Forwarded-Token for the token of upstream_authorization.", .check = checks::injected_header},
   {.path = "upstreams[].upstream_authorization", .slot = &of<&S::upstreams, &U::authorization>, .doc = "As upstream_authorization, for it alone.", .choices = "none verified minted provider static"},
   {.path = "upstreams[].upstream_credential", .slot = &of<&S::upstreams, &U::credential>, .doc = "The Authorization header that it gets when that is static.", .check = checks::visible_text},
+  {.path = "upstreams[].danger_trust_mcp_headers", .slot = &of<&S::upstreams, &U::trusts_mcp_headers>, .doc = "As danger_trust_mcp_headers, for it alone."},
   {.path = "upstreams[].connect_timeout", .slot = &of<&S::upstreams, &U::connect>, .doc = "As connect_timeout, for it alone; 0 is that.", .most = ms_hour},
   {.path = "upstreams[].request_timeout", .slot = &of<&S::upstreams, &U::request>, .doc = "As request_timeout, for it alone; 0 is that.", .most = 24 * ms_hour},
 
@@ -136,6 +137,7 @@ constexpr config_key table[] = {
   {.path = "header_forwarding.forward_headers", .slot = &in<&S::headers, &header_settings::forward>, .doc = "Request headers that reach the MCP server, with * as wildcard; every end-to-end header unless given.", .check = checks::header_name},
   {.path = "header_forwarding.blocked_headers", .slot = &in<&S::headers, &header_settings::blocked>, .doc = "Request headers that never do.", .also = "blocked_headers", .check = checks::header_name},
   {.path = "upstream_authorization", .slot = &at<&S::upstream_authorization>, .doc = "The Authorization header that MCP servers get: none; the verified token of the call; a short-lived one minted for that server; the identity provider's access token of whoever calls; or a fixed one. Listing Authorization in forward_headers means verified.", .choices = "none verified minted provider static"},
+  {.path = "danger_trust_mcp_headers", .slot = &at<&S::danger_trust_mcp_headers>, .doc = "Let /auth/verify judge a call whose body it is not shown by the headers Mcp-Method and Mcp-Name. Whoever calls writes them: rules for tools hold only if the MCP server itself refuses every call whose headers differ from its body."},
   {.path = "response_transform.remove_headers", .slot = &in<&S::transform, &X::remove>, .doc = "Headers of an MCP server's answers that do not reach the client, with * as wildcard.", .check = checks::removed_header},
   {.path = "response_transform.rename_headers", .slot = &in<&S::transform, &X::rename>, .doc = "Headers that reach it under another name: OLD: NEW.", .check = checks::answer_header},
   {.path = "response_transform.add_headers", .slot = &in<&S::transform, &X::add>, .doc = "Headers that are added, in place of the server's own of that name: NAME: VALUE.", .check = checks::answer_header},

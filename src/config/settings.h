@@ -77,6 +77,7 @@ struct upstream_settings {
   std::vector<std::string> inject_headers;  // of injected_headers below
   std::string authorization;                // none, verified, minted, provider or static
   secret credential;                        // the Authorization field of static
+  bool trusts_mcp_headers = false;          // a verdict about it may go by Mcp-Method and Mcp-Name alone
   milliseconds connect{0};                  // its own, or those at the top level
   milliseconds request{0};
 };
@@ -206,6 +207,7 @@ struct settings {
   bool tools_given = false;
   std::vector<tool_rule> tools;
   std::string upstream_authorization = "none";
+  bool danger_trust_mcp_headers = false;  // of every upstream that does not say so itself
 
   cors_settings cors;
   tls_settings tls;

@@ -140,19 +140,9 @@ bool matches_any(const std::vector<std::string>& patterns, const std::string& na
 
 void append_line(std::string& out, std::string_view name, std::string_view value) {
   if (value.empty()) return;
-  constexpr char hex[] = "0123456789ABCDEF";
   out += name;
   out += ": ";
-  for (char c : value) {
-    auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte >= 0x7F || c == '%') {
-      out += '%';
-      out += hex[byte >> 4];
-      out += hex[byte & 15];
-    } else {
-      out += c;
-    }
-  }
+  out += identity_value(value);
   out += "\r\n";
 }
 
@@ -240,14 +230,64 @@ std::string identity_lines(const access_claims& who) {
   return lines;
 }
 
+std::optional<injected_field> injected(const access_claims& who, std::string_view name) {
+  auto is_named = [&](std::string_view known) { return equal_ignoring_case(name, known); };
+  if (is_named("X-Forwarded-User")) return injected_field{"X-Forwarded-User", identity_value(who.subject)};
+  if (is_named("X-Forwarded-Email")) return injected_field{"X-Forwarded-Email", identity_value(who.email)};
+  if (is_named("X-Forwarded-Name")) return injected_field{"X-Forwarded-Name", identity_value(who.name)};
+  return std::nullopt;
+}
+
 std::string injected_lines(const access_claims& who, std::span<const std::string> names) {
   std::string lines;
   for (const auto& name : names) {
-    if (equal_ignoring_case(name, "X-Forwarded-User")) append_line(lines, "X-Forwarded-User", who.subject);
-    if (equal_ignoring_case(name, "X-Forwarded-Email")) append_line(lines, "X-Forwarded-Email", who.email);
-    if (equal_ignoring_case(name, "X-Forwarded-Name")) append_line(lines, "X-Forwarded-Name", who.name);
+    auto one = injected(who, name);
+    if (one && !one->value.empty()) lines.append(one->name).append(": ").append(one->value).append("\r\n");
   }
   return lines;
+}
+
+std::string identity_value(std::string_view text) {
+  constexpr char hex[] = "0123456789ABCDEF";
+  std::string out;
+  for (char c : text) {
+    auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte >= 0x7F || c == '%') {
+      out += '%';
+      out += hex[byte >> 4];
+      out += hex[byte & 15];
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+bool names_a_person(std::string_view name) {
+  if (name.empty()) return false;
+  constexpr std::array<std::string_view, 18> exact = {"x-user",
+                                                      "x-client-id",
+                                                      "x-authenticated-user",
+                                                      "x-forwarded-user",
+                                                      "x-forwarded-email",
+                                                      "x-forwarded-name",
+                                                      "x-forwarded-token",
+                                                      "x-forwarded-groups",
+                                                      "x-forwarded-preferred-username",
+                                                      "x-forwarded-access-token",
+                                                      "remote-user",
+                                                      "remote-email",
+                                                      "remote-name",
+                                                      "remote-groups",
+                                                      "x-remote-user",
+                                                      "x-remote-email",
+                                                      "x-remote-name",
+                                                      "x-remote-groups"};
+  // Scripts send X-User-Agent, which names a program.
+  if (is(name, "x-user-agent")) return false;
+  constexpr std::array<std::string_view, 2> families = {"x-user-", "x-auth-request-"};
+  return is_one_of(name, exact) ||
+         std::any_of(families.begin(), families.end(), [&](auto f) { return begins(name, f); });
 }
 
 bool response_field_passes(std::string_view name) {

@@ -4,6 +4,7 @@
 #include "config/settings.h"
 #include "oauth/access_token.h"
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -54,6 +55,19 @@ std::string identity_lines(const access_claims& who);
 // The same under names of other gateways, as configured: X-Forwarded-User, X-Forwarded-Email and
 // X-Forwarded-Name. What is none of them is left out.
 std::string injected_lines(const access_claims& who, std::span<const std::string> names);
+
+// One of them, its value maybe empty; nothing for a name that is none of them.
+struct injected_field {
+  std::string_view name;
+  std::string value;
+};
+std::optional<injected_field> injected(const access_claims& who, std::string_view name);
+// As a header may hold it: see `identity_lines`.
+std::string identity_value(std::string_view text);
+
+// Whether an MCP server could take a field of that name for a proxy's word about who calls: the families that
+// gateways and their neighbours use, in any case and with `_` for `-`.
+bool names_a_person(std::string_view name);
 
 // Whether a field of an upstream's answer goes on to the client: not what belongs to the connection, not the
 // upstream's own challenge, CORS or cookies, which speak about another server than the client sees.

@@ -94,6 +94,28 @@ result<void> check_mirrored_headers(const envelope& body, std::span<const field>
   return {};
 }
 
+result<envelope> envelope_of_mirrored_headers(std::span<const field> fields) {
+  auto found = collect(fields);
+  if (!found) return tl::unexpected<error>(found.error());
+  if (!found->version || !mirrors(*found->version))
+    return fail(errc::header_mismatch, "MCP-Protocol-Version names no revision that mirrors the body");
+  if (!found->method) return fail(errc::header_mismatch, "no Mcp-Method");
+  auto method = decode_mirrored_value(*found->method);
+  if (!method || method->empty()) return fail(errc::header_mismatch, "Mcp-Method is malformed");
+  envelope said;
+  said.kind = envelope::kind::request;
+  said.method = std::move(*method);
+  said.protocol_version = *found->version;
+  said.complete = true;
+  if (name_of(said.method) == name_member::none) return said;
+  if (!found->name) return fail(errc::header_mismatch, "no Mcp-Name");
+  auto name = decode_mirrored_value(*found->name);
+  if (!name) return fail(errc::header_mismatch, "Mcp-Name is malformed");
+  said.has_name = true;
+  said.name = std::move(*name);
+  return said;
+}
+
 std::optional<std::string> decode_mirrored_value(std::string_view value) {
   for (char c : value) {
     if ((c < 0x20 && c != '\t') || c > 0x7E) return std::nullopt;

@@ -19,6 +19,12 @@ namespace mcp_oauth {
 // supported, `Mcp-Param-*`, and Mcp-Name on a method without a name.
 result<void> check_mirrored_headers(const envelope& body, std::span<const field> fields);
 
+// What Mcp-Method and Mcp-Name say the body is, for whoever cannot see the body. It is the sender's word:
+// only where somebody compares it with the body is a decision about it one about the call. Errors:
+// header_mismatch, unless MCP-Protocol-Version names a revision that mirrors and all that it asks for is
+// there, once and well formed.
+result<envelope> envelope_of_mirrored_headers(std::span<const field> fields);
+
 // The value of Mcp-Name and the like: as it stands, or out of its `=?base64?…?=` form. Nothing when it holds
 // a byte that a header value may not hold, or when the form is broken.
 std::optional<std::string> decode_mirrored_value(std::string_view value);

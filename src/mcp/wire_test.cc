@@ -132,6 +132,39 @@ TEST(MirroredHeaders, JudgesAnUnfinishedMessageByWhatIsKnown) {
   EXPECT_FALSE(check_mirrored_headers(scanner.seen(), headers));
 }
 
+TEST(MirroredHeaders, SayWhatACallIsToWhoCannotSeeIt) {
+  const field version{"MCP-Protocol-Version", "2026-07-28"};
+  auto said = envelope_of_mirrored_headers(
+      std::vector<field>{version, {"mcp-method", "tools/call"}, {"Mcp-Name", "=?base64?ZWNobw==?="}});
+  ASSERT_TRUE(said);
+  EXPECT_EQ(said->method, "tools/call");
+  EXPECT_EQ(said->name, "echo");
+  EXPECT_TRUE(said->has_name && said->complete);
+  auto list = envelope_of_mirrored_headers(std::vector<field>{version, {"Mcp-Method", "tools/list"}});
+  ASSERT_TRUE(list);
+  EXPECT_FALSE(list->has_name);
+
+  const std::vector<field> refused[] = {
+      {},
+      {version},
+      {version, {"Mcp-Name", "echo"}},
+      {version, {"Mcp-Method", ""}},
+      {version, {"Mcp-Method", "tools/call"}},
+      {version, {"Mcp-Method", "tools/call"}, {"Mcp-Method", "tools/list"}, {"Mcp-Name", "echo"}},
+      {version, {"Mcp-Method", "tools/call"}, {"Mcp-Name", "echo"}, {"mcp-name", "echo"}},
+      {version, {"Mcp-Method", "tools/call"}, {"Mcp_Name", "echo"}},
+      {version, {"Mcp-Method", "tools/call"}, {"Mcp-Name", "=?base64?!?="}},
+      {{"Mcp-Method", "tools/list"}},
+      {{"MCP-Protocol-Version", "2025-11-25"}, {"Mcp-Method", "tools/list"}},
+      {{"MCP-Protocol-Version", "2099-01-01"}, {"Mcp-Method", "tools/list"}},
+  };
+  for (const auto& fields : refused) {
+    auto answer = envelope_of_mirrored_headers(fields);
+    ASSERT_FALSE(answer) << (fields.empty() ? "" : fields.back().name);
+    EXPECT_EQ(answer.error().code, errc::header_mismatch);
+  }
+}
+
 TEST(ErrorBody, IsOneJsonRpcErrorWithTheIdOfTheRequest) {
   auto parsed = parse_json_object(jsonrpc_error(R"("a\"b")", -32020, "bad \"header\"", {{"k", 1}}));
   ASSERT_TRUE(parsed);

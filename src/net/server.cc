@@ -159,13 +159,13 @@ void server::use_limits(const exchange_limits& limits, std::size_t most_connecti
   }
 }
 
-void server::adopt(int number, unsigned worker_index) {
+void server::adopt(int number, unsigned worker_index, std::string peer) {
   auto& s = *states_[worker_index];
   ::fcntl(number, F_SETFL, ::fcntl(number, F_GETFL) | O_NONBLOCK);
   // Owned on the way: a worker that has ended destroys what it was posted.
-  s.loop.post([&s, owned = std::make_shared<descriptor>(number)] {
+  s.loop.post([&s, owned = std::make_shared<descriptor>(number), from = std::move(peer)] {
     auto client = std::make_shared<channel>(s.loop, std::move(*owned));
-    spawn(session(s, std::move(client), "local"));
+    spawn(session(s, std::move(client), from));
   });
 }
 

@@ -53,8 +53,8 @@ class server {
   result<void> start(listeners open);
   // Starts the threads without a listener; connections come by `adopt`.
   void start_unbound();
-  // Hands a connected socket to one of the workers.
-  void adopt(int number, unsigned worker_index = 0);
+  // Hands a connected socket to one of the workers, as one from the address `peer`.
+  void adopt(int number, unsigned worker_index = 0, std::string peer = "local");
 
   std::uint16_t port() const { return options_.port; }
   std::vector<std::unique_ptr<worker>>& workers() { return workers_; }

@@ -30,6 +30,9 @@ class policy {
   const std::vector<tool_rule>& tools() const { return tools_; }
   bool tools_given() const { return tools_given_; }
   const std::vector<std::string>& base_scopes() const { return base_scopes_; }
+  // Whether what a message says can change the answer of `authorize`; where not, `authorize_stream` says the
+  // same.
+  bool depends_on_message() const { return tools_given_; }
 
  private:
   std::vector<tool_rule> tools_;

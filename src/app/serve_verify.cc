@@ -1,0 +1,216 @@
+// The coroutine behind /auth/verify: a reverse proxy asks whether a request of its own may pass. The verdict
+// is that of app/serve_mcp.cc about the same request, as far as the proxy shows it; nothing is forwarded.
+
+#include "app/gateway_service.h"
+#include "app/story.h"
+#include "app/watched_call.h"
+#include "base/form.h"
+#include "gateway/media_type.h"
+#include "gateway/original_request.h"
+#include "gateway/refusal.h"
+#include "gateway/verdict.h"
+#include "mcp/envelope.h"
+#include "mcp/headers.h"
+#include "oauth/bearer.h"
+#include "oauth/resource.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mcp_oauth {
+namespace {
+
+bool has_content(const net::request_head& head) {
+  return head.body == net::framing::chunked || head.length > 0;
+}
+
+// Which MCP server the request is for. What the operator wrote into the proxy's configuration counts before
+// what the request says. Errors: original_request_unclear, http_not_found.
+result<const upstream*> upstream_of(const snapshot& rules, const verify_options& options,
+                                    const original_request& meant) {
+  if (!options.upstream.empty()) {
+    for (const auto& u : rules.upstreams) {
+      if (u.where.conf().name == options.upstream) return &u;
+    }
+    return fail(errc::original_request_unclear,
+                "the proxy asks about upstream=" + options.upstream + ", which the configuration has not");
+  }
+  if (!options.resource.empty()) {
+    auto wanted = canonical_resource(options.resource);
+    for (const auto& u : rules.upstreams) {
+      auto own = canonical_resource(u.where.conf().resource);
+      if (wanted && own && *wanted == *own) return &u;
+    }
+    return fail(errc::original_request_unclear,
+                "the proxy asks about resource=" + options.resource + ", which the configuration has not");
+  }
+  const auto* found = rules.find(meant.host, meant.path);
+  // The proxy chose by the decoded path, and would have passed the request on to another one.
+  auto decoded = percent_decode(meant.path);
+  if (!decoded || rules.find(meant.host, *decoded) != found)
+    return fail(errc::http_not_found, "the original path leads elsewhere once it is decoded");
+  if (found == nullptr && rules.upstreams.size() == 1) found = &rules.upstreams.front();
+  if (found == nullptr)
+    return fail(errc::http_not_found, "no MCP server is at " + meant.host + meant.path +
+                                          "; the proxy may name one: " + std::string(verify_path) +
+                                          "?upstream=NAME");
+  return found;
+}
+
+}  // namespace
+
+// What is known of the request that a proxy asks about.
+struct gateway_service::asked_verdict {
+  original_request meant;
+  const upstream* to = nullptr;
+  std::shared_ptr<credential> who;
+  envelope call;  // of a POST
+  std::vector<std::string> scopes;
+};
+
+net::task<result<void>> gateway_service::read_shown_call(net::exchange& x, const snapshot& rules,
+                                                         asked_verdict& about) {
+  const auto& head = x.head();
+  auto readable = check_media_type(head.fields);
+  if (!readable) co_return readable;
+  // What stands behind the cut could contradict what stands before it.
+  if (head.find("x-envoy-auth-partial-body").value_or("false") != "false")
+    co_return fail(errc::body_too_large, "the proxy shows a part of the body (allow_partial_message)");
+  std::string body;
+  auto read = co_await x.read_all(body, rules.conf.limits.admission);
+  if (!read) {
+    x.close_after();
+    co_return read;
+  }
+  envelope_scanner scanner;
+  auto scanned = scanner.feed(body);
+  if (scanned) scanned = scanner.finish();
+  about.call = scanner.seen();
+  if (!scanned) co_return scanned;
+  auto mirrored = check_mirrored_headers(about.call, head.fields);
+  co_return mirrored;
+}
+
+// In the order of serve_mcp.
+net::task<result<void>> gateway_service::judge_original(net::exchange& x, const snapshot& rules,
+                                                        asked_verdict& about, story& told) {
+  const auto& head = x.head();
+  const auto& to = *about.to;
+  auto origin = head.find("origin");
+  if (origin && !rules.cors.may_call_mcp(*origin)) {
+    co_return fail(errc::origin_refused,
+                   "Origin " + std::string(*origin) + " may not call: " + rules.cors.near_miss(*origin));
+  }
+  if (!to.is_public()) {
+    // The token in the address of the original request; `authenticate` looks at the address of this one.
+    auto token = bearer_token(head.fields, about.meant.query);
+    if (!token) co_return tl::unexpected<error>(token.error());
+  }
+  auto who = authenticate(x, to);
+  if (!who) {
+    if (rules.watched.has(topic::token_validate)) watch(rules, x, refused_note(who.error()));
+    co_return tl::unexpected<error>(who.error());
+  }
+  if (rules.watched.has(topic::token_validate)) watch(rules, x, validated_note(**who));
+  about.who = *who;
+  const auto& claims = about.who->claims();
+  told.caller = about.who;
+  told.subject = claims.subject;
+  told.client_id = claims.client_id;
+
+  const auto& method = about.meant.method;
+  if (method != "POST" && method != "GET" && method != "DELETE")
+    co_return fail(errc::http_method_refused, method);
+  caller asks;
+  asks.subject = claims.subject;
+  asks.client_id = claims.client_id;
+  asks.scopes = claims.scopes;
+  bool about_a_call = false;
+  if (method != "POST") {
+    if (has_content(head)) {
+      x.close_after();
+      co_return fail(errc::http_malformed, method + " with content");
+    }
+  } else if (has_content(head)) {
+    auto shown = co_await read_shown_call(x, rules, about);
+    told.method = about.call.method;
+    told.tool = about.call.name;
+    if (!shown) co_return shown;
+    about_a_call = true;
+  } else if (to.rules.depends_on_message()) {
+    if (!to.where.conf().trusts_mcp_headers)
+      co_return fail(errc::call_unseen, "rules for tools exist, and no body came with the question");
+    auto said = envelope_of_mirrored_headers(head.fields);
+    if (!said) co_return tl::unexpected<error>(said.error());
+    about.call = std::move(*said);
+    told.method = about.call.method;
+    told.tool = about.call.name;
+    told.notes.emplace_back("judged_by", "headers");
+    about_a_call = true;
+  }
+  auto permitted = about_a_call ? authorize(to.rules, asks, about.call) : authorize_stream(to.rules, asks);
+  if (!permitted) {
+    about.scopes = permitted.error().scopes;
+    co_return fail(permitted.error().code, permitted.error().detail);
+  }
+  told.permitted = true;
+  co_return result<void>();
+}
+
+net::task<void> gateway_service::serve_verify(net::exchange& x, const snapshot& rules, story& told) {
+  const auto& head = x.head();
+  told.action = "verify";
+  verify_request asked{head.method, head.path, head.query, head.host, head.fields};
+  verify_options options;
+  asked_verdict about;
+  result<void> judged;
+  if (!rules.clients.is_trusted(x.peer()))
+    judged = fail(errc::verify_peer_refused, x.peer() + " is not in trusted_proxies");
+  if (judged) {
+    auto said = verify_options_of(asked);
+    if (said) options = std::move(*said);
+    if (!said) judged = tl::unexpected<error>(said.error());
+  }
+  if (judged) {
+    auto meant = original_request_of(asked);
+    if (meant) about.meant = std::move(*meant);
+    if (!meant) judged = tl::unexpected<error>(meant.error());
+  }
+  if (judged) {
+    told.notes.emplace_back("original_method", about.meant.method);
+    told.notes.emplace_back("original_host", about.meant.host);
+    told.notes.emplace_back("original_path", about.meant.path);
+    auto to = upstream_of(rules, options, about.meant);
+    if (to) about.to = *to;
+    if (!to) judged = tl::unexpected<error>(to.error());
+  }
+  if (judged) {
+    told.upstream = about.to->where.conf().name;
+    if (const auto* claimed = find_claimed_identity(head.fields, about.to->where.conf().inject_headers))
+      judged = fail(errc::identity_claimed, std::string(claimed->name));
+  }
+  if (judged) judged = co_await judge_original(x, rules, about, told);
+  if (rules.spans != nullptr) begin_trace(x, told, about.call);
+
+  http_response verdict;
+  if (judged) {
+    const auto& conf = about.to->where.conf();
+    verdict = allowing_verdict(about.who->claims(), conf.inject_headers);
+    // A token is for whoever judges it. Envoy does as this says; others have it in their configuration.
+    if (head.path != verify_path && conf.authorization != "verified")
+      verdict.fields.add("X-Envoy-Auth-Headers-To-Remove", "authorization");
+  } else {
+    const auto& why = judged.error();
+    if (why.code == errc::client_gone) x.close_after();
+    verdict = about.to == nullptr
+                  ? refuse_plain(why.code)
+                  : refusal_of(about.meant.host, rules, *about.to, why, about.scopes, about.call.id);
+    told.why = judged.error();
+  }
+  if (options.for_nginx) verdict = for_nginx(std::move(verdict));
+  co_await answer(x, std::move(verdict), false);
+}
+
+}  // namespace mcp_oauth
