@@ -89,7 +89,10 @@ TEST(Golden, ADumpReadsBackAsItself) {
     if (!answer || !answer->value.encryption_key.empty()) continue;
     ++dumps;
     auto dump = to_yaml(answer->value);
-    EXPECT_EQ(outcome({"config.yaml", dump}).substr(0, dump.size()), dump);
+    auto again = outcome({"config.yaml", dump});
+    // Behind what it warns of.
+    while (again.starts_with("# warning: ")) again.erase(0, again.find('\n') + 1);
+    EXPECT_EQ(again, dump);
   }
   EXPECT_GE(dumps, 3U);
 }
