@@ -25,6 +25,11 @@ const known_list& row_of(listed what) { return lists[static_cast<std::size_t>(wh
 
 }  // namespace
 
+bool lists_items(std::string_view method) {
+  return method == "tools/list" || method == "resources/list" || method == "resources/templates/list" ||
+         method == "prompts/list";
+}
+
 bool list_counts::any() const {
   return std::any_of(seen.begin(), seen.end(), [](std::size_t n) { return n > 0; });
 }

@@ -16,6 +16,9 @@ namespace mcp_oauth {
 // prompts/list.
 enum class listed : std::uint8_t { tool, resource, resource_template, prompt };
 
+// Whether the answer to that method holds one.
+bool lists_items(std::string_view method);
+
 // Whether the item stays; `name` is its name, URI or URI template.
 using keep_listed = std::function<bool(listed what, std::string_view name)>;
 
