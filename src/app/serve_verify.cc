@@ -66,7 +66,8 @@ struct gateway_service::asked_verdict {
   original_request meant;
   const upstream* to = nullptr;
   std::shared_ptr<credential> who;
-  envelope call;  // of a POST
+  envelope call;     // of a POST
+  std::string text;  // of the same, where the proxy shows it
   std::vector<std::string> scopes;
 };
 
@@ -78,14 +79,13 @@ net::task<result<void>> gateway_service::read_shown_call(net::exchange& x, const
   // What stands behind the cut could contradict what stands before it.
   if (head.find("x-envoy-auth-partial-body").value_or("false") != "false")
     co_return fail(errc::body_too_large, "the proxy shows a part of the body (allow_partial_message)");
-  std::string body;
-  auto read = co_await x.read_all(body, rules.conf.limits.admission);
+  auto read = co_await x.read_all(about.text, rules.conf.limits.admission);
   if (!read) {
     x.close_after();
     co_return read;
   }
   envelope_scanner scanner;
-  auto scanned = scanner.feed(body);
+  auto scanned = scanner.feed(about.text);
   if (scanned) scanned = scanner.finish();
   about.call = scanner.seen();
   if (!scanned) co_return scanned;
@@ -123,10 +123,8 @@ net::task<result<void>> gateway_service::judge_original(net::exchange& x, const 
   const auto& method = about.meant.method;
   if (method != "POST" && method != "GET" && method != "DELETE")
     co_return fail(errc::http_method_refused, method);
-  caller asks;
-  asks.subject = claims.subject;
-  asks.client_id = claims.client_id;
-  asks.scopes = claims.scopes;
+  auto asks = about.who->asks();
+  const auto& rules_now = to.rules_at(std::chrono::system_clock::now());
   bool about_a_call = false;
   if (method != "POST") {
     if (has_content(head)) {
@@ -139,19 +137,23 @@ net::task<result<void>> gateway_service::judge_original(net::exchange& x, const 
     told.tool = about.call.name;
     if (!shown) co_return shown;
     about_a_call = true;
-  } else if (to.rules.depends_on_message()) {
+  } else if (rules_now.depends_on_message()) {
     if (!to.where.conf().trusts_mcp_headers)
       co_return fail(errc::call_unseen, "rules for tools exist, and no body came with the question");
     auto said = envelope_of_mirrored_headers(head.fields);
     if (!said) co_return tl::unexpected<error>(said.error());
     about.call = std::move(*said);
+    if (rules_now.wants_text(about.call))
+      co_return fail(errc::call_unseen, "rules look at the arguments, and no body came with the question");
     told.method = about.call.method;
     told.tool = about.call.name;
     told.notes.emplace_back("judged_by", "headers");
     about_a_call = true;
   }
-  auto permitted = about_a_call ? authorize(to.rules, asks, about.call) : authorize_stream(to.rules, asks);
+  auto permitted = about_a_call ? authorize(rules_now, asks, about.call, about.text)
+                                : authorize_stream(rules_now, asks);
   if (!permitted) {
+    if (rules.watched.has(topic::policy_decision)) watch_refusal(x, rules, permitted.error());
     about.scopes = permitted.error().scopes;
     co_return fail(permitted.error().code, permitted.error().detail);
   }

@@ -2,7 +2,7 @@
 
 #include "base/secret.h"
 #include "base/time.h"
-#include "policy/tool_rule.h"
+#include "policy/rule.h"
 
 #include <cstdint>
 #include <optional>
@@ -62,6 +62,13 @@ struct transform_settings {
   bool empty() const { return remove.empty() && rename.empty() && add.empty(); }
 };
 
+// Rules for what is no tool. A section that is not given restricts nothing.
+struct section_settings {
+  rule_set methods;
+  rule_set resources;
+  rule_set prompts;
+};
+
 struct upstream_settings {
   std::string name;
   std::string url;                  // of the MCP server
@@ -71,7 +78,8 @@ struct upstream_settings {
   std::vector<std::string> hosts;   // Host fields, "mail.example.com"; empty: any
   bool require_auth = true;         // false: anybody may call, and nobody is named to it
   bool tools_given = false;         // its own `tools`, in place of those at the top level
-  std::vector<tool_rule> tools;
+  std::vector<access_rule> tools;
+  section_settings sections;                // its own, each in place of that at the top level
   header_settings headers;                  // its own, or those at the top level
   transform_settings transform;             // its own, or that at the top level
   std::vector<std::string> inject_headers;  // of injected_headers below
@@ -94,6 +102,16 @@ struct client_settings {  // a client registered in the file
   std::vector<std::string> scopes;
 };
 
+struct policy_settings : section_settings {  // `policy:`
+  scope_hierarchy hierarchy;
+  bool filter_lists = true;
+  std::string url;  // where the policy is fetched; "": what is written here counts
+  seconds refresh{30};
+  seconds max_age{120};
+  secret token;                   // sent there, as Bearer unless it names another scheme
+  std::string fallback = "none";  // or "local": what is written here counts while the URL is away
+};
+
 struct cors_settings {
   bool enabled = true;
   std::vector<std::string> origins;  // exact origins; "http://localhost:*" takes
@@ -112,6 +130,7 @@ struct limit_settings {
   std::uint32_t head = 32 * 1024;         // bytes of a request head
   std::uint64_t body = 16 * 1024 * 1024;  // bytes of a request body to an MCP server
   std::uint32_t admission = 1024 * 1024;  // bytes of a body that may be held before the call is decided
+  std::uint32_t list = 8 * 1024 * 1024;   // bytes of an answer that are held while a list in it is filtered
   std::uint32_t connections = 20'000;
   std::uint32_t logins_in_flight = 10'000;
   std::uint32_t sign_in_attempts = 5;  // wrong passwords per account before it has to wait
@@ -205,7 +224,8 @@ struct settings {
   std::vector<client_settings> clients;
   std::vector<std::string> scopes_supported;
   bool tools_given = false;
-  std::vector<tool_rule> tools;
+  std::vector<access_rule> tools;
+  policy_settings access;
   std::string upstream_authorization = "none";
   bool danger_trust_mcp_headers = false;  // of every upstream that does not say so itself
 

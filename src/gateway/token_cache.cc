@@ -19,6 +19,16 @@ const access_claims& nobody() {
 
 const access_claims& credential::claims() const { return token ? token->claims() : nobody(); }
 
+caller credential::asks() const {
+  caller who;
+  who.subject = claims().subject;
+  who.client_id = claims().client_id;
+  who.scopes = claims().scopes;
+  who.claims.ours = &claims();
+  if (token && token->details()) who.claims.theirs = &token->details()->claims;
+  return who;
+}
+
 std::shared_ptr<credential> credential::of_nobody() {
   return std::make_shared<credential>(credential{std::nullopt, {}, {}, 0});
 }

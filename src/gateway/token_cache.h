@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "jose/digest_map.h"
 #include "oauth/access_token.h"
+#include "policy/policy.h"
 
 #include <memory>
 #include <optional>
@@ -27,6 +28,8 @@ struct credential {
   bool provider_token_refused = false;  // by the upstream: another one may help
 
   const access_claims& claims() const;
+  // What the policy is asked with; borrows from this.
+  caller asks() const;
   // Somebody without a name, whose streams have no end of their own.
   static std::shared_ptr<credential> of_nobody();
 };
