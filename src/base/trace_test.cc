@@ -22,7 +22,8 @@ TEST(Topics, AreChosenByNameWildcardAndExclusion) {
   };
   const std::string oauth = "oauth:authorize oauth:callback oauth:token oauth:state oauth:pkce";
   const std::string proxy = "proxy:headers proxy:request proxy:response";
-  const std::string all = oauth + " token:validate " + proxy + " mcp:message policy:decision db:query db:transaction";
+  const std::string all =
+      oauth + " token:validate " + proxy + " mcp:message policy:decision db:query db:transaction";
   for (const auto& r : {
            row{{}, ""},
            row{{"oauth:pkce"}, "oauth:pkce"},

@@ -141,6 +141,7 @@ test('2026-07-28: the list is filtered, and so are resources and prompts', async
   const reader = await tokenWith('tools:read');
   const scholar = await tokenWith('docs:read prompts:read');
   const listed = async (token, method, member) => names((await (await ask(token, method)).json()).result[member]);
+  assert.equal((await (await ask(reader, 'tools/list')).json()).result.cacheScope, 'private');
   assert.deepEqual(await listed(reader, 'tools/list', 'tools'), ['echo', 'progress']);
   assert.deepEqual(await listed(scholar, 'tools/list', 'tools'), []);
   assert.deepEqual(await listed(reader, 'resources/list', 'resources'), []);
