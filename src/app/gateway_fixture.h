@@ -189,7 +189,7 @@ class Gateway : public testing::Test {
   metrics counts;
   net::blocking_pool blocking{2};
   std::shared_ptr<broker> authorization_server;
-  std::unique_ptr<span_exporter> spans;  // of a test that wants traces
+  std::unique_ptr<span_exporter> spans;     // of a test that wants traces
   const policy_source* policies = nullptr;  // of a test that fetches its rules
   std::shared_ptr<const snapshot> rules;
   gateway_parts parts;

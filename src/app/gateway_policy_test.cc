@@ -145,6 +145,15 @@ TEST_F(GatewayPolicy, AStreamOfItsOwnIsFilteredToo) {
   EXPECT_THAT(client.rest(), Not(HasSubstr("hidden"))) << "what cannot be read ends the stream";
 }
 
+TEST_F(GatewayPolicy, AnAnswerToAGetThatIsNoStreamIsNotLookedAt) {
+  auto client = connect();
+  client.send(get("/mcp/picture", with_token("Connection: close\r\n")));
+  auto up = upstream_end();
+  up.until("\r\n\r\n");
+  up.send("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 4\r\n\r\n\x89PNG");
+  EXPECT_THAT(client.rest(), EndsWith("\x89PNG"));
+}
+
 TEST_F(GatewayPolicy, WithoutRulesOrWhereThatIsSaidListsPassAsTheyAre) {
   conf.access.filter_lists = false;
   EXPECT_THAT(ask(list, json(three_tools)).answer, EndsWith(three_tools));

@@ -36,7 +36,9 @@ result<void> list_answers::on_head(const net::response_head& head) {
   auto coding = head.find("content-encoding").value_or("identity");
   bool plain = equal_ignoring_case(coding, "identity");
   auto name = trim(type.substr(0, type.find(';')));
-  if (equal_ignoring_case(name, "text/event-stream") && plain) {
+  bool events = equal_ignoring_case(name, "text/event-stream");
+  if (asked_ == asked::stream && !events) return {};
+  if (events && plain) {
     events_.emplace(keep_, most_);
     return {};
   }

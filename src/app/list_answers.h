@@ -20,8 +20,11 @@ void ask_for_plain_content(std::string& request_head);
 // Takes out of one answer what the caller may not see. Nothing that cannot be read passes.
 class list_answers {
  public:
+  // A stream of its own (GET) that turns out to be none holds no messages, and so no list.
+  enum class asked { list, stream };
   // `most`: bytes that may be held.
-  list_answers(keep_listed keep, std::size_t most) : keep_(std::move(keep)), most_(most) {}
+  list_answers(asked what, keep_listed keep, std::size_t most)
+      : asked_(what), keep_(std::move(keep)), most_(most) {}
   list_answers(const list_answers&) = delete;
   list_answers& operator=(const list_answers&) = delete;
 
@@ -41,6 +44,7 @@ class list_answers {
   const list_counts& counts() const;
 
  private:
+  asked asked_;
   keep_listed keep_;
   std::size_t most_;
   std::optional<list_filter> json_;

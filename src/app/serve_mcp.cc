@@ -541,7 +541,9 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
   auto visible = [&](listed what, std::string_view name) {
     return may_list(current_rules(to), asks, what, name);
   };
-  if (lists) watcher.lists.emplace(visible, rules.conf.limits.list);
+  using asked_for = list_answers::asked;
+  auto what = head.method == "GET" ? asked_for::stream : asked_for::list;
+  if (lists) watcher.lists.emplace(what, visible, rules.conf.limits.list);
   net::relay_order order{to.target, upstream_head(x, to, rules, **who, *session, query, told.client), in.held,
                          may_repeat(head.method, in.scanner.seen())};
   if (lists) ask_for_plain_content(order.head);

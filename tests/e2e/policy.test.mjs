@@ -29,8 +29,9 @@ before(async () => {
   streaming = await Upstream.start(scope);
   gateway = await Gateway.start(scope, {
     upstreams: [
-      { name: 'json', url: `${demo.url}/mcp`, paths: ['/mcp'], policy: { resources, prompts } },
+      { name: 'json', url: demo.url, paths: ['/mcp'], policy: { resources, prompts } },
       { name: 'events', url: streaming.url, paths: ['/events'] },
+      { name: 'step', url: streaming.url, paths: ['/step'], scopes: ['tools:read'] },
     ],
     tools: {
       echo: ['tools:read'],
@@ -140,6 +141,7 @@ test('2026-07-28: the list is filtered, and so are resources and prompts', async
   const reader = await tokenWith('tools:read');
   const scholar = await tokenWith('docs:read prompts:read');
   const listed = async (token, method, member) => names((await (await ask(token, method)).json()).result[member]);
+  assert.equal((await (await ask(reader, 'tools/list')).json()).result.cacheScope, 'private');
   assert.deepEqual(await listed(reader, 'tools/list', 'tools'), ['echo', 'progress']);
   assert.deepEqual(await listed(scholar, 'tools/list', 'tools'), []);
   assert.deepEqual(await listed(reader, 'resources/list', 'resources'), []);
@@ -197,16 +199,19 @@ test('a rule may look at the arguments of a call', async () => {
 
 test('the official client steps up to the scope that it is told of', async () => {
   const keychain = new Keychain();
-  keychain.clientMetadata = { ...keychain.clientMetadata, scope: 'tools:read' };
-  const first = await connectAs(person, gateway.mcp, keychain);
+  // This client tries a refresh first where it can, and a refresh never gives more scopes.
+  const { tokens: all } = Keychain.prototype;
+  keychain.tokens = () => all.call(keychain) && { ...all.call(keychain), refresh_token: undefined };
+  const url = `${gateway.origin}/step`;
+  const first = await connectAs(person, url, keychain);
   assert.deepEqual(names((await first.client.listTools()).tools), ['echo', 'progress']);
   await assert.rejects(first.client.callTool({ name: 'whoami', arguments: {} }), UnauthorizedError);
-  assert.match(keychain.authorizationUrl.searchParams.get('scope'), /tools:write/);
+  assert.equal(keychain.authorizationUrl.searchParams.get('scope'), 'tools:read tools:write');
   const answer = await person.approve(keychain.authorizationUrl, sdkRedirectUri);
   await first.transport.finishAuth(answer.searchParams.get('code'));
   await first.client.close();
-  const second = await connect(gateway.mcp, keychain);
-  assert.ok(names((await second.client.listTools()).tools).includes('whoami'));
+  const second = await connect(url, keychain);
+  assert.deepEqual(names((await second.client.listTools()).tools), ['echo', 'progress', 'whoami']);
   assert.ok((await second.client.callTool({ name: 'whoami', arguments: {} })).content);
   await second.client.close();
 });
