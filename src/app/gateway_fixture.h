@@ -140,7 +140,7 @@ class Gateway : public testing::Test {
   net::test_peer connect() {
     if (!server) start();
     auto [mine, theirs] = net::test_peer::pair();
-    server->adopt(theirs, 0, peer);
+    server->adopt(theirs, 0, from_address);
     return std::move(mine);
   }
   net::test_peer upstream_end() {
@@ -181,7 +181,7 @@ class Gateway : public testing::Test {
     return client.rest();
   }
 
-  std::string peer = "local";  // the address that clients come from
+  std::string from_address = "local";  // the address that clients come from
   settings conf;
   memory_store store;
   std::optional<sealer> seal;

@@ -11,7 +11,7 @@ constexpr const char* metadata =
 class Verify : public AdvisoryGateway {
  protected:
   Verify() {
-    peer = "127.0.0.1";
+    from_address = "127.0.0.1";
     conf.trusted_proxies = {"127.0.0.1"};
     conf.limits.admission = 2048;
   }
