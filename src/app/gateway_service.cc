@@ -34,6 +34,7 @@ gateway_service::~gateway_service() { flush_log(); }
 void gateway_service::use(std::shared_ptr<const snapshot> next) {
   rules_ = std::move(next);
   tokens_.clear();
+  callers_.clear();
 }
 
 void gateway_service::revoke(const std::string& grant, time_point until) {
@@ -44,6 +45,7 @@ void gateway_service::revoke(const std::string& grant, time_point until) {
 void gateway_service::sweep(time_point now) {
   streams_.expire(now, [this](std::string_view grant) { return tokens_.latest_expiry(grant); });
   tokens_.sweep(now);
+  callers_.sweep(now);
 }
 
 void gateway_service::flush_log() {
@@ -86,7 +88,11 @@ net::task<void> gateway_service::serve_path(net::exchange& x, story& told) {
   } else if (auto at = endpoint_of(path)) {
     told.area = metrics::area::oauth;
     told.action = to_name(*at);
-    co_await serve_oauth(x, *at, told);
+    if (rules->issuers != nullptr) {
+      co_await refuse_endpoint_of_a_gateway(x, *rules, told);
+    } else {
+      co_await serve_oauth(x, *at, told);
+    }
   } else {
     co_await serve_plain(x, told);
   }
@@ -144,6 +150,7 @@ void gateway_service::tell(const net::exchange& x, story& told) {
     line.number("status", static_cast<std::uint64_t>(x.status));
     line.milliseconds_of("duration_ms", static_cast<std::uint64_t>(took.count()));
     line.text("action", told.action).text("user_id", told.subject).text("client_id", told.client_id);
+    line.text("issuer", told.issuer).text("token", told.remembered ? "remembered" : "");
     line.text("mcp_method", told.method).text("mcp_name", told.tool).text("upstream", told.upstream);
     if (told.area == metrics::area::mcp) line.text("decision", told.permitted ? "allowed" : "refused");
     if (told.why) {

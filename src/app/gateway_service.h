@@ -7,6 +7,7 @@
 #include "app/open_streams.h"
 #include "app/probe.h"
 #include "app/snapshot.h"
+#include "gateway/known_callers.h"
 #include "gateway/session_query.h"
 #include "gateway/token_cache.h"
 #include "mcp/envelope.h"
@@ -63,6 +64,22 @@ class gateway_service final : public net::service {
   net::task<void> serve_mcp(net::exchange& x, const snapshot& rules, const upstream& to, story& told);
   net::task<result<void>> read_call(net::exchange& x, admission& in);
   result<std::shared_ptr<credential>> authenticate(const net::exchange& x, const upstream& to);
+
+  // app/serve_guarded.cc
+  // The same for tokens of others. `rules` and `to` stay until the end.
+  net::task<result<std::shared_ptr<credential>>> judge_token(net::exchange& x, const snapshot& rules,
+                                                             const upstream& to, story& told);
+  // Takes the steps that the guard wants, to its verdict.
+  net::task<result<std::shared_ptr<const accepted>>> carry_out(guard_step& step, const snapshot& rules,
+                                                               story& told);
+  // What a refusal says of proofs (RFC 9449 §7.1, §9).
+  void add_dpop(http_response& refusal, errc why, const std::string& metadata_url,
+                const std::vector<std::string>& scopes, const story& told) const;
+  void tell_remembered(const net::exchange& x, const snapshot& rules, const story& told);
+  net::task<void> refuse_endpoint_of_a_gateway(net::exchange& x, const snapshot& rules, story& told);
+  static http_response metadata_of_issuer(const snapshot& rules, story& told);
+  static json::array issuers_for_health(const snapshot& rules, bool& all_ready);
+
   result<std::string> session_of(const net::exchange& x, const upstream& to, credential& who,
                                  const session_query& query);
   static std::string upstream_head(const net::exchange& x, const upstream& to, const snapshot& rules,
@@ -107,6 +124,7 @@ class gateway_service final : public net::service {
   const gateway_parts& parts_;
   std::shared_ptr<const snapshot> rules_;
   token_cache tokens_;
+  known_callers callers_;  // of a guard
   open_streams streams_;
   probe store_probe_;
   probe servers_probe_;

@@ -92,7 +92,7 @@ struct token_cache_settings {
 struct binding_settings {
   std::string dpop = "accept";  // off, accept or require
   bool dpop_nonces = false;
-  std::string certificate = "accept";  // or "require"
+  std::string certificate = "off";  // off, accept or require
 };
 
 struct header_settings {
