@@ -13,6 +13,14 @@ namespace {
 constexpr milliseconds flush_every{200};
 constexpr std::size_t flush_size = 32 * 1024;
 
+// As people know it of other guards: "Token validation failed: issuer mismatch".
+std::string guard_words(errc why) {
+  const auto& row = explain(why);
+  if (why == errc::token_expired) return "Token expired";
+  bool of_token = row.oauth_error == "invalid_token" && why != errc::token_opaque;
+  return (of_token ? "Token validation failed: " : "") + std::string(row.description);
+}
+
 // Documents and probes would drown what is worth looking at.
 constexpr bool is_traced(metrics::area area) {
   return area == metrics::area::mcp || area == metrics::area::oauth;
@@ -143,7 +151,9 @@ void gateway_service::tell(const net::exchange& x, story& told) {
     auto level = x.status >= 500 ? log_level::error : log_level::info;
     log_line line(lines_, level, told.area == metrics::area::oauth ? "oauth" : "proxy",
                   std::chrono::system_clock::now(), rules_->style);
-    if (told.why) line.text("message", explain(told.why->code).description);
+    if (told.why)
+      line.text("message", rules_->issuers ? guard_words(told.why->code)
+                                           : std::string(explain(told.why->code).description));
     line.text("request_id", x.request_id()).text("client", told.client);
     if (told.trace) line.text("trace_id", to_hex(told.trace->request.trace));
     line.text("http_method", x.head().method).text("path", x.head().path);

@@ -72,9 +72,9 @@ class gateway_service final : public net::service {
   // Takes the steps that the guard wants, to its verdict.
   net::task<result<std::shared_ptr<const accepted>>> carry_out(guard_step& step, const snapshot& rules,
                                                                story& told);
-  // What a refusal says of proofs (RFC 9449 §7.1, §9).
-  void add_dpop(http_response& refusal, errc why, const std::string& metadata_url,
-                const std::vector<std::string>& scopes, const story& told) const;
+  // What a refusal says besides: of proofs (RFC 9449 §7.1, §9), and in the words of other guards.
+  void say_as_a_guard(http_response& refusal, errc why, const std::string& metadata_url,
+                      const std::vector<std::string>& scopes, const story& told) const;
   void tell_remembered(const net::exchange& x, const snapshot& rules, const story& told);
   net::task<void> refuse_endpoint_of_a_gateway(net::exchange& x, const snapshot& rules, story& told);
   static http_response metadata_of_issuer(const snapshot& rules, story& told);

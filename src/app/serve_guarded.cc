@@ -142,8 +142,14 @@ net::task<result<std::shared_ptr<credential>>> gateway_service::judge_token(net:
   co_return callers_.of(token);
 }
 
-void gateway_service::add_dpop(http_response& refusal, errc why, const std::string& metadata_url,
-                               const std::vector<std::string>& scopes, const story& told) const {
+void gateway_service::say_as_a_guard(http_response& refusal, errc why, const std::string& metadata_url,
+                                     const std::vector<std::string>& scopes, const story& told) const {
+  if (refusal.status == 401 && refusal.body.ends_with('}')) {
+    refusal.body.pop_back();
+    refusal.body += why == errc::token_missing
+                        ? R"(,"message":"Authentication required: missing OAuth token"})"
+                        : R"(,"message":"Authentication failed: invalid token"})";
+  }
   const auto& judge = *rules_->issuers->judge;
   const auto& rules = judge.rules();
   if (rules.dpop == dpop_use::off) return;

@@ -434,7 +434,7 @@ net::task<void> gateway_service::refuse_mcp(net::exchange& x, const upstream& to
       (to.origin.empty() ? origin_as_reached(rules_->conf.public_url, x.head().host) : to.origin) +
       to.metadata_path;
   http_response refusal = refuse_call(why, metadata_url, scopes, raw_id);
-  if (rules_->issuers != nullptr) add_dpop(refusal, why.code, metadata_url, scopes, told);
+  if (rules_->issuers != nullptr) say_as_a_guard(refusal, why.code, metadata_url, scopes, told);
   if (why.code == errc::http_method_refused) refusal.fields.add("Allow", "GET, POST, DELETE, OPTIONS");
   told.why = std::move(why);
   co_await answer(x, std::move(refusal), false);

@@ -36,7 +36,7 @@ test('the official client signs in at the authorization server and calls tools t
   const guard = await Gateway.start(t, { mode: 'native', issuer: as.issuer, mcp_server_url: upstream.url, tools });
   const alice = new Person({ user: 'alice' });
   const { client } = await connectAs(alice, guard.mcp, new Keychain());
-  assert.deepEqual(alice.pages, ['Sign in']);
+  assert.deepEqual(alice.pages, ['Sign in at the provider']);
   const headers = JSON.parse(textOf(await client.callTool({ name: 'whoami' })));
   assert.equal(headers['x-user-id'], 'alice');
   assert.equal(headers['x-user-email'], 'alice@as.example');

@@ -3,7 +3,7 @@
 
 import { createServer } from 'node:http';
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
-import Provider from 'oidc-provider';
+import Provider, { interactionPolicy } from 'oidc-provider';
 
 import { listenOnLoopback, stopListening } from './scope.mjs';
 
@@ -46,6 +46,9 @@ export class AuthorizationServer {
   }
 
   #rebuild() {
+    // Whoever signs in consents.
+    const policy = interactionPolicy.base();
+    policy.remove('consent');
     this.provider = new Provider(this.issuer, {
       clients: [{
         ...this.introspector, redirect_uris: [], response_types: [], grant_types: ['client_credentials'],
@@ -76,7 +79,7 @@ export class AuthorizationServer {
         },
       },
       extraTokenClaims: (_, token) => (token.accountId ? { email: `${token.accountId}@as.example` } : undefined),
-      interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
+      interactions: { policy, url: (_, interaction) => `/interaction/${interaction.uid}` },
       pkce: { required: () => true },
       findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, email: `${id}@as.example`, email_verified: true }) }),
       loadExistingGrant: async (context) => {
