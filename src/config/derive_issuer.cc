@@ -102,14 +102,28 @@ class issuer_derivation {
     if (has("keys_file") && has("jwks_url")) refuse_both("keys_file", "jwks_url", "");
     if (!i_.jwks_url.empty()) https_only("jwks_url", i_.jwks_url, "must use https");
     if (!is_usable("algorithms")) return;
-    if (!i_.jwt_secret.empty() && i_.algorithms.empty()) i_.algorithms = {"HS256", "HS384", "HS512"};
+    if (!i_.jwt_secret.empty() && i_.algorithms.empty()) i_.algorithms = hmac_algorithms();
+    auto possible = hmac_algorithms();
     for (const auto& name : i_.algorithms) {
+      if (is_hmac(name) && !i_.jwt_secret.empty() && !holds(possible, name))
+        return refuse("algorithms",
+                      {"has " + name + ", and jwt_secret is shorter than its hash (RFC 7518 section 3.2)",
+                       "make a longer one: openssl rand -base64 64"});
       if (is_hmac(name) == !i_.jwt_secret.empty()) continue;
       return refuse("algorithms",
                     {i_.jwt_secret.empty() ? "has " + name + ", which needs jwt_secret"
                                            : "has " + name + ", which is not of a shared secret",
                      "remove it"});
     }
+  }
+
+  // Those whose hash the secret is as long as (RFC 7518 §3.2).
+  std::vector<std::string> hmac_algorithms() const {
+    auto size = i_.jwt_secret.reveal().size();
+    std::vector<std::string> names{"HS256"};
+    if (size >= 48) names.emplace_back("HS384");
+    if (size >= 64) names.emplace_back("HS512");
+    return names;
   }
 
   void validation() {

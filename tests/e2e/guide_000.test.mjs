@@ -6,10 +6,11 @@ import { execFile } from 'node:child_process';
 import { before, test } from 'node:test';
 import { promisify } from 'node:util';
 
-import { command, Gateway, startDemoServer } from './lib/gateway.mjs';
+import { command, Gateway } from './lib/gateway.mjs';
 import { call, post } from './lib/oauth.mjs';
 import { fileScope } from './lib/scope.mjs';
 import { hmacToken, TokenIssuer } from './lib/token_issuer.mjs';
+import { Upstream } from './lib/upstream.mjs';
 
 const scope = fileScope();
 const secret = 'JfPoQ0wbVqJ9bKpS1y6mXvQp0aZrT3uE';
@@ -19,7 +20,7 @@ const inShell = async (text) => (await promisify(execFile)('bash', ['-c', text])
 
 before(async () => {
   issuer = await TokenIssuer.start(scope);
-  mcp = (await startDemoServer(scope)).url;
+  mcp = (await Upstream.start(scope, { stateful: false })).url;
   const common = { MCP_PORT: '0', MCP_HOST: 'localhost', MCP_SERVER_URL: mcp, OIDC_AUDIENCE: 'api://my-server', LOG_LEVEL: 'debug' };
   guard = await Gateway.start(scope, null, { environment: { OAUTH_MODE: 'native', OAUTH_PROVIDER: 'oidc', OIDC_ISSUER: issuer.issuer, ...common } });
   hmac = await Gateway.start(scope, null, { environment: { OAUTH_PROVIDER: 'hmac', JWT_SECRET: secret, OIDC_ISSUER: 'https://company.okta.com', ...common } });

@@ -6,7 +6,7 @@ import { before, test } from 'node:test';
 import { promisify } from 'node:util';
 
 import { command, Gateway, startDemoServer } from './lib/gateway.mjs';
-import { call, post } from './lib/oauth.mjs';
+import { initialize, post } from './lib/oauth.mjs';
 import { fileScope, portOfNobody } from './lib/scope.mjs';
 import { TokenIssuer } from './lib/token_issuer.mjs';
 
@@ -23,7 +23,7 @@ before(async () => {
 });
 
 const token = (claims, header) => issuer.token({ aud: `${guard.origin}/mcp`, ...claims }, header);
-const ask = (given, of = guard) => post(`${of.origin}/mcp`, call('whoami'), given);
+const ask = (given, of = guard) => post(`${of.origin}/mcp`, initialize(), given);
 const lineOf = async (answer, of = guard) => {
   const id = answer.headers.get('x-request-id');
   return of.logged(id, (l) => l.request_id === id && l.status);
@@ -147,7 +147,7 @@ test('what its server did wrong besides: a name in front, the path form, the reg
   assert.equal(documents[0].resource, `${guard.origin}/mcp`);
   assert.equal(documents[0].scopes_supported, undefined);
   for (const document of documents.slice(1)) assert.equal(document.registration_endpoint, `${issuer.issuer}/register`);
-  const named = await post(guard.origin.replace('localhost', '127.0.0.1') + '/mcp', call('whoami'), token(), { 'x-forwarded-host': 'mcp.example.com' });
+  const named = await post(guard.origin.replace('localhost', '127.0.0.1') + '/mcp', initialize(), token(), { 'x-forwarded-host': 'mcp.example.com' });
   assert.equal(named.status, 200);
 });
 
