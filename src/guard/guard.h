@@ -44,7 +44,7 @@ struct guard_rules {
   dpop_use dpop = dpop_use::off;
   dpop_rules proofs;         // its `nonces` are set by the guard
   bool dpop_nonces = false;  // each proof needs a nonce of ours
-  secret nonce_key = {};     // 32 bytes; the same for all replicas; empty: of this process alone
+  secret nonce_key = {};     // the same for all replicas; empty: of this process alone
   std::size_t most_proofs = 200'000;
 };
 
