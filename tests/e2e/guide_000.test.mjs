@@ -37,7 +37,7 @@ test('"Authentication required: missing OAuth token"', async () => {
   assert.equal(none.status, 401);
   assert.ok(!none.headers.get('www-authenticate').includes('error'));
   assert.equal((await none.json()).message, 'Authentication required: missing OAuth token');
-  const shown = await inShell(`curl -s -o /dev/null -w '%{http_code}' -X POST -H 'content-type: application/json' -d '{"jsonrpc":"2.0","id":1,"method":"ping"}' -H "Authorization: Bearer ${issuer.token({ aud: 'api://my-server' })}" ${guard.mcp}`);
+  const shown = await inShell(`curl -s -o /dev/null -w '%{http_code}' -X POST -H 'content-type: application/json' -d '{"jsonrpc":"2.0","id":1,"method":"ping"}' -H 'accept: application/json, text/event-stream' -H "Authorization: Bearer ${issuer.token({ aud: 'api://my-server' })}" ${guard.mcp}`);
   assert.equal(shown, '200');
 });
 
@@ -92,7 +92,7 @@ test('what is missing is told in the words of the guide, with the name to set, a
 // ---- Provider Errors
 test('"Failed to initialize OIDC provider": each of the common mistakes is named', async (t) => {
   const said = async (url) => (await command(t, [], { environment: { OAUTH_ISSUER_URL: url, MCP_SERVER_URL: mcp, PORT: '0' } })).err;
-  assert.match(await said(`${issuer.issuer}/`), /they differ in the slash at its end/);
+  assert.match(await said(`${issuer.issuer}/`), /they differ in the slash at the end of the configured one: configure/);
   assert.match(await said('company.okta.com'), /must be an absolute URL \(begin with http:\/\/ or https:\/\/\)/);
   assert.match(await said('http://company.okta.com'), /Issuer URL must be HTTPS/);
 });
