@@ -2,6 +2,7 @@
 
 #include "app/check_start.h"
 #include "app/commands.h"
+#include "app/guard_app.h"
 #include "app/report.h"
 #include "config/describe.h"
 #include "config/provider_kind.h"
@@ -73,17 +74,28 @@ exit_code check_config_command(const command_input& in) {
   if (!conf) return why;
   auto found = check_start(*conf);
   auto unreached = check_reach(*conf, patience);
+  std::vector<issuer_failure> issuers;
+  if (conf->is_guard()) check_issuers(*conf, patience, found, issuers);
   warnings.insert(warnings.end(), found.warnings.begin(), found.warnings.end());
   warnings.insert(warnings.end(), unreached.begin(), unreached.end());
 
-  std::cout << "✓ Syntax valid\n✓ Required fields present\n✓ Provider credentials configured\n";
+  std::cout << "✓ Syntax valid\n✓ Required fields present\n";
+  if (!conf->is_guard()) std::cout << "✓ Provider credentials configured\n";
   for (const auto& good : found.good) std::cout << "✓ " << good << "\n";
+  if (conf->is_guard()) {
+    for (const auto& line : accepted_tokens(*conf)) std::cout << "  Accepts " << line << "\n";
+  }
   for (const auto& note : registrations(*conf)) std::cout << "  " << note << "\n";
   for (const auto& note : found.notes) std::cout << "  " << note << "\n";
   for (const auto& warning : warnings) std::cout << "⚠ Warning: " << warning << "\n";
   std::cout << std::flush;
   for (const auto& failure : found.failures) {
     auto code = report(failure);
+    if (why == exit_code::ok) why = code;
+  }
+  // With start_retry a start would wait for it; whoever checks wants to know all the same.
+  if (!issuers.empty()) {
+    auto code = report(guard_start_failure{{}, std::move(issuers)});
     if (why == exit_code::ok) why = code;
   }
   return why;

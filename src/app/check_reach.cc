@@ -1,9 +1,14 @@
 #include "app/check_start.h"
+#include "app/file_access.h"
+#include "app/issuer_fetch.h"
 #include "config/provider_kind.h"
+#include "gateway/issuers.h"
+#include "jose/random.h"
 #include "net/http_client.h"
 #include "provider/oidc.h"
 #include "symptom/catalogue.h"
 
+#include <algorithm>
 #include <future>
 
 namespace mcp_oauth {
@@ -41,6 +46,34 @@ std::string ask_server(const upstream_settings& u, const fetch_rules& rules, con
 }
 
 }  // namespace
+
+void check_issuers(const settings& conf, seconds patience, start_findings& into,
+                   std::vector<issuer_failure>& failures) {
+  auto plan = plan_issuers(conf, read_file_text);
+  if (!plan) {
+    into.failures.insert(into.failures.end(), plan.error().begin(), plan.error().end());
+    return;
+  }
+  guard judge(std::move(plan->issuers), std::move(plan->rules),
+              [](std::size_t n) { return random_bytes(n); });
+  failures = fetch_first_documents(judge, [&](const http_call& call, const fetch_rules& rules) {
+    auto bounded = rules;
+    bounded.timeout = std::min(rules.timeout, patience);
+    return net::fetch(call, bounded, conf.upstream_ca_file);
+  });
+  auto all = judge.status(std::chrono::system_clock::now());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto& issuer = all[i];
+    if (auto document = judge.issuers()[i]->metadata())
+      into.good.push_back("OIDC discovery document fetched for issuer " + issuer.issuer);
+    if (!issuer.ready) continue;
+    if (!issuer.jwks_uri.empty())
+      into.good.push_back("JWKS fetched from " + issuer.jwks_uri + " (" + std::to_string(issuer.keys) +
+                          " keys)");
+    if (!issuer.introspection_endpoint.empty())
+      into.good.push_back("Introspection at " + issuer.introspection_endpoint + " (not asked)");
+  }
+}
 
 std::vector<std::string> check_reach(const settings& conf, seconds patience) {
   fetch_rules rules;

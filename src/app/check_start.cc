@@ -138,7 +138,7 @@ void check_port(const settings& conf, start_findings& into) {
 
 start_findings check_start(const settings& conf) {
   start_findings found;
-  check_database(conf, found);
+  if (!conf.is_guard()) check_database(conf, found);
   check_tls(conf, found);
   check_log(conf, found);
   check_port(conf, found);

@@ -21,6 +21,12 @@ struct start_findings {
 // nothing; the port is held for a moment.
 start_findings check_start(const settings& conf);
 
+// Of a guard: what its issuers answer, as a start would ask them. Adds a line for each that can be used, and
+// what keeps a start from working.
+struct issuer_failure;
+void check_issuers(const settings& conf, seconds patience, start_findings& into,
+                   std::vector<issuer_failure>& failures);
+
 // Asks every identity provider for its metadata and every MCP server for anything, all at the same time, and
 // waits at most as long as `patience`. One warning for each that does not answer as it should.
 std::vector<std::string> check_reach(const settings& conf, seconds patience);

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "app/reload.h"
+#include "app/running.h"
 #include "base/error.h"
 #include "config/settings.h"
 #include "store/record_store.h"
@@ -12,27 +12,20 @@
 namespace mcp_oauth {
 
 // The gateway, wired and running: store, authorization server, event loops.
-class gateway_app {
+class gateway_app final : public running_app {
  public:
   // Opens everything the settings name and starts to listen. `conf.port` 0 takes any free port.
   // Adds to `warnings` what the operator should know. Errors: store_*, listen_*, tls_*, key files,
   // config_invalid.
   static result<std::unique_ptr<gateway_app>> start(settings conf, std::vector<std::string>& warnings);
-  ~gateway_app();
-  gateway_app(const gateway_app&) = delete;
-  gateway_app& operator=(const gateway_app&) = delete;
+  ~gateway_app() override;
 
-  const settings& conf() const;
+  const settings& conf() const override;
   // The password to print once, when nobody could sign in otherwise.
   const std::string& first_password() const;
-  // Takes up another configuration, without a connection or a stream noticing. A bad one leaves the one in
-  // use; what cannot change while we run stays as it is. The log says all of that, and so does the report.
-  reload_report reload(const settings_source& read);
-  // Opens the log file again, after somebody moved it away. Errors: file_unwritable; the old one stays in
-  // use.
-  result<void> reopen_log();
-  // Lets requests in flight end, then ends. Idempotent.
-  void stop();
+  reload_report reload(const settings_source& read) override;
+  result<void> reopen_log() override;
+  void stop() override;
 
  private:
   struct parts;

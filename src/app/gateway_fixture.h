@@ -72,7 +72,16 @@ class Gateway : public testing::Test {
     authorization_server = std::move(*as);
     auto made = make_snapshot(conf, authorization_server, secret("session key"), spans.get(), policies);
     ASSERT_TRUE(made);
-    auto dialled_snapshot = std::make_shared<snapshot>(**made);
+    serve_under(**made);
+  }
+
+  // With the MCP server's end in the test's hands.
+  void serve_under(const snapshot& made) {
+    if (!log) {
+      auto opened = log_sink::open("/dev/null", log_level::debug);
+      log = std::move(*opened);
+    }
+    auto dialled_snapshot = std::make_shared<snapshot>(made);
     for (auto& u : dialled_snapshot->upstreams) {
       u.target.dial = [this] {
         if (upstream_is_down) return -1;

@@ -14,6 +14,14 @@ namespace {
 constexpr milliseconds flush_every{200};
 constexpr std::size_t flush_size = 32 * 1024;
 
+// As people know it of other guards: "Token validation failed: issuer mismatch".
+std::string guard_words(errc why) {
+  const auto& row = explain(why);
+  if (why == errc::token_expired) return "Token expired";
+  bool of_token = row.oauth_error == "invalid_token" && why != errc::token_opaque;
+  return (of_token ? "Token validation failed: " : "") + std::string(row.description);
+}
+
 // Documents and probes would drown what is worth looking at.
 constexpr bool is_traced(metrics::area area) {
   using enum metrics::area;
@@ -42,6 +50,7 @@ gateway_service::~gateway_service() { flush_log(); }
 void gateway_service::use(std::shared_ptr<const snapshot> next) {
   rules_ = std::move(next);
   tokens_.clear();
+  callers_.clear();
 }
 
 void gateway_service::revoke(const std::string& grant, time_point until) {
@@ -52,6 +61,7 @@ void gateway_service::revoke(const std::string& grant, time_point until) {
 void gateway_service::sweep(time_point now) {
   streams_.expire(now, [this](std::string_view grant) { return tokens_.latest_expiry(grant); });
   tokens_.sweep(now);
+  callers_.sweep(now);
 }
 
 void gateway_service::flush_log() {
@@ -98,7 +108,11 @@ net::task<void> gateway_service::serve_path(net::exchange& x, story& told) {
   } else if (auto at = endpoint_of(path)) {
     told.area = metrics::area::oauth;
     told.action = to_name(*at);
-    co_await serve_oauth(x, *at, told);
+    if (rules->issuers != nullptr) {
+      co_await refuse_endpoint_of_a_gateway(x, *rules, told);
+    } else {
+      co_await serve_oauth(x, *at, told);
+    }
   } else {
     co_await serve_plain(x, told);
   }
@@ -148,13 +162,16 @@ void gateway_service::tell(const net::exchange& x, story& told) {
   {
     auto level = x.status >= 500 ? log_level::error : log_level::info;
     log_line line(lines_, level, component_of(told.area), std::chrono::system_clock::now(), rules_->style);
-    if (told.why) line.text("message", explain(told.why->code).description);
+    if (told.why)
+      line.text("message", rules_->issuers ? guard_words(told.why->code)
+                                           : std::string(explain(told.why->code).description));
     line.text("request_id", x.request_id()).text("client", told.client);
     if (told.trace) line.text("trace_id", to_hex(told.trace->request.trace));
     line.text("http_method", x.head().method).text("path", x.head().path);
     line.number("status", static_cast<std::uint64_t>(x.status));
     line.milliseconds_of("duration_ms", static_cast<std::uint64_t>(took.count()));
     line.text("action", told.action).text("user_id", told.subject).text("client_id", told.client_id);
+    line.text("issuer", told.issuer).text("token", told.remembered ? "remembered" : "");
     line.text("mcp_method", told.method).text("mcp_name", told.tool).text("upstream", told.upstream);
     bool judged = told.area == metrics::area::mcp || told.area == metrics::area::verify;
     if (judged) line.text("decision", told.permitted ? "allowed" : "refused");

@@ -7,6 +7,7 @@
 #include "app/open_streams.h"
 #include "app/probe.h"
 #include "app/snapshot.h"
+#include "gateway/known_callers.h"
 #include "gateway/session_query.h"
 #include "gateway/token_cache.h"
 #include "mcp/envelope.h"
@@ -64,6 +65,28 @@ class gateway_service final : public net::service {
   net::task<void> serve_mcp(net::exchange& x, const snapshot& rules, const upstream& to, story& told);
   net::task<result<void>> read_call(net::exchange& x, const policy& judged, admission& in);
   result<std::shared_ptr<credential>> authenticate(const net::exchange& x, const upstream& to);
+
+  // app/serve_guarded.cc
+  // The request that a token came with, as its client made it: of /auth/verify that is not the one in hand.
+  struct shown_request {
+    std::string_view method, host, path, query;
+    std::string_view certificate;  // thumbprint of the client's; "" none
+  };
+  // The same for tokens of others. `rules`, `to` and `as` stay until the end.
+  net::task<result<std::shared_ptr<credential>>> judge_token(net::exchange& x, const snapshot& rules,
+                                                             const upstream& to, const shown_request& as,
+                                                             story& told);
+  // Takes the steps that the guard wants, to its verdict.
+  net::task<result<std::shared_ptr<const accepted>>> carry_out(guard_step& step, const snapshot& rules,
+                                                               story& told);
+  // What a refusal says besides: of proofs (RFC 9449 §7.1, §9), and in the words of other guards.
+  void say_as_a_guard(http_response& refusal, errc why, const std::string& metadata_url,
+                      const std::vector<std::string>& scopes, const story& told) const;
+  void tell_remembered(const net::exchange& x, const snapshot& rules, const story& told);
+  net::task<void> refuse_endpoint_of_a_gateway(net::exchange& x, const snapshot& rules, story& told);
+  static http_response metadata_of_issuer(const snapshot& rules, story& told);
+  static json::array issuers_for_health(const snapshot& rules, bool& all_ready);
+
   result<std::string> session_of(const net::exchange& x, const upstream& to, credential& who,
                                  const session_query& query);
   static std::string upstream_head(const net::exchange& x, const upstream& to, const snapshot& rules,
@@ -76,8 +99,8 @@ class gateway_service final : public net::service {
   // Sees to it that `who` holds the identity provider's token. `rules` stay until the end.
   net::task<result<void>> fetch_provider_token(const snapshot& rules, credential& who, story& told);
   // The answer to a request for `to` under that host that goes no further.
-  static http_response refusal_of(std::string_view host, const snapshot& rules, const upstream& to,
-                                  const error& why, std::vector<std::string> scopes, std::string_view raw_id);
+  http_response refusal_of(std::string_view host, const snapshot& rules, const upstream& to, const error& why,
+                           std::vector<std::string> scopes, std::string_view raw_id, const story& told) const;
   const policy& current_rules(const upstream& of) const;
   net::task<void> refuse_mcp(net::exchange& x, const upstream& to, story& told, error why,
                              std::vector<std::string> scopes, std::string raw_id);
@@ -119,6 +142,7 @@ class gateway_service final : public net::service {
   const gateway_parts& parts_;
   std::shared_ptr<const snapshot> rules_;
   token_cache tokens_;
+  known_callers callers_;  // of a guard
   open_streams streams_;
   probe store_probe_;
   probe servers_probe_;

@@ -18,7 +18,8 @@ namespace mcp_oauth {
 namespace {
 constexpr std::array<const char*, 6> areas = {"mcp", "verify", "oauth", "metadata", "health", "other"};
 constexpr std::array<const char*, 6> classes = {"0xx", "1xx", "2xx", "3xx", "4xx", "5xx"};
-constexpr std::array<const char*, 2> whom = {"provider", "client"};
+constexpr std::array<const char*, 4> whom = {"provider", "client", "issuer", "introspection"};
+constexpr std::array<const char*, 3> judgements = {"memory", "signature", "introspection"};
 constexpr auto operations = static_cast<std::size_t>(store_call::operation::count_);
 constexpr std::size_t codes = static_cast<std::size_t>(errc::count_);
 
@@ -47,6 +48,10 @@ struct metrics::handles {
   std::vector<std::pair<std::string, prometheus::Histogram*>> by_upstream;
   std::array<prometheus::Histogram*, whom.size()> fetches{};
   prometheus::Family<prometheus::Counter>* failed_fetches = nullptr;
+  std::array<prometheus::Counter*, judgements.size()> judged{};
+  prometheus::Family<prometheus::Gauge>* issuers_ready = nullptr;
+  prometheus::Family<prometheus::Gauge>* issuer_keys = nullptr;
+  prometheus::Family<prometheus::Gauge>* issuer_times = nullptr;
   std::array<prometheus::Histogram*, operations> store{};
   prometheus::Family<prometheus::Counter>* failed_store = nullptr;
   prometheus::Counter* spans_sent = nullptr;
@@ -102,17 +107,36 @@ metrics::metrics() : handles_(std::make_unique<handles>()) {
            .Name("mop_upstream_seconds")
            .Help("Whole time of a call that an MCP server answered; of an event stream, until it has begun.")
            .Register(h.registry);
-  auto& fetches =
-      prometheus::BuildHistogram()
-          .Name("mop_fetch_seconds")
-          .Help("Time of requests for a sign-in: to an identity provider, or for a client's own document.")
-          .Register(h.registry);
+  auto& fetches = prometheus::BuildHistogram()
+                      .Name("mop_fetch_seconds")
+                      .Help(
+                          "Time of requests to others: an identity provider, a client's own document, an "
+                          "issuer's metadata and "
+                          "keys, its introspection.")
+                      .Register(h.registry);
   for (std::size_t i = 0; i < whom.size(); ++i)
     h.fetches[i] = &fetches.Add({{"to", whom[i]}}, slow_buckets());
   h.failed_fetches = &prometheus::BuildCounter()
                           .Name("mop_fetch_failures_total")
                           .Help("Of those, the ones without an answer.")
                           .Register(h.registry);
+  auto& judged = prometheus::BuildCounter()
+                     .Name("mop_tokens_accepted_total")
+                     .Help("Requests with a good token of another issuer, by how that was known.")
+                     .Register(h.registry);
+  for (std::size_t i = 0; i < judgements.size(); ++i) h.judged[i] = &judged.Add({{"by", judgements[i]}});
+  h.issuers_ready = &prometheus::BuildGauge()
+                         .Name("mop_issuer_ready")
+                         .Help("Whether tokens of the issuer can be judged.")
+                         .Register(h.registry);
+  h.issuer_keys = &prometheus::BuildGauge()
+                       .Name("mop_issuer_keys")
+                       .Help("Public keys that are known of the issuer.")
+                       .Register(h.registry);
+  h.issuer_times = &prometheus::BuildGauge()
+                        .Name("mop_issuer_last_success_seconds")
+                        .Help("When its metadata or keys were last fetched, in seconds since 1970; 0: never.")
+                        .Register(h.registry);
   auto& store = prometheus::BuildHistogram()
                     .Name("mop_store_seconds")
                     .Help("Time of operations on the database.")
@@ -206,6 +230,7 @@ void metrics::store(const store_call& call) {
   handles_->failed_store->Add({{"reason", std::string(explain(call.why->code).name)}}).Increment();
 }
 
+void metrics::token_judged(judged how) { handles_->judged[static_cast<std::size_t>(how)]->Increment(); }
 void metrics::stream_opened() { handles_->streams->Increment(); }
 void metrics::stream_closed() { handles_->streams->Decrement(); }
 
@@ -216,6 +241,12 @@ std::string metrics::expose(const readings& now) const {
   };
   std::lock_guard lock(h.exposing);
   h.connections->Set(static_cast<double>(now.connections));
+  for (const auto& one : now.issuers) {
+    prometheus::Labels labels{{"issuer", one.name}};
+    h.issuers_ready->Add(labels).Set(one.ready ? 1 : 0);
+    h.issuer_keys->Add(labels).Set(static_cast<double>(one.keys));
+    h.issuer_times->Add(labels).Set(one.last_success);
+  }
   catch_up(*h.spans_sent, now.spans_sent);
   catch_up(*h.spans_dropped, now.spans_dropped);
   return prometheus::TextSerializer().Serialize(handles_->registry.Collect());

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace mcp_oauth {
 
@@ -32,10 +33,14 @@ class metrics {
   // Of a call that an MCP server answered: until the end of the answer, or the head of a stream. `upstream`
   // is of the configuration.
   void answered(std::string_view upstream, std::chrono::nanoseconds took);
-  // A request to somebody else on behalf of a sign-in; `why` nullptr: there was an answer.
-  enum class fetched { from_provider, from_client };
+  // A request to somebody else on behalf of a sign-in, or to the issuer of a token; `why` nullptr: there was
+  // an answer.
+  enum class fetched { from_provider, from_client, from_issuer, by_introspection };
   void fetch(fetched whose, std::chrono::nanoseconds took, const error* why);
   void store(const store_call& call);
+  // A token of another issuer was found good, and how.
+  enum class judged { from_memory, by_signature, by_introspection };
+  void token_judged(judged how);
   void stream_opened();
   void stream_closed();
 
@@ -43,6 +48,13 @@ class metrics {
   struct readings {
     std::size_t connections = 0;
     std::uint64_t spans_sent = 0, spans_dropped = 0;  // less than before: none more
+    struct issuer {
+      std::string name;
+      bool ready = false;
+      std::size_t keys = 0;
+      double last_success = 0;  // Unix time; 0: never
+    };
+    std::vector<issuer> issuers = {};
   };
   std::string expose(const readings& now) const;  // Prometheus text format 0.0.4
 

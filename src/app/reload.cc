@@ -10,6 +10,7 @@ std::vector<fixed_setting> cannot_change(const settings& running, const settings
   auto compare = [&](std::string_view key, const std::string& now, const std::string& then) {
     if (now != then) differing.push_back({std::string(key), displayed(now), displayed(then)});
   };
+  compare("mode", running.mode, wanted.mode);
   compare("host", running.host, wanted.host);
   compare("port", std::to_string(running.port), std::to_string(wanted.port));
   compare("workers", std::to_string(running.workers), std::to_string(wanted.workers));
@@ -37,6 +38,7 @@ std::string to_string(const fixed_setting& s) {
 config_flags flags_of(const std::vector<fixed_setting>& pinned, const settings& running) {
   config_flags flags;
   for (const auto& one : pinned) {
+    if (one.key == "mode") flags.emplace_back(one.key, running.mode);
     if (one.key == "host") flags.emplace_back(one.key, running.host);
     if (one.key == "port") flags.emplace_back(one.key, std::to_string(running.port));
     if (one.key == "tls.cert_file") flags.emplace_back(one.key, running.tls.cert_file);

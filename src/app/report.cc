@@ -1,5 +1,6 @@
 #include "app/report.h"
 
+#include "app/guard_app.h"
 #include "symptom/catalogue.h"
 
 #include <iostream>
@@ -40,6 +41,19 @@ exit_code report(const error& why) {
   std::cerr << "Error: " << headline(why) << "\n  Likely cause: " << row.cause << "\n  Fix: " << row.fix
             << "\n  (" << row.id << ")\n";
   return exit_code_of(why.code);
+}
+
+exit_code report(const guard_start_failure& why) {
+  auto code = exit_code::ok;
+  for (const auto& one : why.errors) {
+    auto its = report(one);
+    if (code == exit_code::ok) code = its;
+  }
+  for (const auto& one : why.issuers) {
+    std::cerr << "Error: " << told(one);
+    if (code == exit_code::ok) code = exit_code_of(one.why.code);
+  }
+  return code;
 }
 
 }  // namespace mcp_oauth

@@ -6,6 +6,7 @@
 #include "app/descriptor_limit.h"
 #include "app/file_access.h"
 #include "app/gateway_app.h"
+#include "app/guard_app.h"
 #include "app/report.h"
 #include "app/signals.h"
 #include "jose/random.h"
@@ -40,7 +41,7 @@ std::string callable(const std::string& program) {
   return on_path ? program : absolute_path(program);
 }
 
-void reload(gateway_app& app, const settings_source& read) {
+void reload(running_app& app, const settings_source& read) {
   auto became = app.reload(read);
   for (const auto& warning : became.warnings) std::cerr << "⚠ Warning: " << warning << "\n";
   for (const auto& line : became.errors) std::cerr << line << "\n";
@@ -49,7 +50,7 @@ void reload(gateway_app& app, const settings_source& read) {
                                  : "the configuration was not taken up; the one in use stays\n");
 }
 
-void run_until_signal(gateway_app& app, config_watch& watch, const settings_source& read) {
+void run_until_signal(running_app& app, config_watch& watch, const settings_source& read) {
   for (;;) {
     auto woken = wait_for_signal(watch.descriptor());
     if (woken == wake::stop) break;
@@ -110,6 +111,27 @@ class demo_running {
   std::unique_ptr<net::server> server_;
 };
 
+void print_warnings(const std::vector<std::string>& warnings) {
+  for (const auto& warning : warnings) std::cerr << "⚠ Warning: " << warning << "\n";
+}
+
+void print_listening(const settings& running) {
+  std::cout << "mcp-oauth-proxy is listening on " << running.host << ":" << running.port << "\n";
+  for (const auto& u : running.upstreams) std::cout << "  " << u.resource << "  ->  " << u.url << "\n";
+}
+
+exit_code serve_guard(settings conf, std::vector<std::string> warnings, config_watch& watch,
+                      const settings_source& read) {
+  auto app = guard_app::start(std::move(conf), warnings);
+  print_warnings(warnings);
+  if (!app) return report(app.error());
+  print_listening((*app)->conf());
+  for (const auto& line : accepted_tokens((*app)->conf())) std::cout << "  " << line << "\n";
+  std::cout << std::flush;
+  run_until_signal(**app, watch, read);
+  return exit_code::ok;
+}
+
 }  // namespace
 
 exit_code serve_command(const command_input& in) {
@@ -119,20 +141,19 @@ exit_code serve_command(const command_input& in) {
   config_watch watch(config_file_of(in));
   auto conf = load_settings(in, false, why);
   if (!conf) return why;
+  auto read = [&in](const config_flags& more) { return read_settings(in, false, more); };
   std::vector<std::string> warnings;
   if (auto warning = descriptor_warning(raise_descriptor_limit(), conf->limits.connections))
     warnings.push_back(std::move(*warning));
+  if (conf->is_guard()) return serve_guard(std::move(*conf), std::move(warnings), watch, read);
   bool key_file_was_there = has_key_file(*conf);
   auto app = gateway_app::start(std::move(*conf), warnings);
-  for (const auto& warning : worth_saying(warnings, key_file_was_there))
-    std::cerr << "⚠ Warning: " << warning << "\n";
+  print_warnings(worth_saying(warnings, key_file_was_there));
   if (!app) return report(app.error());
-  const auto& running = (*app)->conf();
-  std::cout << "mcp-oauth-proxy is listening on " << running.host << ":" << running.port << "\n";
-  for (const auto& u : running.upstreams) std::cout << "  " << u.resource << "  ->  " << u.url << "\n";
+  print_listening((*app)->conf());
   print_first_password(**app);
   std::cout << std::flush;
-  run_until_signal(**app, watch, [&in](const config_flags& more) { return read_settings(in, false, more); });
+  run_until_signal(**app, watch, read);
   return exit_code::ok;
 }
 
@@ -144,6 +165,7 @@ exit_code demo_command(const command_input& in) {
 
   command_input with_demo = in;
   with_demo.default_file = false;
+  with_demo.flags.emplace_back("mode", "gateway");
   with_demo.flags.emplace_back("mcp_server_url", "http://127.0.0.1:" + std::to_string(*demo_port));
   exit_code why = exit_code::ok;
   config_watch watch(config_file_of(with_demo));

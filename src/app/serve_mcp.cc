@@ -112,14 +112,17 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
         auto name = transform.empty() ? f.name : transform.name_for(f.name);
         if (!name.empty()) net::append_field(out, name, f.value);
       } else if (equal_ignoring_case(f.name, "mcp-session-id")) {
-        const auto& c = who_.claims();
         net::append_field(out, f.name,
                           rules_.sessions.bind(session_binding::what::header, to_.where.conf().resource,
-                                               c.subject, f.value));
+                                               who_.owner(), f.value));
       }
     }
     out += transform.added();
     if (!head.find("date")) net::append_field(out, "Date", net::http_date());
+    if (rules_.issuers != nullptr) {
+      auto nonce = rules_.issuers->judge->fresh_nonce(std::chrono::system_clock::now());
+      if (!nonce.empty()) net::append_field(out, "DPoP-Nonce", nonce);
+    }
     for (const auto& [name, value] : rules_.cors.fields_for(x_.head().find("origin").value_or(""), false)) {
       net::append_field(out, name, value);
     }
@@ -195,8 +198,8 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
       return fail(errc::upstream_malformed, read ? "endpoint with mop_session" : read.error().detail);
     of_.parts_.announced->add(to_.where.conf().name, path);
     auto place = place_of(path, read->rest);
-    auto bound = rules_.sessions.bind(session_binding::what::place, to_.where.conf().resource,
-                                      who_.claims().subject, place);
+    auto bound =
+        rules_.sessions.bind(session_binding::what::place, to_.where.conf().resource, who_.owner(), place);
     return place_of(to_.where.public_path(path), read->rest) + (read->rest.empty() ? "?" : "&") +
            std::string(place_binding) + "=" + bound.substr(place.size() + 1);
   }
@@ -240,6 +243,7 @@ result<std::string> gateway_service::session_of(const net::exchange& x, const up
   using what = session_binding::what;
   const auto& head = x.head();
   const auto& subject = who.claims().subject;
+  const auto& owner = who.owner();
   const auto& resource = to.where.conf().resource;
 
   // A proof in the query is checked whatever the header says: the server may look at either.
@@ -253,7 +257,7 @@ result<std::string> gateway_service::session_of(const net::exchange& x, const up
   if (around || posts_to_id || query.names_session || !query.mac.empty()) {
     auto place = place_of(to.where.upstream_path(head.path), query.rest);
     auto bound = place + "." + std::string(query.mac);
-    if (!rules_->sessions.release(what::place, resource, subject, bound)) {
+    if (!rules_->sessions.release(what::place, resource, owner, bound)) {
       return fail(errc::session_foreign, "the session in the address was not given to " + subject);
     }
   }
@@ -271,7 +275,7 @@ result<std::string> gateway_service::session_of(const net::exchange& x, const up
   if (times > 1) return fail(errc::session_foreign, "Mcp-Session-Id stands twice");
   if (times == 0) return std::string();
   if (named == who.checked_session) return who.checked_session.substr(0, who.checked_length);
-  auto id = rules_->sessions.release(what::header, resource, subject, named);
+  auto id = rules_->sessions.release(what::header, resource, owner, named);
   if (!id) return fail(errc::session_foreign, "the session id was not given to " + subject);
   who.checked_session = named;
   who.checked_length = id->size();
@@ -407,7 +411,7 @@ const policy& gateway_service::current_rules(const upstream& of) const {
 
 http_response gateway_service::refusal_of(std::string_view host, const snapshot& rules, const upstream& to,
                                           const error& why, std::vector<std::string> scopes,
-                                          std::string_view raw_id) {
+                                          std::string_view raw_id, const story& told) const {
   // Where no scope would help, none is named.
   bool hopeless = why.code == errc::policy_denied || why.code == errc::policy_incomplete;
   if (scopes.empty() && !hopeless) scopes = to.where.conf().scopes;
@@ -416,13 +420,14 @@ http_response gateway_service::refusal_of(std::string_view host, const snapshot&
   auto metadata_url =
       (to.origin.empty() ? origin_as_reached(rules.conf.public_url, host) : to.origin) + to.metadata_path;
   http_response refusal = refuse_call(why, metadata_url, scopes, raw_id);
+  if (rules.issuers != nullptr) say_as_a_guard(refusal, why.code, metadata_url, scopes, told);
   if (why.code == errc::http_method_refused) refusal.fields.add("Allow", "GET, POST, DELETE, OPTIONS");
   return refusal;
 }
 
 net::task<void> gateway_service::refuse_mcp(net::exchange& x, const upstream& to, story& told, error why,
                                             std::vector<std::string> scopes, std::string raw_id) {
-  http_response refusal = refusal_of(x.head().host, *rules_, to, why, std::move(scopes), raw_id);
+  http_response refusal = refusal_of(x.head().host, *rules_, to, why, std::move(scopes), raw_id, told);
   told.why = std::move(why);
   co_await answer(x, std::move(refusal), false);
 }
@@ -450,7 +455,13 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
     co_return co_await refuse_mcp(x, to, told, why, scopes, id);
   }
   // Who is not signed in hears of that first, whatever the rest of the request is.
-  auto who = authenticate(x, to);
+  result<std::shared_ptr<credential>> who;
+  if (rules.issuers != nullptr && !to.is_public()) {
+    shown_request as{head.method, head.host, head.path, head.query, x.client_certificate()};
+    who = co_await judge_token(x, rules, to, as, told);
+  } else {
+    who = authenticate(x, to);
+  }
   if (!who) {
     why = who.error();
     if (rules.watched.has(topic::token_validate)) watch(rules, x, refused_note(why));
@@ -535,6 +546,7 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
     }
   }
 
+  tell_remembered(x, rules, told);
   auto query = without_parameter(asked->rest, "access_token");
   mcp_watcher watcher(*this, x, to, rules, **who, in);
   bool lists = judged.filters_lists() && may_hold_lists(head.method, in.scanner.seen());

@@ -25,6 +25,15 @@ std::string in_quotes(std::string_view text) {
   return json::serialize(json::value(json::string(text.data(), text.size())));
 }
 
+std::vector<metrics::readings::issuer> readings_of(const guard& judge) {
+  std::vector<metrics::readings::issuer> all;
+  for (const auto& status : judge.status(std::chrono::system_clock::now())) {
+    auto since = status.last_success ? static_cast<double>(to_unix(*status.last_success)) : 0;
+    all.push_back({status.name, status.ready, status.keys, since});
+  }
+  return all;
+}
+
 std::string front_page(const snapshot& rules) {
   std::string text = "mcp-oauth-proxy " + std::string(version) + "\n\nMCP servers behind this gateway:\n";
   for (const auto& u : rules.upstreams) text += "  " + u.where.conf().resource + "\n";
@@ -61,7 +70,9 @@ net::task<bool> gateway_service::servers_answer() {
 }
 
 net::task<http_response> gateway_service::health(std::string_view path) {
-  bool wants_store = path != "/health/mcp-server";
+  const auto* issuers = rules_->issuers.get();
+  bool wants_issuers = issuers != nullptr && path != "/health/mcp-server";
+  bool wants_store = issuers == nullptr && path != "/health/mcp-server";
   bool wants_servers = path != "/health" && path != "/health/database";
   bool store_well = true, servers_well = true;
   if (wants_store) {
@@ -72,21 +83,28 @@ net::task<http_response> gateway_service::health(std::string_view path) {
     auto look = [this] { return servers_answer(); };
     servers_well = co_await servers_probe_.ask(std::chrono::steady_clock::now(), look);
   }
+  bool issuers_well = true;
+  json::array of_issuers;
+  if (wants_issuers) of_issuers = issuers_for_health(*rules_, issuers_well);
+  // Whoever is asked whether it lives says yes while it waits for an issuer.
+  if (path == "/health") issuers_well = true;
   auto now = std::chrono::system_clock::now();
   // Without a policy nobody is served; the address of its source is for the log.
   bool policy_well = path != "/ready" ||
                      std::all_of(rules_->upstreams.begin(), rules_->upstreams.end(), [&](const upstream& u) {
                        return u.is_fresh(now) || rules_->conf.access.fallback == "local";
                      });
-  bool well = store_well && servers_well && policy_well;
+  bool well = store_well && servers_well && policy_well && issuers_well;
   auto uptime = std::chrono::duration_cast<seconds>(now - parts_.started).count();
   std::string body = "{\"status\": \"" + std::string(well ? "healthy" : "unhealthy") + "\"";
   if (wants_store)
     body += std::string(", \"database\": \"") + (store_well ? "connected" : "unavailable") + "\"";
   if (wants_servers)
     body += std::string(", \"mcp_server\": \"") + (servers_well ? "reachable" : "unreachable") + "\"";
+  if (wants_issuers) body += ", \"issuers\": " + json::serialize(of_issuers);
   if (!well) {
     json::array reasons;
+    if (!issuers_well) reasons.emplace_back("an issuer could not be reached yet");
     if (!store_well)
       for (const auto& text : store_reasons_) reasons.emplace_back(text);
     if (!servers_well)
@@ -130,6 +148,8 @@ net::task<void> gateway_service::serve_plain(net::exchange& x, story& told) {
             origin_as_reached(public_url, x.head().host) + described.resource.substr(public_url.size());
       }
       response = json_response(200, json::serialize(protected_resource_metadata(described)), "max-age=300");
+    } else if (asked->kind != document::protected_resource && of != nullptr && rules_->issuers != nullptr) {
+      response = metadata_of_issuer(*rules_, told);
     } else if (asked->kind == document::authorization_server && of != nullptr) {
       response = json_response(200, rules_->server_metadata, "max-age=300");
     } else if (asked->kind == document::openid_configuration && of != nullptr) {
@@ -156,6 +176,7 @@ net::task<void> gateway_service::serve_plain(net::exchange& x, story& told) {
       now.spans_sent = rules_->spans->sent();
       now.spans_dropped = rules_->spans->dropped();
     }
+    if (rules_->issuers != nullptr) now.issuers = readings_of(*rules_->issuers->judge);
     response.body = parts_.counts->expose(now);
   } else if (path == "/") {
     response.fields.add("Content-Type", "text/plain; charset=utf-8");

@@ -103,12 +103,20 @@ net::task<result<void>> gateway_service::judge_original(net::exchange& x, const 
     co_return fail(errc::origin_refused,
                    "Origin " + std::string(*origin) + " may not call: " + rules.cors.near_miss(*origin));
   }
-  if (!to.is_public()) {
-    // The token in the address of the original request; `authenticate` looks at the address of this one.
-    auto token = bearer_token(head.fields, about.meant.query);
-    if (!token) co_return tl::unexpected<error>(token.error());
+  result<std::shared_ptr<credential>> who;
+  if (rules.issuers != nullptr && !to.is_public()) {
+    // The certificate of this connection is the proxy's.
+    const auto& meant = about.meant;
+    shown_request as{meant.method, meant.host, meant.path, meant.query, {}};
+    who = co_await judge_token(x, rules, to, as, told);
+  } else {
+    if (!to.is_public()) {
+      // The token in the address of the original request; `authenticate` looks at the address of this one.
+      auto token = bearer_token(head.fields, about.meant.query);
+      if (!token) co_return tl::unexpected<error>(token.error());
+    }
+    who = authenticate(x, to);
   }
-  auto who = authenticate(x, to);
   if (!who) {
     if (rules.watched.has(topic::token_validate)) watch(rules, x, refused_note(who.error()));
     co_return tl::unexpected<error>(who.error());
@@ -208,7 +216,7 @@ net::task<void> gateway_service::serve_verify(net::exchange& x, const snapshot& 
     if (why.code == errc::client_gone) x.close_after();
     verdict = about.to == nullptr
                   ? refuse_plain(why.code)
-                  : refusal_of(about.meant.host, rules, *about.to, why, about.scopes, about.call.id);
+                  : refusal_of(about.meant.host, rules, *about.to, why, about.scopes, about.call.id, told);
     told.why = judged.error();
   }
   if (options.for_nginx) verdict = for_nginx(std::move(verdict));

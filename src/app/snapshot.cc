@@ -8,6 +8,7 @@ namespace mcp_oauth {
 namespace {
 
 result<upstream> make_upstream(const settings& conf, const upstream_settings& of,
+                               const issuers_in_use* issuers,
                                const std::shared_ptr<const net::tls_context>& tls) {
   auto where = mount::of(of);
   if (!where) return tl::unexpected<error>(where.error());
@@ -26,6 +27,13 @@ result<upstream> make_upstream(const settings& conf, const upstream_settings& of
   resource.authorization_servers = {conf.public_url};
   resource.scopes = of.scopes.empty() ? conf.scopes_supported : of.scopes;
   resource.name = of.name;
+  if (issuers != nullptr) {
+    resource.authorization_servers = issuers->authorization_servers;
+    const auto& rules = issuers->judge->rules();
+    if (rules.dpop != dpop_use::off) resource.dpop_algorithms = rules.proofs.algorithms;
+    resource.dpop_required = rules.dpop == dpop_use::required;
+    resource.certificate_bound = conf.binding.certificate == "require";
+  }
 
   token_rules tokens;
   tokens.issuer = conf.public_url;
@@ -109,33 +117,54 @@ topics watched_by(const log_settings& conf) {
   return topics::of(patterns);
 }
 
-result<std::shared_ptr<const snapshot>> make_snapshot(const settings& conf,
-                                                      std::shared_ptr<broker> authorization_server,
+token_source tokens_of(const snapshot& rules) {
+  if (rules.issuers) return rules.issuers;
+  return rules.authorization_server;
+}
+
+result<std::shared_ptr<const snapshot>> make_snapshot(const settings& conf, token_source tokens,
                                                       const secret& session_key, span_exporter* spans,
                                                       const policy_source* remote) {
   auto tls = net::tls_context::client(conf.upstream_ca_file);
   if (!tls) return tl::unexpected<error>(tls.error());
 
-  std::vector<upstream> upstreams;
+  snapshot made{conf,
+                {},
+                cors_rules(conf.cors, conf.public_url),
+                client_address(conf),
+                metrics_access(conf),
+                session_binding(session_key),
+                {},
+                log_style::of(conf.log),
+                watched_by(conf.log),
+                {},
+                {},
+                {},
+                {},
+                conf.telemetry.enabled() ? spans : nullptr};
+  if (auto* ours = std::get_if<std::shared_ptr<broker>>(&tokens))
+    made.authorization_server = std::move(*ours);
+  if (auto* others = std::get_if<std::shared_ptr<const issuers_in_use>>(&tokens))
+    made.issuers = std::move(*others);
+
   server_description server;
   server.issuer = conf.public_url;
   server.dynamic_registration = conf.registration.dynamic;
   server.client_documents = conf.registration.client_documents;
   server.scopes = conf.scopes_supported;
   for (const auto& of : conf.upstreams) {
-    auto made = make_upstream(conf, of, *tls);
-    if (!made) return tl::unexpected<error>(made.error());
+    auto one = make_upstream(conf, of, made.issuers.get(), *tls);
+    if (!one) return tl::unexpected<error>(one.error());
     if (of.require_auth) server.protected_resources.push_back(of.resource);
-    if (of.require_auth && remote != nullptr) use_remote_rules(*made, conf, *remote);
-    upstreams.push_back(std::move(*made));
+    if (of.require_auth && remote != nullptr) use_remote_rules(*one, conf, *remote);
+    made.upstreams.push_back(std::move(*one));
   }
-
-  return std::make_shared<const snapshot>(snapshot{
-      conf, std::move(upstreams), cors_rules(conf.cors, conf.public_url), client_address(conf),
-      metrics_access(conf), session_binding(session_key), authorization_server->keys()->all,
-      log_style::of(conf.log), watched_by(conf.log), json::serialize(authorization_server_metadata(server)),
-      json::serialize(openid_configuration(server)), std::move(authorization_server),
-      conf.telemetry.enabled() ? spans : nullptr});
+  if (made.authorization_server) {
+    made.keys = made.authorization_server->keys()->all;
+    made.server_metadata = json::serialize(authorization_server_metadata(server));
+    made.openid_metadata = json::serialize(openid_configuration(server));
+  }
+  return std::make_shared<const snapshot>(std::move(made));
 }
 
 }  // namespace mcp_oauth

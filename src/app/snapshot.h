@@ -6,6 +6,7 @@
 #include "config/settings.h"
 #include "gateway/cors.h"
 #include "gateway/headers.h"
+#include "gateway/issuers.h"
 #include "gateway/metrics_access.h"
 #include "gateway/response_transform.h"
 #include "gateway/route.h"
@@ -19,12 +20,21 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace mcp_oauth {
 
 class span_exporter;
+
+// Of a guard: whose tokens are good.
+struct issuers_in_use {
+  std::unique_ptr<guard> judge;
+  std::set<std::string> for_the_resource;  // as in `issuer_plan`
+  std::vector<std::string> authorization_servers;
+};
 
 // One MCP server behind us, ready to be called.
 struct upstream {
@@ -56,11 +66,12 @@ struct snapshot {
   session_binding sessions;
   std::shared_ptr<const key_set> keys;
   log_style style;
-  topics watched;                                // in detail; of DEBUG and logging
-  std::string server_metadata;                   // RFC 8414 document
-  std::string openid_metadata;                   // the same in the form of OpenID Connect Discovery
-  std::shared_ptr<broker> authorization_server;  // under these settings
-  span_exporter* spans = nullptr;                // nullptr: no traces are made
+  topics watched;                                 // in detail; of DEBUG and logging
+  std::string server_metadata;                    // RFC 8414 document
+  std::string openid_metadata;                    // the same in the form of OpenID Connect Discovery
+  std::shared_ptr<broker> authorization_server;   // under these settings; a guard has none
+  std::shared_ptr<const issuers_in_use> issuers;  // of a guard, else nullptr
+  span_exporter* spans = nullptr;                 // nullptr: no traces are made
 
   const upstream* find(std::string_view host, std::string_view path) const;
   // Its path, "/mcp"; "" gives the first that the host leads to.
@@ -70,10 +81,13 @@ struct snapshot {
 // What the log is to show in detail.
 topics watched_by(const log_settings& conf);
 
+// Whose tokens are good: those of our own authorization server, or those of others.
+using token_source = std::variant<std::shared_ptr<broker>, std::shared_ptr<const issuers_in_use>>;
+token_source tokens_of(const snapshot& rules);
+
 // `spans` takes what is traced, if the settings want that; `remote` has the policy of `policy.url`. Errors:
 // config_invalid, tls_certificate_invalid (upstream_ca_file).
-result<std::shared_ptr<const snapshot>> make_snapshot(const settings& conf,
-                                                      std::shared_ptr<broker> authorization_server,
+result<std::shared_ptr<const snapshot>> make_snapshot(const settings& conf, token_source tokens,
                                                       const secret& session_key,
                                                       span_exporter* spans = nullptr,
                                                       const policy_source* remote = nullptr);

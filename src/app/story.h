@@ -27,6 +27,9 @@ struct gateway_service::story {
   bool stream = false;
   bool answered = false;                               // by the MCP server
   std::chrono::steady_clock::time_point stream_began;  // the head of its stream came
+  bool by_dpop = false;                                // the token came with the scheme DPoP
+  bool remembered = false;                             // the guard had judged it before
+  std::string issuer;                                  // of a token of others
   bool permitted = false;                              // the call was allowed, whatever became of it then
   std::vector<std::pair<std::string, std::string>> notes;
   std::unique_ptr<call_trace> trace;  // when traces are made

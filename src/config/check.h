@@ -53,7 +53,12 @@ std::optional<config_flaw> field_token(std::string_view value);        // RFC 91
 std::optional<config_flaw> percentage(std::string_view value);         // "12.5"
 std::optional<config_flaw> field_name(std::string_view value);         // of a log line, and none of our own
 std::optional<config_flaw> answer_header(std::string_view value);      // that a transform may name
-std::optional<config_flaw> removed_header(std::string_view value);     // the same, `*` as wildcard
+std::optional<config_flaw> mode(std::string_view value);               // gateway, native or proxy
+std::optional<config_flaw> only_provider(std::string_view value);      // a type of providers, or hmac
+std::optional<config_flaw> signature_algorithm(std::string_view value);  // RFC 7518 §3.1, EdDSA
+std::optional<config_flaw> validation(std::string_view value);           // how tokens are judged
+std::optional<config_flaw> required_claim(std::string_view value);       // NAME or NAME=VALUE
+std::optional<config_flaw> removed_header(std::string_view value);       // the same, `*` as wildcard
 
 }  // namespace checks
 

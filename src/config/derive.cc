@@ -1,6 +1,7 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "base/url.h"
+#include "config/derive_issuer.h"
 #include "config/derive_policy.h"
 #include "config/derive_provider.h"
 #include "config/derive_telemetry.h"
@@ -21,8 +22,15 @@ class derivation {
       : input_(input), reading_(reading), s_(reading.draft) {}
 
   void run() {
+    auto refusing = [this](const std::string& path, config_flaw flaw) { refuse(path, std::move(flaw)); };
+    derive_mode(reading_, refusing);
     addresses();
-    providers();
+    if (s_.is_guard()) {
+      derive_issuers(reading_, refusing);
+      refuse_keys_of_a_gateway(reading_, refusing);
+    } else {
+      providers();
+    }
     upstreams();
     derive_policy(reading_,
                   [this](const std::string& path, config_flaw flaw) { refuse(path, std::move(flaw)); });
@@ -40,12 +48,19 @@ class derivation {
     if (!reading_.is_usable("public_url") || !reading_.is_usable("callback_url")) return;
     if (s_.public_url.empty() && !s_.callback_url.empty())
       s_.public_url = url::parse(s_.callback_url)->origin();
+    if (s_.public_url.empty() && !s_.resource.empty() && reading_.is_usable("resource")) {
+      // Of a URN there is none.
+      auto parts = url::parse(s_.resource);
+      if (parts && parts->is_http()) s_.public_url = parts->origin();
+    }
     if (s_.public_url.empty() && !own_address()) return;
-    if (s_.callback_url.empty()) s_.callback_url = s_.public_url + std::string(callback_paths[0]);
+    if (s_.callback_url.empty() && !s_.is_guard())
+      s_.callback_url = s_.public_url + std::string(callback_paths[0]);
 
     auto parts = url::parse(s_.public_url);
     if (!parts) return;  // only ":0", which with_port() settles
-    if (reading_.has("public_url") && url::parse(s_.callback_url)->origin() != s_.public_url) {
+    if (reading_.has("public_url") && !s_.callback_url.empty() &&
+        url::parse(s_.callback_url)->origin() != s_.public_url) {
       refuse("callback_url", {"must have the origin of public_url, or the browser that comes "
                               "back is a stranger",
                               "write " + s_.public_url + std::string(callback_paths[0])});
@@ -134,6 +149,10 @@ class derivation {
       auto& only = s_.upstreams.emplace_back();
       only.name = "mcp";
       only.url = s_.mcp_server_url;
+      only.resource = s_.resource;
+    } else if (reading_.has("resource")) {
+      refuse("resource",
+             {"is that of mcp_server_url, which is not given", "write it to one of the upstreams"});
     }
     if (s_.upstreams.empty()) {
       if (input_.standalone_ok || !reading_.is_usable("upstreams")) return;
@@ -277,7 +296,7 @@ class derivation {
 
   void scopes() {
     std::vector<std::string> named;
-    if (!reading_.has("scopes_supported")) named.emplace_back("mcp");
+    if (!reading_.has("scopes_supported") && !s_.is_guard()) named.emplace_back("mcp");
     for (auto& scope : scopes_of_rules(s_)) {
       if (!holds(named, scope)) named.push_back(std::move(scope));
     }
@@ -372,7 +391,7 @@ class derivation {
       if (bytes) s_.encryption_key = secret(std::move(*bytes));
     }
     bool shared = s_.database_url.starts_with("postgres");
-    if (shared && s_.encryption_key.empty() && reading_.is_usable("database_url") &&
+    if (shared && !s_.is_guard() && s_.encryption_key.empty() && reading_.is_usable("database_url") &&
         reading_.is_usable("encryption_key")) {
       refuse("encryption_key", {"is needed with a shared database, the same for every gateway",
                                 "make one: openssl rand -base64 32"});

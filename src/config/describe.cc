@@ -64,7 +64,9 @@ std::string yaml_map(const text_map& map) {
 // The value of a key as the file would have it; nothing for what is not kept or
 // not set.
 std::optional<std::string> yaml_of(const config_key& key, config_draft& draft, std::size_t item) {
-  bool of_item = key.path.find_first_of("*[") != std::string_view::npos;
+  // An empty list says something but where none need be.
+  bool of_item = key.path.find_first_of("*[") != std::string_view::npos || key.path == "scopes" ||
+                 key.path == "redirect_uris";
   return std::visit(
       [&](auto slot) -> std::optional<std::string> {
         using slot_type = decltype(slot);
@@ -187,7 +189,7 @@ std::string yaml_item(std::string_view prefix, config_draft& draft, std::size_t 
 // "providers.*" and the like: the part of a path that stands for its items; ""
 // for a key outside them.
 std::string_view item_prefix(std::string_view path) {
-  for (std::string_view prefix : {"providers.*.", "upstreams[].", "clients[]."}) {
+  for (std::string_view prefix : {"providers.*.", "upstreams[].", "clients[].", "issuers[]."}) {
     if (path.starts_with(prefix)) return prefix;
   }
   return {};
@@ -201,7 +203,9 @@ std::string yaml_items(std::string_view prefix, config_draft& draft) {
     }
     return text.empty() ? "" : "providers:\n" + text;
   }
-  std::size_t count = prefix == "upstreams[]." ? draft.upstreams.size() : draft.clients.size();
+  std::size_t count = prefix == "upstreams[]." ? draft.upstreams.size()
+                      : prefix == "issuers[]." ? draft.issuers.size()
+                                               : draft.clients.size();
   for (std::size_t i = 0; i < count; ++i) text += yaml_item(prefix, draft, i, "    ");
   return text.empty() ? "" : std::string(prefix.substr(0, prefix.find('['))) + ":\n" + text;
 }
@@ -241,6 +245,7 @@ config_draft defaults() {
   draft.providers.emplace_back();
   draft.upstreams.emplace_back();
   draft.clients.emplace_back();
+  draft.issuers.emplace_back();
   return draft;
 }
 
@@ -384,12 +389,13 @@ std::string reference_markdown() {
     auto value = yaml_of(key, draft, 0);
     bool tools = has_own_grammar(key);
     auto variable = key.path;
-    std::string environment = tools ? "" : "`" + environment_name(variable) + "`";
+    std::string environment = tools && key.path != "tools" ? "" : "`" + environment_name(variable) + "`";
     if (auto prefix = item_prefix(key.path); !prefix.empty() && !tools) {
       auto list = prefix.substr(0, prefix.find_first_of(".["));
       environment = "`" + environment_name(list) + "_<NAME>_" +
                     environment_name(key.path.substr(prefix.size())).substr(environment_name("").size()) +
                     "`";
+      if (is_of_issuer(key) && !key.also.empty()) environment += ", `" + environment_name(key.also) + "`";
     }
     for (const auto& other : split_words(key.environment)) {
       bool of_item = other.starts_with('*');

@@ -32,7 +32,7 @@ TEST(Keys, AreNamedOnceAndExplained) {
 }
 
 TEST(Keys, AreFoundUnderEveryName) {
-  EXPECT_EQ(find_config_key("issuer"), find_config_key("public_url"));
+  EXPECT_EQ(find_config_key("issuer"), find_config_key("issuers[].issuer"));
   EXPECT_NE(find_config_key("tls.cert_file"), nullptr);
   EXPECT_EQ(find_config_key("tls"), nullptr);
   EXPECT_EQ(find_config_key(""), nullptr);
@@ -43,6 +43,7 @@ TEST(Keys, DefaultsKeepTheirOwnRules) {
   draft.providers.emplace_back();
   draft.upstreams.emplace_back();
   draft.clients.emplace_back();
+  draft.issuers.emplace_back();
   for (const auto& key : config_keys()) {
     if (const auto* text = std::get_if<config_place<std::string>>(&key.slot)) {
       auto value = (*text)(draft, 0);
@@ -94,7 +95,8 @@ TEST(Describe, TheReferenceHasEveryKeyAndName) {
     for (const auto& other : split_words(key.environment))
       EXPECT_THAT(page, HasSubstr("`" + (other.starts_with('*') ? "<NAME>" + other.substr(1) : other) + "`"));
   }
-  EXPECT_THAT(page, HasSubstr("| `port` | number, 0 to 65535 | `8080` | `MCP_OAUTH_PORT`, `PORT` |"));
+  EXPECT_THAT(page,
+              HasSubstr("| `port` | number, 0 to 65535 | `8080` | `MCP_OAUTH_PORT`, `PORT`, `MCP_PORT` |"));
   EXPECT_THAT(page, HasSubstr("`MCP_OAUTH_PROVIDERS_<NAME>_CLIENT_SECRET`"));
   EXPECT_THAT(page,
               HasSubstr("| `connect_timeout`, `timeouts.connect` | milliseconds, 1 to 3600000 | `10000` |"));

@@ -87,6 +87,10 @@ TEST(Golden, ADumpReadsBackAsItself) {
     auto text = slurp(entry.path());
     auto answer = load(input_of(text.substr(0, text.find(divider))));
     if (!answer || !answer->value.encryption_key.empty()) continue;
+    // Their secrets are shown too short to be any.
+    const auto& issuers = answer->value.issuers;
+    if (std::any_of(issuers.begin(), issuers.end(), [](const auto& i) { return !i.jwt_secret.empty(); }))
+      continue;
     ++dumps;
     auto dump = to_yaml(answer->value);
     auto again = outcome({"config.yaml", dump});

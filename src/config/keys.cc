@@ -56,6 +56,10 @@ using X = transform_settings;
 using T = timeout_settings;
 using R = registration_settings;
 using E = telemetry_settings;
+using I = issuer_settings;
+using M = token_cache_settings;
+using B = binding_settings;
+using D = config_draft;
 
 constexpr std::int64_t a_minute = 60, an_hour = 3600, a_day = 24 * an_hour, a_year = 365 * a_day;
 constexpr std::int64_t ms_hour = 3'600'000;
@@ -63,16 +67,18 @@ constexpr std::int64_t a_gib = 1024LL * 1024 * 1024;
 
 // clang-format off
 constexpr config_key table[] = {
-  {.path = "host", .slot = &at<&S::host>, .doc = "Address to listen on; 0.0.0.0 or :: for every interface.", .environment = "HOST", .check = checks::listen_host},
-  {.path = "port", .slot = &at<&S::port>, .doc = "Port to listen on; 0 takes a free one.", .environment = "PORT", .most = 65535},
+  {.path = "mode", .slot = &at<&S::mode>, .doc = "gateway (or proxy) signs people in and issues tokens of its own; native is a guard for tokens that issuer gives. Unless given: native where the environment names an issuer and no client id, else gateway.", .environment = "OAUTH_MODE", .check = checks::mode},
+  {.path = "host", .slot = &at<&S::host>, .doc = "Address to listen on; 0.0.0.0 or :: for every interface.", .environment = "HOST MCP_HOST", .check = checks::listen_host},
+  {.path = "port", .slot = &at<&S::port>, .doc = "Port to listen on; 0 takes a free one.", .environment = "PORT MCP_PORT", .most = 65535},
   {.path = "workers", .slot = &at<&S::workers>, .doc = "Threads that serve; 0 is one for each core.", .most = 1024},
-  {.path = "public_url", .slot = &at<&S::public_url>, .doc = "Origin under which clients reach the gateway, and its issuer. Taken from callback_url, else from host and port.", .also = "issuer", .check = checks::public_origin},
+  {.path = "public_url", .slot = &at<&S::public_url>, .doc = "Origin under which clients reach the gateway, and its issuer. Taken from callback_url, else from resource, else from host and port.", .environment = "MCP_URL OAUTH_SERVER_URL", .check = checks::public_origin},
   {.path = "callback_url", .slot = &at<&S::callback_url>, .doc = "Where the identity provider sends people back to; register exactly this there. Taken from public_url unless given.", .environment = "CALLBACK_URL", .check = checks::callback},
   {.path = "danger_allow_http", .slot = &at<&S::danger_allow_http>, .doc = "Allow http for public_url and for issuers that are not on this machine. Everybody on the way can read the tokens."},
   {.path = "database_url", .slot = &at<&S::database_url>, .doc = "The database: sqlite://FILE, or postgresql://USER:PASSWORD@HOST:PORT/NAME, which several gateways may share, with the parameters of libpq such as ?sslmode=verify-full.", .environment = "DATABASE_URL", .check = checks::database},
   {.path = "database_connections", .slot = &at<&S::database_connections>, .doc = "Connections to PostgreSQL at a time; one more hears what other gateways announce.", .least = 1, .most = 1000},
   {.path = "database_start_timeout", .slot = &at<&S::database_start_timeout>, .doc = "How long a start tries again while PostgreSQL is away.", .most = an_hour},
   {.path = "mcp_server_url", .slot = &at<&config_draft::mcp_server_url>, .doc = "The MCP server behind /mcp. Several servers are written under upstreams instead.", .environment = "MCP_SERVER_URL", .check = checks::upstream_url},
+  {.path = "resource", .slot = &at<&D::resource>, .doc = "Resource identifier (RFC 8707) of the MCP server at mcp_server_url; public_url and /mcp unless given.", .environment = "AUTHSEC_RESOURCE_URI AUTHSEC_RESOURCE", .check = checks::resource},
   {.path = "encryption_key", .slot = &at<&S::encryption_key>, .doc = "32 bytes in base64, base64url or hex that seal what the database keeps. Without it a key file is made beside an SQLite database; with PostgreSQL it must be given, the same for every gateway.", .environment = "ENCRYPTION_KEY", .check = checks::encryption_key},
   {.path = "trusted_proxies", .slot = &at<&S::trusted_proxies>, .doc = "Addresses or prefixes of reverse proxies whose word about the client's address is believed.", .check = checks::cidr},
   {.path = "trusted_proxy_header", .slot = &at<&S::trusted_proxy_header>, .doc = "The header in which they give that word; the other one is not looked at.", .choices = "X-Forwarded-For Forwarded"},
@@ -87,7 +93,7 @@ constexpr config_key table[] = {
   {.path = "provider_refresh_margin", .slot = &at<&S::provider_refresh_margin>, .doc = "So long before its end, or a tenth of its lifetime if that is more, an identity provider's access token is renewed; half of its lifetime at most.", .most = an_hour},
   {.path = "signing_key_lifetime", .slot = &at<&S::signing_key_lifetime>, .doc = "After this long a new signing key takes over.", .least = an_hour, .most = 10 * a_year},
   {.path = "leeway", .slot = &at<&S::leeway>, .doc = "Difference of clocks that is tolerated in tokens of others.", .most = 600},
-  {.path = "scopes_supported", .slot = &at<&S::scopes_supported>, .doc = "Scopes that clients may ask for. Unless given: mcp, and every scope named under tools and upstreams.", .check = checks::scope},
+  {.path = "scopes_supported", .slot = &at<&S::scopes_supported>, .doc = "Scopes that clients may ask for. Unless given: mcp, and every scope named under tools and upstreams; of a guard only those.", .environment = "AUTHSEC_SUPPORTED_SCOPES", .check = checks::scope},
 
   {.path = "providers.*.type", .slot = &of<&S::providers, &P::type>, .doc = "google, microsoft (or azure), github, okta, auth0, keycloak, oidc, oauth2 or local. May be left out when it is the provider's name.", .check = checks::provider_type},
   {.path = "providers.*.issuer", .slot = &of<&S::providers, &P::issuer>, .doc = "Issuer of the provider; its endpoints are discovered from it.", .check = checks::issuer},
@@ -116,6 +122,45 @@ constexpr config_key table[] = {
   {.path = "providers.*.client_type", .slot = &of<&S::providers, &P::client_type>, .doc = "confidential has a client_secret, public has none. PKCE is used for both.", .choices = "public confidential"},
   {.path = "providers.*.refresh_strategy", .slot = &of<&S::providers, &P::refresh_strategy>, .doc = "What becomes of a sign-in when the provider's access token expires. auto renews it, and ends the sign-in when the provider refuses; none leaves it alone; reauthorize has people sign in again then. Unless given: auto where upstream_authorization is provider, else none.", .choices = "auto none reauthorize"},
 
+  {.path = "provider", .slot = &at<&D::provider>, .doc = "The only identity provider, written at the top level: okta, google, azure or another type of providers, for a gateway together with issuer, client_id and client_secret; for a guard also hmac, with jwt_secret.", .environment = "OAUTH_PROVIDER", .check = checks::only_provider},
+  {.path = "client_id", .slot = &at<&D::client_id>, .doc = "What that provider calls the gateway.", .environment = "OIDC_CLIENT_ID OAUTH_CLIENT_ID", .check = checks::visible_text},
+  {.path = "client_secret", .slot = &at<&D::client_secret>, .doc = "The gateway's secret there; none makes it a public client.", .environment = "OIDC_CLIENT_SECRET OAUTH_CLIENT_SECRET", .check = checks::provider_secret},
+  {.path = "scopes", .slot = &at<&D::scopes>, .doc = "Scopes asked of that provider.", .environment = "OIDC_SCOPES", .check = checks::scope},
+  {.path = "redirect_uris", .slot = &at<&D::redirect_uris>, .doc = "Not used: each client registers redirect URIs of its own, and they are compared exactly.", .environment = "OAUTH_REDIRECT_URIS"},
+
+  {.path = "issuers[].name", .slot = &of<&S::issuers, &I::name>, .doc = "Name of the issuer in variables of the environment.", .check = checks::item_name},
+  {.path = "issuers[].issuer", .slot = &of<&S::issuers, &I::issuer>, .doc = "Authorization server whose tokens a guard accepts; its keys and endpoints are discovered from it, and iss must be the same, byte for byte. At the top level, with or without the keys below, it is the only one; of a gateway with client_id it is that of provider.", .also = "issuer", .environment = "OAUTH_ISSUER_URL OIDC_ISSUER OAUTH_ISSUER AUTHSEC_ISSUER", .check = checks::issuer},
+  {.path = "issuers[].token_issuer", .slot = &of<&S::issuers, &I::token_issuer>, .doc = "What stands in iss, where the issuer is reached under another URL than the one that it names.", .also = "token_issuer", .environment = "OIDC_VALIDATOR_ISSUER", .check = checks::visible_text},
+  {.path = "issuers[].audience", .slot = &of<&S::issuers, &I::audience>, .doc = "What aud has to hold, one of these, byte for byte; the resource that is called unless given.", .also = "audience", .environment = "OAUTH_AUDIENCE OIDC_AUDIENCE", .check = checks::visible_text},
+  {.path = "issuers[].danger_any_audience", .slot = &of<&S::issuers, &I::danger_any_audience>, .doc = "Do not look at aud. A token for any other API of the issuer then opens these tools.", .also = "danger_any_audience", .environment = "OIDC_SKIP_AUDIENCE_CHECK"},
+  {.path = "issuers[].jwks_url", .slot = &of<&S::issuers, &I::jwks_url>, .doc = "Its public keys; discovered unless given.", .also = "jwks_url", .environment = "AUTHSEC_JWKS_URL AUTHSEC_JWKS_URI", .check = checks::endpoint_url},
+  {.path = "issuers[].keys_file", .slot = &of<&S::issuers, &I::keys_file>, .doc = "File with its public keys, a JWKS or PEM, in place of a URL; read again with the configuration.", .also = "keys_file"},
+  {.path = "issuers[].jwt_secret", .slot = &of<&S::issuers, &I::jwt_secret>, .doc = "Secret of at least 32 bytes that its tokens are signed with (HS256, HS384, HS512), in place of public keys. Whoever checks tokens could then make them as well.", .also = "jwt_secret", .environment = "JWT_SECRET"},
+  {.path = "issuers[].algorithms", .slot = &of<&S::issuers, &I::algorithms>, .doc = "Signature algorithms that are accepted; RS256, ES256, PS256, EdDSA and their longer kin unless given, with jwt_secret HS256, and HS384 and HS512 where it is long enough.", .also = "algorithms", .check = checks::signature_algorithm},
+  {.path = "issuers[].validation", .slot = &of<&S::issuers, &I::validation>, .doc = "How a token is judged: jwt by its signature; introspection by asking the issuer (RFC 7662); jwt_and_introspection by both; either by its signature where it is a JWT, else by asking. Unless given: jwt, with introspection_url either, with jwks_url as well jwt_and_introspection.", .also = "validation", .environment = "AUTHSEC_VALIDATION_MODE", .check = checks::validation},
+  {.path = "issuers[].introspection_url", .slot = &of<&S::issuers, &I::introspection_url>, .doc = "Where the issuer is asked about a token; discovered unless given.", .also = "introspection_url", .environment = "AUTHSEC_INTROSPECTION_URL AUTHSEC_INTROSPECTION_ENDPOINT", .check = checks::endpoint_url},
+  {.path = "issuers[].introspection_client_id", .slot = &of<&S::issuers, &I::introspection_client_id>, .doc = "As whom it is asked.", .also = "introspection_client_id", .environment = "AUTHSEC_INTROSPECTION_CLIENT_ID AUTHSEC_INTROSPECTION_ID", .check = checks::visible_text},
+  {.path = "issuers[].introspection_client_secret", .slot = &of<&S::issuers, &I::introspection_client_secret>, .doc = "The secret of that client.", .also = "introspection_client_secret", .environment = "AUTHSEC_INTROSPECTION_CLIENT_SECRET AUTHSEC_INTROSPECTION_SECRET", .check = checks::provider_secret},
+  {.path = "issuers[].introspection_key_file", .slot = &of<&S::issuers, &I::introspection_key_file>, .doc = "PEM file of that client's private key, in place of a secret (private_key_jwt, RFC 7523).", .also = "introspection_key_file"},
+  {.path = "issuers[].introspection_auth_method", .slot = &of<&S::issuers, &I::introspection_auth_method>, .doc = "How the secret is sent; client_secret_basic unless given.", .also = "introspection_auth_method", .choices = "client_secret_basic client_secret_post"},
+  {.path = "issuers[].token_type", .slot = &of<&S::issuers, &I::token_type>, .doc = "at+jwt wants typ to say so (RFC 9068); any also takes access tokens without a type or with JWT. An id token is never one.", .also = "token_type", .choices = "any at+jwt"},
+  {.path = "issuers[].danger_id_tokens", .slot = &of<&S::issuers, &I::danger_id_tokens>, .doc = "With token_type any, also take what only looks like an id token. One says who signed in at some client, not what that client may do here.", .also = "danger_id_tokens"},
+  {.path = "issuers[].max_age", .slot = &of<&S::issuers, &I::max_age>, .doc = "How long ago a token may have been issued (iat), whatever its exp says; 0 is any time.", .also = "max_age", .most = a_year},
+  {.path = "issuers[].introspection_lifetime", .slot = &of<&S::issuers, &I::introspection_lifetime>, .doc = "How long an answer to introspection that has no exp is good for; 0 refuses such answers.", .also = "introspection_lifetime", .most = a_day},
+  {.path = "issuers[].scope_claims", .slot = &of<&S::issuers, &I::scope_claims>, .doc = "Claims with scopes, as a text apart by blanks or as a list; a dot leads into an object. scope and scp unless given.", .also = "scope_claims", .check = checks::visible_text},
+  {.path = "issuers[].required_claims", .slot = &of<&S::issuers, &I::required_claims>, .doc = "Claims that a token must have besides iss, sub, aud and exp: NAME, or NAME=VALUE; of several values for one name one is enough.", .also = "required_claims", .check = checks::required_claim},
+  {.path = "issuers[].subject_claim", .slot = &of<&S::issuers, &I::subject_claim>, .doc = "The claim that says who it is; sub unless given.", .also = "subject_claim", .check = checks::visible_text},
+  {.path = "issuers[].email_claim", .slot = &of<&S::issuers, &I::email_claim>, .doc = "The claim with the e-mail address; email unless given.", .also = "email_claim", .check = checks::visible_text},
+  {.path = "issuers[].name_claim", .slot = &of<&S::issuers, &I::name_claim>, .doc = "The claim with the name; name, else preferred_username, unless given.", .also = "name_claim", .check = checks::visible_text},
+  {.path = "dpop", .slot = &in<&S::binding, &B::dpop>, .doc = "Tokens that are bound to a key (RFC 9449): accept wants a proof with those, require refuses all others, off refuses bound ones.", .choices = "accept require off"},
+  {.path = "dpop_nonces", .slot = &in<&S::binding, &B::dpop_nonces>, .doc = "Such a proof needs a nonce of ours, which costs each client a request now and then, and makes proofs worthless that were made in advance."},
+  {.path = "certificate_binding", .slot = &in<&S::binding, &B::certificate>, .doc = "Tokens that are bound to a client certificate (RFC 8705): accept wants that certificate with those, require refuses all others; both have tls ask clients for one, which browsers show people. off refuses bound ones.", .choices = "off accept require"},
+  {.path = "start_retry", .slot = &at<&S::start_retry>, .doc = "Start a guard although an issuer cannot be reached, and go on trying; until then its tokens get 503. Otherwise the start ends with the reason."},
+  {.path = "token_cache.entries", .slot = &in<&S::token_cache, &M::entries>, .doc = "Tokens about which the verdict is remembered; of a gateway for each thread.", .least = 1, .most = 10'000'000},
+  {.path = "token_cache.lifetime", .slot = &in<&S::token_cache, &M::lifetime>, .doc = "How long a guard remembers that a token is good; never beyond the token's own end.", .least = 1, .most = a_day},
+  {.path = "token_cache.refusals", .slot = &in<&S::token_cache, &M::refusals>, .doc = "How long a guard remembers that a token is not; 0 judges it each time.", .most = an_hour},
+  {.path = "token_cache.introspection", .slot = &in<&S::token_cache, &M::introspection>, .doc = "How long a guard believes what introspection said: so long a revocation may go unseen. 0 asks each time.", .most = an_hour},
+
   {.path = "upstreams[].name", .slot = &of<&S::upstreams, &U::name>, .doc = "Name in logs and metrics; needed where there are several.", .check = checks::item_name},
   {.path = "upstreams[].url", .slot = &of<&S::upstreams, &U::url>, .doc = "The MCP server.", .check = checks::upstream_url},
   {.path = "upstreams[].paths", .slot = &of<&S::upstreams, &U::paths>, .doc = "Public paths that lead to it, with everything below; /mcp unless given where it is the only one, needed otherwise.", .check = checks::public_path},
@@ -139,7 +184,7 @@ constexpr config_key table[] = {
   {.path = "upstreams[].connect_timeout", .slot = &of<&S::upstreams, &U::connect>, .doc = "As connect_timeout, for it alone; 0 is that.", .most = ms_hour},
   {.path = "upstreams[].request_timeout", .slot = &of<&S::upstreams, &U::request>, .doc = "As request_timeout, for it alone; 0 is that.", .most = 24 * ms_hour},
 
-  {.path = "tools", .slot = rule_table{&tools_of_all, true}, .doc = "Scopes for each tool, by name or with *: a list is all of them, {any_of: [...]} one of them; {denied: true} is nobody, and when: {...} adds conditions. A tool that no line names is denied once this is given."},
+  {.path = "tools", .slot = rule_table{&tools_of_all, true}, .doc = "Scopes for each tool, by name or with *: a list is all of them, {any_of: [...]} one of them; {denied: true} is nobody, and when: {...} adds conditions. A tool that no line names is denied once this is given. In the environment a JSON object; the lists of AUTHSEC_TOOL_SCOPES_JSON are any_of.", .environment = "AUTHSEC_TOOL_SCOPES_JSON"},
   {.path = "policy.methods", .slot = rule_table{&section_of_all<&N::methods>}, .doc = "The same for methods of MCP, such as resources/*. What opens and keeps a conversation is open unless a line names it."},
   {.path = "policy.resources", .slot = rule_table{&section_of_all<&N::resources>}, .doc = "The same for URIs of resources, read, subscribed to or completed."},
   {.path = "policy.prompts", .slot = rule_table{&section_of_all<&N::prompts>, true}, .doc = "The same for prompts."},
@@ -177,8 +222,8 @@ constexpr config_key table[] = {
   {.path = "cors.allow_credentials", .slot = &in<&S::cors, &cors_settings::allow_credentials>, .doc = "Let browsers send cookies."},
   {.path = "cors.allowed_headers", .slot = &in<&S::cors, &cors_settings::allowed_headers>, .doc = "Request headers that browsers may send beyond those that MCP needs.", .check = checks::header_name},
 
-  {.path = "tls.cert_file", .slot = &in<&S::tls, &tls_settings::cert_file>, .doc = "PEM file of our certificate and its chain; with it the gateway speaks https itself."},
-  {.path = "tls.key_file", .slot = &in<&S::tls, &tls_settings::key_file>, .doc = "PEM file of its private key."},
+  {.path = "tls.cert_file", .slot = &in<&S::tls, &tls_settings::cert_file>, .doc = "PEM file of our certificate and its chain; with it the gateway speaks https itself.", .environment = "HTTPS_CERT_FILE"},
+  {.path = "tls.key_file", .slot = &in<&S::tls, &tls_settings::key_file>, .doc = "PEM file of its private key.", .environment = "HTTPS_KEY_FILE"},
 
   {.path = "metrics.allow", .slot = &in<&S::metrics, &metrics_settings::allow>, .doc = "Addresses or prefixes that may read /metrics, besides this machine itself.", .check = checks::cidr},
   {.path = "metrics.token", .slot = &in<&S::metrics, &metrics_settings::token>, .doc = "Bearer token that opens /metrics from anywhere, at least 22 characters; once it is set, this machine needs it, too.", .check = checks::client_secret},

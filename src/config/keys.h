@@ -17,6 +17,14 @@ namespace mcp_oauth {
 // derivation needs is beside them.
 struct config_draft : settings {
   std::string mcp_server_url;
+  std::string resource;     // of that server
+  bool one_issuer = false;  // issuers[0] was written at the top level
+  // A provider at the top level.
+  std::string provider;
+  std::string client_id;
+  secret client_secret;
+  std::vector<std::string> scopes;
+  std::vector<std::string> redirect_uris;
 };
 
 // Where a key's value lives. `item` is the index in the list that the key's
@@ -52,8 +60,9 @@ struct config_key {
   std::string_view path;  // "tls.cert_file"; "providers.*.issuer" in a map by
                           // name; "upstreams[].url" in a list
   config_slot slot = checked_only{};
-  std::string_view doc = {};          // one sentence
-  std::string_view also = {};         // other paths that mean the same, apart by blanks
+  std::string_view doc = {};   // one sentence
+  std::string_view also = {};  // other paths that mean the same, apart by blanks; of a row of issuers[]
+                               // the one at the top level, for an issuer that is the only one
   std::string_view environment = {};  // other environment names, after the generated one, apart by blanks;
                                       // '*' is the item's name in capitals
   config_check check = nullptr;       // of the text, or of each element of a list
@@ -73,6 +82,8 @@ const config_key* find_config_key(std::string_view path);
 // letter or digit: "tls.cert_file" is MCP_OAUTH_TLS_CERT_FILE,
 // "providers.corp.issuer" is MCP_OAUTH_PROVIDERS_CORP_ISSUER.
 std::string environment_name(std::string_view path);
+// Whether the row is of `issuers[]`, and may thus stand at the top level.
+inline bool is_of_issuer(const config_key& key) { return key.path.starts_with("issuers[]."); }
 // One of a row's other names, for the item of that name: "*_CLIENT_ID" for google is GOOGLE_CLIENT_ID.
 std::string environment_name(std::string_view other, std::string_view item_name);
 

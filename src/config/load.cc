@@ -30,7 +30,9 @@ tl::expected<loaded, std::vector<config_error>> load(const config_input& input) 
   }
   read_environment(input, reading);
   read_flags(input, reading);
-  if (missing && !input.standalone_ok && !reading.has("mcp_server_url")) {
+  bool says_something = reading.has("mcp_server_url") || reading.has("issuers[0].issuer") ||
+                        reading.has("provider") || reading.has("mode");
+  if (missing && !input.standalone_ok && !says_something) {
     return tl::unexpected(std::vector{missing_file(input)});
   }
   derive(input, reading);

@@ -1,5 +1,6 @@
 #include "base/text.h"
 #include "config/reading.h"
+#include "config/tools_json.h"
 
 #include <algorithm>
 #include <utility>
@@ -16,7 +17,10 @@ class environment_reader {
 
   void read() {
     for (const auto& key : config_keys()) {
-      if (has_own_grammar(key)) continue;
+      if (has_own_grammar(key)) {
+        if (key.path == "tools") tools(key);
+        continue;
+      }
       auto& draft = into_.draft;
       if (key.path.starts_with("providers.*")) {
         for (std::size_t i = 0; i < draft.providers.size(); ++i) one(key, draft.providers[i].name, i);
@@ -24,6 +28,9 @@ class environment_reader {
         for (std::size_t i = 0; i < draft.upstreams.size(); ++i) one(key, draft.upstreams[i].name, i);
       } else if (key.path.starts_with("clients[]")) {
         for (std::size_t i = 0; i < draft.clients.size(); ++i) one(key, draft.clients[i].client_id, i);
+      } else if (is_of_issuer(key)) {
+        for (std::size_t i = 0; i < draft.issuers.size(); ++i) one(key, draft.issuers[i].name, i);
+        only_issuer(key);
       } else {
         one(key, "", 0);
       }
@@ -50,9 +57,51 @@ class environment_reader {
       named = std::string(key.path.substr(0, index)) + "." + name + std::string(key.path.substr(index + 2));
     }
     bool settled = variable(key, path, item, environment_name(named));
+    if (is_of_issuer(key)) return;  // the other names are those of the top level
     for (const auto& other : split_words(key.environment)) {
       if (!settled) settled = variable(key, path, item, environment_name(other, name));
     }
+  }
+
+  // The same for an issuer at the top level, which may not be there yet.
+  void only_issuer(const config_key& key) {
+    auto names = split_words(key.environment);
+    if (!key.also.empty()) names.insert(names.begin(), environment_name(key.also));
+    bool settled = false;
+    for (const auto& name : names) {
+      known_.push_back(name);
+      known_.push_back(name + "_FILE");
+      if (settled || (!set(name) && !set(name + "_FILE"))) continue;
+      settled = true;
+      auto item = into_.only_issuer({"environment", 0, name, ""});
+      if (item) variable(key, concrete_path(key.path, "", *item), *item, name);
+    }
+  }
+
+  // The table of tools as JSON. AUTHSEC_TOOL_SCOPES_JSON asks for one scope of each list, MCP_OAUTH_TOOLS for
+  // what the file would ask for.
+  void tools(const config_key& key) {
+    bool settled = tools(environment_name(key.path), scopes_needed::all);
+    for (const auto& name : split_words(key.environment)) {
+      if (!settled) settled = tools(name, scopes_needed::any);
+    }
+  }
+
+  bool tools(const std::string& name, scopes_needed of_a_list) {
+    known_.push_back(name);
+    auto text = set(name);
+    if (!text) return false;
+    config_origin from{"environment", 0, name, displayed(*text)};
+    into_.given["tools"] = from;
+    into_.failed.erase("tools");
+    auto read = tools_of_json(*text, of_a_list);
+    if (!read) {
+      into_.refuse("tools", from, read.error());
+      return true;
+    }
+    into_.draft.tools = std::move(*read);
+    into_.draft.tools_given = true;
+    return true;
   }
 
   // Whether the variable, or the one that names a file, settled the key.
@@ -107,12 +156,14 @@ void read_flags(const config_input& input, config_reading& into) {
     std::replace(path.begin(), path.end(), '-', '_');
     config_origin from{"command line", 0, "--" + name, ""};
     const auto* key = path.find_first_of("*[") == std::string::npos ? find_config_key(path) : nullptr;
+    auto item = key && is_of_issuer(*key) ? into.only_issuer(from) : std::optional<std::size_t>(0);
+    if (!item) continue;
     if (!key || has_own_grammar(*key)) {
       into.refuse(from.key, from, {"is not a key that the command line sets"});
       continue;
     }
     if (!is_secret(*key)) from.shown = displayed(text);
-    into.take(*key, std::string(key->path), 0, from, text);
+    into.take(*key, concrete_path(key->path, "", *item), *item, from, text);
   }
 }
 

@@ -19,9 +19,6 @@ struct foreign_key {
   std::string_view hint;
 };
 constexpr foreign_key foreign_keys[] = {
-    {"mode", "comes with a later version", ""},
-    {"audience", "comes with a later version", "tokens of the gateway have the resource as their audience"},
-    {"start_retry", "comes with a later version", ""},
     {"upstreams[].audience", "is not needed: its resource is the audience",
      "remove the line, or write resource"},
 };
@@ -76,7 +73,7 @@ class file_reader {
     std::string key_pattern = pattern + name, here = path + displayed(name);
     if (name == "name" && (pattern == "providers.*.")) return;  // of the list form, already taken
     if (key_pattern == "providers") return providers(node, line);
-    if (key_pattern == "upstreams" || key_pattern == "clients") return list(name, node, line);
+    if (is_list_of_maps(key_pattern)) return list(name, node, line);
     // The word that neighbouring products have for "change nothing".
     if (name == "response_transform" && node.is == kind::scalar && says_none(node.text)) return;
     if (const auto* key = plain_name(name) ? find_config_key(key_pattern) : nullptr) {
@@ -89,6 +86,10 @@ class file_reader {
       return group(node, key_pattern + ".", here + ".", item);
     }
     unknown(name, key_pattern, here, line, pattern);
+  }
+
+  static bool is_list_of_maps(std::string_view name) {
+    return name == "upstreams" || name == "clients" || name == "issuers";
   }
 
   static bool plain_name(std::string_view name) {
@@ -104,14 +105,12 @@ class file_reader {
     config_flaw flaw{"is not a key of this version"};
     auto names = names_under(pattern);
     if (pattern == "providers.*.") names.emplace_back("name");
-    if (auto known = nearest_name(name, names); !known.empty()) {
-      flaw.hint = "did you mean " + known + "?";
-    } else {
-      for (const auto& key : config_keys()) {
-        if (flaw.hint.empty() && key.path.ends_with("." + name))
-          flaw.hint = "it belongs here: " + std::string(key.path);
-      }
+    for (const auto& key : config_keys()) {
+      if (flaw.hint.empty() && key.path.ends_with("." + name))
+        flaw.hint = "it belongs here: " + std::string(key.path);
     }
+    if (auto known = nearest_name(name, names); flaw.hint.empty() && !known.empty())
+      flaw.hint = "did you mean " + known + "?";
     refuse(here, line, std::move(flaw));
   }
 
@@ -122,6 +121,12 @@ class file_reader {
                                 ? std::string(key.path)
                                 : path + std::string(key.path.substr(pattern.size()));
     config_origin from{input_.file_name, line, here, ""};
+    if (pattern.empty() && is_of_issuer(key)) {
+      auto only = into_.only_issuer(from);
+      if (!only) return;
+      item = *only;
+      canonical = concrete_path(key.path, "", item);
+    }
     auto fail_here = [&](config_flaw flaw) {
       into_.given.emplace(canonical, from);
       into_.refuse(canonical, from, std::move(flaw));
@@ -252,8 +257,14 @@ class file_reader {
     if (node.is == kind::null) return;
     if (node.is != kind::list) return refuse(name, line, wrong_kind(node, "a list of maps"));
     into_.given[name] = {input_.file_name, line, name, ""};
+    if (name == "issuers" && into_.draft.one_issuer) {
+      return refuse(name, line,
+                    {"is given together with an issuer at the top level", "write it into the list"});
+    }
     for (const auto& one : node.items) {
-      std::size_t item = name == "upstreams" ? into_.draft.upstreams.size() : into_.draft.clients.size();
+      std::size_t item = name == "upstreams" ? into_.draft.upstreams.size()
+                         : name == "issuers" ? into_.draft.issuers.size()
+                                             : into_.draft.clients.size();
       std::string here = name + "[" + std::to_string(item) + "]";
       if (one.is != kind::map) {
         refuse(here, one.line, wrong_kind(one, "a map"));
@@ -261,6 +272,8 @@ class file_reader {
       }
       if (name == "upstreams") {
         into_.draft.upstreams.emplace_back();
+      } else if (name == "issuers") {
+        into_.draft.issuers.emplace_back();
       } else {
         into_.draft.clients.emplace_back();
       }

@@ -7,6 +7,16 @@
 
 namespace mcp_oauth {
 
+std::optional<std::size_t> config_reading::only_issuer(const config_origin& from) {
+  if (has("issuers")) {
+    refuse(from.key, from, {"is given together with issuers", "write it into that list"});
+    return std::nullopt;
+  }
+  if (draft.issuers.empty()) draft.issuers.emplace_back();
+  draft.one_issuer = true;
+  return 0;
+}
+
 void config_reading::take(const config_key& key, const std::string& path, std::size_t item,
                           const config_origin& from, const std::string& text) {
   given[path] = from;

@@ -32,6 +32,10 @@ struct config_reading {
   bool has(const std::string& path) const { return given.contains(path); }
   bool is_usable(const std::string& path) const { return !failed.contains(path); }
 
+  // The issuer that is written at the top level, made when it is not there yet; nothing, and an error, where
+  // there is a list of issuers as well.
+  std::optional<std::size_t> only_issuer(const config_origin& from);
+
   void take(const config_key& key, const std::string& path, std::size_t item, const config_origin& from,
             const std::string& text);
   void take(const config_key& key, const std::string& path, std::size_t item, const config_origin& from,

@@ -48,6 +48,53 @@ struct provider_settings {
   std::vector<std::string> allowed_organizations;  // "org" or "org/team"
 };
 
+// An authorization server whose tokens are accepted, of a guard (mode: native).
+struct issuer_settings {
+  std::string name;                   // of variables in the environment; may be ""
+  std::string issuer;                 // where its metadata is found, and `iss`; "" with a shared secret alone
+  std::string token_issuer;           // `iss`, where that is another
+  std::vector<std::string> audience;  // one of these; empty: the resource that is called
+  bool danger_any_audience = false;   // whichever API the token is for
+  std::string jwks_url;               // "": as its metadata says
+  std::string keys_file;              // JWKS or PEM in place of a URL
+  secret jwt_secret;                  // HS256, HS384, HS512: whoever checks could also sign
+  std::vector<std::string> algorithms;       // empty: those its metadata and keys allow
+  std::string validation;                    // jwt, introspection, jwt_and_introspection or either
+  std::string introspection_url;             // "": as its metadata says
+  std::string introspection_client_id;       // as whom we ask
+  secret introspection_client_secret;        // one of these two
+  std::string introspection_key_file;        // PEM, for private_key_jwt
+  std::string introspection_auth_method;     // "": as its metadata says, else client_secret_basic
+  std::string token_type = "any";            // or "at+jwt"
+  bool danger_id_tokens = false;             // what looks like an id token is taken, too
+  seconds max_age{0};                        // since `iat`; 0: any
+  seconds introspection_lifetime{0};         // of an answer without `exp`; 0: it is refused
+  std::vector<std::string> scope_claims;     // this and the last three empty: the usual ones
+  std::vector<std::string> required_claims;  // "name", or "name=value"
+  std::string subject_claim;
+  std::string email_claim;
+  std::string name_claim;
+
+  bool introspects() const { return validation != "jwt"; }
+  // What stands in `iss`.
+  const std::string& stated_issuer() const { return token_issuer.empty() ? issuer : token_issuer; }
+};
+
+// What was decided about tokens is remembered.
+struct token_cache_settings {
+  std::uint32_t entries = 10'000;
+  seconds lifetime{300};      // of what was accepted; never beyond the token's own
+  seconds refusals{10};       // of what was refused
+  seconds introspection{30};  // of what introspection has said: for so long a revocation may go unseen
+};
+
+// What a token may be bound to.
+struct binding_settings {
+  std::string dpop = "accept";  // off, accept or require
+  bool dpop_nonces = false;
+  std::string certificate = "off";  // off, accept or require
+};
+
 struct header_settings {
   std::vector<std::string> forward;  // allow-list with `*`; empty: every
                                      // end-to-end header that is not ours
@@ -195,6 +242,7 @@ struct telemetry_settings {  // traces, to an OpenTelemetry collector
 };
 
 struct settings {
+  std::string mode;  // "gateway", or "native": a guard before MCP servers for tokens that others issue
   std::string host = "127.0.0.1";
   std::uint16_t port = 8080;
   std::uint32_t workers = 0;       // 0: one per core
@@ -219,7 +267,11 @@ struct settings {
   seconds signing_key_lifetime{90 * 24 * 3600};
   seconds leeway{60};
 
-  std::vector<provider_settings> providers;  // never empty: a local one stands in
+  std::vector<provider_settings> providers;  // of a gateway: never empty, a local one stands in
+  std::vector<issuer_settings> issuers;      // of a guard: never empty; else empty
+  bool start_retry = false;                  // of a guard: start before its issuers could be reached
+  token_cache_settings token_cache;
+  binding_settings binding;
   std::vector<upstream_settings> upstreams;
   std::vector<client_settings> clients;
   std::vector<std::string> scopes_supported;
@@ -241,6 +293,8 @@ struct settings {
   metrics_settings metrics;
   log_settings log;
   telemetry_settings telemetry;
+
+  bool is_guard() const { return mode == "native"; }
 };
 
 }  // namespace mcp_oauth

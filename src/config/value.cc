@@ -1,6 +1,7 @@
 #include "config/value.h"
 
 #include "base/base64url.h"
+#include "base/json.h"
 #include "base/text.h"
 
 #include <algorithm>
@@ -87,6 +88,11 @@ std::optional<bool> parse_bool(std::string_view text) {
 }
 
 std::vector<std::string> parse_words(std::string_view text) {
+  if (text.starts_with('[')) {
+    auto list = parse_json_object("{\"list\": " + std::string(text) + "}");
+    std::vector<std::string> texts;
+    if (list && read(*list, "list", texts) == member::present) return texts;
+  }
   std::string blanks(text);
   for (char& c : blanks) {
     if (c == ',' || c == '\t' || c == '\n' || c == '\r') c = ' ';

@@ -31,7 +31,7 @@ std::optional<std::uint64_t> parse_size(std::string_view text);
 std::optional<std::uint32_t> parse_percentage(std::string_view text);
 // true or false, in any case.
 std::optional<bool> parse_bool(std::string_view text);
-// Words apart by commas or blanks.
+// Words apart by commas or blanks, or a JSON array of texts.
 std::vector<std::string> parse_words(std::string_view text);
 
 // Replaces `${NAME}` by the environment's value, `${NAME:-text}` by that or

@@ -238,6 +238,12 @@ std::optional<injected_field> injected(const access_claims& who, std::string_vie
   return std::nullopt;
 }
 
+std::string issuer_line(const access_claims& who) {
+  std::string line;
+  append_line(line, "X-User-Issuer", who.issuer);
+  return line;
+}
+
 std::string injected_lines(const access_claims& who, std::span<const std::string> names) {
   std::string lines;
   for (const auto& name : names) {

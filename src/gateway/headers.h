@@ -52,6 +52,8 @@ bool names_a_credential(std::string_view name);
 // The lines that tell an MCP server who calls: X-User-Id, X-User-Email, X-User-Name, X-User-Provider,
 // X-Client-Id. Characters that a header may not hold, and all beyond ASCII, are percent-encoded.
 std::string identity_lines(const access_claims& who);
+// X-User-Issuer, for tokens of others: X-User-Id says who it is only together with it.
+std::string issuer_line(const access_claims& who);
 // The same under names of other gateways, as configured: X-Forwarded-User, X-Forwarded-Email and
 // X-Forwarded-Name. What is none of them is left out.
 std::string injected_lines(const access_claims& who, std::span<const std::string> names);

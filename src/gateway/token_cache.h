@@ -26,10 +26,13 @@ struct credential {
   secret provider_token = {};  // of the identity provider, for the upstream; good until then
   time_point provider_until = {};
   bool provider_token_refused = false;  // by the upstream: another one may help
+  std::string principal = {};           // whom sessions belong to, where that is more than the subject
 
   const access_claims& claims() const;
   // What the policy is asked with; borrows from this.
   caller asks() const;
+  // Whom the sessions belong to that are opened with it.
+  const std::string& owner() const { return principal.empty() ? claims().subject : principal; }
   // Somebody without a name, whose streams have no end of their own.
   static std::shared_ptr<credential> of_nobody();
 };

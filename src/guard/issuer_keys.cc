@@ -31,7 +31,8 @@ key_set keys_of_secret(const shared_secret& shared, const issuer_rules& rules) {
 
 error unanswered(const issuer_keys::wanted& fetch, const error& why, errc code) {
   auto words = why.detail.empty() ? std::string(explain(why.code).description) : why.detail;
-  return {code, words + ", from " + fetch.call.url};
+  bool named = words.find(fetch.call.url) != std::string::npos;
+  return {code, named ? words : words + ", from " + fetch.call.url};
 }
 
 // Whether a key is gone, so that what it signed counts no longer.

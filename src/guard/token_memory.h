@@ -23,6 +23,7 @@ struct accepted {
   bool introspected = false;     // its issuer was asked
   time_point good_until = {};    // without judging it again; never beyond `exp` and leeway
   std::uint64_t generation = 0;  // of the keys that it was judged by
+  time_point judged = {};        // when that was
 };
 
 using verdict = result<std::shared_ptr<const accepted>>;

@@ -39,6 +39,8 @@ class exchange {
   worker& loop() { return client_->loop(); }
   const exchange_limits& limits() const { return limits_; }
   bool over_tls() const { return client_->tls() != nullptr; }
+  // The thumbprint of the client's certificate (see tls.h); "" when there is none.
+  std::string_view client_certificate() const { return over_tls() ? client_->tls()->peer_thumbprint() : ""; }
 
   // ---- the body
   // Content that has already arrived; views are valid until the next await or `listen` on the client.

@@ -5,6 +5,7 @@
 #include "net/curl_library.h"
 
 #include <memory>
+#include <system_error>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -168,8 +169,17 @@ result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const
     lib.easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call.method.c_str());
   }
 
+  char words[CURL_ERROR_SIZE] = "";
+  lib.easy_setopt(curl, CURLOPT_ERRORBUFFER, words);
   auto code = lib.easy_perform(curl);
   std::string why = lib.easy_strerror(code);
+  // "Couldn't connect to server" and "SSL connect error" say what happened, and not why.
+  long cause = 0;
+  lib.easy_getinfo(curl, CURLINFO_OS_ERRNO, &cause);
+  if (code == CURLE_COULDNT_CONNECT && cause != 0)
+    why += ": " + std::generic_category().message(static_cast<int>(cause));
+  bool of_tls = code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION;
+  if (of_tls && words[0] != 0) why += std::string(": ") + words;
   auto place = call.url.substr(0, call.url.find_first_of("?#"));
   if (t.refused)
     return fail(errc::address_refused, place + ": " + t.refused_address + " is not a public address");

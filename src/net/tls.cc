@@ -1,5 +1,7 @@
 #include "net/tls.h"
 
+#include "base/base64url.h"
+
 #include <cerrno>
 #include <cstring>
 
@@ -101,7 +103,8 @@ bool is_ip_literal(const std::string& name) {
 }  // namespace
 
 result<std::shared_ptr<const tls_context>> tls_context::server(const std::string& cert_file,
-                                                               const std::string& key_file) {
+                                                               const std::string& key_file,
+                                                               client_certificates clients) {
   ERR_clear_error();
   std::shared_ptr<const tls_context> made(new tls_context(make_context(TLS_server_method())));
   auto* context = made->native();
@@ -117,6 +120,8 @@ result<std::shared_ptr<const tls_context>> tls_context::server(const std::string
   }
   constexpr unsigned char session_id_context[] = "mcp-oauth-proxy";
   SSL_CTX_set_session_id_context(context, session_id_context, sizeof session_id_context - 1);
+  if (clients == client_certificates::asked_for)
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, [](int, X509_STORE_CTX*) { return 1; });
   return made;
 }
 
@@ -193,6 +198,19 @@ tls_session::want tls_session::write(const char* data, std::size_t size, std::si
   ERR_clear_error();
   int returned = SSL_write_ex(ssl_, data, size, &moved);
   return returned == 1 ? want::nothing : after(returned);
+}
+
+std::string_view tls_session::peer_thumbprint() const {
+  if (peer_thumbprint_) return *peer_thumbprint_;
+  peer_thumbprint_.emplace();
+  if (X509* shown = broken_ ? nullptr : SSL_get1_peer_certificate(ssl_); shown != nullptr) {
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    if (X509_digest(shown, EVP_sha256(), digest, &size) == 1)
+      peer_thumbprint_ = base64url_encode({reinterpret_cast<const char*>(digest), size});
+    X509_free(shown);
+  }
+  return *peer_thumbprint_;
 }
 
 bool tls_session::may_have_more() const { return !drained_ || SSL_has_pending(ssl_) == 1; }

@@ -3,7 +3,9 @@
 #include "base/error.h"
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -16,8 +18,12 @@ class tls_context {
  public:
   // TLS 1.2 and later, the certificate chain and key read from PEM files.
   // Errors: tls_certificate_invalid, with the file and OpenSSL's reason.
-  static result<std::shared_ptr<const tls_context>> server(const std::string& cert_file,
-                                                           const std::string& key_file);
+  // With client_certificates::asked_for a client may show any, also one that it made itself: that it has the
+  // key is checked, who it is not (RFC 8705 §3: only whether it is the one that a token is bound to matters).
+  enum class client_certificates { not_asked_for, asked_for };
+  static result<std::shared_ptr<const tls_context>> server(
+      const std::string& cert_file, const std::string& key_file,
+      client_certificates clients = client_certificates::not_asked_for);
   // Verifies the peer against the system's authorities and those in `ca_file`, when given.
   static result<std::shared_ptr<const tls_context>> client(const std::string& ca_file);
 
@@ -53,6 +59,8 @@ class tls_session {
   void more_came() { drained_ = false; }
   // Says goodbye, so that the session can be resumed; does not wait for an answer.
   void close_notify() noexcept;
+  // BASE64URL(SHA-256(DER)) of the certificate that the peer showed; "" when it showed none.
+  std::string_view peer_thumbprint() const;
   // Why the handshake failed, for our log.
   std::string failure() const;
 
@@ -66,6 +74,7 @@ class tls_session {
   bool drained_ = false;  // the last read of the socket was short
   bool broken_ = false;
   unsigned long reason_ = 0;
+  mutable std::optional<std::string> peer_thumbprint_;
 };
 
 }  // namespace mcp_oauth::net

@@ -54,6 +54,11 @@ json::object protected_resource_metadata(const resource_description& resource) {
   add_unless_empty(document, "scopes_supported", list(scopes));
   document["bearer_methods_supported"] = list({"header"});
   if (!resource.name.empty()) document["resource_name"] = text(resource.name);
+  json::array proofs;
+  for (auto alg : resource.dpop_algorithms) proofs.push_back(text(to_name(alg)));
+  add_unless_empty(document, "dpop_signing_alg_values_supported", std::move(proofs));
+  if (resource.dpop_required) document["dpop_bound_access_tokens_required"] = true;
+  if (resource.certificate_bound) document["tls_client_certificate_bound_access_tokens"] = true;
   return document;
 }
 

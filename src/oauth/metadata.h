@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/json.h"
+#include "jose/algorithm.h"
 
 #include <optional>
 #include <string>
@@ -15,6 +16,9 @@ struct resource_description {
   std::vector<std::string> authorization_servers;
   std::vector<std::string> scopes;  // `offline_access` is left out: it says nothing about a resource
   std::string name;                 // for people; "" leaves it out
+  std::vector<algorithm> dpop_algorithms = {};  // of proofs (RFC 9449); empty: bound tokens are not taken
+  bool dpop_required = false;                   // no other tokens are
+  bool certificate_bound = false;  // nor tokens that are bound to no client certificate (RFC 8705)
 };
 
 // RFC 9728 §3.2. Empty lists are left out. The values are not checked.

@@ -127,5 +127,20 @@ TEST(MatchMetadataPath, KnowsNothingElse) {
   }
 }
 
+TEST(ProtectedResource, SaysHowTokensMayBeBound) {
+  resource_description r;
+  r.resource = "https://h/mcp";
+  auto plain = protected_resource_metadata(r);
+  EXPECT_FALSE(plain.contains("dpop_signing_alg_values_supported"));
+  EXPECT_FALSE(plain.contains("dpop_bound_access_tokens_required"));
+  EXPECT_FALSE(plain.contains("tls_client_certificate_bound_access_tokens"));
+  r.dpop_algorithms = {algorithm::es256, algorithm::eddsa};
+  r.dpop_required = r.certificate_bound = true;
+  auto bound = protected_resource_metadata(r);
+  EXPECT_EQ(bound.at("dpop_signing_alg_values_supported"), json::value({"ES256", "EdDSA"}));
+  EXPECT_EQ(bound.at("dpop_bound_access_tokens_required"), true);
+  EXPECT_EQ(bound.at("tls_client_certificate_bound_access_tokens"), true);
+}
+
 }  // namespace
 }  // namespace mcp_oauth

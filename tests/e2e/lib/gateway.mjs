@@ -81,29 +81,32 @@ function collect(stream, lines) {
 export class Gateway {
   through = [];
   flags = [];
+  environment = {}; // besides that of every program
 
   // Starts with the settings, as config.yaml in a folder of its own, on a free port.
   // `through` is a program that starts it, with its arguments: ['prlimit', '--nofile=64'].
-  static async start(scope, settings = {}, { through = [], flags = [] } = {}) {
+  // `settings` null: without any file, on what `environment` says.
+  static async start(scope, settings = {}, { through = [], flags = [], environment = {} } = {}) {
     const gateway = new Gateway();
-    Object.assign(gateway, { through, flags });
+    Object.assign(gateway, { through, flags, environment });
     scope.after(() => gateway.end());
     gateway.folder = await temporaryFolder(scope, 'gateway');
-    gateway.settings = { host: '127.0.0.1', port: 0, ...settings, timeouts: { drain: '2s', ...settings.timeouts } };
+    gateway.settings = settings && { host: '127.0.0.1', port: 0, ...settings, timeouts: { drain: '2s', ...settings.timeouts } };
     // Who asks for more requests than anybody makes is not looking for the other limits either.
-    if (settings.limits?.requests_per_minute >= 1_000_000) gateway.settings.rate_limits = { ...unlimited, ...settings.rate_limits };
+    if (settings?.limits?.requests_per_minute >= 1_000_000) gateway.settings.rate_limits = { ...unlimited, ...settings.rate_limits };
     await gateway.run();
     return gateway;
   }
 
   async run() {
     // JSON is YAML.
-    await writeFile(join(this.folder, 'config.yaml'), JSON.stringify(this.settings, null, 2));
-    const [file, ...args] = [...this.through, binary, '--config', 'config.yaml', ...this.flags];
-    this.program = new Program(undefined, file, args, { cwd: this.folder });
+    if (this.settings) await writeFile(join(this.folder, 'config.yaml'), JSON.stringify(this.settings, null, 2));
+    const config = this.settings ? ['--config', 'config.yaml'] : [];
+    const [file, ...args] = [...this.through, binary, ...config, ...this.flags];
+    this.program = new Program(undefined, file, args, { cwd: this.folder, env: { ...environment, ...this.environment } });
     const [, , port] = await this.program.line(/^mcp-oauth-proxy is listening on (\S+):(\d+)$/);
     this.port = Number(port);
-    this.origin = this.settings.public_url ?? `http://127.0.0.1:${port}`;
+    this.origin = this.settings?.public_url ?? `http://127.0.0.1:${port}`;
     this.mcp = `${this.origin}/mcp`;
   }
 
@@ -166,6 +169,16 @@ export class Gateway {
   logged(what, test) {
     return until(`a log line: ${what}`, async () => (await this.log()).find(test));
   }
+}
+
+// A command of the binary that ends by itself: its exit code and what it said.
+export async function command(scope, args, { settings, environment: variables = {}, files = {} } = {}) {
+  const folder = await temporaryFolder(scope, 'command');
+  for (const [name, text] of Object.entries({ ...(settings && { 'config.yaml': JSON.stringify(settings) }), ...files }))
+    await writeFile(join(folder, name), text);
+  const program = new Program(scope, binary, args, { cwd: folder, env: { ...environment, ...variables } });
+  const [code] = await within(`the end of ${args}`, program.exited, 60_000);
+  return { code, out: program.lines.join('\n'), err: program.errors.join('\n') };
 }
 
 // The MCP server that the binary holds, without any sign-in.

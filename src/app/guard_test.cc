@@ -1,0 +1,167 @@
+#include "app/gateway_fixture.h"
+#include "gateway/issuers.h"
+#include "jose/jws.h"
+
+#include <string>
+#include <utility>
+
+// The guard in one process and without ports; its issuers' keys are files. What is fetched is proved end to
+// end.
+
+namespace mcp_oauth {
+namespace {
+
+class Guarded : public Gateway {
+ protected:
+  Guarded() {
+    conf.mode = "native";
+    conf.providers.clear();
+    conf.scopes_supported.clear();
+    conf.tools_given = true;
+    conf.tools = {{"echo", {"tools:read"}, scopes_needed::all}};
+    for (const char* url : {"https://one.example", "https://two.example"}) {
+      issuer_settings i;
+      i.issuer = url;
+      i.keys_file = "keys.json";
+      i.validation = "jwt";
+      conf.issuers.push_back(std::move(i));
+    }
+  }
+
+  void start_guard() {
+    auto plan = plan_issuers(conf, [this](const std::string&) -> result<std::string> {
+      return json::serialize(key_set::of({key.public_part()}).to_json());
+    });
+    ASSERT_TRUE(plan) << plan.error().front().detail;
+    auto issuers = std::make_shared<issuers_in_use>();
+    issuers->for_the_resource = plan->for_the_resource;
+    issuers->authorization_servers = plan->authorization_servers;
+    issuers->judge = std::make_unique<guard>(std::move(plan->issuers), std::move(plan->rules),
+                                             [](std::size_t n) { return random_bytes(n); });
+    auto made = make_snapshot(conf, std::shared_ptr<const issuers_in_use>(issuers), secret("session key"));
+    ASSERT_TRUE(made);
+    serve_under(**made);
+  }
+
+  std::string of(const std::string& issuer, const std::string& audience = resource,
+                 const std::string& scope = "tools:read") {
+    if (!server) start_guard();
+    json::object claims{
+        {"iss", issuer}, {"sub", "ada"}, {"aud", audience}, {"scope", scope}, {"client_id", "c"}};
+    claims["iat"] = to_unix(now());
+    claims["exp"] = to_unix(now()) + 60;
+    return "Authorization: Bearer " +
+           sign_jws(key, "at+jwt", key.public_part().kid(), json::serialize(claims)) + "\r\n";
+  }
+
+  // The answer of a call that the MCP server gets, and what it got.
+  std::pair<std::string, std::string> passed(const std::string& request) {
+    auto client = connect();
+    client.send(request);
+    auto server_end = upstream_end();
+    auto seen = server_end.until("\r\n\r\n");
+    server_end.send(ok);
+    return {client.until("{}"), seen};
+  }
+
+  signing_key key = signing_key::generate_es256();
+};
+
+TEST_F(Guarded, ForwardsWithIdentityAndWithoutTheToken) {
+  auto [answer, seen] = passed(post(call, of("https://one.example") + "X-User-Issuer: https://forged\r\n"));
+  EXPECT_EQ(status_of(answer), 200);
+  EXPECT_TRUE(has(seen, "X-User-Id: ada\r\n"));
+  EXPECT_TRUE(has(seen, "X-User-Issuer: https://one.example\r\n"));
+  EXPECT_FALSE(has(seen, "forged"));
+  EXPECT_FALSE(has(seen, "Bearer"));
+}
+
+TEST_F(Guarded, HandsTheVerifiedTokenOnWhereThatIsAskedFor) {
+  conf.upstreams[0].authorization = "verified";
+  auto token = of("https://one.example");
+  auto [answer, seen] = passed(post(call, token));
+  EXPECT_TRUE(has(seen, token.substr(0, token.size() - 2)));
+}
+
+TEST_F(Guarded, WantsTheAudienceOfTheVeryServerThatIsCalled) {
+  auto second = conf.upstreams[0];
+  second.name = "other";
+  second.paths = {"/other"};
+  second.resource = std::string(origin) + "/other";
+  conf.upstreams.push_back(second);
+  auto token = of("https://one.example", second.resource);
+  EXPECT_EQ(status_of(answer_to(post(call, token))), 401);
+  auto refused = answer_to(post(call, token));
+  EXPECT_TRUE(has(refused, "error_description=\"audience mismatch\""));
+  auto request = post(call, token);
+  EXPECT_EQ(status_of(passed(request.replace(5, 4, "/other")).first), 200);
+}
+
+TEST_F(Guarded, SaysTheWordsOfOtherGuardsInTheBodyAndNoneInAChallengeWithoutAToken) {
+  start_guard();
+  auto none = answer_to(post(call, ""));
+  EXPECT_TRUE(has(none, "WWW-Authenticate: Bearer scope="));
+  EXPECT_FALSE(has(none, "error=\""));
+  EXPECT_TRUE(has(none, "Authentication required: missing OAuth token"));
+  auto wrong = answer_to(post(call, of("https://three.example")));
+  EXPECT_TRUE(has(wrong, "error=\"invalid_token\", error_description=\"issuer mismatch\""));
+  EXPECT_TRUE(has(wrong, "Authentication failed: invalid token"));
+}
+
+TEST_F(Guarded, DecidesPerTool) {
+  auto refused = answer_to(post(call, of("https://one.example", resource, "other")));
+  EXPECT_EQ(status_of(refused), 403);
+  EXPECT_TRUE(has(refused, "required_scopes"));
+}
+
+TEST_F(Guarded, LetsEverybodyCallAPublicServer) {
+  conf.upstreams[0].require_auth = false;
+  conf.tools_given = false;
+  start_guard();
+  EXPECT_EQ(status_of(passed(post(call, "Authorization: Bearer whatever\r\n")).first), 200);
+}
+
+TEST_F(Guarded, HasNoEndpointsOfAnAuthorizationServer) {
+  start_guard();
+  for (const char* path :
+       {"/oauth/token", "/oauth/authorize", "/register", "/auth/callback", "/.well-known/jwks.json"}) {
+    auto answer = answer_to(get(path, ""));
+    EXPECT_EQ(status_of(answer), 404) << path;
+    EXPECT_TRUE(has(answer, "disabled in native mode")) << path;
+    EXPECT_TRUE(has(answer, "https://one.example")) << path;
+  }
+}
+
+TEST_F(Guarded, IsReadyWithoutADatabase) {
+  start_guard();
+  auto answer = answer_to(get("/health", ""));
+  EXPECT_EQ(status_of(answer), 200);
+  EXPECT_TRUE(has(answer, "\"issuer\":\"https://one.example\",\"ready\":true"));
+  EXPECT_FALSE(has(answer, "database"));
+}
+
+TEST_F(Guarded, PublishesNoMetadataOfIssuersThatHaveNone) {
+  start_guard();
+  EXPECT_EQ(status_of(answer_to(get("/.well-known/oauth-authorization-server", ""))), 404);
+  auto described = answer_to(get("/.well-known/oauth-protected-resource/mcp", ""));
+  EXPECT_TRUE(has(described, R"("authorization_servers":["https://one.example","https://two.example"])"));
+}
+
+TEST_F(Guarded, ASchemeThatIsOffIsRefused) {
+  conf.binding.dpop = "off";
+  auto token = of("https://one.example");
+  token.replace(0, 21, "Authorization: DPoP");
+  auto answer = answer_to(post(call, token));
+  EXPECT_EQ(status_of(answer), 401);
+  EXPECT_TRUE(has(answer, "WWW-Authenticate: Bearer"));
+}
+
+TEST_F(Guarded, DemandsABindingWhereThatIsSaid) {
+  conf.binding.certificate = "require";
+  auto answer = answer_to(post(call, of("https://one.example")));
+  EXPECT_EQ(status_of(answer), 401);
+  EXPECT_TRUE(has(answer, "The token is bound to a key, and no proof of it was sent"));
+}
+
+}  // namespace
+}  // namespace mcp_oauth

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "base/error.h"
+#include "guard/guard.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace mcp_oauth {
+
+// How a document is fetched: `net::fetch` with our authorities, or a test's own.
+using fetch_fn = std::function<result<http_answer>(const http_call&, const fetch_rules&)>;
+
+// An issuer whose tokens cannot be judged, and why.
+struct issuer_failure {
+  std::string issuer;
+  // Its code says what was not to be had: issuer_metadata_invalid or issuer_keys_unavailable. The detail says
+  // what was seen, and where.
+  error why;
+};
+
+// Fetches what the guard wants before its first request, of all issuers at the same time, and waits for it.
+// Those that cannot be used then are returned, in their order.
+std::vector<issuer_failure> fetch_first_documents(guard& judge, const fetch_fn& fetch);
+
+// What an operator reads of it: the guides' headline, the cause, what to check.
+std::string told(const issuer_failure& failure);
+
+}  // namespace mcp_oauth

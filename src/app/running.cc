@@ -1,0 +1,280 @@
+#include "app/running.h"
+
+#include "app/version.h"
+#include "config/load.h"
+#include "net/http_client.h"
+
+#include <algorithm>
+#include <latch>
+#include <utility>
+
+namespace mcp_oauth {
+namespace {
+
+constexpr unsigned blocking_threads = 32;
+constexpr unsigned fetching_threads = 32;
+constexpr unsigned stranger_threads = 8;
+// More would wait longer than anybody who asked.
+constexpr std::size_t most_strangers_waiting = 64;
+
+unsigned worker_count(const settings& conf) {
+  if (conf.workers > 0) return conf.workers;
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
+net::exchange_limits exchange_limits_of(const settings& conf) {
+  net::exchange_limits limits;
+  limits.head = conf.limits.head;
+  limits.header = conf.timeouts.header;
+  limits.body = conf.timeouts.body;
+  limits.keep_alive = conf.timeouts.keep_alive;
+  limits.write = conf.timeouts.write;
+  return limits;
+}
+
+net::server_options server_options_of(const settings& conf) {
+  net::server_options options;
+  options.host = conf.host;
+  options.port = conf.port;
+  options.workers = worker_count(conf);
+  options.most_connections = conf.limits.connections;
+  options.drain = conf.timeouts.drain;
+  options.limits = exchange_limits_of(conf);
+  return options;
+}
+
+result<std::shared_ptr<const net::tls_context>> certificate_of(const settings& conf) {
+  using clients = net::tls_context::client_certificates;
+  bool asks = conf.is_guard() && conf.binding.certificate != "off";
+  return net::tls_context::server(conf.tls.cert_file, conf.tls.key_file,
+                                  asks ? clients::asked_for : clients::not_asked_for);
+}
+
+span_receiver receiver_of_spans(const settings& conf) {
+  return {conf.telemetry.endpoint, conf.telemetry.headers, conf.telemetry.service_name, version,
+          conf.upstream_ca_file};
+}
+
+result<http_answer> send_spans(const http_call& call, const span_receiver& to,
+                               const std::atomic<bool>& given_up) {
+  fetch_rules rules;
+  rules.given_up = &given_up;
+  return net::fetch(call, rules, to.ca_file);
+}
+
+// What the policy of `policy.url` may weigh.
+constexpr std::size_t largest_policy = 1024 * 1024;
+
+policy_source::fetch_fn fetch_of_policies(const settings& conf) {
+  return [ca_file = conf.upstream_ca_file](const http_call& call, const std::atomic<bool>& given_up) {
+    fetch_rules rules;
+    rules.most_bytes = largest_policy;
+    rules.timeout = seconds(5);
+    rules.given_up = &given_up;
+    return net::fetch(call, rules, ca_file);
+  };
+}
+
+}  // namespace
+
+time_point wall_clock() { return std::chrono::system_clock::now(); }
+
+result<void> running::open_log(const settings& of) {
+  auto opened = log_sink::open(of.log);
+  if (!opened) return tl::unexpected<error>(opened.error());
+  log = std::move(*opened);
+  watched = watched_by(of.log);
+  return {};
+}
+
+void running::make_threads() {
+  blocking = std::make_unique<net::blocking_pool>(blocking_threads);
+  fetching = std::make_unique<net::blocking_pool>(fetching_threads);
+  strangers = std::make_unique<net::blocking_pool>(stranger_threads, most_strangers_waiting);
+  shared.started = wall_clock();
+  shared.log = log.get();
+  shared.counts = &counts;
+  shared.blocking = blocking.get();
+  shared.fetching = fetching.get();
+  shared.strangers = strangers.get();
+  shared.connections = [this] { return server ? server->connections() : 0; };
+}
+
+result<net::listeners> running::take_port(settings of) {
+  auto options = server_options_of(of);
+  auto held = net::reserve_port(options);
+  if (!held) return held;
+  asked = std::move(of);
+  conf = with_port(asked, options.port);
+  return held;
+}
+
+result<void> running::serve(net::listeners open, const std::function<void(gateway_service&)>& prepare) {
+  server = std::make_unique<net::server>(server_options_of(conf), [this, &prepare](net::worker& w) {
+    auto service = std::make_unique<gateway_service>(w, shared, rules);
+    if (prepare) prepare(*service);
+    return service;
+  });
+  if (conf.tls.enabled()) {
+    auto tls = certificate_of(conf);
+    if (!tls) return tl::unexpected<error>(tls.error());
+    server->use_tls(*tls);
+  }
+  auto place = open.address();
+  auto started = server->start(std::move(open));
+  if (!started) return started;
+  if (policies) policies->follow([this] { adopt_policy(); });
+  log->event(log_level::info, "proxy",
+             "listening on " + place + (conf.host.empty() ? "" : " (host: " + conf.host + ")"));
+  return {};
+}
+
+void running::on_every_worker(const std::function<void(gateway_service&)>& job) {
+  if (!server || stopped) return;
+  auto left = std::make_shared<std::latch>(static_cast<std::ptrdiff_t>(server->workers().size()));
+  for (auto& w : server->workers()) {
+    auto& s = static_cast<gateway_service&>(server->service_of(w->index()));
+    w->post([&s, job, left] {
+      job(s);
+      left->count_down();
+    });
+  }
+  // Bounded, since a worker that has stopped will not answer any more.
+  for (int i = 0; i < 1000 && !left->try_wait(); ++i) std::this_thread::sleep_for(milliseconds(1));
+}
+
+span_exporter* running::exporter_for(const settings& of) {
+  if (of.telemetry.enabled() && !spans)
+    spans = std::make_unique<span_exporter>(receiver_of_spans(of), send_spans, *log);
+  return spans.get();
+}
+
+void running::adopt(std::shared_ptr<const snapshot> next) {
+  rules = std::move(next);
+  on_every_worker([fresh = rules](gateway_service& s) { s.use(fresh); });
+}
+
+running::policy_change running::policies_for(const settings& next) const {
+  policy_change then;
+  then.same = policies ? policies->is_for(next.access) : next.access.url.empty();
+  if (!then.same) then.other = source_for(next);
+  return then;
+}
+
+const policy_source* running::source_of(const policy_change& then) const {
+  return then.same ? policies.get() : then.other.get();
+}
+
+std::unique_ptr<policy_source> running::source_for(const settings& of) const {
+  if (of.access.url.empty()) return nullptr;
+  return std::make_unique<policy_source>(of.access, fetch_of_policies(of), *log);
+}
+
+void running::adopt_policy() {
+  std::lock_guard lock(changing);
+  auto next = make_snapshot(conf, tokens_of(*rules), session_key, spans.get(), policies.get());
+  if (next) return adopt(std::move(*next));
+  log->event(log_level::error, "policy", "the policy could not be taken up", &next.error());
+}
+
+result<void> running::take_up(const settings& next, settings effective, std::shared_ptr<const snapshot> fresh,
+                              policy_change& then) {
+  std::shared_ptr<const net::tls_context> certificate;
+  if (effective.tls.enabled()) {
+    auto tls = certificate_of(effective);
+    if (!tls) return tl::unexpected<error>(tls.error());
+    certificate = *tls;
+  }
+  auto logging = log->change(effective.log);
+  if (!logging) return logging;
+  if (certificate) server->use_tls(certificate);
+  server->use_limits(exchange_limits_of(effective), effective.limits.connections);
+  if (effective.telemetry.enabled()) spans->send_to(receiver_of_spans(effective));
+  watched = watched_by(effective.log);
+  asked = next;
+  conf = std::move(effective);
+  if (!then.same) {
+    policies.swap(then.other);
+    if (policies) policies->follow([this] { adopt_policy(); });
+  }
+  adopt(std::move(fresh));
+  return {};
+}
+
+reload_report running::reload(const settings_source& read,
+                              const std::function<result<void>(const settings&)>& take) {
+  reload_report report;
+  auto wanted = read({});
+  if (wanted) {
+    auto pinned = cannot_change(asked, wanted->value);
+    for (const auto& one : pinned) report.warnings.push_back(to_string(one));
+    // Once more, so that what follows from a pinned setting follows from the running value.
+    if (!pinned.empty()) wanted = read(flags_of(pinned, asked));
+  }
+  if (!wanted) {
+    report.errors = std::move(wanted.error());
+  } else {
+    report.warnings.insert(report.warnings.begin(), wanted->warnings.begin(), wanted->warnings.end());
+    keep_fixed(asked, wanted->value);
+    auto adopted = take(wanted->value);
+    if (!adopted) report.failure = adopted.error();
+  }
+  for (const auto& text : report.warnings) log->event(log_level::warn, "config", text);
+  for (const auto& text : report.errors) log->event(log_level::error, "config", text);
+  if (report.adopted()) {
+    log->event(log_level::info, "config", "the configuration was read again and is in use");
+  } else {
+    log->event(log_level::error, "config", "the configuration was not taken up; the one in use stays",
+               report.failure ? &*report.failure : nullptr);
+  }
+  return report;
+}
+
+result<void> running::reopen_log() {
+  auto opened = log->reopen();
+  if (!opened)
+    log->event(log_level::error, "log", "the log file could not be opened again; the old one stays",
+               &opened.error());
+  return opened;
+}
+
+void running::keep_house(milliseconds pause, const std::function<bool()>& hurry,
+                         const std::function<void()>& job) {
+  std::unique_lock lock(mutex);
+  for (;;) {
+    wake.wait_for(lock, pause, [&] { return stopping || hurry(); });
+    if (stopping) return;
+    lock.unlock();
+    try {
+      job();
+    } catch (const std::exception& e) {
+      // A defect, or no memory: we go on, and this is tried again.
+      error why{errc::internal, std::string("an exception: ") + e.what()};
+      log->event(log_level::error, "proxy", "housekeeping failed", &why);
+    }
+    lock.lock();
+  }
+}
+
+bool running::stop(const std::function<void()>& cut) {
+  {
+    std::lock_guard lock(mutex);
+    if (std::exchange(stopping, true)) return false;
+  }
+  wake.notify_all();
+  if (housekeeping.joinable()) housekeeping.join();
+  policies.reset();
+  cut();
+  if (server) server->stop();
+  stopped = true;
+  // The pools first: what still runs there belongs to requests that are gone.
+  strangers.reset();
+  fetching.reset();
+  blocking.reset();
+  server.reset();
+  rules.reset();
+  spans.reset();
+  return true;
+}
+
+}  // namespace mcp_oauth

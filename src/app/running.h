@@ -1,0 +1,106 @@
+#pragma once
+
+#include "app/gateway_service.h"
+#include "app/policy_source.h"
+#include "app/reload.h"
+#include "app/span_exporter.h"
+#include "net/server.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+namespace mcp_oauth {
+
+// What serves until it is told to stop, as the command line sees it.
+class running_app {
+ public:
+  running_app() = default;
+  running_app(const running_app&) = delete;
+  running_app& operator=(const running_app&) = delete;
+  virtual ~running_app() = default;
+
+  virtual const settings& conf() const = 0;
+  // Takes up another configuration, without a connection or a stream noticing. A bad one leaves the one in
+  // use; what cannot change while we run stays as it is. The log says all of that, and so does the report.
+  virtual reload_report reload(const settings_source& read) = 0;
+  // Opens the log file again, after somebody moved it away. Errors: file_unwritable; the old one stays in
+  // use.
+  virtual result<void> reopen_log() = 0;
+  // Lets requests in flight end, then ends. Idempotent.
+  virtual void stop() = 0;
+};
+
+// What a gateway and a guard have alike: threads, log, counts, and the rules in use.
+struct running {
+  settings asked;  // as they were loaded: `conf` before the port was known
+  settings conf;
+  std::unique_ptr<log_sink> log;
+  metrics counts;
+  std::atomic<topics> watched{};
+  std::unique_ptr<span_exporter> spans;     // from the first settings on that want traces
+  std::unique_ptr<policy_source> policies;  // where the settings name a URL
+  std::unique_ptr<net::blocking_pool> blocking;
+  std::unique_ptr<net::blocking_pool> fetching;
+  std::unique_ptr<net::blocking_pool> strangers;
+  gateway_parts shared;
+  std::shared_ptr<const snapshot> rules;
+  secret session_key;
+  std::mutex changing;  // of `rules`, `conf` and `asked`, once the threads run
+  std::unique_ptr<net::server> server;
+
+  std::thread housekeeping;
+  std::mutex mutex;
+  std::condition_variable wake;
+  bool stopping = false;
+  std::atomic<bool> stopped{false};
+
+  // ---- to start, in this order
+  result<void> open_log(const settings& of);
+  // Pools, and what the workers share.
+  void make_threads();
+  // The port decides about addresses of our own when it was left open, so it comes before all that uses them.
+  result<net::listeners> take_port(settings of);
+  // With `rules` made. `prepare` sees the service of each worker before it serves.
+  result<void> serve(net::listeners open, const std::function<void(gateway_service&)>& prepare = {});
+
+  // ---- while it runs
+  // Runs `job` with each worker's service on its own thread, and waits for all of them.
+  void on_every_worker(const std::function<void(gateway_service&)>& job);
+  // What the snapshots point to; it outlives them all.
+  span_exporter* exporter_for(const settings& of);
+  void adopt(std::shared_ptr<const snapshot> next);
+  // Where the policy comes from under other settings. What is not used any more goes with this, so make it
+  // before anything is locked: the source may just be taking up what it heard.
+  struct policy_change {
+    bool same = true;
+    std::unique_ptr<policy_source> other;  // asked once already; null where the file says it all
+  };
+  policy_change policies_for(const settings& next) const;
+  const policy_source* source_of(const policy_change& then) const;
+  std::unique_ptr<policy_source> source_for(const settings& of) const;
+  // Goes on under `effective`, of which `fresh` was made; all or nothing. `changing` is held.
+  result<void> take_up(const settings& next, settings effective, std::shared_ptr<const snapshot> fresh,
+                       policy_change& then);
+  // The policy of policy.url says something else.
+  void adopt_policy();
+  // Reads, compares with what cannot change, and hands the rest to `take`.
+  reload_report reload(const settings_source& read, const std::function<result<void>(const settings&)>& take);
+  result<void> reopen_log();
+  // Until `stopping`: `job` now and then, at least every `pause`, and at once when woken while `hurry`.
+  void keep_house(milliseconds pause, const std::function<bool()>& hurry, const std::function<void()>& job);
+
+  // ---- to end
+  // False, and nothing happens, after the first time. `cut` ends what could still call us.
+  bool stop(const std::function<void()>& cut);
+};
+
+time_point wall_clock();
+
+}  // namespace mcp_oauth

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "base/error.h"
+#include "config/settings.h"
+#include "guard/guard.h"
+
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+namespace mcp_oauth {
+
+// What a guard trusts, as its configuration says it.
+struct issuer_plan {
+  std::vector<trusted_issuer> issuers;
+  guard_rules rules;
+  // Names of the issuers whose tokens are for the very resource that is called, as no audience was
+  // configured.
+  std::set<std::string> for_the_resource;
+  std::vector<std::string> authorization_servers;  // where clients sign in
+  std::string fingerprint;  // of all that this was made of: the same, and the same is made again
+};
+
+using file_reader_fn = std::function<result<std::string>(const std::string& path)>;
+
+// The issuers of `conf`, with what their files hold, and every mistake that shows only then. Errors:
+// config_invalid, file_unreadable, key_malformed, key_weak, each with the key and the file.
+tl::expected<issuer_plan, std::vector<error>> plan_issuers(const settings& conf,
+                                                           const file_reader_fn& read_file);
+
+// The identifiers of a resource on this machine under every name of the machine, the configured one first: a
+// client asks for a token under the name that it uses.
+std::vector<std::string> names_of_resource(const std::string& resource);
+
+}  // namespace mcp_oauth

@@ -1,0 +1,149 @@
+#include "gateway/issuers.h"
+
+#include "oauth/test_issuer.h"
+
+#include <map>
+#include <string>
+#include <utility>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace mcp_oauth {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+settings guard_of(std::vector<issuer_settings> issuers) {
+  settings conf;
+  conf.mode = "native";
+  for (auto& i : issuers) {
+    if (i.validation.empty()) i.validation = "jwt";
+  }
+  conf.issuers = std::move(issuers);
+  upstream_settings one, open;
+  one.resource = "http://127.0.0.1:8080/mcp";
+  open.resource = "http://127.0.0.1:8080/open";
+  open.require_auth = false;
+  conf.upstreams = {one, open};
+  return conf;
+}
+
+issuer_settings an_issuer(const std::string& url = "https://idp.example.com") {
+  issuer_settings i;
+  i.issuer = url;
+  return i;
+}
+
+auto plan(const settings& conf, std::map<std::string, std::string> files = {}) {
+  return plan_issuers(conf, [files](const std::string& path) -> result<std::string> {
+    auto found = files.find(path);
+    if (found == files.end()) return fail(errc::file_unreadable, "No such file or directory");
+    return found->second;
+  });
+}
+
+TEST(IssuerPlan, WithoutAnAudienceItIsTheResourceUnderEachNameOfThisMachine) {
+  auto made = plan(guard_of({an_issuer()}));
+  ASSERT_TRUE(made);
+  EXPECT_THAT(made->issuers[0].rules.audiences,
+              ElementsAre("http://127.0.0.1:8080/mcp", "http://localhost:8080/mcp", "http://[::1]:8080/mcp"));
+  EXPECT_THAT(made->for_the_resource, ElementsAre("https://idp.example.com"));
+  EXPECT_THAT(made->authorization_servers, ElementsAre("https://idp.example.com"));
+  EXPECT_THAT(names_of_resource("https://mcp.example.com/mcp"), ElementsAre("https://mcp.example.com/mcp"));
+}
+
+TEST(IssuerPlan, WithAnAudienceNothingElseCounts) {
+  auto of = an_issuer();
+  of.audience = {"api://a", "api://b"};
+  auto made = plan(guard_of({of}));
+  ASSERT_TRUE(made);
+  EXPECT_THAT(made->issuers[0].rules.audiences, ElementsAre("api://a", "api://b"));
+  EXPECT_THAT(made->for_the_resource, IsEmpty());
+}
+
+TEST(IssuerPlan, KeysComeFromWhereItIsSaid) {
+  auto by_url = an_issuer("https://a.example");
+  by_url.jwks_url = "https://a.example/keys";
+  auto by_file = an_issuer("https://b.example");
+  by_file.keys_file = "keys.json";
+  auto by_secret = an_issuer("https://c.example");
+  by_secret.jwt_secret = secret("JfPoQ0wbVqJ9bKpS1y6mXvQp0aZrT3uE");
+  by_secret.algorithms = {"HS256"};
+  auto elsewhere = an_issuer("http://keycloak:8080/realms/x");
+  elsewhere.token_issuer = "https://id.example.com/realms/x";
+  auto made = plan(guard_of({an_issuer(), by_url, by_file, by_secret, elsewhere}),
+                   {{"keys.json", test_issuer::jwks()}});
+  ASSERT_TRUE(made) << made.error().front().detail;
+  EXPECT_TRUE(std::holds_alternative<keys_by_discovery>(made->issuers[0].keys));
+  EXPECT_EQ(std::get<keys_by_url>(made->issuers[1].keys).jwks_url, "https://a.example/keys");
+  EXPECT_EQ(std::get<fixed_keys>(made->issuers[2].keys).keys.size(), 1U);
+  EXPECT_TRUE(std::holds_alternative<shared_secret>(made->issuers[3].keys));
+  EXPECT_EQ(made->issuers[4].rules.issuer, "https://id.example.com/realms/x");
+  EXPECT_EQ(std::get<keys_by_discovery>(made->issuers[4].keys).url,
+            "http://keycloak:8080/realms/x/.well-known/openid-configuration");
+}
+
+TEST(IssuerPlan, ClaimsMayHaveSeveralValues) {
+  auto of = an_issuer();
+  of.required_claims = {"tenant=a", "email", "tenant=b"};
+  of.scope_claims = {"permissions"};
+  of.subject_claim = "oid";
+  auto made = plan(guard_of({of}));
+  ASSERT_TRUE(made);
+  const auto& required = made->issuers[0].rules.required;
+  ASSERT_EQ(required.size(), 2U);
+  EXPECT_EQ(required[0].name, "tenant");
+  EXPECT_THAT(required[0].any_of, ElementsAre("a", "b"));
+  EXPECT_THAT(required[1].any_of, IsEmpty());
+  EXPECT_THAT(made->issuers[0].rules.claims.scopes, ElementsAre("permissions"));
+  EXPECT_THAT(made->issuers[0].rules.claims.subject, ElementsAre("oid"));
+}
+
+TEST(IssuerPlan, WhatFilesLackIsToldForAllOfThem) {
+  auto one = an_issuer("https://a.example");
+  one.keys_file = "absent.json";
+  auto two = an_issuer("https://b.example");
+  two.keys_file = "no keys";
+  auto three = an_issuer("https://c.example");
+  three.validation = "introspection";
+  three.introspection_client_id = "rs";
+  three.introspection_key_file = "no key";
+  auto made = plan(guard_of({one, two, three}), {{"no keys", "<html>"}, {"no key", "x"}});
+  ASSERT_FALSE(made);
+  ASSERT_EQ(made.error().size(), 3U);
+  EXPECT_EQ(made.error()[0].code, errc::file_unreadable);
+  EXPECT_THAT(made.error()[0].detail, HasSubstr("issuers[0]: keys_file absent.json"));
+  EXPECT_THAT(made.error()[1].detail, HasSubstr("issuers[1]: keys_file no keys"));
+  EXPECT_THAT(made.error()[2].detail, HasSubstr("issuers[2]: introspection_key_file no key"));
+}
+
+TEST(IssuerPlan, TheFingerprintIsOfAllThatCountsAndOfNothingElse) {
+  auto conf = guard_of({an_issuer()});
+  auto print = [](const settings& of, const std::string& file = "") {
+    return plan(of, {{"keys.json", file.empty() ? test_issuer::jwks() : file}})->fingerprint;
+  };
+  auto first = print(conf);
+  auto other = conf;
+  other.log.level = "debug";
+  EXPECT_EQ(print(other), first);
+  other.issuers[0].audience = {"x"};
+  EXPECT_NE(print(other), first);
+  other = conf;
+  other.binding.dpop = "off";
+  EXPECT_NE(print(other), first);
+  other = conf;
+  other.issuers[0].jwt_secret = secret("JfPoQ0wbVqJ9bKpS1y6mXvQp0aZrT3uE");
+  other.issuers[0].algorithms = {"HS256"};
+  auto with_secret = print(other);
+  other.issuers[0].jwt_secret = secret("KfPoQ0wbVqJ9bKpS1y6mXvQp0aZrT3uE");
+  EXPECT_NE(print(other), with_secret);
+  other = conf;
+  other.issuers[0].keys_file = "keys.json";
+  EXPECT_NE(print(other), print(other, R"({"keys": []})"));
+}
+
+}  // namespace
+}  // namespace mcp_oauth
