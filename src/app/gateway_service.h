@@ -82,6 +82,7 @@ class gateway_service final : public net::service {
   // What a refusal says besides: of proofs (RFC 9449 §7.1, §9), and in the words of other guards.
   void say_as_a_guard(http_response& refusal, errc why, const std::string& metadata_url,
                       const std::vector<std::string>& scopes, const story& told) const;
+  static void append_nonce(std::string& out, const snapshot& rules);  // that the next proof may have
   void tell_remembered(const net::exchange& x, const snapshot& rules, const story& told);
   net::task<void> refuse_endpoint_of_a_gateway(net::exchange& x, const snapshot& rules, story& told);
   static http_response metadata_of_issuer(const snapshot& rules, story& told);

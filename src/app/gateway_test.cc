@@ -280,7 +280,7 @@ TEST_F(Gateway, AllowsPagesTheHeadersThatMcpMirrorsParametersInto) {
   ASSERT_NE(at, std::string::npos) << preflight;
   auto line = preflight.substr(at, preflight.find("\r\n", at) - at);
   EXPECT_TRUE(has(line, ", mcp-param-region")) << line;
-  EXPECT_TRUE(has(line, "traceparent, tracestate")) << line;
+  EXPECT_TRUE(has(line, "traceparent, tracestate, DPoP")) << line;
   EXPECT_FALSE(has(line, "x-evil")) << line;
   EXPECT_FALSE(has(line, "bad")) << line;
   EXPECT_TRUE(has(preflight, "Vary: Access-Control-Request-Headers"));

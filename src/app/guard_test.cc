@@ -16,7 +16,7 @@ class Guarded : public Gateway {
   Guarded() {
     conf.mode = "native";
     conf.providers.clear();
-    conf.scopes_supported.clear();
+    conf.scopes_supported = {"tools:read"};
     conf.tools_given = true;
     conf.tools = {{"echo", {"tools:read"}, scopes_needed::all}};
     for (const char* url : {"https://one.example", "https://two.example"}) {
@@ -115,6 +115,11 @@ TEST_F(Guarded, DecidesPerTool) {
 }
 
 TEST_F(Guarded, LetsEverybodyCallAPublicServer) {
+  auto guarded = conf.upstreams[0];
+  guarded.name = "guarded";
+  guarded.paths = {"/guarded"};
+  guarded.resource = std::string(origin) + "/guarded";
+  conf.upstreams.push_back(guarded);
   conf.upstreams[0].require_auth = false;
   conf.tools_given = false;
   start_guard();

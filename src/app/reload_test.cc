@@ -117,6 +117,16 @@ TEST(Reload, NamesWhatNeedsARestartAndKeepsIt) {
   EXPECT_EQ(wanted.log.level, "debug");
 }
 
+TEST(Reload, NeverTurnsAGatewayIntoAGuard) {
+  settings running, wanted;
+  running.mode = "gateway";
+  wanted.mode = "native";
+  auto pinned = cannot_change(running, wanted);
+  ASSERT_EQ(pinned.size(), 1U);
+  EXPECT_EQ(to_string(pinned[0]), "mode: native needs a restart; until then gateway stays");
+  EXPECT_EQ(flags_of(pinned, running), (config_flags{{"mode", "gateway"}}));
+}
+
 TEST(Reload, TakesAnotherCertificateWithoutARestart) {
   settings running;
   running.tls = {"a.pem", "a.key"};

@@ -7,6 +7,7 @@
 #include "gateway/loopback.h"
 #include "gateway/refusal.h"
 #include "net/http_client.h"
+#include "net/http_write.h"
 #include "oauth/bearer.h"
 #include "oauth/challenge.h"
 #include "symptom/catalogue.h"
@@ -163,6 +164,12 @@ void gateway_service::say_as_a_guard(http_response& refusal, errc why, const std
   // Bearer first where both are good: clients that know only that one look no further.
   if (only) refusal.fields.erase("WWW-Authenticate");
   refusal.fields.add("WWW-Authenticate", std::move(challenge));
+}
+
+void gateway_service::append_nonce(std::string& out, const snapshot& rules) {
+  if (rules.issuers == nullptr) return;
+  auto nonce = rules.issuers->judge->fresh_nonce(wall_clock());
+  if (!nonce.empty()) net::append_field(out, "DPoP-Nonce", nonce);
 }
 
 // What the log of oauth-mcp-proxy had people look for.

@@ -119,10 +119,7 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
     }
     out += transform.added();
     if (!head.find("date")) net::append_field(out, "Date", net::http_date());
-    if (rules_.issuers != nullptr) {
-      auto nonce = rules_.issuers->judge->fresh_nonce(std::chrono::system_clock::now());
-      if (!nonce.empty()) net::append_field(out, "DPoP-Nonce", nonce);
-    }
+    append_nonce(out, rules_);
     for (const auto& [name, value] : rules_.cors.fields_for(x_.head().find("origin").value_or(""), false)) {
       net::append_field(out, name, value);
     }

@@ -83,6 +83,10 @@ exit_code users_command(const command_input& in, const std::string& what, const 
   exit_code why = exit_code::ok;
   auto conf = load_settings(in, true, why);
   if (!conf) return why;
+  if (conf->is_guard()) {
+    std::cerr << "users: mode native has none: people sign in at the issuer\n";
+    return exit_code::usage;
+  }
   std::string canonical;
   if (what != "list") {
     auto good = user_name(name);

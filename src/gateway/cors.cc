@@ -10,10 +10,10 @@ namespace {
 
 constexpr std::string_view always_allowed_headers =
     "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name, "
-    "Last-Event-ID, X-Request-Id, traceparent, tracestate";
+    "Last-Event-ID, X-Request-Id, traceparent, tracestate, DPoP";
 constexpr std::string_view form_needs = "Authorization, Content-Type";
 constexpr std::string_view exposed_headers =
-    "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, X-Request-Id, Retry-After, Location";
+    "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, X-Request-Id, Retry-After, Location, DPoP-Nonce";
 constexpr std::size_t longest_question = 4096;
 constexpr int most_mirrored = 64;
 

@@ -49,8 +49,10 @@ constexpr std::array<std::string_view, 13> of_the_connection = {"connection",
 
 // `origin` is ours because we have judged it: to the upstream we are the client, and no browser.
 // `mcp-session-id` is ours because the id that the client knows is not the one that the upstream gave.
+// `dpop` proves something to us alone, about a token that does not go on.
 // The method and the address of a request are in its first line, where we judged them.
-constexpr std::array<std::string_view, 19> ours = {"authorization",
+constexpr std::array<std::string_view, 20> ours = {"authorization",
+                                                   "dpop",
                                                    "cookie",
                                                    "forwarded",
                                                    "x-real-ip",
@@ -86,6 +88,7 @@ bool is_ours(std::string_view name) {
   switch (fold(name.front())) {
     case 'a':
     case 'c':
+    case 'd':
     case 'f':
     case 'm':
     case 'o':

@@ -34,6 +34,7 @@ TEST(HeaderRules, KeepBackWhatIsOursOrTheConnectionsInEverySpelling) {
   for (const char* name : {"Authorization",
                            "AUTHORIZATION",
                            "Cookie",
+                           "DPoP",
                            "X-User-Id",
                            "X_User_Id",
                            "x_USER-id",

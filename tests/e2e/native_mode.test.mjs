@@ -1,10 +1,13 @@
 // A guard: mode native, before an MCP server, for tokens of other authorization servers.
 
 import assert from 'node:assert/strict';
-import { createHash, generateKeyPairSync, randomUUID, sign } from 'node:crypto';
+import { createHash, generateKeyPairSync, randomUUID, sign, X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { request as httpsRequest } from 'node:https';
 import { before, test } from 'node:test';
 
 import { AuthorizationServer } from './lib/authorization_server.mjs';
+import { makeCertificates } from './lib/certificates.mjs';
 import { Gateway } from './lib/gateway.mjs';
 import { call, initialize, post, postForm, tokensFor } from './lib/oauth.mjs';
 import { Person } from './lib/person.mjs';
@@ -146,7 +149,6 @@ test('keys that were rotated are found without a refusal', async (t) => {
   const { issuer, guard, token } = await guardFor(t);
   assert.equal((await post(guard.mcp, call('whoami'), token())).status, 200);
   const before = token({ jti: 'before' });
-  await until('the pause between two looks for unknown keys is over', () => true);
   issuer.newKey();
   // The first key was fetched at the start; an unknown one is looked for at most every 30 seconds.
   const late = await until('the new key', async () => {
@@ -322,6 +324,35 @@ test('proofs need a nonce of the guard where dpop_nonces wants one', async (t) =
   assert.ok(answer.headers.get('dpop-nonce'));
   const document = await (await fetch(`${guard.origin}/.well-known/oauth-protected-resource/mcp`)).json();
   assert.equal(document.dpop_bound_access_tokens_required, true);
+});
+
+test('tokens bound to a client certificate are good on a connection with it, and on no other', async (t) => {
+  const ours = await makeCertificates(t, ['127.0.0.1', 'localhost']);
+  const [mine, other] = [await makeCertificates(t, ['client']), await makeCertificates(t, ['stranger'])];
+  const issuer = await TokenIssuer.start(t);
+  const guard = await Gateway.start(t, {
+    mode: 'native', issuer: issuer.issuer, audience: 'api://mcp', mcp_server_url: upstream.url, certificate_binding: 'accept',
+    tls: { cert_file: ours.certFile, key_file: ours.keyFile },
+  });
+  const thumbprint = createHash('sha256').update(new X509Certificate(mine.cert).raw).digest('base64url');
+  const bound = issuer.token({ aud: 'api://mcp', cnf: { 'x5t#S256': thumbprint } });
+  const ask = async (token, shown) => {
+    const request = httpsRequest({
+      host: '127.0.0.1', port: guard.port, path: '/mcp', method: 'POST', ca: ours.ca, agent: false,
+      ...(shown && { cert: shown.cert, key: shown.key }),
+      headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', authorization: `Bearer ${token}` },
+    });
+    request.end(JSON.stringify(call('whoami')));
+    const [response] = await once(request, 'response');
+    response.resume();
+    return { status: response.statusCode, challenge: response.headers['www-authenticate'] };
+  };
+  assert.equal((await ask(bound, mine)).status, 200);
+  const wrong = await ask(bound, other);
+  assert.equal(wrong.status, 401);
+  assert.match(wrong.challenge, /The token is bound to another client certificate/);
+  assert.equal((await ask(bound)).status, 401);
+  assert.equal((await ask(issuer.token({ aud: 'api://mcp' }))).status, 200);
 });
 
 test('what was judged is remembered, and the log says so at debug', async (t) => {
