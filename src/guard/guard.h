@@ -71,8 +71,9 @@ struct wait {
   seconds longest{15};
 };
 
-// Access tokens of several issuers, judged. One guard for the process; safe from every thread. `random` as
-// well is called from every thread.
+// Access tokens of several issuers, judged. One guard for the process; it has to outlive the steps that it
+// gave. Safe from every thread; `random` is called from every thread as well. Proofs that came are known to
+// this process only.
 class guard final {
  public:
   // The issuers are as `check_trusted_issuers` let them pass; what it complains of is refused token by token.
