@@ -112,11 +112,24 @@ postgres_call locking(const change& wanted) {
   return {"SELECT pg_advisory_xact_lock(name) FROM unnest($1::bigint[]) AS name", {list + "}"}};
 }
 
+// Whether the change cannot be applied twice: it ends a condition of its own, and for good, as no version
+// comes back.
+bool can_be_tried_again(const change& wanted) {
+  return std::any_of(wanted.when.begin(), wanted.when.end(), [&](const condition& c) {
+    if (c.version == 0) return false;
+    auto is_put = [&](const record& r) { return r.kind == c.kind && r.id == c.id; };
+    auto is_erased = [&](const auto& name) { return name.first == c.kind && name.second == c.id; };
+    return std::any_of(wanted.put.begin(), wanted.put.end(), is_put) ||
+           std::any_of(wanted.erase.begin(), wanted.erase.end(), is_erased);
+  });
+}
+
 postgres_call announcing(const record& r) {
   std::string payload = r.kind;
   // Longer ones the server refuses (8000 bytes), and ours are short.
   if (r.id.size() < 1000 && to_postgres_text(r.id) == r.id) payload += " " + r.id;
-  return {"SELECT pg_notify($1, $2)", {std::string(announcements), std::move(payload)}};
+  return {"SELECT pg_notify($1, $2) WHERE current_setting('mcp_oauth.lost', true) IS DISTINCT FROM 'yes'",
+          {std::string(announcements), std::move(payload)}};
 }
 
 record read_record(std::string_view kind, const postgres_rows& rows, std::size_t row) {
@@ -129,6 +142,11 @@ record read_record(std::string_view kind, const postgres_rows& rows, std::size_t
                 .created = from_seconds(rows.number(row, 5)),
                 .expires = from_seconds(rows.number(row, 6)),
                 .version = static_cast<std::uint64_t>(rows.number(row, 7))};
+}
+
+std::optional<record> read_first(std::string_view kind, const postgres_rows& rows) {
+  if (rows.size() == 0) return std::nullopt;
+  return read_record(kind, rows, 0);
 }
 
 std::int64_t limit(std::size_t most) {
@@ -222,8 +240,7 @@ result<postgres_store::rows> postgres_store::run(std::span<const postgres_call> 
 
 result<bool> postgres_store::transact(std::vector<postgres_call> calls, const trace& left,
                                       const std::function<bool(const rows&)>& keep) {
-  // Whatever the database's own default is: the locks are made for this level.
-  calls.insert(calls.begin(), {"BEGIN ISOLATION LEVEL READ COMMITTED", {}});
+  calls.insert(calls.begin(), {"BEGIN", {}});
   calls.push_back({"SELECT txid_current()", {}});
   constexpr int most_lost = 3;
   for (int lost = 1;; ++lost) {
@@ -276,14 +293,52 @@ result<bool> postgres_store::find_out(const std::string& transaction, const trac
   return fail(errc::store_unclear, asked ? why.detail : why.detail + "; then " + asked.error().detail);
 }
 
+result<bool> postgres_store::commit_at_once(std::span<const postgres_call> calls, std::span<const trace> left,
+                                            const std::function<bool(const rows&)>& held) {
+  bool kept = false, cut = false;
+  auto done = patiently([&](postgres& db) -> result<void> {
+    auto answered = db.run(calls);
+    if (!answered) {
+      cut = cut || !db.is_open();
+      return tl::unexpected(answered.error());
+    }
+    kept = held(*answered);
+    // Whoever was first may have been we ourselves, in the attempt that was cut.
+    for (std::size_t i = 0; cut && !kept && i < left.size(); ++i) {
+      const auto& table = postgres_table_of(left[i].kind);
+      auto row = db.run_one({table.version, named_now(table, left[i].kind, left[i].id, time_point())});
+      if (!row) return tl::unexpected(row.error());
+      kept = row->size() == 1 && row->number(0, 0) == left[i].version;
+    }
+    return {};
+  });
+  if (done) return kept;
+  if (cut) return fail(errc::store_unclear, done.error().detail);
+  return tl::unexpected(done.error());
+}
+
 result<std::optional<record>> postgres_store::get(std::string_view kind, std::string_view id,
                                                   time_point now) {
   const auto& table = postgres_table_of(kind);
   postgres_call call{table.get, named_now(table, kind, id, now)};
   auto found = run(std::span(&call, 1));
   if (!found) return tl::unexpected(found.error());
-  if (found->front().size() == 0) return std::nullopt;
-  return read_record(kind, found->front(), 0);
+  return read_first(kind, found->front());
+}
+
+result<std::vector<std::optional<record>>> postgres_store::get_each(std::span<const record_name> names,
+                                                                    time_point now) {
+  std::vector<postgres_call> calls;
+  for (const auto& n : names) {
+    const auto& table = postgres_table_of(n.kind);
+    calls.push_back({table.get, named_now(table, n.kind, n.id, now)});
+  }
+  std::vector<std::optional<record>> all;
+  if (calls.empty()) return all;
+  auto found = run(calls);
+  if (!found) return tl::unexpected(found.error());
+  for (std::size_t i = 0; i < names.size(); ++i) all.push_back(read_first(names[i].kind, (*found)[i]));
+  return all;
 }
 
 result<std::optional<record>> postgres_store::take(std::string_view kind, std::string_view id,
@@ -307,30 +362,38 @@ result<bool> postgres_store::commit(const change& wanted, time_point now) {
   std::vector<postgres_call> calls{locking(wanted)};
   for (const auto& c : wanted.when) {
     const auto& table = postgres_table_of(c.kind);
-    calls.push_back({table.lock, named_now(table, c.kind, c.id, now)});
+    auto values = named_now(table, c.kind, c.id, now);
+    values.emplace_back(static_cast<std::int64_t>(c.version));
+    calls.push_back({table.hold, std::move(values)});
   }
   for (const auto& [kind, id] : wanted.erase) {
     const auto& table = postgres_table_of(kind);
     calls.push_back({table.erase, named(table, kind, id)});
   }
-  trace left;
+  std::vector<trace> left;
   auto put = [&](const record& r) {
-    left = {r.kind, r.id, fresh_version()};
-    calls.push_back(putting(r, left.version));
+    left.push_back({r.kind, r.id, fresh_version()});
+    calls.push_back(putting(r, left.back().version));
     if (is_announced(r.kind)) calls.push_back(announcing(r));
   };
   for (const auto& r : wanted.put) put(r);
   if (wanted.put.empty()) put(trace_record(now));
 
-  return transact(std::move(calls), left, [&](const rows& answered) {
-    constexpr std::size_t first_condition = 2;  // behind BEGIN and the locks
-    for (std::size_t i = 0; i < wanted.when.size(); ++i) {
-      const auto& found = answered[first_condition + i];
-      auto version = found.size() == 0 ? 0 : static_cast<std::uint64_t>(found.number(0, 0));
-      if (version != wanted.when[i].version) return false;
+  // Whether every condition held, by what the statements gave; `first` stands for the first condition.
+  auto held = [&](const rows& answered, std::size_t first) {
+    for (std::size_t i = first; i < first + wanted.when.size(); ++i) {
+      if (answered[i].size() != 0) return false;
     }
     return true;
-  });
+  };
+  if (can_be_tried_again(wanted)) {
+    constexpr std::size_t behind_the_locks = 1;
+    return commit_at_once(calls, left,
+                          [&](const rows& answered) { return held(answered, behind_the_locks); });
+  }
+  constexpr std::size_t behind_begin_and_the_locks = 2;
+  return transact(std::move(calls), left.back(),
+                  [&](const rows& answered) { return held(answered, behind_begin_and_the_locks); });
 }
 
 result<std::uint64_t> postgres_store::erase_grant(std::string_view grant) {

@@ -33,6 +33,8 @@ class postgres_store final : public record_store {
   static result<std::unique_ptr<postgres_store>> open(const std::string& url, postgres_options options = {});
 
   result<std::optional<record>> get(std::string_view kind, std::string_view id, time_point now) override;
+  result<std::vector<std::optional<record>>> get_each(std::span<const record_name> names,
+                                                      time_point now) override;
   result<std::optional<record>> take(std::string_view kind, std::string_view id, time_point now) override;
   result<bool> commit(const change& wanted, time_point now) override;
   // A lost connection may make the number too small.
@@ -65,6 +67,10 @@ class postgres_store final : public record_store {
   result<void> patiently(const std::function<result<void>(postgres&)>& work);
   // Statements that change nothing, or may be done twice.
   result<rows> run(std::span<const postgres_call> calls);
+  // A change that cannot be applied twice, in one go with its commit: after a lost connection it is tried
+  // again, and then `left`, or nothing of it, says whether the attempt before had been done.
+  result<bool> commit_at_once(std::span<const postgres_call> calls, std::span<const trace> left,
+                              const std::function<bool(const rows&)>& held);
   // All in one transaction, which is committed if `keep` says so of what they gave. `keep` may be called
   // again, with other rows.
   result<bool> transact(std::vector<postgres_call> calls, const trace& left,

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +28,11 @@ struct record {
   time_point created;
   time_point expires;
   std::uint64_t version = 0;  // set by the store, ignored by `put`: changes with every write of the record
+};
+
+struct record_name {
+  std::string kind;
+  std::string id;
 };
 
 // What must hold for a change to be applied: that record has that version.
@@ -60,6 +66,19 @@ class record_store {
 
   // The record, or nothing if it is absent or expired.
   virtual result<std::optional<record>> get(std::string_view kind, std::string_view id, time_point now) = 0;
+
+  // As `get` of each name, in their order; a store that is far away is asked once for all of them. They may
+  // be read one after the other, with writes of others in between.
+  virtual result<std::vector<std::optional<record>>> get_each(std::span<const record_name> names,
+                                                              time_point now) {
+    std::vector<std::optional<record>> found;
+    for (const auto& n : names) {
+      auto one = get(n.kind, n.id, now);
+      if (!one) return tl::unexpected(one.error());
+      found.push_back(std::move(*one));
+    }
+    return found;
+  }
 
   // Removes and returns the record, or nothing if it is absent, expired or already taken.
   // At most one caller ever receives it, across threads and processes.
