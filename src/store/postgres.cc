@@ -324,6 +324,12 @@ result<void> postgres::script(const std::string& statements) {
   return {};
 }
 
+result<time_point> server_time(postgres& db) {
+  auto row = db.run_one({"SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint", {}});
+  if (!row) return tl::unexpected(row.error());
+  return time_point(milliseconds(row->number(0, 0)));
+}
+
 result<std::vector<postgres_notice>> postgres::notices() {
   if (pq_->consume_input(connection_) == 0 || pq_->status(connection_) != CONNECTION_OK) return lost();
   std::vector<postgres_notice> all;

@@ -259,6 +259,44 @@ TEST_F(PostgresStore, ALostRaceWritesNothingAndIsNoErrorToTheServer) {
   EXPECT_FALSE(heard_lost) << "announcements keep their order";
 }
 
+TEST_F(PostgresStore, TellsOthersWhatAChangeWantsToldOnceItIsDone) {
+  auto writer = open(url);
+  auto reader = open(url);
+  std::mutex mutex;
+  std::vector<std::string> told;
+  std::condition_variable heard;
+  reader->watch([&](std::string_view kind, std::string_view id) {
+    std::lock_guard lock(mutex);
+    told.push_back(std::string(kind) + " " + std::string(id));
+    heard.notify_all();
+  });
+  auto wait_for = [&](const std::string& what) {
+    std::unique_lock lock(mutex);
+    return heard.wait_for(lock, seconds(60), [&] { return std::count(told.begin(), told.end(), what) > 0; });
+  };
+  ASSERT_TRUE(wait_for("provider_token ")) << "after the connection: any of them";
+  auto wanted = changing(*writer);
+  auto lost = wanted;
+  wanted.announce.push_back({"provider_token", "g1"});
+  lost.announce.push_back({"provider_token", "g2"});
+  ASSERT_TRUE(writer->commit(wanted, now).value());
+  ASSERT_FALSE(writer->commit(lost, now).value());
+  auto last = changing(*writer);
+  last.announce.push_back({"provider_token", "g3"});
+  ASSERT_TRUE(writer->commit(last, now).value());
+  EXPECT_TRUE(wait_for("provider_token g1"));
+  EXPECT_TRUE(wait_for("provider_token g3"));
+  std::lock_guard lock(mutex);
+  EXPECT_THAT(told, Not(testing::Contains("provider_token g2")));
+}
+
+TEST_F(PostgresStore, SaysWhatTimeItIsThere) {
+  auto store = open(url);
+  auto theirs = store->clock();
+  ASSERT_TRUE(theirs && *theirs);
+  EXPECT_LT(std::chrono::abs(**theirs - std::chrono::system_clock::now()), seconds(30));
+}
+
 TEST_F(PostgresStore, LocksAreMadeForReadCommittedWhateverTheDatabasePrefers) {
   auto parameter = url.find("options=") + std::string_view("options=").size();
   auto strict = url;
@@ -381,6 +419,7 @@ TEST_F(PostgresStore, TellsOtherProcessesWhatEveryoneMustKnow) {
   };
   EXPECT_TRUE(wait_for("revoked/")) << "what came before is caught up with";
   EXPECT_TRUE(wait_for("signing_key/"));
+  EXPECT_TRUE(wait_for("provider_token/"));
   ASSERT_TRUE(here->commit(putting("revoked", "g1"), now).value());
   EXPECT_TRUE(wait_for("revoked/g1"));
   ASSERT_TRUE(here->commit(putting("grant", "unannounced"), now).value());
@@ -392,6 +431,7 @@ TEST_F(PostgresStore, TellsOtherProcessesWhatEveryoneMustKnow) {
   server->start();
   EXPECT_TRUE(wait_for("revoked/")) << "after a restart too";
   EXPECT_TRUE(wait_for("signing_key/"));
+  EXPECT_TRUE(wait_for("provider_token/"));
   ASSERT_TRUE(here->commit(putting("signing_key", "00000002"), now).value());
   EXPECT_TRUE(wait_for("signing_key/00000002"));
   there->watch({});

@@ -48,9 +48,14 @@ struct change {
   std::vector<condition> when;
   std::vector<record> put;
   std::vector<std::pair<std::string, std::string>> erase;  // kind and id
+  // Of what other processes are told besides, when the change is applied: names of kinds in
+  // `announced_kinds`.
+  std::vector<record_name> announce = {};
 };
 
-// Revocations and signing keys: what other processes do not look up with every request.
+// What other processes remember, and do not look up with every request.
+inline constexpr std::string_view announced_kinds[] = {"revoked", "signing_key", "provider_token"};
+// Of these every put is announced: revocations and signing keys.
 constexpr bool is_announced(std::string_view kind) { return kind == "revoked" || kind == "signing_key"; }
 
 // Where records live. Every call blocks, may come from any thread, and sees every write that an earlier call
@@ -102,13 +107,17 @@ class record_store {
   // Frees the room of up to `most` expired records; returns how many. Fewer than `most`: none is left.
   virtual result<std::uint64_t> sweep(time_point now, std::size_t most) = 0;
 
-  // Calls `changed` from a thread of the store when somebody else may have written a record of a kind that
-  // every process must know of at once (is_announced); the id is "" when any of that kind may have changed,
+  // Calls `changed` from a thread of the store when somebody else, or this process, may have written a record
+  // that every process must know of at once (is_announced, change::announce); the id is "" when any of that
+  // kind may have changed,
   // as after the connection was lost. In place of the function before; with an empty one nobody is called any
   // more once this returns. A store that one process has for itself calls nobody.
   virtual void watch(std::function<void(std::string_view kind, std::string_view id)> changed) {
     (void)changed;
   }
+
+  // The time by the store's own clock; nothing when that is this machine's.
+  virtual result<std::optional<time_point>> clock() { return std::optional<time_point>{}; }
 
   // Is the store there and answering. Cheap enough for every health request; does not look for damage.
   virtual result<void> check() = 0;
