@@ -25,6 +25,8 @@ class gateway_app {
   const settings& conf() const;
   // The password to print once, when nobody could sign in otherwise.
   const std::string& first_password() const;
+  // Nobody could sign in but with a one-time password that was printed before, and is not known here.
+  bool first_sign_in_awaited() const;
   // Takes up another configuration, without a connection or a stream noticing. A bad one leaves the one in
   // use; what cannot change while we run stays as it is. The log says all of that, and so does the report.
   reload_report reload(const settings_source& read);

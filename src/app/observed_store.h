@@ -50,6 +50,7 @@ class observed_store final : public record_store {
   void watch(std::function<void(std::string_view kind, std::string_view id)> changed) override {
     behind_->watch(std::move(changed));
   }
+  result<std::optional<time_point>> clock() override { return behind_->clock(); }
   result<void> check() override;
 
  private:

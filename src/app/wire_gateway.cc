@@ -1,5 +1,6 @@
 // The gateway as a parts list: what is made, in which order, and who knows whom.
 
+#include "app/clock_watch.h"
 #include "app/gateway_app.h"
 #include "app/gateway_service.h"
 #include "app/key_file.h"
@@ -17,6 +18,7 @@
 #include <atomic>
 #include <iostream>
 #include <latch>
+#include <set>
 #include <thread>
 
 namespace mcp_oauth {
@@ -121,6 +123,7 @@ struct gateway_app::parts {
   std::mutex changing;  // of `rules`, `conf` and `asked`, once the threads run
   std::unique_ptr<net::server> server;
   std::string first_password;
+  bool first_sign_in_awaited = false;
 
   std::thread housekeeping;
   std::mutex mutex;
@@ -129,6 +132,9 @@ struct gateway_app::parts {
   bool keys_are_stale = false;
   std::atomic<std::int64_t> keys_asked{0};  // when a token made us look, in seconds
   std::atomic<bool> stopped{false};
+  clock_watch clocks;
+  std::mutex saying;
+  std::set<std::string> said;  // of the MCP servers of the configuration, and a few things of each
 
   // Runs `job` with each worker's service on its own thread, and waits for all of them.
   void on_every_worker(const std::function<void(gateway_service&)>& job) {
@@ -152,6 +158,10 @@ struct gateway_app::parts {
   // Another gateway at the same database wrote something; from the store's own thread.
   void changed(std::string_view kind, std::string_view id) {
     if (kind == "signing_key") return keys_may_be_stale();
+    if (kind == "provider_token") {
+      return on_every_worker(
+          [grant = std::string(id)](gateway_service& s) { s.forget_provider_token(grant); });
+    }
     if (!id.empty()) {
       auto one = store->get(kind, id, wall_clock());
       if (one && *one) revoked((*one)->id, (*one)->expires);
@@ -170,6 +180,20 @@ struct gateway_app::parts {
     on_every_worker([ended = std::move(*all)](gateway_service& s) {
       for (const auto& [grant, until] : ended) s.revoke(grant, until);
     });
+  }
+
+  void saw_clock(std::string_view whose, time_point theirs) {
+    if (auto text = clocks.compare(whose, theirs, wall_clock())) log->event(log_level::warn, "proxy", *text);
+  }
+
+  bool first_time_of(std::string_view whom, std::string_view what) {
+    std::lock_guard lock(saying);
+    return said.insert(std::string(what) + " " + std::string(whom)).second;
+  }
+
+  void look_at_the_stores_clock() {
+    auto theirs = store->clock();
+    if (theirs && *theirs) saw_clock("the database", **theirs);
   }
 
   // Anybody can name any key, so this is looked into once in a while only.
@@ -191,6 +215,8 @@ struct gateway_app::parts {
   result<std::shared_ptr<broker>> make_broker(const settings& of) {
     auto made = std::make_shared<configured_broker>();
     made->conf = of;
+    // Nobody signs in with what tests sign by themselves.
+    std::erase_if(made->conf.providers, [](const provider_settings& p) { return p.type == "hmac"; });
     broker_world world{made->conf, *store, *seal, [](std::size_t n) { return random_bytes(n); },
                        [this](const std::string& grant, time_point until) { revoked(grant, until); }};
     world.counts = limits;
@@ -269,6 +295,7 @@ struct gateway_app::parts {
     }
     if (now < next_keys) return;
     next_keys = now + std::chrono::minutes(10);
+    look_at_the_stores_clock();
     auto refreshed = adopt_keys(now);
     if (!refreshed)
       log->event(log_level::error, "oauth", "signing keys could not be refreshed", &refreshed.error());
@@ -276,6 +303,7 @@ struct gateway_app::parts {
 
   void keep_house() {
     auto next_keys = wall_clock() + std::chrono::minutes(10);
+    look_at_the_stores_clock();
     std::unique_lock lock(mutex);
     for (;;) {
       wake.wait_for(lock, seconds(30), [this] { return stopping || keys_are_stale; });
@@ -298,6 +326,7 @@ gateway_app::gateway_app(std::unique_ptr<parts> p) : parts_(std::move(p)) {}
 gateway_app::~gateway_app() { stop(); }
 const settings& gateway_app::conf() const { return parts_->conf; }
 const std::string& gateway_app::first_password() const { return parts_->first_password; }
+bool gateway_app::first_sign_in_awaited() const { return parts_->first_sign_in_awaited; }
 
 result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vector<std::string>& warnings) {
   auto made = std::make_unique<parts>();
@@ -339,6 +368,10 @@ result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vect
   p.shared.fetching = p.fetching.get();
   p.shared.strangers = p.strangers.get();
   p.shared.key_unknown = [&p] { p.key_unknown(); };
+  p.shared.saw_clock = [&p](std::string_view whose, time_point theirs) { p.saw_clock(whose, theirs); };
+  p.shared.first_time_of = [&p](std::string_view server, std::string_view what) {
+    return p.first_time_of(server, what);
+  };
   p.shared.connections = [&p] { return p.server ? p.server->connections() : 0; };
 
   auto options = server_options_of(conf);
@@ -351,11 +384,10 @@ result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vect
   if (!as) return tl::unexpected<error>(as.error());
 
   if (signs_in_locally(p.conf)) {
-    auto first = ensure_first_user(
-        *p.store, [](std::size_t n) { return random_bytes(n); }, {}, wall_clock(),
-        !is_postgres_url(p.conf.database_url));
+    auto first = ensure_first_user(*p.store, [](std::size_t n) { return random_bytes(n); }, {}, wall_clock());
     if (!first) return tl::unexpected<error>(first.error());
-    if (*first) p.first_password = (*first)->reveal();
+    if (first->password) p.first_password = first->password->reveal();
+    p.first_sign_in_awaited = first->awaited;
   }
 
   auto first_rules = make_snapshot(p.conf, *as, p.session_key, p.exporter_for(p.conf));

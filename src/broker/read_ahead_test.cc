@@ -65,6 +65,7 @@ TEST_F(ReadAhead, KnowsNothingAnyMoreAfterAWrite) {
 TEST_F(ReadAhead, ATokenRequestAsksAFarStoreAsRarelyAsItCan) {
   conf.rates.user_tokens_per_minute = 1000;
   restart();
+  add_user("ada", "correct horse battery");
   auto client = register_public();
   ASSERT_EQ(redeem(client, code_for(client)).status, 200);
   // What follows a code of a client that was used before.
@@ -80,7 +81,7 @@ TEST_F(ReadAhead, ATokenRequestAsksAFarStoreAsRarelyAsItCan) {
 
 TEST_F(ReadAhead, AClientIdThatCannotBeOneIsNotLookedFor) {
   watched.asked.clear();
-  EXPECT_EQ(refresh("no client\nid", "x").status, 401);
+  EXPECT_EQ(refresh("no client\nid", "x").status, 400);
   EXPECT_THAT(watched.asked, IsEmpty());
 }
 

@@ -87,6 +87,10 @@ TEST(Golden, ADumpReadsBackAsItself) {
     auto text = slurp(entry.path());
     auto answer = load(input_of(text.substr(0, text.find(divider))));
     if (!answer || !answer->value.encryption_key.empty()) continue;
+    const auto& providers = answer->value.providers;
+    if (std::any_of(providers.begin(), providers.end(),
+                    [](const auto& p) { return !p.shared_secret.empty(); }))
+      continue;
     ++dumps;
     auto dump = to_yaml(answer->value);
     EXPECT_EQ(outcome({"config.yaml", dump}).substr(0, dump.size()), dump);
