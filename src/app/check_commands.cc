@@ -37,7 +37,7 @@ std::string symptoms_markdown() {
 std::vector<std::string> registrations(const settings& conf) {
   std::vector<std::string> notes;
   for (const auto& p : conf.providers) {
-    if (p.type == "local") continue;
+    if (p.type == "local" || p.type == "hmac") continue;
     std::string where(kind_of(p).registered_at);
     notes.push_back("Callback of " + p.name + ": " + callback_of(conf, p) + " (" + where + ")");
   }

@@ -1,8 +1,11 @@
 #include "app/check_start.h"
+#include "app/clock_watch.h"
 #include "app/file_access.h"
 #include "app/issuer_fetch.h"
+#include "base/url.h"
 #include "config/provider_kind.h"
 #include "gateway/issuers.h"
+#include "gateway/route.h"
 #include "jose/random.h"
 #include "net/http_client.h"
 #include "provider/oidc.h"
@@ -19,30 +22,85 @@ std::string told(const error& why) {
   return why.detail.empty() ? text : text + " (" + why.detail + ")";
 }
 
-std::string ask_provider(const provider_settings& p, const fetch_rules& rules, const std::string& ca_file) {
+using warnings = std::vector<std::string>;
+
+void compare_clocks(const http_answer& answer, const std::string& whose, warnings& into) {
+  auto theirs = clock_of(answer);
+  auto apart = theirs ? clock_difference(whose, *theirs, std::chrono::system_clock::now()) : std::nullopt;
+  if (apart) into.push_back(*apart);
+}
+
+warnings ask_provider(const provider_settings& p, const fetch_rules& rules, const std::string& ca_file) {
+  warnings found;
   if (kind_of(p).speaks == sign_in_protocol::oauth2) {
     http_call call;
     call.url = fixed_metadata(p).token_endpoint;
     auto answer = net::fetch(call, rules, ca_file);
-    if (answer || answer.error().code == errc::fetch_too_large) return {};
-    return "providers." + p.name + ": " + call.url + " does not answer: " + told(answer.error());
+    if (answer) compare_clocks(*answer, "providers." + p.name, found);
+    if (!answer && answer.error().code != errc::fetch_too_large)
+      found.push_back("providers." + p.name + ": " + call.url + " does not answer: " + told(answer.error()));
+    return found;
   }
   auto answer = net::fetch(discovery_request(p.issuer), rules, ca_file);
+  if (answer) compare_clocks(*answer, "providers." + p.name, found);
   result<provider_metadata> metadata =
       answer ? process_discovery_answer(p.issuer, *answer, kind_of(p).stated_issuer)
              : tl::unexpected<error>(answer.error());
-  if (metadata) return {};
-  return "providers." + p.name + ": no usable metadata from " + p.issuer + ": " + told(metadata.error());
+  if (!metadata)
+    found.push_back("providers." + p.name + ": no usable metadata from " + p.issuer + ": " +
+                    told(metadata.error()));
+  return found;
 }
 
-// Any HTTP answer will do: what a server says to a stranger is its own affair. A GET might open a stream.
-std::string ask_server(const upstream_settings& u, const fetch_rules& rules, const std::string& ca_file) {
+// What a stranger's call gives. A GET might open a stream, and `ping` needs nothing.
+result<http_answer> ping(const std::string& url, const fetch_rules& rules, const std::string& ca_file) {
+  http_call call;
+  call.method = "POST";
+  call.url = url;
+  call.fields.add("Content-Type", "application/json");
+  call.fields.add("Accept", "application/json, text/event-stream");
+  call.body = R"({"jsonrpc":"2.0","id":"check-config","method":"ping"})";
+  return net::fetch(call, rules, ca_file);
+}
+
+// Some TLS servers say nothing at all to what is none. A certificate that we do not trust is TLS, too.
+bool speaks_tls(http_call call, const fetch_rules& rules, const std::string& ca_file) {
+  call.url.insert(std::string_view("http").size(), "s");
+  auto answer = net::fetch(call, rules, ca_file);
+  return answer || answer.error().detail.find("certificate") != std::string::npos;
+}
+
+bool is_unknown(const result<http_answer>& answer) { return answer && answer->status == 404; }
+
+// Any HTTP answer will do but 404, and what web servers say to http on a port for https: what a server says
+// to a stranger is its own affair.
+warnings ask_server(const upstream_settings& u, const fetch_rules& rules, const std::string& ca_file) {
+  auto where = mount::of(u);
+  auto place = url::parse(u.url);
+  if (!where || !place) return {};  // said elsewhere
   http_call call;
   call.method = "OPTIONS";
-  call.url = u.url;
+  call.url = place->origin() + where->upstream_path(u.paths.empty() ? "" : u.paths.front());
   auto answer = net::fetch(call, rules, ca_file);
-  if (answer || answer.error().code == errc::fetch_too_large) return {};
-  return "the MCP server " + u.url + " does not answer: " + told(answer.error());
+  if (!answer && place->scheme == "http" && speaks_tls(call, rules, ca_file))
+    return {"the MCP server " + u.url +
+            " does not answer: the server speaks TLS here, and its URL begins with http://"};
+  if (!answer && answer.error().code != errc::fetch_too_large)
+    return {"the MCP server " + u.url + " does not answer: " + told(answer.error())};
+  if (answer && answer->status == 400 && place->scheme == "http" &&
+      answer->body.find("HTTPS") != std::string::npos) {
+    return {
+        "the MCP server " + u.url +
+        " does not answer: it says 400 to http: the server speaks TLS here, and its URL begins with http://"};
+  }
+  // Some know no OPTIONS.
+  if (!is_unknown(answer) || !is_unknown(ping(call.url, rules, ca_file))) return {};
+  auto usual = place->origin() + "/mcp";
+  auto at_usual = call.url == usual ? tl::unexpected<error>(error{}) : ping(usual, rules, ca_file);
+  std::string hint = "ask whoever runs it for the path";
+  if (at_usual && at_usual->status != 404)
+    hint = usual + " answers " + std::to_string(at_usual->status) + ": write that";
+  return {"the MCP server answers 404 at " + call.url + ": the path of its url is wrong; " + hint};
 }
 
 }  // namespace
@@ -78,9 +136,9 @@ void check_issuers(const settings& conf, seconds patience, start_findings& into,
 std::vector<std::string> check_reach(const settings& conf, seconds patience) {
   fetch_rules rules;
   rules.timeout = patience;
-  std::vector<std::future<std::string>> asked;
+  std::vector<std::future<warnings>> asked;
   for (const auto& p : conf.providers) {
-    if (p.type == "local") continue;
+    if (p.type == "local" || p.type == "hmac") continue;
     asked.push_back(
         std::async(std::launch::async, [&] { return ask_provider(p, rules, conf.upstream_ca_file); }));
   }
@@ -88,11 +146,12 @@ std::vector<std::string> check_reach(const settings& conf, seconds patience) {
     asked.push_back(
         std::async(std::launch::async, [&] { return ask_server(u, rules, conf.upstream_ca_file); }));
   }
-  std::vector<std::string> warnings;
+  warnings all;
   for (auto& one : asked) {
-    if (auto text = one.get(); !text.empty()) warnings.push_back(std::move(text));
+    auto some = one.get();
+    all.insert(all.end(), some.begin(), some.end());
   }
-  return warnings;
+  return all;
 }
 
 }  // namespace mcp_oauth

@@ -1,6 +1,8 @@
 #include "app/check_start.h"
 
+#include "app/clock_watch.h"
 #include "app/file_access.h"
+#include "broker/signing_keys.h"
 #include "config/value.h"
 #include "net/listen.h"
 #include "net/tls.h"
@@ -32,12 +34,27 @@ result<void> check_database_file(const std::string& path) {
   return {};
 }
 
-result<void> check_key_file(const std::string& path) {
+result<secret> read_key_file(const std::string& path) {
   auto text = read_file_text(path);
   if (!text) return fail(errc::file_unreadable, path + ": " + text.error().detail);
   while (text->ends_with('\n') || text->ends_with('\r') || text->ends_with(' ')) text->pop_back();
-  if (decode_encryption_key(*text)) return {};
+  if (auto key = decode_encryption_key(*text)) return secret(std::move(*key));
   return fail(errc::file_unreadable, path + ": does not hold a key of 32 bytes in base64, base64url or hex");
+}
+
+// Whether the key opens what the database holds. `where` says where the key came from.
+void check_key(const settings& conf, const secret& key, const std::string& where, start_findings& into) {
+  auto newest = look_at_newest(conf.database_url, "signing_key", std::chrono::system_clock::now());
+  if (!newest) return into.failures.push_back(newest.error());
+  if (!*newest) return;
+  auto seal = sealer::of({key});
+  auto opens = seal ? check_opens(**newest, *seal) : tl::unexpected<error>(seal.error());
+  if (opens) return into.good.push_back("Encryption key opens what the database holds");
+  if (opens.error().code != errc::seal_broken) return into.failures.push_back(opens.error());
+  into.failures.push_back({errc::seal_broken, where + " is not the key with which signing key " +
+                                                  (*newest)->id + " in " + database_place(conf.database_url) +
+                                                  " was sealed: give that one, which every gateway of this "
+                                                  "database has, or begin with a new database"});
 }
 
 // What a server says to one connection.
@@ -50,6 +67,17 @@ void check_database_server(const settings& conf, start_findings& into) {
                                        ", this program knows up to " + std::to_string(state->latest)});
   }
   into.good.emplace_back("Database connection valid");
+  if (state->clock) {
+    auto apart = clock_difference("the database", *state->clock, std::chrono::system_clock::now());
+    if (apart) into.warnings.push_back(*apart);
+  }
+  if (state->version > 0) check_key(conf, conf.encryption_key, "encryption_key", into);
+  if (state->version < state->latest && !state->may_create) {
+    return into.failures.push_back(
+        {errc::store_permission_denied, state->role + " may not make tables in schema " + state->schema +
+                                            ": GRANT CREATE ON SCHEMA " + state->schema + " TO " +
+                                            state->role + ", or let somebody who may run `migrate up`"});
+  }
   if (state->version < state->latest) {
     into.notes.push_back("Database: " + database_place(conf.database_url) +
                          " will be migrated from version " + std::to_string(state->version) + " to " +
@@ -77,11 +105,12 @@ void check_database(const settings& conf, start_findings& into) {
   into.good.emplace_back("Database connection valid");
   if (!exists) into.notes.push_back("Database: " + absolute_path(*path) + " will be created");
 
-  if (!conf.encryption_key.empty()) return;
+  if (!conf.encryption_key.empty()) return check_key(conf, conf.encryption_key, "encryption_key", into);
   const std::string key = *path + ".key";
   if (is_there(key)) {
-    auto good = check_key_file(key);
-    if (!good) into.failures.push_back(good.error());
+    auto good = read_key_file(key);
+    if (!good) return into.failures.push_back(good.error());
+    check_key(conf, *good, absolute_path(key), into);
   } else if (exists) {
     into.warnings.push_back(
         "encryption_key is not set and there is no " + absolute_path(key) +

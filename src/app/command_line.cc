@@ -15,6 +15,13 @@ constexpr auto examples =
     "  mcp-oauth-proxy demo --port 8081          try it: a gateway, a user and an MCP server to call\n"
     "  mcp-oauth-proxy check-config config.yaml  name every mistake, then start without arguments\n"
     "\n"
+    "Every setting can also come from the environment (MCP_OAUTH_PORT for port), and from a file named by "
+    "that\n"
+    "variable with _FILE; DEBUG names what --debug shows.\n"
+    "Exit codes: 0 done or ended by a signal, 1 a defect, 2 the command line, 3 the configuration, 4 "
+    "something\n"
+    "that it needs (port, database, file).\n"
+    "\n"
     "Documentation: README.md and docs/guide/ of the source; `docs` writes the reference of every setting\n"
     "and error.";
 constexpr auto inherited =

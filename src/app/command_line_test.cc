@@ -55,6 +55,11 @@ TEST_F(CommandLine, HelpShowsExamplesAndTypes) {
   EXPECT_EQ(help.code, 0);
   EXPECT_THAT(help.out, AllOf(HasSubstr("mcp-oauth-proxy demo --port 8081"), HasSubstr("docs/guide"),
                               HasSubstr("--port PORT"), Not(HasSubstr("TEXT"))));
+  for (auto what : {"--config", "CONFIG_PATH", "--debug", "--verbose", "--version", "--host",
+                    "--mcp-server-url", "demo-server", "check-config", "validate-config", "users", "migrate",
+                    "docs", "_FILE", "DEBUG names", "Exit codes: 0 "}) {
+    EXPECT_THAT(help.out, HasSubstr(what));
+  }
   EXPECT_THAT(run({"demo", "--help"}).out, HasSubstr("--port PORT"));
   EXPECT_THAT(run({"users", "--help"}).out, HasSubstr("Give a user a new one-time password"));
 }

@@ -23,6 +23,8 @@ class gateway_app final : public running_app {
   const settings& conf() const override;
   // The password to print once, when nobody could sign in otherwise.
   const std::string& first_password() const;
+  // Nobody could sign in but with a one-time password that was printed before, and is not known here.
+  bool first_sign_in_awaited() const;
   reload_report reload(const settings_source& read) override;
   result<void> reopen_log() override;
   void stop() override;

@@ -32,6 +32,10 @@ struct gateway_parts {
   std::shared_ptr<announced_paths> announced = std::make_shared<announced_paths>();
   std::function<void()> key_unknown;  // a token names a key that another gateway may have made
   time_point started;
+  // Somebody whom the operator named said what time it is.
+  std::function<void(std::string_view whose, time_point theirs)> saw_clock;
+  // The first time that this is said of that MCP server, since the start.
+  std::function<bool(std::string_view server, std::string_view what)> first_time_of;
 };
 
 // The gateway as one worker runs it: routes, the token cache, kept upstream connections, the log buffer.
@@ -63,6 +67,7 @@ class gateway_service final : public net::service {
   // app/serve_mcp.cc
   // `rules` and what is in them stay until the end.
   net::task<void> serve_mcp(net::exchange& x, const snapshot& rules, const upstream& to, story& told);
+  void warn_of_path(const upstream& to, std::string_view path) const;
   net::task<result<void>> read_call(net::exchange& x, const policy& judged, admission& in);
   result<std::shared_ptr<credential>> authenticate(const net::exchange& x, const upstream& to);
 
@@ -114,6 +119,7 @@ class gateway_service final : public net::service {
 
   // app/serve_oauth.cc
   net::task<void> serve_oauth(net::exchange& x, endpoint at, story& told);
+  void note_clock(const http_answer& answer, std::string_view url) const;
   // Takes the steps that an endpoint of the authorization server wants, to its answer.
   net::task<result<http_response>> carry_out(step& next, const snapshot& rules, story& told);
   http_request owned_request(const net::exchange& x) const;

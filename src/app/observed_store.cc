@@ -1,5 +1,6 @@
 #include "app/observed_store.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace mcp_oauth {
@@ -9,6 +10,10 @@ using operation = store_call::operation;
 
 std::uint64_t rows_of(const std::optional<record>& found) { return found ? 1 : 0; }
 std::uint64_t rows_of(const std::vector<record>& found) { return found.size(); }
+std::uint64_t rows_of(const std::vector<std::optional<record>>& found) {
+  return static_cast<std::uint64_t>(
+      std::count_if(found.begin(), found.end(), [](const auto& one) { return one.has_value(); }));
+}
 std::uint64_t rows_of(std::uint64_t counted) { return counted; }
 
 // Does the call, and shows it with what came of it.
@@ -33,6 +38,7 @@ constexpr auto with_rows = [](store_call& shown, const auto& answer) { shown.row
 std::string_view to_name(store_call::operation what) {
   switch (what) {
     case operation::get: return "get";
+    case operation::get_each: return "get_each";
     case operation::take: return "take";
     case operation::commit: return "commit";
     case operation::erase_grant: return "erase_grant";
@@ -48,6 +54,13 @@ std::string_view to_name(store_call::operation what) {
 result<std::optional<record>> observed_store::get(std::string_view kind, std::string_view id,
                                                   time_point now) {
   return observe(seen_, {operation::get, kind}, [&] { return behind_->get(kind, id, now); }, with_rows);
+}
+
+result<std::vector<std::optional<record>>> observed_store::get_each(std::span<const record_name> names,
+                                                                    time_point now) {
+  return observe(
+      seen_, {operation::get_each, {}, nullptr, names}, [&] { return behind_->get_each(names, now); },
+      with_rows);
 }
 
 result<std::optional<record>> observed_store::take(std::string_view kind, std::string_view id,

@@ -6,19 +6,21 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string_view>
 
 namespace mcp_oauth {
 
 // A call to a store that has ended.
 struct store_call {
-  enum class operation { get, take, commit, erase_grant, list, count, sweep, check, count_ };
+  enum class operation { get, get_each, take, commit, erase_grant, list, count, sweep, check, count_ };
 
   operation what = operation::get;
-  std::string_view of = {};        // the kind of the records; "" where there are several, or none
-  const change* wanted = nullptr;  // of commit
-  std::uint64_t rows = 0;          // that were found, written, removed or counted
-  bool applied = true;             // of commit: every condition held
+  std::string_view of = {};                 // the kind of the records; "" where there are several, or none
+  const change* wanted = nullptr;           // of commit
+  std::span<const record_name> names = {};  // of get_each
+  std::uint64_t rows = 0;                   // that were found, written, removed or counted
+  bool applied = true;                      // of commit: every condition held
   std::chrono::nanoseconds took{0};
   const error* why = nullptr;  // it failed
 };
@@ -36,6 +38,8 @@ class observed_store final : public record_store {
       : behind_(std::move(behind)), seen_(std::move(seen)) {}
 
   result<std::optional<record>> get(std::string_view kind, std::string_view id, time_point now) override;
+  result<std::vector<std::optional<record>>> get_each(std::span<const record_name> names,
+                                                      time_point now) override;
   result<std::optional<record>> take(std::string_view kind, std::string_view id, time_point now) override;
   result<bool> commit(const change& wanted, time_point now) override;
   result<std::uint64_t> erase_grant(std::string_view grant) override;
@@ -46,6 +50,7 @@ class observed_store final : public record_store {
   void watch(std::function<void(std::string_view kind, std::string_view id)> changed) override {
     behind_->watch(std::move(changed));
   }
+  result<std::optional<time_point>> clock() override { return behind_->clock(); }
   result<void> check() override;
 
  private:

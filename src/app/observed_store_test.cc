@@ -45,6 +45,8 @@ TEST_F(ObservedStore, ShowsEachCallAndDoesIt) {
   put({a_record("login", "a"), a_record("login", "b")});
   EXPECT_EQ(store.get("login", "a", now)->value().data, "s3cret");
   EXPECT_FALSE(store.get("login", "none", now)->has_value());
+  EXPECT_EQ(store.get_each(std::array{record_name{"login", "b"}, record_name{"code", "none"}}, now)->size(),
+            2U);
   EXPECT_EQ(store.list("login", now, 10, "")->size(), 2U);
   EXPECT_EQ(store.count("login", now), 2U);
   EXPECT_TRUE(store.take("login", "a", now)->has_value());
@@ -52,8 +54,9 @@ TEST_F(ObservedStore, ShowsEachCallAndDoesIt) {
   EXPECT_EQ(store.erase_grant("g"), 1U);
   EXPECT_EQ(store.sweep(now, 5), 0U);
   EXPECT_TRUE(store.check());
-  EXPECT_THAT(seen, ElementsAre("commit  2", "get login 1", "get login 0", "list login 2", "count login 2",
-                                "take login 1", "take login 0", "erase_grant  1", "sweep  0", "check  0"));
+  EXPECT_THAT(seen, ElementsAre("commit  2", "get login 1", "get login 0", "get_each  1", "list login 2",
+                                "count login 2", "take login 1", "take login 0", "erase_grant  1", "sweep  0",
+                                "check  0"));
 }
 
 TEST_F(ObservedStore, SaysThatAConditionDidNotHold) {
@@ -96,6 +99,7 @@ TEST(ObservedStoreBehind, FailuresAndAnnouncementsPass) {
   });
   auto now = time_point();
   EXPECT_EQ(store.get("a", "b", now).error().detail, "why");
+  EXPECT_FALSE(store.get_each(std::array{record_name{"a", "b"}}, now));
   EXPECT_FALSE(store.take("a", "b", now));
   EXPECT_FALSE(store.commit({}, now));
   EXPECT_FALSE(store.erase_grant("g"));

@@ -97,6 +97,10 @@ void running::make_threads() {
   shared.blocking = blocking.get();
   shared.fetching = fetching.get();
   shared.strangers = strangers.get();
+  shared.saw_clock = [this](std::string_view whose, time_point theirs) { saw_clock(whose, theirs); };
+  shared.first_time_of = [this](std::string_view server, std::string_view what) {
+    return first_time_of(server, what);
+  };
   shared.connections = [this] { return server ? server->connections() : 0; };
 }
 
@@ -236,6 +240,15 @@ result<void> running::reopen_log() {
     log->event(log_level::error, "log", "the log file could not be opened again; the old one stays",
                &opened.error());
   return opened;
+}
+
+void running::saw_clock(std::string_view whose, time_point theirs) {
+  if (auto text = clocks.compare(whose, theirs, wall_clock())) log->event(log_level::warn, "proxy", *text);
+}
+
+bool running::first_time_of(std::string_view whom, std::string_view what) {
+  std::lock_guard lock(saying);
+  return said.insert(std::string(what) + " " + std::string(whom)).second;
 }
 
 void running::keep_house(milliseconds pause, const std::function<bool()>& hurry,

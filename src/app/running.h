@@ -1,5 +1,6 @@
 #pragma once
 
+#include "app/clock_watch.h"
 #include "app/gateway_service.h"
 #include "app/policy_source.h"
 #include "app/reload.h"
@@ -11,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -55,6 +57,10 @@ struct running {
   std::mutex changing;  // of `rules`, `conf` and `asked`, once the threads run
   std::unique_ptr<net::server> server;
 
+  clock_watch clocks;
+  std::mutex saying;
+  std::set<std::string> said;  // of the MCP servers of the configuration, and a few things of each
+
   std::thread housekeeping;
   std::mutex mutex;
   std::condition_variable wake;
@@ -95,6 +101,10 @@ struct running {
   result<void> reopen_log();
   // Until `stopping`: `job` now and then, at least every `pause`, and at once when woken while `hurry`.
   void keep_house(milliseconds pause, const std::function<bool()>& hurry, const std::function<void()>& job);
+
+  // The clock of somebody else, who is told of when it differs.
+  void saw_clock(std::string_view whose, time_point theirs);
+  bool first_time_of(std::string_view whom, std::string_view what);
 
   // ---- to end
   // False, and nothing happens, after the first time. `cut` ends what could still call us.

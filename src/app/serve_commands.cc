@@ -69,19 +69,28 @@ void run_until_signal(running_app& app, config_watch& watch, const settings_sour
   std::cerr << "stopped\n";
 }
 
-void print_first_password(const gateway_app& app) {
+// "./mcp-oauth-proxy --config FILE users reset admin"
+std::string reset_command(const command_input& in) {
+  return callable(in.program) + (in.config_file.empty() ? "" : " --config " + in.config_file) +
+         " users reset admin";
+}
+
+void print_first_password(const gateway_app& app, const command_input& in) {
+  if (app.first_sign_in_awaited()) {
+    std::cout << "\n  Sign in as:         admin, with the one-time password that was printed before\n"
+              << "                      (lost? " << reset_command(in) << ")\n";
+  }
   if (app.first_password().empty()) return;
   std::cout << "\n  Sign in as:         admin\n  One-time password:  " << app.first_password()
             << "\n  (you choose your own at the first sign-in; this one is not shown again)\n";
 }
 
 void print_sign_in(const gateway_app& app, const command_input& in) {
-  if (!app.first_password().empty()) return print_first_password(app);
+  if (!app.first_password().empty() || app.first_sign_in_awaited()) return print_first_password(app, in);
   for (const auto& p : app.conf().providers) {
     if (p.type != "local") continue;
     std::cout << "\n  Sign in as:         admin, with the password you chose\n"
-              << "                      (forgotten? " << callable(in.program)
-              << (in.config_file.empty() ? "" : " --config " + in.config_file) << " users reset admin)\n";
+              << "                      (forgotten? " << reset_command(in) << ")\n";
   }
 }
 
@@ -151,7 +160,7 @@ exit_code serve_command(const command_input& in) {
   print_warnings(worth_saying(warnings, key_file_was_there));
   if (!app) return report(app.error());
   print_listening((*app)->conf());
-  print_first_password(**app);
+  print_first_password(**app, in);
   std::cout << std::flush;
   run_until_signal(**app, watch, read);
   return exit_code::ok;

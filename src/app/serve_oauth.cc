@@ -1,8 +1,10 @@
 // The coroutine that drives the authorization server: off the loop for each step, out to the network in
 // between.
 
+#include "app/clock_watch.h"
 #include "app/gateway_service.h"
 #include "app/story.h"
+#include "base/url.h"
 #include "gateway/refusal.h"
 #include "net/http_client.h"
 
@@ -78,6 +80,12 @@ net::task<void> gateway_service::serve_oauth(net::exchange& x, endpoint at, stor
   co_await answer(x, std::move(response), open);
 }
 
+void gateway_service::note_clock(const http_answer& answer, std::string_view url) const {
+  auto date = clock_of(answer);
+  auto whom = url::parse(url);
+  if (date && whom && parts_.saw_clock) parts_.saw_clock(whom->origin(), *date);
+}
+
 net::task<result<http_response>> gateway_service::carry_out(step& next, const snapshot& rules, story& told) {
   for (;;) {
     if (auto* ready = std::get_if<http_response>(&next)) co_return std::move(*ready);
@@ -109,6 +117,7 @@ net::task<result<http_response>> gateway_service::carry_out(step& next, const sn
     got = co_await fetching;
     parts_.counts->fetch(strange ? metrics::fetched::from_client : metrics::fetched::from_provider,
                          std::chrono::steady_clock::now() - began, got ? nullptr : &got.error());
+    if (got && !strange) note_clock(*got, wanted->call.url);
     if (told.trace) {
       call_result end{wanted->call.method, wanted->call.url, got ? got->status : 0, std::nullopt};
       if (!got) end.why = got.error().code;

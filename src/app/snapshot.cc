@@ -39,6 +39,8 @@ result<upstream> make_upstream(const settings& conf, const upstream_settings& of
   tokens.issuer = conf.public_url;
   tokens.audience = of.resource;
   tokens.leeway = conf.leeway;
+  auto tests = test_issuers::of(conf, of.resource);
+  if (!tests) return tl::unexpected<error>(tests.error());
 
   net::relay_limits relaying;
   relaying.first_byte = of.request.count() > 0 ? of.request : conf.timeouts.request;
@@ -54,6 +56,7 @@ result<upstream> make_upstream(const settings& conf, const upstream_settings& of
                   std::move(target),
                   std::move(rules),
                   std::move(tokens),
+                  std::move(*tests),
                   "/.well-known/oauth-protected-resource" + path,
                   std::move(resource),
                   std::move(origin),

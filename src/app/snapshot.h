@@ -2,6 +2,7 @@
 
 #include "app/log.h"
 #include "app/policy_source.h"
+#include "app/test_issuers.h"
 #include "broker/broker.h"
 #include "config/settings.h"
 #include "gateway/cors.h"
@@ -42,6 +43,7 @@ struct upstream {
   net::upstream_target target;
   policy rules;
   token_rules tokens;
+  test_issuers tests;             // whose tokens are good here as well
   std::string metadata_path;      // of its protected resource metadata
   resource_description metadata;  // what stands there
   std::string origin;             // where clients reach it, when that is not our public address; else ""

@@ -25,6 +25,13 @@ std::string parts_of(const change& wanted) {
   return join(parts, "; ");
 }
 
+// "client, refresh"
+std::string kinds_of(std::span<const record_name> names) {
+  std::vector<std::string> kinds;
+  for (const auto& n : names) kinds.push_back(n.kind);
+  return join(kinds, ", ");
+}
+
 std::string in_milliseconds(std::chrono::nanoseconds took) {
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "%.3f", std::chrono::duration<double, std::milli>(took).count());
@@ -36,6 +43,7 @@ std::string in_milliseconds(std::chrono::nanoseconds took) {
 topic topic_of(const store_call& call) {
   switch (call.what) {
     case operation::get:
+    case operation::get_each:
     case operation::list:
     case operation::count:
     case operation::check: return topic::db_query;
@@ -50,7 +58,9 @@ topic topic_of(const store_call& call) {
 
 trace_note store_note(const store_call& call) {
   std::string what(to_name(call.what));
-  auto of = call.wanted != nullptr ? parts_of(*call.wanted) : std::string(call.of);
+  auto of = call.wanted != nullptr ? parts_of(*call.wanted)
+            : !call.names.empty()  ? kinds_of(call.names)
+                                   : std::string(call.of);
   if (!of.empty()) what += (call.wanted != nullptr ? ": " : " ") + of;
   auto rows = std::to_string(call.rows);
   auto time = in_milliseconds(call.took);

@@ -9,7 +9,7 @@ namespace {
 using operation = store_call::operation;
 
 TEST(StoreNote, TellsReadsFromWrites) {
-  for (auto what : {operation::get, operation::list, operation::count, operation::check})
+  for (auto what : {operation::get, operation::get_each, operation::list, operation::count, operation::check})
     EXPECT_EQ(topic_of({what}), topic::db_query) << to_name(what);
   for (auto what : {operation::take, operation::commit, operation::erase_grant, operation::sweep})
     EXPECT_EQ(topic_of({what}), topic::db_transaction) << to_name(what);
@@ -24,6 +24,13 @@ TEST(StoreNote, SaysWhatHowManyAndHowLong) {
   EXPECT_EQ(store_note(get).message, "get login: 0 rows in 1.500 ms");
   store_call sweep{operation::sweep};
   EXPECT_EQ(store_note(sweep).message, "sweep: 0 rows in 0.000 ms");
+}
+
+TEST(StoreNote, NamesTheKindsOfSeveralRecordsAndNoneOfThem) {
+  std::vector<record_name> names{{"client", "s3cret"}, {"refresh", "s3cret"}};
+  store_call call{operation::get_each, {}, nullptr, names};
+  call.rows = 2;
+  EXPECT_EQ(store_note(call).message, "get_each client, refresh: 2 rows in 0.000 ms");
 }
 
 TEST(StoreNote, NamesNoRecordOfAChange) {

@@ -56,6 +56,7 @@ struct gateway_app::parts : running {
   std::shared_ptr<rate_limits> limits =
       std::make_shared<rate_limits>([](std::size_t n) { return random_bytes(n); });
   std::string first_password;
+  bool first_sign_in_awaited = false;
   bool keys_are_stale = false;
   time_point next_keys;                     // when they are looked at again
   std::atomic<std::int64_t> keys_asked{0};  // when a token made us look, in seconds
@@ -67,6 +68,10 @@ struct gateway_app::parts : running {
   // Another gateway at the same database wrote something; from the store's own thread.
   void changed(std::string_view kind, std::string_view id) {
     if (kind == "signing_key") return keys_may_be_stale();
+    if (kind == "provider_token") {
+      return on_every_worker(
+          [grant = std::string(id)](gateway_service& s) { s.forget_provider_token(grant); });
+    }
     if (!id.empty()) {
       auto one = store->get(kind, id, wall_clock());
       if (one && *one) revoked((*one)->id, (*one)->expires);
@@ -85,6 +90,11 @@ struct gateway_app::parts : running {
     on_every_worker([ended = std::move(*all)](gateway_service& s) {
       for (const auto& [grant, until] : ended) s.revoke(grant, until);
     });
+  }
+
+  void look_at_the_stores_clock() {
+    auto theirs = store->clock();
+    if (theirs && *theirs) saw_clock("the database", **theirs);
   }
 
   // Anybody can name any key, so this is looked into once in a while only.
@@ -106,6 +116,8 @@ struct gateway_app::parts : running {
   result<std::shared_ptr<broker>> make_broker(const settings& of) {
     auto made = std::make_shared<configured_broker>();
     made->conf = of;
+    // Nobody signs in with what tests sign by themselves.
+    std::erase_if(made->conf.providers, [](const provider_settings& p) { return p.type == "hmac"; });
     broker_world world{made->conf, *store, *seal, [](std::size_t n) { return random_bytes(n); },
                        [this](const std::string& grant, time_point until) { revoked(grant, until); }};
     world.counts = limits;
@@ -159,6 +171,7 @@ struct gateway_app::parts : running {
     }
     if (now < next_keys) return;
     next_keys = now + std::chrono::minutes(10);
+    look_at_the_stores_clock();
     auto refreshed = adopt_keys(now);
     if (!refreshed)
       log->event(log_level::error, "oauth", "signing keys could not be refreshed", &refreshed.error());
@@ -166,6 +179,7 @@ struct gateway_app::parts : running {
 
   void keep_house() {
     next_keys = wall_clock() + std::chrono::minutes(10);
+    look_at_the_stores_clock();
     running::keep_house(
         seconds(30), [this] { return keys_are_stale; },
         [this] {
@@ -182,6 +196,7 @@ gateway_app::gateway_app(std::unique_ptr<parts> p) : parts_(std::move(p)) {}
 gateway_app::~gateway_app() { stop(); }
 const settings& gateway_app::conf() const { return parts_->conf; }
 const std::string& gateway_app::first_password() const { return parts_->first_password; }
+bool gateway_app::first_sign_in_awaited() const { return parts_->first_sign_in_awaited; }
 
 result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vector<std::string>& warnings) {
   auto made = std::make_unique<parts>();
@@ -219,11 +234,10 @@ result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vect
   if (!as) return tl::unexpected<error>(as.error());
 
   if (signs_in_locally(p.conf)) {
-    auto first = ensure_first_user(
-        *p.store, [](std::size_t n) { return random_bytes(n); }, {}, wall_clock(),
-        !is_postgres_url(p.conf.database_url));
+    auto first = ensure_first_user(*p.store, [](std::size_t n) { return random_bytes(n); }, {}, wall_clock());
     if (!first) return tl::unexpected<error>(first.error());
-    if (*first) p.first_password = (*first)->reveal();
+    if (first->password) p.first_password = first->password->reveal();
+    p.first_sign_in_awaited = first->awaited;
   }
 
   p.policies = p.source_for(p.conf);

@@ -44,13 +44,15 @@ step introspect(broker_parts& parts, exchange x);
 step sign_out(broker_parts& parts, exchange x);
 step publish_keys(broker_parts& parts, exchange x);
 
-// with_client.cc: the client of that id, after fetching its document where that is needed.
+// with_client.cc: the client of that id, after fetching its document where that is needed. `store`: where a
+// registered one is looked for, at once; nothing: in that of the world.
 using client_step = std::function<step(exchange, result<known_client>)>;
-step with_client(broker_parts& parts, exchange x, std::string client_id, client_step then);
+step with_client(broker_parts& parts, exchange x, std::string client_id, client_step then,
+                 record_store* store = nullptr);
 // The same, and it proved who it is (RFC 6749 §2.3); what fails is answered here.
 using authenticated_step = std::function<step(exchange, const known_client&)>;
 step with_authenticated_client(broker_parts& parts, exchange x, client_credentials given,
-                               authenticated_step then);
+                               authenticated_step then, record_store* store = nullptr);
 
 // begin_sign_in.cc: after the approval. Leads to a sign-in page, to an identity provider, or, for a browser
 // where somebody is signed in, straight back to the client. `fresh`: ask again in any case.

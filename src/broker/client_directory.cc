@@ -90,7 +90,17 @@ known_client from_document(client_metadata metadata) {
 
 }  // namespace
 
-result<std::optional<known_client>> client_directory::find(std::string_view client_id, time_point now) {
+std::optional<record_name> client_directory::record_of(std::string_view client_id) const {
+  const auto& configured = world_.conf.clients;
+  bool registered = !is_client_document_id(client_id) &&
+                    std::none_of(configured.begin(), configured.end(),
+                                 [&](const client_settings& s) { return s.client_id == client_id; });
+  if (!registered) return std::nullopt;
+  return record_name{std::string(kind), std::string(client_id)};
+}
+
+result<std::optional<known_client>> client_directory::find(std::string_view client_id, time_point now,
+                                                           record_store& store) {
   for (const auto& s : world_.conf.clients) {
     if (s.client_id == client_id) return std::optional(from_settings(s));
   }
@@ -106,14 +116,15 @@ result<std::optional<known_client>> client_directory::find(std::string_view clie
     recent_.splice(recent_.begin(), recent_, kept->second);
     return std::optional(from_document(recent_.front().metadata));
   }
-  auto found = world_.store.get(kind, client_id, now);
-  if (found && !*found) found = world_.store.get(unused_kind, client_id, now);
+  auto found = store.get(kind, client_id, now);
+  if (found && !*found) found = store.get(unused_kind, client_id, now);
   // Its first use may have moved it between the two.
-  if (found && !*found) found = world_.store.get(kind, client_id, now);
+  if (found && !*found) found = store.get(kind, client_id, now);
   if (!found) return tl::unexpected(found.error());
   if (!*found) return fail(errc::client_unknown, "no registration of that client id, or it ended unused");
   auto client = from_record(**found);
   if (!client) return tl::unexpected(client.error());
+  client->renewal_due = (*found)->kind == unused_kind || (*found)->expires <= now + renewed_when_less_than;
   return std::optional(std::move(*client));
 }
 

@@ -29,6 +29,7 @@ struct known_client {
   std::string secret_digest;  // "" for a public client
   client_origin origin = client_origin::registered;
   std::vector<std::string> scopes;  // that the operator allows it; empty: all there are
+  bool renewal_due = false;         // its use has to be noted, or it will be forgotten
 };
 
 // The clients: of the configuration, registered (records of kind "client", and until somebody has signed in
@@ -40,7 +41,13 @@ class client_directory final {
 
   // What is known without asking anybody; nothing when the client's document has to be fetched first.
   // Errors: client_unknown, client_document_refused, those of the store.
-  result<std::optional<known_client>> find(std::string_view client_id, time_point now);
+  result<std::optional<known_client>> find(std::string_view client_id, time_point now) {
+    return find(client_id, now, world_.store);
+  }
+  // Looks for a registered one in that store instead.
+  result<std::optional<known_client>> find(std::string_view client_id, time_point now, record_store& store);
+  // What `find` will read; nothing for a client that is not registered.
+  std::optional<record_name> record_of(std::string_view client_id) const;
 
   // The fetch for that, and what came of it. A document that is not valid is not kept.
   static http_call document_request(std::string_view client_id);

@@ -117,13 +117,23 @@ class watched_store final : public record_store {
   std::function<void()> before_commit;  // once, between what a request has read and what it writes
   bool fails = false;                   // every write from now on
 
+  std::vector<std::string> asked;  // what a far store would be asked, one by one
+
   result<std::optional<record>> get(std::string_view kind, std::string_view id, time_point now) override {
+    asked.push_back("get " + std::string(kind));
     return behind_.get(kind, id, now);
+  }
+  result<std::vector<std::optional<record>>> get_each(std::span<const record_name> names,
+                                                      time_point now) override {
+    asked.emplace_back("get_each");
+    for (const auto& n : names) asked.back() += " " + n.kind;
+    return behind_.get_each(names, now);
   }
   result<std::optional<record>> take(std::string_view kind, std::string_view id, time_point now) override {
     return behind_.take(kind, id, now);
   }
   result<bool> commit(const change& wanted, time_point now) override {
+    asked.emplace_back("commit");
     if (before_commit) std::exchange(before_commit, nullptr)();
     if (fails || commit_fails) return fail(errc::store_unavailable, "disk full");
     return behind_.commit(wanted, now);

@@ -133,6 +133,8 @@ step store(broker_parts& parts, const exchange& x, const renewal_ptr& r, const p
     change c;
     c.when.push_back({"provider_token", next.grant, current.version});
     c.put.push_back(to_record(parts.world, next));
+    // The others may send the old one for as long as it would have been good, which it may be no more.
+    c.announce.push_back({"provider_token", next.grant});
     auto done = parts.world.store.commit(c, x.now);
     if (!done) {
       why = done.error();

@@ -113,4 +113,10 @@ result<key_state> load_or_create_keys(record_store& store, const sealer& seal, c
   return key_state{std::make_shared<const key_set>(key_set::of(std::move(published))), present->key};
 }
 
+result<void> check_opens(const record& sealed_key, const sealer& seal) {
+  auto key = from_record(sealed_key, seal);
+  if (!key) return tl::unexpected(key.error());
+  return {};
+}
+
 }  // namespace mcp_oauth

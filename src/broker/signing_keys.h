@@ -32,4 +32,7 @@ struct key_rules {
 result<key_state> load_or_create_keys(record_store& store, const sealer& seal, const random_fn& random,
                                       const key_rules& rules, time_point now);
 
+// Whether a record of kind "signing_key" opens with that key. Errors: seal_broken, store_corrupt.
+result<void> check_opens(const record& sealed_key, const sealer& seal);
+
 }  // namespace mcp_oauth

@@ -4,9 +4,13 @@
 #include "broker/browser.h"
 #include "broker/grants.h"
 #include "broker/provider_access.h"
+#include "broker/read_ahead.h"
 #include "broker/watched_flow.h"
 #include "oauth/endpoint_form.h"
 #include "oauth/token_request.h"
+
+#include <algorithm>
+#include <array>
 
 namespace mcp_oauth {
 namespace {
@@ -24,44 +28,56 @@ http_response to_response(const issued_tokens& t) {
   return json_answer(200, body);
 }
 
-// Whose grant it is, as far as the store knows; "" otherwise.
-std::string person_behind(const broker_world& world, const token_grant& grant, time_point now) {
-  bool code = std::holds_alternative<code_grant>(grant);
-  const auto& token = code ? std::get<code_grant>(grant).code : std::get<refresh_grant>(grant).refresh_token;
-  auto found = world.store.get(code ? "code" : "refresh", digest_of(token.reveal()), now);
-  return found && *found ? (*found)->user : "";
+// The record that the request is about.
+record_name name_of(const token_grant& grant) {
+  if (const auto* code = std::get_if<code_grant>(&grant)) return {"code", digest_of(code->code.reveal())};
+  return {"refresh", digest_of(std::get<refresh_grant>(grant).refresh_token.reveal())};
+}
+
+// What a refresh reads once it knows whose token it is: the grant, a built-in user, what is kept of the
+// provider. Whoever cannot be had now is asked for, and missed, where it is needed.
+void fetch_the_rest(const settings& conf, read_ahead& store, const record& refresh, time_point now) {
+  std::vector<record_name> names{{"grant", refresh.grant}};
+  for (const auto& p : conf.providers) {
+    if (p.name != refresh.provider || p.type != "local") continue;
+    names.push_back({"user", refresh.user.substr(std::min(p.name.size() + 1, refresh.user.size()))});
+  }
+  if (keeps_provider_tokens(conf)) names.push_back({"provider_token", refresh.grant});
+  (void)store.fetch(names, now);
 }
 
 // What was given counts, not what was asked for: nobody can use up what is another's.
 std::optional<http_response> refuse_spent(broker_parts& parts, const exchange& x, const std::string& client,
-                                          const token_grant& grant) {
+                                          const std::string& user) {
   const auto& conf = parts.world.conf;
   if (auto wait = parts.counts->is_spent(rate_limit::client_requests, client, conf, x.now))
     return limit_answer(x, conf, rate_limit::client_requests, client, *wait);
-  if (conf.rates.user_tokens_per_minute == 0) return std::nullopt;
-  auto user = person_behind(parts.world, grant, x.now);
-  if (user.empty()) return std::nullopt;
+  if (user.empty() || conf.rates.user_tokens_per_minute == 0) return std::nullopt;
   if (auto wait = parts.counts->is_spent(rate_limit::user_tokens, user, conf, x.now))
     return limit_answer(x, conf, rate_limit::user_tokens, user, *wait);
   return std::nullopt;
 }
 
 step exchange_grant(broker_parts& parts, const exchange& x, const known_client& client,
-                    const token_grant& grant) {
+                    const token_grant& grant, read_ahead& store) {
   auto allowed = check_grant_type(grant, client.metadata);
   if (!allowed) return error_answer(x, allowed.error());
-  if (auto refused = refuse_spent(parts, x, client.metadata.client_id, grant)) return std::move(*refused);
+  auto name = name_of(grant);
+  auto about = store.get(name.kind, name.id, x.now);
+  auto user = about && *about ? (*about)->user : "";
+  if (auto refused = refuse_spent(parts, x, client.metadata.client_id, user)) return std::move(*refused);
   auto keys = parts.keys();
-  auto tokens =
-      std::holds_alternative<code_grant>(grant)
-          ? redeem_code(parts.world, keys->current, client, std::get<code_grant>(grant), x.now)
-          : redeem_refresh(parts.world, keys->current, client, std::get<refresh_grant>(grant), x.now);
+  auto world = parts.world.through(store);
+  if (about && *about && name.kind == "refresh") fetch_the_rest(world.conf, store, **about, x.now);
+  auto tokens = std::holds_alternative<code_grant>(grant)
+                    ? redeem_code(world, keys->current, client, std::get<code_grant>(grant), x.now)
+                    : redeem_refresh(world, keys->current, client, std::get<refresh_grant>(grant), x.now);
   watch_grant(x, client.metadata.client_id, grant, tokens ? nullptr : &tokens.error());
   if (!tokens) return error_answer(x, tokens.error());
   const auto& conf = parts.world.conf;
   (void)parts.counts->refuse(rate_limit::client_requests, client.metadata.client_id, conf, x.now);
   (void)parts.counts->refuse(rate_limit::user_tokens, tokens->who.subject, conf, x.now);
-  parts.clients.renew(client.metadata.client_id, x.now);
+  if (client.renewal_due) parts.clients.renew(client.metadata.client_id, x.now);
   x.log->note("result", "ok");
   x.log->note("event", tokens->event);
   x.log->note("user", tokens->who.subject);
@@ -72,22 +88,23 @@ step exchange_grant(broker_parts& parts, const exchange& x, const known_client& 
 // The provider has a say first, where its tokens are kept: who it does not know any more has no refresh here.
 // While it does not answer, nobody is signed out.
 step with_the_providers_word(broker_parts& parts, const exchange& x, const known_client& client,
-                             const refresh_grant& asked) {
-  if (!keeps_provider_tokens(parts.world.conf)) return exchange_grant(parts, x, client, asked);
-  auto facts = look_at_refresh(parts.world, asked.refresh_token.reveal(), x.now);
+                             const refresh_grant& asked, const std::shared_ptr<read_ahead>& store) {
+  if (!keeps_provider_tokens(parts.world.conf)) return exchange_grant(parts, x, client, asked, *store);
+  auto facts = look_at_refresh(parts.world.through(*store), asked.refresh_token.reveal(), x.now);
   if (!facts) return error_answer(x, facts.error());
   bool counts = *facts && (*facts)->active && (*facts)->client_id == client.metadata.client_id;
-  if (!counts) return exchange_grant(parts, x, client, asked);
+  if (!counts) return exchange_grant(parts, x, client, asked, *store);
   auto renews = renews_for_grant(parts, (*facts)->grant, x.now);
   if (!renews) return error_answer(x, renews.error());
-  if (!*renews) return exchange_grant(parts, x, client, asked);
+  if (!*renews) return exchange_grant(parts, x, client, asked, *store);
   return with_provider_access(
       parts, x, (*facts)->grant, refresh_when::due,
-      [&parts, client, asked](const exchange& later, const result<provider_access>& access) -> step {
+      [&parts, client, asked, store](const exchange& later, const result<provider_access>& access) -> step {
         bool ended = !access && (access.error().code == errc::provider_session_ended ||
                                  access.error().code == errc::refresh_token_missing);
         if (ended) return error_answer(later, {errc::refresh_ended_by_provider, access.error().detail});
-        return exchange_grant(parts, later, client, asked);
+        store->forget();  // the provider may have been asked in between
+        return exchange_grant(parts, later, client, asked, *store);
       });
 }
 
@@ -102,14 +119,21 @@ step token(broker_parts& parts, exchange x) {
     watch_unread_grant(x, request.error());
     return error_answer(x, request.error());
   }
+  auto store = std::make_shared<read_ahead>(parts.world.store);
+  auto client = parts.clients.record_of(request->client.client_id);
+  if (client && check_client_id(client->id)) {
+    // What fails here fails again where it is needed.
+    (void)store->fetch(std::array{std::move(*client), name_of(request->grant)}, x.now);
+  }
   return with_authenticated_client(
       parts, x, std::move(request->client),
-      [&parts, grant = request->grant](const exchange& later, const known_client& client) -> step {
+      [&parts, store, grant = request->grant](const exchange& later, const known_client& client) -> step {
         if (const auto* asked = std::get_if<refresh_grant>(&grant)) {
-          return with_the_providers_word(parts, later, client, *asked);
+          return with_the_providers_word(parts, later, client, *asked, store);
         }
-        return exchange_grant(parts, later, client, grant);
-      });
+        return exchange_grant(parts, later, client, grant, *store);
+      },
+      store.get());
 }
 
 }  // namespace mcp_oauth

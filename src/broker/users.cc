@@ -16,6 +16,7 @@ constexpr std::string_view first_user = "admin";
 constexpr std::size_t shortest = 10;
 constexpr std::size_t longest = 1024;
 constexpr std::chrono::hours for_ever{24 * 365 * 100};
+constexpr seconds starts_together{60};
 
 result<std::string> hash_password(const secret& password, password_cost cost) {
   if (sodium_init() < 0) return fail(errc::internal, "libsodium does not start");
@@ -39,6 +40,7 @@ record to_record(const user& u) {
                     {"display_name", u.display_name},
                     {"email", u.email},
                     {"account", u.account}};
+  if (u.printed_by_start) data["printed_by_start"] = to_unix(*u.printed_by_start);
   record r;
   r.kind = kind;
   r.id = u.name;
@@ -60,6 +62,8 @@ result<user> from_record(const record& r) {
   u.display_name = text_member(*data, "display_name");
   u.email = text_member(*data, "email");
   u.account = text_member(*data, "account");
+  std::int64_t printed = 0;
+  if (read(*data, "printed_by_start", printed) == member::present) u.printed_by_start = from_unix(printed);
   u.created = r.created;
   u.version = r.version;
   return u;
@@ -124,7 +128,7 @@ result<std::vector<user>> list_users(record_store& store, time_point now) {
 }
 
 result<secret> add_user(record_store& store, std::string_view name, const random_fn& random,
-                        password_cost cost, time_point now) {
+                        password_cost cost, time_point now, bool by_start) {
   auto id = user_name(name);
   if (!id) return tl::unexpected(id.error());
   auto present = find_user(store, *id, now);
@@ -136,6 +140,7 @@ result<secret> add_user(record_store& store, std::string_view name, const random
   u.name = *id;
   u.password_hash = std::move(*hash);
   u.must_change = true;
+  u.printed_by_start = by_start ? std::optional(now) : std::nullopt;
   if (!*present) {
     u.account = base64url_encode(random(16));
     u.created = now;
@@ -163,21 +168,26 @@ result<bool> remove_user(record_store& store, std::string_view name, time_point 
   return *done;
 }
 
-result<std::optional<secret>> ensure_first_user(record_store& store, const random_fn& random,
-                                                password_cost cost, time_point now, bool renew) {
+result<first_sign_in> ensure_first_user(record_store& store, const random_fn& random, password_cost cost,
+                                        time_point now) {
   auto users = list_users(store, now);
   if (!users) return tl::unexpected(users.error());
-  bool only_unused_admin =
-      users->size() == 1 && users->front().name == first_user && users->front().must_change;
-  if (!users->empty() && !(only_unused_admin && renew)) return std::optional<secret>{};
-  auto password = add_user(store, first_user, random, cost, now);
+  if (!users->empty()) {
+    const auto& only = users->front();
+    if (users->size() != 1 || only.name != first_user || !only.must_change) return first_sign_in{};
+    // A time that lies ahead was set by a clock that has been wrong.
+    bool old = only.printed_by_start && (now - *only.printed_by_start >= starts_together ||
+                                         *only.printed_by_start - now >= starts_together);
+    if (!old) return first_sign_in{std::nullopt, true};
+  }
+  auto password = add_user(store, first_user, random, cost, now, true);
   // Another gateway that starts at this moment was first, and prints the password.
   if (!password && password.error().code == errc::store_busy) {
     auto made = find_user(store, first_user, now);
-    if (made && *made) return std::optional<secret>{};
+    if (made && *made) return first_sign_in{std::nullopt, true};
   }
   if (!password) return tl::unexpected(password.error());
-  return std::optional<secret>(std::move(*password));
+  return first_sign_in{std::move(*password), false};
 }
 
 bool password_fits(const std::optional<user>& who, const secret& password, password_cost cost) {
@@ -204,6 +214,7 @@ result<void> choose_password(record_store& store, const user& who, const secret&
   user changed = who;
   changed.password_hash = std::move(*hash);
   changed.must_change = false;
+  changed.printed_by_start.reset();
   change c;
   c.when.push_back({std::string(kind), who.name, who.version});
   c.put.push_back(to_record(changed));

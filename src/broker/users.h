@@ -21,9 +21,10 @@ struct password_cost {
 };
 
 struct user {
-  std::string name;           // lower case: names compare without case
-  std::string password_hash;  // Argon2id in libsodium's text form, with salt and cost
-  bool must_change = false;   // the password was printed for one use
+  std::string name;                            // lower case: names compare without case
+  std::string password_hash;                   // Argon2id in libsodium's text form, with salt and cost
+  bool must_change = false;                    // the password was printed for one use
+  std::optional<time_point> printed_by_start;  // by the start of a gateway, then
   std::string display_name;
   std::string email;
   std::string account;  // random; whoever gets the name after a removal is somebody else
@@ -42,17 +43,22 @@ result<std::vector<user>> list_users(record_store& store, time_point now);
 // Creates the user, or gives an existing one a new password, and returns a one-time password to show once.
 // The user has to replace it at the next sign-in. Errors: parameter_malformed, and those of the store.
 result<secret> add_user(record_store& store, std::string_view name, const random_fn& random,
-                        password_cost cost, time_point now);
+                        password_cost cost, time_point now, bool by_start = false);
 // False: there was none of that name. Ends the sign-ins of the user's browsers; a grant ends when it is
 // refreshed next, even if the name was given to somebody else meanwhile.
 result<bool> remove_user(record_store& store, std::string_view name, time_point now);
 
-// When there is no user yet, or the only one is "admin" who never signed in: makes "admin" and returns a
-// fresh one-time password. Nothing when there is somebody who can sign in, or when another gateway makes it
-// at this moment. Without `renew` an "admin" who never signed in keeps the password: another gateway printed
-// it.
-result<std::optional<secret>> ensure_first_user(record_store& store, const random_fn& random,
-                                                password_cost cost, time_point now, bool renew = true);
+// How the first user of all signs in.
+struct first_sign_in {
+  std::optional<secret> password;  // to be printed now
+  bool awaited = false;            // "admin" has a one-time password already, and nobody has used it
+};
+// For a start of a gateway. When there is no user yet: makes "admin", with a one-time password. When "admin"
+// is the only one and never signed in: gives another one-time password, if it was a start that made the last,
+// more than a minute ago. So of several gateways that start together one prints a password, and what `users
+// reset` printed holds.
+result<first_sign_in> ensure_first_user(record_store& store, const random_fn& random, password_cost cost,
+                                        time_point now);
 
 // Whether the password is the user's. Takes the same time for a user that does not exist.
 // The salt of a hash comes from libsodium's own generator.

@@ -22,43 +22,65 @@ TEST(UserName, IsPlainAndHasNoCase) {
 
 TEST(Users, AFreshStoreGetsAnAdminWithAOneTimePassword) {
   memory_store store;
-  auto password = ensure_first_user(store, random_bytes, cheap, now);
-  ASSERT_TRUE(password && *password);
+  auto first = ensure_first_user(store, random_bytes, cheap, now);
+  ASSERT_TRUE(first && first->password);
   auto admin = find_user(store, "admin", now);
   ASSERT_TRUE(admin && *admin);
   EXPECT_TRUE((*admin)->must_change);
-  EXPECT_TRUE(password_fits(*admin, **password, cheap));
-  EXPECT_GE((*password)->reveal().size(), 16u);
+  EXPECT_TRUE(password_fits(*admin, *first->password, cheap));
+  EXPECT_GE(first->password->reveal().size(), 16u);
 }
 
-TEST(Users, ANewOneTimePasswordIsPrintedUntilTheFirstWasUsed) {
+TEST(Users, AStartPrintsANewOneTimePasswordUntilOneWasUsed) {
   memory_store store;
   auto first = *ensure_first_user(store, random_bytes, cheap, now);
-  auto second = *ensure_first_user(store, random_bytes, cheap, now);
-  ASSERT_TRUE(second);
-  auto admin = *find_user(store, "admin", now);
-  EXPECT_FALSE(password_fits(admin, *first, cheap));
-  EXPECT_TRUE(password_fits(admin, *second, cheap));
-  ASSERT_TRUE(choose_password(store, *admin, secret("ten letters"), cheap, now));
-  auto third = ensure_first_user(store, random_bytes, cheap, now);
+  auto later = now + seconds(60);
+  auto second = *ensure_first_user(store, random_bytes, cheap, later);
+  ASSERT_TRUE(second.password);
+  auto admin = *find_user(store, "admin", later);
+  EXPECT_FALSE(password_fits(admin, *first.password, cheap));
+  EXPECT_TRUE(password_fits(admin, *second.password, cheap));
+  ASSERT_TRUE(choose_password(store, *admin, secret("ten letters"), cheap, later));
+  auto third = ensure_first_user(store, random_bytes, cheap, later + seconds(3600));
   ASSERT_TRUE(third);
-  EXPECT_FALSE(*third);
+  EXPECT_FALSE(third->password);
+  EXPECT_FALSE(third->awaited);
 }
 
-TEST(Users, AGatewayThatStartsSecondLeavesThePasswordThatTheFirstPrinted) {
+TEST(Users, OfGatewaysThatStartTogetherOnePrintsThePassword) {
   memory_store store;
-  auto first = *ensure_first_user(store, random_bytes, cheap, now, false);
-  ASSERT_TRUE(first);
-  auto second = ensure_first_user(store, random_bytes, cheap, now, false);
-  ASSERT_TRUE(second);
-  EXPECT_FALSE(*second);
-  EXPECT_TRUE(password_fits(*find_user(store, "admin", now), *first, cheap));
+  auto first = *ensure_first_user(store, random_bytes, cheap, now);
+  ASSERT_TRUE(first.password);
+  for (auto moment : {now, now + seconds(59), now - seconds(59)}) {
+    auto other = ensure_first_user(store, random_bytes, cheap, moment);
+    ASSERT_TRUE(other);
+    EXPECT_FALSE(other->password);
+    EXPECT_TRUE(other->awaited);
+  }
+  EXPECT_TRUE(password_fits(*find_user(store, "admin", now), *first.password, cheap));
+  EXPECT_TRUE(ensure_first_user(store, random_bytes, cheap, now - seconds(3600))->password)
+      << "the clock was wrong when the last was printed";
+}
+
+TEST(Users, AStartLeavesThePasswordThatAnOperatorAskedFor) {
+  memory_store store;
+  ASSERT_TRUE(ensure_first_user(store, random_bytes, cheap, now)->password);
+  auto given = add_user(store, "admin", random_bytes, cheap, now);
+  ASSERT_TRUE(given);
+  auto later = ensure_first_user(store, random_bytes, cheap, now + seconds(86400));
+  ASSERT_TRUE(later);
+  EXPECT_FALSE(later->password);
+  EXPECT_TRUE(later->awaited);
+  EXPECT_TRUE(password_fits(*find_user(store, "admin", now), *given, cheap));
 }
 
 TEST(Users, AServerWithOtherUsersGetsNoAdmin) {
   memory_store store;
   ASSERT_TRUE(add_user(store, "ada", random_bytes, cheap, now));
-  EXPECT_FALSE(*ensure_first_user(store, random_bytes, cheap, now));
+  auto none = ensure_first_user(store, random_bytes, cheap, now);
+  ASSERT_TRUE(none);
+  EXPECT_FALSE(none->password);
+  EXPECT_FALSE(none->awaited);
 }
 
 TEST(Users, AddingAnExistingOneResetsThePassword) {

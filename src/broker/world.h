@@ -35,6 +35,11 @@ struct broker_world {
       on_provider_refresh = {};
   // Of the process, which outlive this server; none: its own.
   std::shared_ptr<rate_limits> counts = {};
+
+  // The same world, seen through a store before ours.
+  broker_world through(record_store& other) const {
+    return {conf, other, seal, random, on_revoked, passwords, on_provider_refresh, counts};
+  }
 };
 
 }  // namespace mcp_oauth

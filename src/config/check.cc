@@ -47,8 +47,10 @@ bool is_placeholder(std::string_view text) {
   }
   if (letters.empty()) return false;  // "***" is how a dump of ours shows a secret
   if (letters.find_first_not_of(letters.front()) == std::string::npos) return true;
-  for (std::string_view word : {"changeme", "changethis", "replaceme", "replacewith", "placeholder",
-                                "insertyour", "yoursecret", "yourclientsecret", "yourkey", "yourpassword"}) {
+  for (std::string_view word :
+       {"changeme", "changethis", "replaceme", "replacewith", "placeholder", "insertyour", "yoursecret",
+        "yourclientsecret", "yourkey", "yourpassword", "yourjwtsecret", "256bitsecret", "stringsecret",
+        "secretkeyhere", "supersecret", "topsecret"}) {
     if (letters.find(word) != std::string::npos) return true;
   }
   for (std::string_view word :
@@ -181,6 +183,16 @@ flaw provider_secret(std::string_view value) {
   if (value.empty() || !is_placeholder(value)) return fine;
   return config_flaw{"must be the secret itself, and this is what examples have in its place",
                      "copy it from the provider, or write ${NAME} for an environment variable"};
+}
+
+flaw shared_secret(std::string_view value) {
+  constexpr std::size_t shortest = 32;  // RFC 7518 §3.2: as long as the digest
+  std::string different(value);
+  std::sort(different.begin(), different.end());
+  auto letters = std::unique(different.begin(), different.end()) - different.begin();
+  if (value.size() >= shortest && letters >= 10 && !is_placeholder(value)) return fine;
+  return config_flaw{"must have at least 32 bytes that nobody can guess, and be in no example",
+                     "make one: openssl rand -base64 32"};
 }
 
 flaw client_secret(std::string_view value) {
@@ -351,13 +363,12 @@ flaw prompt(std::string_view value) {
 }
 
 flaw provider_type(std::string_view value) {
-  if (value == "local" || find_known_provider(value) != nullptr) return fine;
+  if (value == "local" || value == "hmac" || find_known_provider(value) != nullptr) return fine;
   std::vector<std::string> names;
   for (const auto& row : known_providers()) names.emplace_back(row.type);
   names.emplace_back("local");
-  config_flaw bad{"must be one of " + join(names, ", ")};
-  if (value == "hmac") bad.hint = "hmac is no way to sign people in";
-  return bad;
+  names.emplace_back("hmac");
+  return config_flaw{"must be one of " + join(names, ", ")};
 }
 
 flaw tenant(std::string_view value) {

@@ -122,7 +122,7 @@ TEST(Check, TakesWhatIsRightAndRefusesTheRest) {
       {"provider_type",
        checks::provider_type,
        {"oidc", "oauth2", "local", "google", "microsoft", "azure", "github", "okta", "auth0", "keycloak"},
-       {"", "hmac", "saml", "OIDC "}},
+       {"", "HMAC", "saml", "OIDC "}},
       {"tenant",
        checks::tenant,
        {"common", "organizations", "11111111-2222-3333-4444-555555555555", "contoso.onmicrosoft.com"},

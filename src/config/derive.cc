@@ -121,21 +121,20 @@ class derivation {
   }
 
   void providers() {
-    bool none = s_.providers.empty();
-    if (none) {
-      auto& local = s_.providers.emplace_back();
-      local.name = local.type = "local";
-    }
     std::size_t locals = 0;
     for (auto& p : s_.providers) {
-      if (!none) {
-        derive_provider(p, reading_,
-                        [this](const std::string& path, config_flaw flaw) { refuse(path, std::move(flaw)); });
-      }
+      derive_provider(p, reading_,
+                      [this](const std::string& path, config_flaw flaw) { refuse(path, std::move(flaw)); });
       if (p.type == "local" && ++locals == 2) {
         refuse("providers." + p.name,
                {"is a second local provider", "one is enough: it holds every local user"});
       }
+    }
+    bool nobody_signs_in =
+        std::all_of(s_.providers.begin(), s_.providers.end(), [](const auto& p) { return p.type == "hmac"; });
+    if (nobody_signs_in) {
+      auto& local = s_.providers.emplace_back();
+      local.name = local.type = "local";
     }
   }
 

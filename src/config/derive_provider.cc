@@ -26,6 +26,8 @@ class provider_derivation {
       return refuse_(here_, {"has no type", "add type: oidc and issuer, or type: local"});
     }
     if (p_.type == "local") return local_users();
+    if (p_.type == "hmac") return tokens_of_tests();
+    if (has("secret")) refuse("secret", {"is of type hmac alone", "write client_secret"});
     const auto& kind = kind_of(p_);
     issuer(kind);
     endpoints(kind);
@@ -65,6 +67,37 @@ class provider_derivation {
       }
     }
     p_.scopes.clear();
+  }
+
+  // Nobody signs in there: tests make tokens by themselves.
+  void tokens_of_tests() {
+    for (std::string name : {"tenant_id",
+                             "client_id",
+                             "client_secret",
+                             "authorization_endpoint",
+                             "token_endpoint",
+                             "userinfo_endpoint",
+                             "token_endpoint_auth_method",
+                             "callback_url",
+                             "scopes",
+                             "audience",
+                             "prompt",
+                             "subject_field",
+                             "email_field",
+                             "email_verified_field",
+                             "name_field",
+                             "groups_claim",
+                             "allowed_users",
+                             "allowed_domains",
+                             "allowed_groups",
+                             "allowed_organizations",
+                             "client_type",
+                             "refresh_strategy"}) {
+      if (has(name)) refuse(name, {"has no meaning for type hmac: nobody signs in there", "remove the line"});
+    }
+    if (p_.shared_secret.empty() && is_usable("secret"))
+      refuse("secret", {"is missing", "make one: openssl rand -base64 32"});
+    warn("type", "is hmac, which is for tests: whoever has the secret can make tokens for anybody");
   }
 
   void issuer(const known_provider& kind) {

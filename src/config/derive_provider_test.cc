@@ -137,7 +137,7 @@ TEST(DeriveProvider, IsRefusedWhenItCannotWork) {
            row{"corp: {type: oidc, client_id: a}", "providers.corp.issuer: is missing"},
            row{"corp: {type: oidc, issuer: https://a.example}", "providers.corp.client_id: is missing"},
            row{"corp: {client_id: a}", "providers.corp: has no type"},
-           row{"corp: {type: hmac}", "hmac is no way to sign people in"},
+           row{"corp: {type: hmac}", "providers.corp.secret: is missing"},
            row{"github: {}", "providers.github.client_id: is missing"},
            row{"okta: {client_id: a}",
                "providers.okta.issuer: is missing (add issuer: https://ORG.okta.com, or"},

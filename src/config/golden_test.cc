@@ -91,6 +91,10 @@ TEST(Golden, ADumpReadsBackAsItself) {
     const auto& issuers = answer->value.issuers;
     if (std::any_of(issuers.begin(), issuers.end(), [](const auto& i) { return !i.jwt_secret.empty(); }))
       continue;
+    const auto& providers = answer->value.providers;
+    if (std::any_of(providers.begin(), providers.end(),
+                    [](const auto& p) { return !p.shared_secret.empty(); }))
+      continue;
     ++dumps;
     auto dump = to_yaml(answer->value);
     auto again = outcome({"config.yaml", dump});

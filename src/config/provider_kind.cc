@@ -61,7 +61,7 @@ allowed_people allowed_at(const provider_settings& p) {
 }
 
 token_plan token_plan_of(const settings& conf, const provider_settings& p) {
-  if (p.type == "local") return {};
+  if (p.type == "local" || p.type == "hmac") return {};
   token_plan plan;
   plan.sends = std::any_of(conf.upstreams.begin(), conf.upstreams.end(),
                            [](const auto& u) { return u.authorization == "provider"; });

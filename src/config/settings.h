@@ -22,7 +22,7 @@ using secret_map = std::vector<std::pair<std::string, secret>>;
 
 struct provider_settings {
   std::string name;  // the key under `providers:`
-  std::string type;  // "local", or of provider/known_providers.h
+  std::string type;  // "local", "hmac", or of provider/known_providers.h
   std::string issuer;
   std::string tenant_id;               // of a microsoft provider; already part of `issuer`
   std::string authorization_endpoint;  // these three "": discovered, or as the type has them
@@ -32,6 +32,7 @@ struct provider_settings {
   std::string callback_url;                // "": that of all
   std::string client_id;
   secret client_secret;
+  secret shared_secret;  // of type hmac: what tokens of tests are signed with
   std::vector<std::string> scopes;
   std::string prompt;
   std::string audience;          // the API that the provider's access token is for

@@ -52,7 +52,7 @@ std::optional<time_point> token_cache::latest_expiry(std::string_view grant) con
 
 void token_cache::forget_provider_token(std::string_view grant) {
   for (const auto& [key, known] : entries_) {
-    if (known->claims().grant_id == grant) known->provider_until = {};
+    if (grant.empty() || known->claims().grant_id == grant) known->provider_until = {};
   }
 }
 

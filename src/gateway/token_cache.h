@@ -73,7 +73,7 @@ class token_cache {
   }
   // Keys or rules changed: what was verified under the old ones counts no longer.
   void clear() { entries_.clear(); }
-  // Others may hold a newer token of the provider than we do.
+  // Others may hold a newer token of the provider than we do; "": of any grant.
   void forget_provider_token(std::string_view grant);
   void sweep(time_point now);
   // The latest `exp` among the remembered tokens of a grant; nothing when there is none.

@@ -117,6 +117,8 @@ TEST_F(TokenCache, ForgetsTheProvidersTokenOfOneGrant) {
   EXPECT_EQ((*find(text))->provider_until, time_point());
   EXPECT_EQ((*find(other))->provider_until, now + seconds(50));
   EXPECT_EQ(verifications, 2) << "and nothing else";
+  cache.forget_provider_token("");
+  EXPECT_EQ((*find(other))->provider_until, time_point()) << "of any grant";
 }
 
 TEST(Credential, OfNobodyHasNoNameAndNoEnd) {

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "net/curl_library.h"
 
+#include <array>
 #include <memory>
 #include <system_error>
 
@@ -92,6 +93,19 @@ int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return static_cast<const std::atomic<bool>*>(user)->load() ? 1 : 0;
 }
 
+// ": …" where the other side speaks TLS and the URL does not say so, or the other way round; "" elsewhere.
+std::string other_protocol(CURLcode code, std::string_view words, std::string_view url) {
+  bool secure = starts_with_ignoring_case(url, "https:");
+  if (secure && code == CURLE_SSL_CONNECT_ERROR &&
+      words.find("wrong version number") != std::string_view::npos)
+    return ": the server speaks no TLS here, and its URL begins with https://";
+  // What is taken for HTTP/0.9 is an alert of TLS, or nothing that we could name.
+  if (!secure && code == CURLE_UNSUPPORTED_PROTOCOL && words.find("HTTP/0.9") != std::string_view::npos)
+    return ": the server answers with something else than HTTP; if that is TLS, its URL has to begin with "
+           "https://";
+  return "";
+}
+
 // One handle a thread: its connections, names and TLS sessions are used again.
 CURL* handle(const curl_library& lib) {
   struct owner {
@@ -169,9 +183,10 @@ result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const
     lib.easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call.method.c_str());
   }
 
-  char words[CURL_ERROR_SIZE] = "";
-  lib.easy_setopt(curl, CURLOPT_ERRORBUFFER, words);
+  std::array<char, CURL_ERROR_SIZE> words{};
+  lib.easy_setopt(curl, CURLOPT_ERRORBUFFER, words.data());
   auto code = lib.easy_perform(curl);
+  lib.easy_setopt(curl, CURLOPT_ERRORBUFFER, nullptr);
   std::string why = lib.easy_strerror(code);
   // "Couldn't connect to server" and "SSL connect error" say what happened, and not why.
   long cause = 0;
@@ -179,7 +194,8 @@ result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const
   if (code == CURLE_COULDNT_CONNECT && cause != 0)
     why += ": " + std::generic_category().message(static_cast<int>(cause));
   bool of_tls = code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION;
-  if (of_tls && words[0] != 0) why += std::string(": ") + words;
+  if (of_tls && words[0] != 0) why += std::string(": ") + words.data();
+  why += other_protocol(code, words.data(), call.url);
   auto place = call.url.substr(0, call.url.find_first_of("?#"));
   if (t.refused)
     return fail(errc::address_refused, place + ": " + t.refused_address + " is not a public address");

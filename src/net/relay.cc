@@ -283,8 +283,13 @@ class relaying {
       searched = input.size();
       if (!input.empty()) answer_seen_ = true;
       if (input.size() > largest_response_head) co_return fail(errc::upstream_malformed, "head over 64 KiB");
-      if (input.size() >= 5 && input.substr(0, 5) != "HTTP/")
-        co_return fail(errc::upstream_malformed, "not HTTP");
+      if (input.size() >= 5 && input.substr(0, 5) != "HTTP/") {
+        // A TLS server answers what is none with an alert (RFC 8446 §5.1).
+        bool alert = !order_.target.tls && input.substr(0, 2) == "\x15\x03";
+        co_return fail(
+            errc::upstream_malformed,
+            alert ? "not HTTP: the server speaks TLS here, and its URL begins with http://" : "not HTTP");
+      }
       auto got = co_await up.more(limits_.first_byte);
       if (client_gone_) co_return fail(errc::client_gone);
       if (got == io::timeout) {

@@ -221,6 +221,10 @@ void tls_session::close_notify() noexcept {
   SSL_shutdown(ssl_);
 }
 
+bool tls_session::met_clear_text() const {
+  return ERR_GET_LIB(reason_) == ERR_LIB_SSL && ERR_GET_REASON(reason_) == SSL_R_WRONG_VERSION_NUMBER;
+}
+
 std::string tls_session::failure() const {
   if (long verified = SSL_get_verify_result(ssl_); verified != X509_V_OK) {
     return X509_verify_cert_error_string(verified);

@@ -63,6 +63,8 @@ class tls_session {
   std::string_view peer_thumbprint() const;
   // Why the handshake failed, for our log.
   std::string failure() const;
+  // Whether that was because the other side's first bytes were no TLS.
+  bool met_clear_text() const;
 
  private:
   friend int read_descriptor(bio_st* bio, char* data, int size);

@@ -242,6 +242,8 @@ task<result<std::shared_ptr<channel>>> upstream_pool::open(const upstream_target
                                              target.connect_timeout);
     if (shaken != io::ok) {
       auto why = stream->tls() != nullptr ? stream->tls()->failure() : std::string("no room for it");
+      if (stream->tls() != nullptr && stream->tls()->met_clear_text())
+        why += ": the server speaks no TLS here, and its URL begins with https://";
       stream->abort();
       co_return fail(errc::upstream_tls_failed, describe(to.address) + ": " + why);
     }

@@ -117,6 +117,27 @@ class Store : public testing::TestWithParam<store_kind> {
 INSTANTIATE_TEST_SUITE_P(Every, Store, testing::ValuesIn(every_store),
                          [](const auto& tested) { return tested.param.name; });
 
+TEST_P(Store, GivesSeveralInTheOrderOfTheirNames) {
+  for (const auto& kind : kinds) put(make(kind, kind + "-id"));
+  put(make("code", "expired", now + seconds(5)));
+  std::vector<record_name> names{{"code", "expired"}, {"nothing", "here"}};
+  for (const auto& kind : kinds) names.push_back({kind, kind + "-id"});
+  names.push_back({"login", "code-id"});
+  auto found = store->get_each(names, now + seconds(5));
+  ASSERT_TRUE(found.has_value()) << found.error().detail;
+  ASSERT_EQ(found->size(), names.size());
+  EXPECT_FALSE((*found)[0]) << "expired";
+  EXPECT_FALSE((*found)[1]);
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    ASSERT_TRUE((*found)[i + 2]) << kinds[i];
+    EXPECT_EQ((*found)[i + 2]->kind, kinds[i]);
+    EXPECT_EQ((*found)[i + 2]->id, kinds[i] + "-id");
+    EXPECT_EQ((*found)[i + 2]->version, get(kinds[i], kinds[i] + "-id")->version);
+  }
+  EXPECT_FALSE(found->back()) << "another kind's id";
+  EXPECT_THAT(store->get_each({}, now).value(), IsEmpty());
+}
+
 TEST_P(Store, GivesBackWhatWasPutInEveryKind) {
   for (const auto& kind : kinds) {
     record wanted = make(kind, "id-of-" + kind);

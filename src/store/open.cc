@@ -120,7 +120,47 @@ result<schema_state> undo_migrations(std::string_view database_url) {
 }
 
 result<schema_state> read_schema_state(std::string_view database_url) {
-  return with_schema(database_url, [](auto&, const auto&) { return result<void>(); });
+  if (!is_postgres_url(database_url))
+    return with_schema(database_url, [](auto&, const auto&) { return result<void>(); });
+  auto db = postgres::connect(libpq_url(database_url), patience);
+  if (!db) return tl::unexpected(db.error());
+  auto state =
+      with_schema_of(*db, postgresql_migrations(), [](auto&, const auto&) { return result<void>(); });
+  if (!state) return state;
+  auto at = server_time(*db);
+  if (!at) return tl::unexpected(at.error());
+  state->clock = *at;
+  auto row =
+      db->run_one({"SELECT current_user::text, current_schema()::text, "
+                   "has_schema_privilege(current_schema(), 'CREATE')::int",
+                   {}});
+  if (!row) return tl::unexpected(row.error());
+  state->role = row->text(0, 0);
+  state->schema = row->text(0, 1);
+  state->may_create = row->number(0, 2) == 1;
+  return state;
+}
+
+result<std::optional<record>> look_at_newest(std::string_view database_url, std::string_view kind,
+                                             time_point now) {
+  if (is_postgres_url(database_url)) {
+    auto db = postgres::connect(libpq_url(database_url), patience);
+    if (!db) return tl::unexpected(db.error());
+    auto version = schema_version(*db);
+    if (!version) return tl::unexpected(version.error());
+    if (*version == 0) return std::nullopt;
+    return newest_in(*db, kind, now);
+  }
+  auto path = sqlite_path(database_url);
+  if (!path) return tl::unexpected(path.error());
+  std::error_code ignored;
+  if (path->empty() || !std::filesystem::exists(*path, ignored)) return std::nullopt;
+  auto db = sqlite::open(*path, patience);
+  if (!db) return tl::unexpected(db.error());
+  auto version = schema_version(*db);
+  if (!version) return tl::unexpected(version.error());
+  if (*version == 0) return std::nullopt;
+  return newest_in(*db, kind, now);
 }
 
 }  // namespace mcp_oauth

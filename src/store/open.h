@@ -42,6 +42,11 @@ result<std::unique_ptr<record_store>> open_store(std::string_view database_url,
 struct schema_state {
   std::uint64_t version = 0;  // 0: nothing was ever applied
   std::uint64_t latest = 0;   // that this program knows
+  // Of PostgreSQL, and of `read_schema_state` alone:
+  std::optional<time_point> clock = {};  // the server's
+  std::string role = {};                 // who we are there
+  std::string schema = {};               // where tables are made
+  bool may_create = true;                // tables, there
 };
 
 // What `migrate up`, `down` and `version` do; the state afterwards. A file that is absent is made by `up`
@@ -49,5 +54,10 @@ struct schema_state {
 result<schema_state> apply_migrations(std::string_view database_url);
 result<schema_state> undo_migrations(std::string_view database_url);
 result<schema_state> read_schema_state(std::string_view database_url);
+
+// The newest record of that kind, without making or migrating anything; nothing where there is none, or no
+// database yet. Errors: as open_store.
+result<std::optional<record>> look_at_newest(std::string_view database_url, std::string_view kind,
+                                             time_point now);
 
 }  // namespace mcp_oauth

@@ -162,9 +162,11 @@ result<postgres> postgres::connect(const std::string& url, milliseconds silence)
   if (pq.status(made) != CONNECTION_OK) return tl::unexpected(connection_failure(pq.error_message(made)));
   if (pq.set_nonblocking(made, 1) != 0) return tl::unexpected(connection_failure(pq.error_message(made)));
 
-  // A replica that vanished in the middle must not keep its locks; an acknowledged write must be on disk.
+  // A replica that vanished in the middle must not keep its locks; an acknowledged write must be on disk; and
+  // whatever the database's own default is, our locks are made for this isolation level.
   auto ready = db.script(
       "SET idle_in_transaction_session_timeout = 30000; SET TimeZone = 'UTC';"
+      " SET default_transaction_isolation = 'read committed';"
       " SELECT set_config('synchronous_commit', 'on', false)"
       " WHERE current_setting('synchronous_commit') = 'off'");
   if (!ready) return tl::unexpected(ready.error());
@@ -320,6 +322,12 @@ result<void> postgres::script(const std::string& statements) {
   }
   if (first) return tl::unexpected(std::move(*first));
   return {};
+}
+
+result<time_point> server_time(postgres& db) {
+  auto row = db.run_one({"SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint", {}});
+  if (!row) return tl::unexpected(row.error());
+  return time_point(milliseconds(row->number(0, 0)));
 }
 
 result<std::vector<postgres_notice>> postgres::notices() {

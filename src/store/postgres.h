@@ -121,6 +121,9 @@ class postgres final {
   bool open_ = true;
 };
 
+// The server's clock.
+result<time_point> server_time(postgres& db);
+
 // Text as PostgreSQL can hold it: what is no UTF-8, or has a NUL, as \x and hexadecimal digits.
 std::string to_postgres_text(std::string_view bytes);
 std::string from_postgres_text(std::string text);

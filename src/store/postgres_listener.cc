@@ -1,5 +1,7 @@
 #include "store/postgres_listener.h"
 
+#include "store/record_store.h"
+
 #include <algorithm>
 #include <cerrno>
 
@@ -14,7 +16,6 @@ namespace {
 constexpr milliseconds asked_every{10'000};
 constexpr milliseconds first_pause{50};
 constexpr milliseconds longest_pause{1'000};
-constexpr std::string_view announced_kinds[] = {"revoked", "signing_key"};
 
 }  // namespace
 

@@ -15,6 +15,7 @@ namespace mcp_oauth {
 namespace {
 
 constexpr milliseconds first_pause{20};
+constexpr std::size_t most_in_one_commit = 64;
 constexpr milliseconds longest_pause{500};
 constexpr milliseconds longest_start_pause{3000};
 // What only says that a transaction was committed is kept for longer than anybody asks.
@@ -98,13 +99,16 @@ std::int64_t lock_of(std::string_view kind, std::string_view id) {
   return static_cast<std::int64_t>(hash);
 }
 
-// Locks the names of all that the change speaks of, there or not, until the transaction ends: what is absent
-// cannot be locked as a row. In one order for everybody, so that no two wait for each other.
-postgres_call locking(const change& wanted) {
-  std::vector<std::int64_t> names;
+// The names of all that the change speaks of.
+void add_names(const change& wanted, std::vector<std::int64_t>& names) {
   for (const auto& c : wanted.when) names.push_back(lock_of(c.kind, c.id));
   for (const auto& [kind, id] : wanted.erase) names.push_back(lock_of(kind, id));
   for (const auto& r : wanted.put) names.push_back(lock_of(r.kind, r.id));
+}
+
+// Locks the names, there or not, until the transaction ends: what is absent cannot be locked as a row. In one
+// order for everybody, so that no two wait for each other.
+postgres_call locking(std::vector<std::int64_t> names) {
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   std::string list = "{";
@@ -112,11 +116,27 @@ postgres_call locking(const change& wanted) {
   return {"SELECT pg_advisory_xact_lock(name) FROM unnest($1::bigint[]) AS name", {list + "}"}};
 }
 
-postgres_call announcing(const record& r) {
-  std::string payload = r.kind;
+// Of several changes in one transaction each has its own conditions.
+constexpr std::string_view nothing_lost = "SELECT set_config('mcp_oauth.lost', 'no', true)";
+
+// Whether the change cannot be applied twice: it ends a condition of its own, and for good, as no version
+// comes back.
+bool can_be_tried_again(const change& wanted) {
+  return std::any_of(wanted.when.begin(), wanted.when.end(), [&](const condition& c) {
+    if (c.version == 0) return false;
+    auto is_put = [&](const record& r) { return r.kind == c.kind && r.id == c.id; };
+    auto is_erased = [&](const auto& name) { return name.first == c.kind && name.second == c.id; };
+    return std::any_of(wanted.put.begin(), wanted.put.end(), is_put) ||
+           std::any_of(wanted.erase.begin(), wanted.erase.end(), is_erased);
+  });
+}
+
+postgres_call announcing(std::string_view kind, const std::string& id) {
+  std::string payload(kind);
   // Longer ones the server refuses (8000 bytes), and ours are short.
-  if (r.id.size() < 1000 && to_postgres_text(r.id) == r.id) payload += " " + r.id;
-  return {"SELECT pg_notify($1, $2)", {std::string(announcements), std::move(payload)}};
+  if (id.size() < 1000 && to_postgres_text(id) == id) payload += " " + id;
+  return {"SELECT pg_notify($1, $2) WHERE current_setting('mcp_oauth.lost', true) IS DISTINCT FROM 'yes'",
+          {std::string(announcements), std::move(payload)}};
 }
 
 record read_record(std::string_view kind, const postgres_rows& rows, std::size_t row) {
@@ -129,6 +149,11 @@ record read_record(std::string_view kind, const postgres_rows& rows, std::size_t
                 .created = from_seconds(rows.number(row, 5)),
                 .expires = from_seconds(rows.number(row, 6)),
                 .version = static_cast<std::uint64_t>(rows.number(row, 7))};
+}
+
+std::optional<record> read_first(std::string_view kind, const postgres_rows& rows) {
+  if (rows.size() == 0) return std::nullopt;
+  return read_record(kind, rows, 0);
 }
 
 std::int64_t limit(std::size_t most) {
@@ -161,6 +186,33 @@ bool is_silence(const error& why) { return why.detail.starts_with("ETIMEDOUT"); 
 
 }  // namespace
 
+// A change on its way, without its locks: `conditions` statements, of which each gives a row when its
+// condition did not hold, and then the writes.
+struct postgres_store::prepared : gathering::job {
+  std::vector<std::int64_t> names;
+  std::vector<postgres_call> calls;
+  std::size_t conditions = 0;
+  std::vector<trace> left;
+  result<bool> outcome = false;
+
+  // `first`: where the answers to its statements begin.
+  bool held(const rows& answered, std::size_t first) const {
+    return std::all_of(answered.begin() + static_cast<std::ptrdiff_t>(first),
+                       answered.begin() + static_cast<std::ptrdiff_t>(first + conditions),
+                       [](const postgres_rows& r) { return r.size() == 0; });
+  }
+};
+
+result<std::optional<record>> newest_in(postgres& db, std::string_view kind, time_point now) {
+  const auto& table = postgres_table_of(kind);
+  postgres_call call{table.list, of_kind(table, kind)};
+  call.values.emplace_back(seconds_of(now));
+  call.values.emplace_back(limit(1));
+  auto found = db.run_one(std::move(call));
+  if (!found) return tl::unexpected(found.error());
+  return read_first(kind, *found);
+}
+
 result<std::unique_ptr<postgres_store>> postgres_store::open(const std::string& url,
                                                              postgres_options options) {
   std::unique_ptr<postgres_store> store(new postgres_store(url, std::move(options)));
@@ -188,7 +240,14 @@ result<std::unique_ptr<postgres_store>> postgres_store::open(const std::string& 
 postgres_store::postgres_store(std::string url, postgres_options options)
     : url_(std::move(url)),
       options_(std::move(options)),
-      pool_(url_, std::max<std::size_t>(options_.connections, 1), options_.silence) {}
+      pool_(url_, std::max<std::size_t>(options_.connections, 1), options_.silence),
+      // Half of the connections are left for everything else.
+      commits_(std::max<std::size_t>(options_.connections / 2, 1), most_in_one_commit,
+               [this](std::span<gathering::job* const> jobs) {
+                 std::vector<prepared*> changes;
+                 for (auto* one : jobs) changes.push_back(static_cast<prepared*>(one));
+                 commit_together(changes);
+               }) {}
 
 result<void> postgres_store::patiently(const std::function<result<void>(postgres&)>& work) {
   pauses between(options_.patience, longest_pause);
@@ -222,8 +281,7 @@ result<postgres_store::rows> postgres_store::run(std::span<const postgres_call> 
 
 result<bool> postgres_store::transact(std::vector<postgres_call> calls, const trace& left,
                                       const std::function<bool(const rows&)>& keep) {
-  // Whatever the database's own default is: the locks are made for this level.
-  calls.insert(calls.begin(), {"BEGIN ISOLATION LEVEL READ COMMITTED", {}});
+  calls.insert(calls.begin(), {"BEGIN", {}});
   calls.push_back({"SELECT txid_current()", {}});
   constexpr int most_lost = 3;
   for (int lost = 1;; ++lost) {
@@ -276,14 +334,77 @@ result<bool> postgres_store::find_out(const std::string& transaction, const trac
   return fail(errc::store_unclear, asked ? why.detail : why.detail + "; then " + asked.error().detail);
 }
 
+void postgres_store::commit_together(std::span<prepared* const> changes) {
+  std::vector<std::int64_t> names;
+  for (const auto* one : changes) names.insert(names.end(), one->names.begin(), one->names.end());
+  std::vector<postgres_call> calls{locking(std::move(names))};
+  std::vector<std::size_t> first;
+  for (const auto* one : changes) {
+    if (changes.size() > 1) calls.push_back({nothing_lost, {}});
+    first.push_back(calls.size());
+    calls.insert(calls.end(), one->calls.begin(), one->calls.end());
+  }
+  bool cut = false;
+  auto done = patiently([&](postgres& db) -> result<void> {
+    auto answered = db.run(calls);
+    if (!answered) {
+      cut = cut || !db.is_open();
+      return tl::unexpected(answered.error());
+    }
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+      bool kept = changes[i]->held(*answered, first[i]);
+      // Whoever was first may have been we ourselves, in the attempt that was cut.
+      if (cut && !kept) {
+        auto ours = is_any_there(db, changes[i]->left);
+        if (!ours) return tl::unexpected(ours.error());
+        kept = *ours;
+      }
+      changes[i]->outcome = kept;
+    }
+    return {};
+  });
+  if (done) return;
+  // What only one of them has caused is not for the others to bear.
+  if (!cut && changes.size() > 1 && !is_passing(done.error().code)) {
+    for (auto* one : changes) commit_together(std::span(&one, 1));
+    return;
+  }
+  for (auto* one : changes)
+    one->outcome = tl::unexpected(cut ? error{errc::store_unclear, done.error().detail} : done.error());
+}
+
+result<bool> postgres_store::is_any_there(postgres& db, std::span<const trace> left) {
+  for (const auto& one : left) {
+    const auto& table = postgres_table_of(one.kind);
+    auto row = db.run_one({table.version, named_now(table, one.kind, one.id, time_point())});
+    if (!row) return tl::unexpected(row.error());
+    if (row->size() == 1 && row->number(0, 0) == one.version) return true;
+  }
+  return false;
+}
+
 result<std::optional<record>> postgres_store::get(std::string_view kind, std::string_view id,
                                                   time_point now) {
   const auto& table = postgres_table_of(kind);
   postgres_call call{table.get, named_now(table, kind, id, now)};
   auto found = run(std::span(&call, 1));
   if (!found) return tl::unexpected(found.error());
-  if (found->front().size() == 0) return std::nullopt;
-  return read_record(kind, found->front(), 0);
+  return read_first(kind, found->front());
+}
+
+result<std::vector<std::optional<record>>> postgres_store::get_each(std::span<const record_name> names,
+                                                                    time_point now) {
+  std::vector<postgres_call> calls;
+  for (const auto& n : names) {
+    const auto& table = postgres_table_of(n.kind);
+    calls.push_back({table.get, named_now(table, n.kind, n.id, now)});
+  }
+  std::vector<std::optional<record>> all;
+  if (calls.empty()) return all;
+  auto found = run(calls);
+  if (!found) return tl::unexpected(found.error());
+  for (std::size_t i = 0; i < names.size(); ++i) all.push_back(read_first(names[i].kind, (*found)[i]));
+  return all;
 }
 
 result<std::optional<record>> postgres_store::take(std::string_view kind, std::string_view id,
@@ -304,33 +425,37 @@ result<std::optional<record>> postgres_store::take(std::string_view kind, std::s
 
 result<bool> postgres_store::commit(const change& wanted, time_point now) {
   if (wanted.when.empty() && wanted.put.empty() && wanted.erase.empty()) return true;
-  std::vector<postgres_call> calls{locking(wanted)};
+  prepared mine;
+  add_names(wanted, mine.names);
+  mine.conditions = wanted.when.size();
+  auto& calls = mine.calls;
   for (const auto& c : wanted.when) {
     const auto& table = postgres_table_of(c.kind);
-    calls.push_back({table.lock, named_now(table, c.kind, c.id, now)});
+    auto values = named_now(table, c.kind, c.id, now);
+    values.emplace_back(static_cast<std::int64_t>(c.version));
+    calls.push_back({table.hold, std::move(values)});
   }
   for (const auto& [kind, id] : wanted.erase) {
     const auto& table = postgres_table_of(kind);
     calls.push_back({table.erase, named(table, kind, id)});
   }
-  trace left;
   auto put = [&](const record& r) {
-    left = {r.kind, r.id, fresh_version()};
-    calls.push_back(putting(r, left.version));
-    if (is_announced(r.kind)) calls.push_back(announcing(r));
+    mine.left.push_back({r.kind, r.id, fresh_version()});
+    calls.push_back(putting(r, mine.left.back().version));
+    if (is_announced(r.kind)) calls.push_back(announcing(r.kind, r.id));
   };
   for (const auto& r : wanted.put) put(r);
   if (wanted.put.empty()) put(trace_record(now));
+  for (const auto& name : wanted.announce) calls.push_back(announcing(name.kind, name.id));
 
-  return transact(std::move(calls), left, [&](const rows& answered) {
-    constexpr std::size_t first_condition = 2;  // behind BEGIN and the locks
-    for (std::size_t i = 0; i < wanted.when.size(); ++i) {
-      const auto& found = answered[first_condition + i];
-      auto version = found.size() == 0 ? 0 : static_cast<std::uint64_t>(found.number(0, 0));
-      if (version != wanted.when[i].version) return false;
-    }
-    return true;
-  });
+  if (can_be_tried_again(wanted)) {
+    commits_.run(mine);
+    return std::move(mine.outcome);
+  }
+  calls.insert(calls.begin(), locking(std::move(mine.names)));
+  constexpr std::size_t behind_begin_and_the_locks = 2;
+  return transact(std::move(calls), mine.left.back(),
+                  [&](const rows& answered) { return mine.held(answered, behind_begin_and_the_locks); });
 }
 
 result<std::uint64_t> postgres_store::erase_grant(std::string_view grant) {
@@ -384,6 +509,14 @@ result<std::uint64_t> postgres_store::sweep(time_point now, std::size_t most) {
 void postgres_store::watch(std::function<void(std::string_view kind, std::string_view id)> changed) {
   listener_.reset();
   if (changed) listener_ = std::make_unique<postgres_listener>(url_, options_.silence, std::move(changed));
+}
+
+result<std::optional<time_point>> postgres_store::clock() {
+  auto db = pool_.borrow(options_.silence);
+  if (!db) return tl::unexpected(db.error());
+  auto at = server_time(**db);
+  if (!at) return tl::unexpected(at.error());
+  return std::optional(*at);
 }
 
 result<void> postgres_store::check() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "store/gathering.h"
 #include "store/postgres_listener.h"
 #include "store/postgres_pool.h"
 #include "store/record_store.h"
@@ -12,6 +13,9 @@
 #include <vector>
 
 namespace mcp_oauth {
+
+// The newest record of a kind, as `list` finds it.
+result<std::optional<record>> newest_in(postgres& db, std::string_view kind, time_point now);
 
 struct postgres_options {
   std::size_t connections = 8;        // at a time; the listener has one more
@@ -33,6 +37,8 @@ class postgres_store final : public record_store {
   static result<std::unique_ptr<postgres_store>> open(const std::string& url, postgres_options options = {});
 
   result<std::optional<record>> get(std::string_view kind, std::string_view id, time_point now) override;
+  result<std::vector<std::optional<record>>> get_each(std::span<const record_name> names,
+                                                      time_point now) override;
   result<std::optional<record>> take(std::string_view kind, std::string_view id, time_point now) override;
   result<bool> commit(const change& wanted, time_point now) override;
   // A lost connection may make the number too small.
@@ -43,6 +49,7 @@ class postgres_store final : public record_store {
   // As erase_grant.
   result<std::uint64_t> sweep(time_point now, std::size_t most) override;
   void watch(std::function<void(std::string_view kind, std::string_view id)> changed) override;
+  result<std::optional<time_point>> clock() override;
   // One attempt, without patience.
   result<void> check() override;
 
@@ -65,6 +72,13 @@ class postgres_store final : public record_store {
   result<void> patiently(const std::function<result<void>(postgres&)>& work);
   // Statements that change nothing, or may be done twice.
   result<rows> run(std::span<const postgres_call> calls);
+  // Changes that cannot be applied twice, each of them all or nothing, in one go with the commit that they
+  // share: after a lost connection they are tried again, and what they left, or nothing of it, says whether
+  // the attempt before had been done. Sets their outcomes.
+  struct prepared;
+  void commit_together(std::span<prepared* const> changes);
+  // Whether any of those rows is there, with its version.
+  static result<bool> is_any_there(postgres& db, std::span<const trace> left);
   // All in one transaction, which is committed if `keep` says so of what they gave. `keep` may be called
   // again, with other rows.
   result<bool> transact(std::vector<postgres_call> calls, const trace& left,
@@ -75,6 +89,7 @@ class postgres_store final : public record_store {
   std::string url_;
   postgres_options options_;
   postgres_pool pool_;
+  gathering commits_;
   std::unique_ptr<postgres_listener> listener_;
 };
 

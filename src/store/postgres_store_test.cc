@@ -159,32 +159,151 @@ class scissors final {
   std::thread thread_;
 };
 
-// With its end, as BEGIN says READ COMMITTED.
+// Of a change whose commit goes out alone; and a word of one that goes out as a whole. Both pass by when the
+// statement is compiled: with the first commit of a connection.
 const std::string the_commit("COMMIT\0", 7);
+const std::string a_condition("set_config('mcp_oauth.lost'");
 
 std::string through(const scissors& cut, const test_postgres& server, std::string url) {
   auto port = std::to_string(server.port());
   return url.replace(url.find(port), port.size(), std::to_string(cut.port()));
 }
 
+// A change of "grant" 1 under its present version.
+change changing(record_store& store) {
+  EXPECT_TRUE(store.commit(putting("grant", "1"), now).value());
+  change wanted = putting("grant", "1");
+  wanted.put.front().data = "changed";
+  wanted.when.push_back({"grant", "1", store.get("grant", "1", now).value()->version});
+  return wanted;
+}
+
 TEST_F(PostgresStore, FindsOutWhatBecameOfACommitThatWasCut) {
+  auto direct = open(url);
   for (bool passed_on : {true, false}) {
-    scissors cut(server->port());
-    auto direct = open(url);
-    auto id = passed_on ? "done" : "not done";
-    ASSERT_TRUE(direct->commit(putting("grant", id), now).value());
-    auto version = direct->get("grant", id, now).value()->version;
-    change wanted = putting("grant", id);
-    wanted.when.push_back({"grant", id, version});
-    // The word passes by when the statement is compiled: with the first commit of a connection.
-    auto store = open(through(cut, *server, url));
-    cut.cut_at(the_commit, passed_on);
-    auto done = store->commit(wanted, now);
-    ASSERT_TRUE(done.has_value()) << done.error().detail;
-    EXPECT_TRUE(*done) << "done once, whether it had to be done again or not: " << passed_on;
-    EXPECT_EQ(cut.cuts(), 1);
-    EXPECT_NE(direct->get("grant", id, now).value()->version, version);
+    for (bool at_once : {true, false}) {
+      auto wanted = changing(*direct);
+      auto version = wanted.when.front().version;
+      // Without its condition on itself it could be applied twice.
+      if (!at_once) wanted.when.front() = {"grant", "absent", 0};
+      scissors cut(server->port());
+      auto store = open(through(cut, *server, url));
+      cut.cut_at(at_once ? a_condition : the_commit, passed_on);
+      auto done = store->commit(wanted, now);
+      ASSERT_TRUE(done.has_value()) << done.error().detail;
+      EXPECT_TRUE(*done) << "done once, whether it had to be done again or not: " << passed_on << at_once;
+      EXPECT_EQ(cut.cuts(), 1);
+      EXPECT_NE(direct->get("grant", "1", now).value()->version, version);
+    }
   }
+}
+
+TEST_F(PostgresStore, KnowsItsOwnChangeAgainByAnyRecordOfIt) {
+  auto direct = open(url);
+  auto wanted = changing(*direct);
+  wanted.put.push_back(make("grant", "2"));
+  wanted.put.push_back(make("refresh", "3"));
+  scissors cut(server->port());
+  auto store = open(through(cut, *server, url));
+  // Meanwhile somebody has gone on from what we did.
+  cut.cut_at(a_condition, true, [&] {
+    ASSERT_TRUE(direct->commit(putting("grant", "1"), now).value());
+    ASSERT_TRUE(direct->take("refresh", "3", now).value());
+  });
+  auto done = store->commit(wanted, now);
+  ASSERT_TRUE(done.has_value()) << done.error().detail;
+  EXPECT_TRUE(*done);
+  EXPECT_EQ(direct->get("grant", "1", now).value()->data, "data") << "theirs stays";
+  EXPECT_FALSE(direct->get("refresh", "3", now).value()) << "not written a second time";
+}
+
+TEST_F(PostgresStore, TellsASecondAttemptThatSomebodyElseWasFirst) {
+  auto direct = open(url);
+  auto wanted = changing(*direct);
+  scissors cut(server->port());
+  auto store = open(through(cut, *server, url));
+  cut.cut_at(a_condition, false);
+  // The word is cut before the server has it, and they are faster than the second attempt.
+  auto theirs = wanted;
+  theirs.put.front().data = "theirs";
+  ASSERT_TRUE(direct->commit(theirs, now).value());
+  auto done = store->commit(wanted, now);
+  ASSERT_TRUE(done.has_value()) << done.error().detail;
+  EXPECT_FALSE(*done);
+  EXPECT_EQ(cut.cuts(), 1);
+  EXPECT_EQ(direct->get("grant", "1", now).value()->data, "theirs");
+}
+
+TEST_F(PostgresStore, ALostRaceWritesNothingAndIsNoErrorToTheServer) {
+  auto direct = open(url);
+  auto wanted = changing(*direct);
+  ASSERT_TRUE(direct->commit(wanted, now).value());
+  wanted.put.push_back(make("revoked", "2"));
+  wanted.erase.emplace_back("grant", "3");
+  ASSERT_TRUE(direct->commit(putting("grant", "3"), now).value());
+  std::atomic<bool> heard_lost = false, heard_next = false;
+  direct->watch([&](std::string_view, std::string_view id) {
+    heard_lost = heard_lost || id == "2";
+    heard_next = heard_next || id == "3";
+  });
+  EXPECT_FALSE(direct->commit(wanted, now).value());
+  EXPECT_FALSE(direct->get("revoked", "2", now).value());
+  EXPECT_TRUE(direct->get("grant", "3", now).value());
+  // The same connection, and what was lost before is not lost for good.
+  EXPECT_TRUE(direct->commit(changing(*direct), now).value());
+  for (auto until = std::chrono::steady_clock::now() + seconds(60);
+       !heard_next && std::chrono::steady_clock::now() < until;) {
+    ASSERT_TRUE(direct->commit(putting("revoked", "3"), now).value());
+  }
+  EXPECT_TRUE(heard_next);
+  EXPECT_FALSE(heard_lost) << "announcements keep their order";
+}
+
+TEST_F(PostgresStore, TellsOthersWhatAChangeWantsToldOnceItIsDone) {
+  auto writer = open(url);
+  auto reader = open(url);
+  std::mutex mutex;
+  std::vector<std::string> told;
+  std::condition_variable heard;
+  reader->watch([&](std::string_view kind, std::string_view id) {
+    std::lock_guard lock(mutex);
+    told.push_back(std::string(kind) + " " + std::string(id));
+    heard.notify_all();
+  });
+  auto wait_for = [&](const std::string& what) {
+    std::unique_lock lock(mutex);
+    return heard.wait_for(lock, seconds(60), [&] { return std::count(told.begin(), told.end(), what) > 0; });
+  };
+  ASSERT_TRUE(wait_for("provider_token ")) << "after the connection: any of them";
+  auto wanted = changing(*writer);
+  auto lost = wanted;
+  wanted.announce.push_back({"provider_token", "g1"});
+  lost.announce.push_back({"provider_token", "g2"});
+  ASSERT_TRUE(writer->commit(wanted, now).value());
+  ASSERT_FALSE(writer->commit(lost, now).value());
+  auto last = changing(*writer);
+  last.announce.push_back({"provider_token", "g3"});
+  ASSERT_TRUE(writer->commit(last, now).value());
+  EXPECT_TRUE(wait_for("provider_token g1"));
+  EXPECT_TRUE(wait_for("provider_token g3"));
+  std::lock_guard lock(mutex);
+  EXPECT_THAT(told, Not(testing::Contains("provider_token g2")));
+}
+
+TEST_F(PostgresStore, SaysWhatTimeItIsThere) {
+  auto store = open(url);
+  auto theirs = store->clock();
+  ASSERT_TRUE(theirs && *theirs);
+  EXPECT_LT(std::chrono::abs(**theirs - std::chrono::system_clock::now()), seconds(30));
+}
+
+TEST_F(PostgresStore, LocksAreMadeForReadCommittedWhateverTheDatabasePrefers) {
+  auto parameter = url.find("options=") + std::string_view("options=").size();
+  auto strict = url;
+  strict.insert(parameter, "-cdefault_transaction_isolation%3Dserializable%20");
+  auto db = postgres::connect(strict, milliseconds(5000));
+  ASSERT_TRUE(db) << db.error().detail;
+  EXPECT_EQ(db->run_one({"SHOW transaction_isolation", {}})->text(0, 0), "read committed");
 }
 
 TEST_F(PostgresStore, GivesATakenRecordToItsTakerThoughTheAnswerWasCut) {
@@ -300,6 +419,7 @@ TEST_F(PostgresStore, TellsOtherProcessesWhatEveryoneMustKnow) {
   };
   EXPECT_TRUE(wait_for("revoked/")) << "what came before is caught up with";
   EXPECT_TRUE(wait_for("signing_key/"));
+  EXPECT_TRUE(wait_for("provider_token/"));
   ASSERT_TRUE(here->commit(putting("revoked", "g1"), now).value());
   EXPECT_TRUE(wait_for("revoked/g1"));
   ASSERT_TRUE(here->commit(putting("grant", "unannounced"), now).value());
@@ -311,6 +431,7 @@ TEST_F(PostgresStore, TellsOtherProcessesWhatEveryoneMustKnow) {
   server->start();
   EXPECT_TRUE(wait_for("revoked/")) << "after a restart too";
   EXPECT_TRUE(wait_for("signing_key/"));
+  EXPECT_TRUE(wait_for("provider_token/"));
   ASSERT_TRUE(here->commit(putting("signing_key", "00000002"), now).value());
   EXPECT_TRUE(wait_for("signing_key/00000002"));
   there->watch({});

@@ -54,18 +54,24 @@ postgres_table_sql sql_for(const row& r) {
   sql.get = numbered("SELECT " + columns + " FROM " + table + " WHERE " + this_one + live);
   sql.take = numbered("DELETE FROM " + table + " WHERE " + this_one + live + " RETURNING " + columns);
   sql.version = numbered("SELECT version FROM " + table + " WHERE " + this_one + live);
-  sql.lock = sql.version + " FOR UPDATE";
+  // Whether an earlier statement of the transaction found that somebody else was first is kept where the
+  // server keeps settings, so that the statements behind it need no answer in between to know that they do
+  // nothing.
+  std::string not_lost = "current_setting('mcp_oauth.lost', true) IS DISTINCT FROM 'yes'";
+  sql.hold =
+      numbered("SELECT set_config('mcp_oauth.lost', 'yes', true) WHERE coalesce((SELECT version FROM " +
+               table + " WHERE " + this_one + live + " FOR UPDATE), 0) <> ?::bigint");
   sql.put = numbered("INSERT INTO " + table + " (" + (shared ? "kind, " : "") + id +
-                     ", grant_id, user_id, provider, data, created_at, expires_at, version) VALUES (" +
-                     (shared ? "?, " : "") +
-                     "?, ?, ?, ?, ?, to_timestamp(?::bigint), to_timestamp(?::bigint), ?::bigint)"
-                     " ON CONFLICT (" +
-                     (shared ? "kind, " : "") + id +
+                     ", grant_id, user_id, provider, data, created_at, expires_at, version) SELECT " +
+                     (shared ? "?::text, " : "") +
+                     "?::text, ?::text, ?::text, ?::text, ?::bytea, to_timestamp(?::bigint),"
+                     " to_timestamp(?::bigint), ?::bigint WHERE " +
+                     not_lost + " ON CONFLICT (" + (shared ? "kind, " : "") + id +
                      ") DO UPDATE SET grant_id = excluded.grant_id, user_id = excluded.user_id,"
                      " provider = excluded.provider, data = excluded.data,"
                      " created_at = excluded.created_at, expires_at = excluded.expires_at,"
                      " version = excluded.version");
-  sql.erase = numbered("DELETE FROM " + table + " WHERE " + this_one);
+  sql.erase = numbered("DELETE FROM " + table + " WHERE " + this_one + " AND " + not_lost);
   sql.erase_grant = numbered("DELETE FROM " + table + " WHERE grant_id = ?");
   sql.list = numbered("SELECT " + columns + " FROM " + table + " WHERE " + of_kind +
                       "expires_at > to_timestamp(?::bigint)" + newest + "?::bigint");

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,6 +30,11 @@ struct record {
   std::uint64_t version = 0;  // set by the store, ignored by `put`: changes with every write of the record
 };
 
+struct record_name {
+  std::string kind;
+  std::string id;
+};
+
 // What must hold for a change to be applied: that record has that version.
 // Version 0: there is no such record, or it is expired.
 struct condition {
@@ -42,9 +48,14 @@ struct change {
   std::vector<condition> when;
   std::vector<record> put;
   std::vector<std::pair<std::string, std::string>> erase;  // kind and id
+  // Of what other processes are told besides, when the change is applied: names of kinds in
+  // `announced_kinds`.
+  std::vector<record_name> announce = {};
 };
 
-// Revocations and signing keys: what other processes do not look up with every request.
+// What other processes remember, and do not look up with every request.
+inline constexpr std::string_view announced_kinds[] = {"revoked", "signing_key", "provider_token"};
+// Of these every put is announced: revocations and signing keys.
 constexpr bool is_announced(std::string_view kind) { return kind == "revoked" || kind == "signing_key"; }
 
 // Where records live. Every call blocks, may come from any thread, and sees every write that an earlier call
@@ -60,6 +71,19 @@ class record_store {
 
   // The record, or nothing if it is absent or expired.
   virtual result<std::optional<record>> get(std::string_view kind, std::string_view id, time_point now) = 0;
+
+  // As `get` of each name, in their order; a store that is far away is asked once for all of them. They may
+  // be read one after the other, with writes of others in between.
+  virtual result<std::vector<std::optional<record>>> get_each(std::span<const record_name> names,
+                                                              time_point now) {
+    std::vector<std::optional<record>> found;
+    for (const auto& n : names) {
+      auto one = get(n.kind, n.id, now);
+      if (!one) return tl::unexpected(one.error());
+      found.push_back(std::move(*one));
+    }
+    return found;
+  }
 
   // Removes and returns the record, or nothing if it is absent, expired or already taken.
   // At most one caller ever receives it, across threads and processes.
@@ -83,13 +107,17 @@ class record_store {
   // Frees the room of up to `most` expired records; returns how many. Fewer than `most`: none is left.
   virtual result<std::uint64_t> sweep(time_point now, std::size_t most) = 0;
 
-  // Calls `changed` from a thread of the store when somebody else may have written a record of a kind that
-  // every process must know of at once (is_announced); the id is "" when any of that kind may have changed,
+  // Calls `changed` from a thread of the store when somebody else, or this process, may have written a record
+  // that every process must know of at once (is_announced, change::announce); the id is "" when any of that
+  // kind may have changed,
   // as after the connection was lost. In place of the function before; with an empty one nobody is called any
   // more once this returns. A store that one process has for itself calls nobody.
   virtual void watch(std::function<void(std::string_view kind, std::string_view id)> changed) {
     (void)changed;
   }
+
+  // The time by the store's own clock; nothing when that is this machine's.
+  virtual result<std::optional<time_point>> clock() { return std::optional<time_point>{}; }
 
   // Is the store there and answering. Cheap enough for every health request; does not look for damage.
   virtual result<void> check() = 0;

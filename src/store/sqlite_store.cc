@@ -184,6 +184,13 @@ result<std::uint64_t> sweep_all(sqlite& db, std::string_view now, std::size_t mo
 
 }  // namespace
 
+result<std::optional<record>> newest_in(sqlite& db, std::string_view kind, time_point now) {
+  auto moment = to_sql_time(now);
+  auto rows = db.query(table_of(kind).list, {kind, std::monostate{}, moment, std::int64_t{1}});
+  if (!rows) return tl::unexpected(rows.error());
+  return read_one(kind, std::move(*rows));
+}
+
 result<std::unique_ptr<sqlite_store>> sqlite_store::open(const std::string& path, sqlite_options options) {
   std::error_code why;
   // A later change of the working folder must not lead the readers elsewhere.

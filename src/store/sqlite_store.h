@@ -11,6 +11,9 @@
 
 namespace mcp_oauth {
 
+// The newest record of a kind, as `list` finds it.
+result<std::optional<record>> newest_in(sqlite& db, std::string_view kind, time_point now);
+
 struct sqlite_options {
   milliseconds patience{5000};  // how long a lock held by others is waited for before store_busy
   std::size_t readers = 4;      // connections that read at the same time

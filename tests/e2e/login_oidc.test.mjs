@@ -91,6 +91,23 @@ test('a provider that tells the address and the name only at userinfo is asked t
   assert.ok(idp.requests.some((r) => r.endsWith(' /me')));
 });
 
+test('a provider that is slow holds up who signs in there, and nobody else', async () => {
+  const known = await tokensFor(gateway, new Person({ user: 'erin' }));
+  const held = idp.holdTokenRequest();
+  let over = false;
+  const slow = tokensFor(gateway, new Person({ user: 'grace' })).finally(() => (over = true));
+  const { goOn } = await held;
+  for (let i = 0; i < 20; ++i) {
+    assert.equal((await post(gateway.mcp, call('echo', { text: 'x' }), known.access_token)).status, 200);
+  }
+  const refreshed = await refresh(gateway, known.client, known.refresh_token);
+  assert.equal(refreshed.status, 200, await refreshed.clone().text());
+  await tokensFor(gateway, new Person({ user: 'heidi' }));
+  assert.ok(!over, 'it still waits for its provider');
+  goOn();
+  assert.equal((await post(gateway.mcp, call('echo', { text: 'x' }), (await slow).access_token)).status, 200);
+});
+
 test('while the provider is away, tokens work and are refreshed, and a new sign-in fails clearly', async () => {
   const person = new Person({ user: 'dave' });
   const { client, access_token, refresh_token } = await tokensFor(gateway, person);

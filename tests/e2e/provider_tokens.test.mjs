@@ -219,6 +219,16 @@ test('two gateways at one database make one refresh', { skip: Postgres.missing }
   assert.deepEqual(answers.map((a) => a.status), Array(20).fill(200));
   assert.equal(new Set(answers.map((a) => a.token)).size, 1);
   assert.deepEqual(idp.refreshes, ['ok']);
+  // A refresh that was asked for at one ends the old token, which the other remembers and could send for minutes.
+  const others = await signIn('jon', 600, both[0]);
+  const old = (await whoami(others, at(ports[1]))).token;
+  assert.equal((await whoami(others, at(ports[0]))).token, old);
+  const asked = await curl(others.access_token, { origin: `http://127.0.0.1:${ports[0]}` });
+  assert.deepEqual([asked.status, asked.body.refreshed], [200, true]);
+  const fresh = (await whoami(others, at(ports[0]))).token;
+  assert.notEqual(fresh, old);
+  await until('the other gateway sends the new one', async () => (await whoami(others, at(ports[1]))).token === fresh);
+
   const kept = postgres.sql("SELECT count(*) FROM records WHERE kind = 'provider_token' AND user_id = 'corp:ida'");
   assert.match(String(kept), /1/);
 });

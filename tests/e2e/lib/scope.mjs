@@ -29,7 +29,7 @@ export async function temporaryFolder(scope, name) {
   const folder = await mkdtemp(join(process.env.E2E_KEEP || tmpdir(), `mop-e2e-${name}-`));
   scope.after(async () => {
     if (process.env.E2E_KEEP) console.log(`kept: ${folder}`);
-    else await rm(folder, { recursive: true, force: true });
+    else await rm(folder, { recursive: true, force: true, maxRetries: 10 }); // who still runs may write there
   });
   return folder;
 }
