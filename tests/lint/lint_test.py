@@ -8,6 +8,7 @@ from pathlib import Path
 import conformance_page
 import coroutines
 import docs_links
+import fuzz_hours
 import layers
 import named_tests
 import past_mistakes
@@ -209,6 +210,15 @@ class ConformancePage(unittest.TestCase):
         self.assertEqual(self.complaints(text), [])
         page = conformance_page.page_of(conformance_page.rules_of(text)[0])
         self.assertIn("Of 2 rules 1 are proved, 0 in part, 1 not yet", page)
+
+
+class FuzzHours(unittest.TestCase):
+    def test_refuses(self):
+        for rows, seeds in [({"gone": {}}, {}), ({}, {"http": [1] * 25}), ({}, {"http": [5000, 5000]})]:
+            self.assertEqual(len(fuzz_hours.complaints_about(rows, ["http"], seeds)), 1, (rows, seeds))
+
+    def test_allows(self):
+        self.assertEqual(fuzz_hours.complaints_about({"http": {}}, ["http", "new"], {"http": [100] * 24}), [])
 
 
 class Links(unittest.TestCase):
