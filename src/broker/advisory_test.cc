@@ -119,7 +119,9 @@ TEST_F(AdvisoryConsent, GHSA_6x8h_498w_gv8c_ARememberedConsentIsNotUsedForAnothe
   };
   test_browser b;
   auto request = authorization(id, callback);
-  approve(b, visit(b, endpoint::authorize, get_request("/oauth/authorize", request)));
+  auto at_provider = approve(b, visit(b, endpoint::authorize, get_request("/oauth/authorize", request)));
+  nonce = parameter_of(at_provider.fields.first("location"), "nonce");
+  ASSERT_EQ(back(b, success(std::string(at_provider.fields.first("location")))).status, 303);
   EXPECT_EQ(visit(b, endpoint::authorize, led_by("none", request)).status, 303) << "it is remembered";
   for (const std::string site : {"cross-site", "same-site", "", "NONE", "none ", "same-origin, none"}) {
     auto answer = visit(b, endpoint::authorize, led_by(site, request));
