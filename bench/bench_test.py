@@ -7,6 +7,7 @@ import endurance
 import instructions
 import rig
 import run
+import share
 
 CALLGRIND = """# callgrind format
 version: 1
@@ -42,6 +43,12 @@ class Instructions(unittest.TestCase):
         self.assertEqual(costs["/build/request_path"]["Ir"], 120)
         self.assertEqual(costs["/usr/lib/libc.so.6"]["Ir"], 10)
         self.assertEqual(sum(c["sysCount"] for c in costs.values()), 2)
+
+    def test_a_step_costs_what_its_functions_cost_with_all_that_they_call(self):
+        costs = instructions.inclusive_costs(CALLGRIND)
+        self.assertEqual((costs["strlen"], costs["serve"], costs["send"]), (5, 125, 5))
+        self.assertEqual(instructions.steps_of({"mcp_oauth::authorize(x)": 5, "mcp_oauth::authorize_stream(x)": 7,
+                                                "mcp_oauth::envelope_scanner::feed(y)": 9})["policy"], 5)
 
     def test_within_the_band_nothing_is_said(self):
         then = {"instructions": 1000, "own": 500, "syscalls": 10.0}
@@ -92,6 +99,21 @@ class SideBySide(unittest.TestCase):
 
     def test_interrupts_and_idle_time_are_nobodys(self):
         self.assertEqual(rig.machine_busy_seconds("cpu 100 200 300 4000 5000 600 700 800 0 0") * rig.TICK, 1400)
+
+
+class Share(unittest.TestCase):
+    def test_each_place_is_counted_once_under_its_step(self):
+        shares = share.shares_of("""
+    70.00%  [kernel.kallsyms]  [k] tcp_sendmsg
+     3.00%  libcrypto.so.3     [.] 0x000000000029c4c3
+     2.00%  mcp-oauth-proxy    [.] mcp_oauth::bearer_token
+     1.50%  mcp-oauth-proxy    [.] mcp_oauth::json_scanner::scan_plain
+     0.50%  mcp-oauth-proxy    [.] mcp_oauth::authorize
+     9.00%  mcp-oauth-proxy    [.] mcp_oauth::net::channel::on_events
+     4.00%  libc.so.6          [.] authenticate_of_somebody_else
+""")
+        self.assertEqual(shares, {"token": 5.0, "session": 0.0, "call and its headers": 1.5, "policy": 0.5, "kernel": 70.0,
+                                  "the rest": 13.0})
 
 
 class Endurance(unittest.TestCase):
