@@ -433,7 +433,6 @@ class driver final {
   std::vector<test_client> clients_;
   std::vector<test_browser> browsers_;
   std::vector<handed_out> pages_, logins_, codes_, refreshes_, accesses_;
-  std::vector<action> asked_;  // authorizations so far
 
   // The worlds that everything seen so far leaves possible; more than one only after trouble.
   std::vector<promises> models_;

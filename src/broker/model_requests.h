@@ -20,17 +20,7 @@ inline std::optional<driver::task> driver::prepare(const action& it) {
   }
 }
 
-inline std::optional<driver::task> driver::prepare_authorize(const action& wanted) {
-  // Often what was asked before, in the same browser: only then does a remembered consent matter.
-  auto it = wanted;
-  if (it.c / 576 % 3 == 0 && !asked_.empty()) {
-    const auto& before = asked_[one_of(asked_, it.a)];
-    it.a = before.a;
-    it.b = before.b;
-    it.c = it.c - it.c % 24 + before.c % 24;
-  } else {
-    asked_.push_back(it);
-  }
+inline std::optional<driver::task> driver::prepare_authorize(const action& it) {
   struct choice {
     const char* sent;
     scope_set meant;
