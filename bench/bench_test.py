@@ -121,9 +121,21 @@ class Endurance(unittest.TestCase):
         mib = 2**20
         wobbling = [(t, 20 * mib + (t % 7) * mib // 4) for t in range(300)]
         creeping = [(t, 20 * mib + t * mib // 100) for t in range(300)]
-        self.assertTrue(endurance.is_flat(wobbling, 1.0))
-        self.assertFalse(endurance.is_flat(creeping, 1.0))
+        self.assertLess(abs(endurance.rise_of(wobbling)), 0.1)
+        self.assertAlmostEqual(endurance.rise_of(creeping), 2.99, delta=0.1)
         self.assertAlmostEqual(endurance.slope(creeping), mib / 100, delta=1)
+
+    def test_what_waits_for_a_disk_comes_and_goes_and_what_is_kept_for_good_is_a_rise(self):
+        mib = 2**20
+        waiting = [(t, (28 if 250 <= t < 268 or 285 <= t < 297 else 20) * mib) for t in range(300)]
+        kept = [(t, (28 if t >= 250 else 20) * mib) for t in range(300)]
+        stairs = [(t, (20 + t // 60) * mib + (t % 11 == 0) * 8 * mib) for t in range(300)]
+        self.assertEqual(endurance.rise_of(waiting), 0)
+        self.assertGreater(endurance.rise_of(kept), 2)
+        self.assertGreater(endurance.rise_of(stairs), 2)
+
+    def test_a_run_that_is_too_short_for_low_water_is_judged_by_all_of_it(self):
+        self.assertAlmostEqual(endurance.rise_of([(t, t * 2**20) for t in range(10)]), 9)
 
     def test_answers_of_5xx_are_found_in_the_metrics(self):
         self.assertEqual(endurance.refused_in('mop_requests_total{area="mcp",status="5xx"} 3\n'
