@@ -375,8 +375,15 @@ TEST_F(AdvisoryToken, GHSA_5h2m_4q8j_pqpj_ATokenIsGoodForTheResourceAskedForOnly
 
 // workers-oauth-provider: the redirect URI was looked at when it was too late.
 TEST_F(AdvisoryToken, CVE_2025_4143_ARedirectUriIsMatchedBeforeAnyoneIsSentAnywhere) {
-  for (const char* uri : {"https://evil.example/callback", "http://127.0.0.1:7777/callback/x",
-                          "http://127.0.0.1.evil.example/callback", "http://localhost/callback"}) {
+  // What begins, ends or parses like the one that is registered, http://127.0.0.1/callback.
+  for (const char* uri :
+       {"https://evil.example/callback", "http://127.0.0.1:7777/callback/x",
+        "http://127.0.0.1.evil.example/callback", "http://localhost/callback", "http://127.0.0.1/callback/",
+        "http://127.0.0.1/callback/../x", "http://127.0.0.1/callbacks", "http://127.0.0.1/callback?x=1",
+        "http://127.0.0.1/callback%2f", "http://127.0.0.1/callback.evil.example",
+        "http://127.0.0.1/callback@evil.example", "http://127.0.0.1/Callback", "HTTP://127.0.0.1/callback",
+        "https://127.0.0.1/callback", "http://127.0.0.1/x/callback", "http://127.0.0.1@evil.example/callback",
+        "http://evil.example/http://127.0.0.1/callback", " http://127.0.0.1/callback"}) {
     for (const auto& request :
          {authorization(client, uri), without(authorization(client, uri), "response_type"),
           with(authorization(client, uri), "prompt", "none"),
