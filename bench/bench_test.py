@@ -7,6 +7,7 @@ import endurance
 import instructions
 import rig
 import run
+import share
 
 CALLGRIND = """# callgrind format
 version: 1
@@ -42,6 +43,12 @@ class Instructions(unittest.TestCase):
         self.assertEqual(costs["/build/request_path"]["Ir"], 120)
         self.assertEqual(costs["/usr/lib/libc.so.6"]["Ir"], 10)
         self.assertEqual(sum(c["sysCount"] for c in costs.values()), 2)
+
+    def test_a_step_costs_what_its_functions_cost_with_all_that_they_call(self):
+        costs = instructions.inclusive_costs(CALLGRIND)
+        self.assertEqual((costs["strlen"], costs["serve"], costs["send"]), (5, 125, 5))
+        self.assertEqual(instructions.steps_of({"mcp_oauth::authorize(x)": 5, "mcp_oauth::authorize_stream(x)": 7,
+                                                "mcp_oauth::envelope_scanner::feed(y)": 9})["policy"], 5)
 
     def test_within_the_band_nothing_is_said(self):
         then = {"instructions": 1000, "own": 500, "syscalls": 10.0}
@@ -94,14 +101,41 @@ class SideBySide(unittest.TestCase):
         self.assertEqual(rig.machine_busy_seconds("cpu 100 200 300 4000 5000 600 700 800 0 0") * rig.TICK, 1400)
 
 
+class Share(unittest.TestCase):
+    def test_each_place_is_counted_once_under_its_step(self):
+        shares = share.shares_of("""
+    70.00%  [kernel.kallsyms]  [k] tcp_sendmsg
+     3.00%  libcrypto.so.3     [.] 0x000000000029c4c3
+     2.00%  mcp-oauth-proxy    [.] mcp_oauth::bearer_token
+     1.50%  mcp-oauth-proxy    [.] mcp_oauth::json_scanner::scan_plain
+     0.50%  mcp-oauth-proxy    [.] mcp_oauth::authorize
+     9.00%  mcp-oauth-proxy    [.] mcp_oauth::net::channel::on_events
+     4.00%  libc.so.6          [.] authenticate_of_somebody_else
+""")
+        self.assertEqual(shares, {"token": 5.0, "session": 0.0, "call and its headers": 1.5, "policy": 0.5, "kernel": 70.0,
+                                  "the rest": 13.0})
+
+
 class Endurance(unittest.TestCase):
     def test_memory_that_wobbles_is_flat_and_memory_that_creeps_is_not(self):
         mib = 2**20
         wobbling = [(t, 20 * mib + (t % 7) * mib // 4) for t in range(300)]
         creeping = [(t, 20 * mib + t * mib // 100) for t in range(300)]
-        self.assertTrue(endurance.is_flat(wobbling, 1.0))
-        self.assertFalse(endurance.is_flat(creeping, 1.0))
+        self.assertLess(abs(endurance.rise_of(wobbling)), 0.1)
+        self.assertAlmostEqual(endurance.rise_of(creeping), 2.99, delta=0.1)
         self.assertAlmostEqual(endurance.slope(creeping), mib / 100, delta=1)
+
+    def test_what_waits_for_a_disk_comes_and_goes_and_what_is_kept_for_good_is_a_rise(self):
+        mib = 2**20
+        waiting = [(t, (28 if 250 <= t < 268 or 285 <= t < 297 else 20) * mib) for t in range(300)]
+        kept = [(t, (28 if t >= 250 else 20) * mib) for t in range(300)]
+        stairs = [(t, (20 + t // 60) * mib + (t % 11 == 0) * 8 * mib) for t in range(300)]
+        self.assertEqual(endurance.rise_of(waiting), 0)
+        self.assertGreater(endurance.rise_of(kept), 2)
+        self.assertGreater(endurance.rise_of(stairs), 2)
+
+    def test_a_run_that_is_too_short_for_low_water_is_judged_by_all_of_it(self):
+        self.assertAlmostEqual(endurance.rise_of([(t, t * 2**20) for t in range(10)]), 9)
 
     def test_answers_of_5xx_are_found_in_the_metrics(self):
         self.assertEqual(endurance.refused_in('mop_requests_total{area="mcp",status="5xx"} 3\n'

@@ -36,6 +36,16 @@ CASES = {
 }
 
 
+# What of a request is about its token and the policy: functions by which each is entered.
+STEPS = {
+    "token": ("mcp_oauth::gateway_service::authenticate(",),
+    "session": ("mcp_oauth::read_session_query(", "mcp_oauth::gateway_service::session_of("),
+    "call and its headers": ("mcp_oauth::envelope_scanner::feed(", "mcp_oauth::envelope_scanner::finish(",
+                             "mcp_oauth::check_mirrored_headers("),
+    "policy": ("mcp_oauth::authorize(",),
+}
+
+
 def costs_by_object(text):
     """{object file: {event: cost of its own}} of a callgrind output file."""
     names, costs, events, current, skip = {}, {}, [], "?", False
@@ -60,6 +70,27 @@ def costs_by_object(text):
                     mine[event] += int(cost)
             skip = False
     return costs
+
+
+def inclusive_costs(text, event="Ir"):
+    """{function: cost of its own and of all that it called} of a callgrind output file; no sense for a recursive one."""
+    names, costs, current, column = {}, {}, "?", 0
+    for line in text.splitlines():
+        if line.startswith("events:"):
+            column = line.split()[1:].index(event) + 1
+        elif found := re.match(r"(c?)fn=\((\d+)\)(?: (.*))?", line):
+            if found.group(3):
+                names[found.group(2)] = found.group(3)
+            if not found.group(1):
+                current = names[found.group(2)]
+        elif line[:1] in "+-*0123456789" and line:
+            costs[current] = costs.get(current, 0) + int(line.split()[column])
+    return costs
+
+
+def steps_of(costs):
+    """{step: cost} of the steps of a request that are about its token and the policy."""
+    return {step: sum(cost for function, cost in costs.items() if function.startswith(names)) for step, names in STEPS.items()}
 
 
 def summary_of(text):
@@ -135,13 +166,27 @@ def main():
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; all by default")
     parser.add_argument("--binary", default=os.path.join(os.path.dirname(HERE), "build/release/request_path"))
     parser.add_argument("--record", action="store_true", help="what is counted now is what is expected from now on")
+    parser.add_argument("--steps", metavar="CASE", help="what of a case is token, session, call and policy")
     parser.add_argument("--profile", metavar="CASE", help="the functions that a case spends its instructions in")
     options = parser.parse_args()
     if shutil.which("valgrind") is None:
         sys.exit("valgrind is not installed: ./dev setup --tests")
-    unknown = [c for c in options.cases if c not in CASES]
+    unknown = [c for c in [*options.cases, options.steps, options.profile] if c and c not in CASES]
     if unknown:
         sys.exit(f"there is no case {' '.join(unknown)}; there are {' '.join(CASES)}")
+    if options.steps:
+        few, many, units, unit = CASES[options.steps]
+        steps, everything = [], []
+        for length in (few, many):
+            with tempfile.NamedTemporaryFile("r") as kept:
+                everything.append(sum(v for k, v in run(options.binary, options.steps, length, kept.name).items() if k != "syscalls"))
+                steps.append(steps_of(inclusive_costs(kept.read())))
+        whole = (everything[1] - everything[0]) / (many - few) / units
+        print(f"{unit}: {whole:.0f} instructions in user space")
+        for step in STEPS:
+            each = (steps[1][step] - steps[0][step]) / (many - few) / units
+            print(f"{step:22}{each:8.0f}{each / whole:8.1%}")
+        return
     if options.profile:
         with tempfile.NamedTemporaryFile() as kept:
             run(options.binary, options.profile, CASES[options.profile][1], kept.name)

@@ -164,7 +164,8 @@ TEST_F(AdvisoryIdentity, CVE_2025_64484_ALineThatIsNoFieldIsNoWayAround) {
 TEST_F(AdvisoryIdentity, CVE_2025_48865_WhatConnectionNamesNeverTakesOursAway) {
   std::string all;
   for (const auto& name : ours_upstream) all += (all.empty() ? "" : ", ") + name;
-  for (const auto& line : {"Connection: " + all, "Connection: close, " + all, "connection: " + to_lower(all),
+  for (const auto& line : {"Connection: " + all, "Connection: close, " + all,
+                           "Connection: close\r\nConnection: " + all, "connection: " + to_lower(all),
                            "Connection: Host, Content-Length, Content-Type, Authorization, " + all}) {
     check(line, ask(post(call, with_token(line + "\r\n"))), true);
   }

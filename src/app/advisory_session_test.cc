@@ -102,9 +102,11 @@ TEST_F(AdvisoryGateway, CVE_2026_52869_AnIdInAnyOtherFormIsNoSession) {
     }
   }
   for (const char* again : {"Mcp-Session-Id: ", "mcp-session-id: ", "MCP-SESSION-ID:"}) {
-    auto twice = with_token("Mcp-Session-Id: " + id + "\r\n" + again + "given-1\r\n");
-    EXPECT_EQ(status_of(ask(post(call, twice))), 404);
-    EXPECT_TRUE(take_seen().empty());
+    for (const auto& [first, second] : {std::pair{id, std::string("given-1")}, {"given-1", id}, {id, id}}) {
+      auto twice = with_token("Mcp-Session-Id: " + first + "\r\n" + again + second + "\r\n");
+      EXPECT_EQ(status_of(ask(post(call, twice))), 404) << first << " and " << second;
+      EXPECT_TRUE(take_seen().empty());
+    }
   }
   auto underscored = ask(post(call, with_token("Mcp_Session_Id: given-1\r\n")));
   auto seen = take_seen();

@@ -181,11 +181,14 @@ class Gateway : public testing::Test {
   static int status_of(const std::string& answer) {
     return answer.size() < 12 ? 0 : std::stoi(answer.substr(9, 3));
   }
-  // The whole answer to one request on a connection of its own.
+  // The whole answer to one request on a connection of its own. A request that says itself that it is the
+  // last is sent as it stands.
   std::string answer_to(std::string request) {
     auto client = connect();
     auto at = request.find("\r\n");
-    request.insert(at + 2, "Connection: close\r\n");
+    if (request.find("\r\nConnection: close") == std::string::npos) {
+      request.insert(at + 2, "Connection: close\r\n");
+    }
     client.send(request);
     return client.rest();
   }

@@ -98,8 +98,8 @@ void running::make_threads() {
   shared.fetching = fetching.get();
   shared.strangers = strangers.get();
   shared.saw_clock = [this](std::string_view whose, time_point theirs) { saw_clock(whose, theirs); };
-  shared.first_time_of = [this](std::string_view server, std::string_view what) {
-    return first_time_of(server, what);
+  shared.first_time_of = [this](std::string_view whom, std::string_view what) {
+    return first_time_of(whom, what);
   };
   shared.connections = [this] { return server ? server->connections() : 0; };
 }

@@ -119,7 +119,9 @@ TEST_F(AdvisoryConsent, GHSA_6x8h_498w_gv8c_ARememberedConsentIsNotUsedForAnothe
   };
   test_browser b;
   auto request = authorization(id, callback);
-  approve(b, visit(b, endpoint::authorize, get_request("/oauth/authorize", request)));
+  auto at_provider = approve(b, visit(b, endpoint::authorize, get_request("/oauth/authorize", request)));
+  nonce = parameter_of(at_provider.fields.first("location"), "nonce");
+  ASSERT_EQ(back(b, success(std::string(at_provider.fields.first("location")))).status, 303);
   EXPECT_EQ(visit(b, endpoint::authorize, led_by("none", request)).status, 303) << "it is remembered";
   for (const std::string site : {"cross-site", "same-site", "", "NONE", "none ", "same-origin, none"}) {
     auto answer = visit(b, endpoint::authorize, led_by(site, request));
@@ -373,8 +375,15 @@ TEST_F(AdvisoryToken, GHSA_5h2m_4q8j_pqpj_ATokenIsGoodForTheResourceAskedForOnly
 
 // workers-oauth-provider: the redirect URI was looked at when it was too late.
 TEST_F(AdvisoryToken, CVE_2025_4143_ARedirectUriIsMatchedBeforeAnyoneIsSentAnywhere) {
-  for (const char* uri : {"https://evil.example/callback", "http://127.0.0.1:7777/callback/x",
-                          "http://127.0.0.1.evil.example/callback", "http://localhost/callback"}) {
+  // What begins, ends or parses like the one that is registered, http://127.0.0.1/callback.
+  for (const char* uri :
+       {"https://evil.example/callback", "http://127.0.0.1:7777/callback/x",
+        "http://127.0.0.1.evil.example/callback", "http://localhost/callback", "http://127.0.0.1/callback/",
+        "http://127.0.0.1/callback/../x", "http://127.0.0.1/callbacks", "http://127.0.0.1/callback?x=1",
+        "http://127.0.0.1/callback%2f", "http://127.0.0.1/callback.evil.example",
+        "http://127.0.0.1/callback@evil.example", "http://127.0.0.1/Callback", "HTTP://127.0.0.1/callback",
+        "https://127.0.0.1/callback", "http://127.0.0.1/x/callback", "http://127.0.0.1@evil.example/callback",
+        "http://evil.example/http://127.0.0.1/callback", " http://127.0.0.1/callback"}) {
     for (const auto& request :
          {authorization(client, uri), without(authorization(client, uri), "response_type"),
           with(authorization(client, uri), "prompt", "none"),

@@ -109,28 +109,32 @@ step judge(broker_parts& parts, const exchange& x, const authorization_request& 
   bool quiet = asks_for(terms, "none");
 
   // A page of another site may have led here: then what was approved once is asked again (design rule 5).
-  std::optional<std::string> provider;
+  std::optional<remembered_approval> before;
+  pending_login login;
+  login.access = access_of(client, terms);
   auto b = known_browser(parts.world, *x.request);
+  auto who = signed_in_person(parts.world, *x.request, x.now);
   if (b && !may_be_cross_site(*x.request) && !asks_for(terms, "consent") &&
       !asks_for(terms, "select_account")) {
-    provider = remembered_consent(parts.world, b->digest, terms, client.metadata.client_name, x.now);
-    if (provider && !at.empty() && *provider != at) provider.reset();
+    before = remembered_consent(parts.world, b->digest, login.access, x.now);
+    if (before && !at.empty() && before->provider != at) before.reset();
+    if (before && who && who->provider == before->provider && approver_of(*who) != before->approver)
+      before.reset();
   }
-  if (!provider && quiet) {
+  if (!before && quiet) {
     return refuse(parts, x, client,
                   {{errc::login_required, "prompt=none, and no consent is remembered"},
                    terms.redirect_uri,
                    terms.state},
                   {});
   }
-  if (!provider) return ask(parts, x, client, terms, parameters, at);
+  if (!before) return ask(parts, x, client, terms, parameters, at);
 
-  pending_login login;
-  login.access = access_of(client, terms);
-  login.provider = *provider;
+  login.provider = before->provider;
+  login.approver = before->approver;
   login.browser = b->digest;
   login.login_hint = terms.login_hint;
-  if (quiet && !signed_in_person(parts.world, *x.request, x.now)) {
+  if (quiet && !who) {
     return refuse(
         parts, x, client,
         {{errc::login_required, "prompt=none, and nobody is signed in"}, terms.redirect_uri, terms.state},

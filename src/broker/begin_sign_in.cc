@@ -1,6 +1,9 @@
 #include "base/base64url.h"
+#include "base/form.h"
+#include "base/text.h"
 #include "broker/answers.h"
 #include "broker/broker_parts.h"
+#include "broker/consent_memory.h"
 #include "broker/grants.h"
 #include "broker/session.h"
 #include "broker/sign_in_at_provider.h"
@@ -17,6 +20,34 @@ const provider_settings* find_provider(const settings& conf, std::string_view na
     if (p.name == name) return &p;
   }
   return nullptr;
+}
+
+// What was asked for, once more: who came was not who approved it.
+std::string same_request_with_consent(const pending_login& login) {
+  const auto& a = login.access;
+  form f;
+  f.add("response_type", "code");
+  f.add("client_id", a.client_id);
+  if (a.redirect_uri_sent) f.add("redirect_uri", a.redirect_uri);
+  if (!a.state.empty()) f.add("state", a.state);
+  f.add("code_challenge", a.code_challenge);
+  f.add("code_challenge_method", "S256");
+  if (!a.scopes.empty()) f.add("scope", join(a.scopes, " "));
+  f.add("resource", a.resource);
+  f.add("provider", login.provider);
+  f.add("prompt", "consent");
+  return std::string(paths::authorize) + "?" + f.encode();
+}
+
+step ask_the_person_themselves(broker_parts& parts, const exchange& x, const pending_login& login,
+                               const change& also) {
+  auto done = parts.world.store.commit(also, x.now);
+  if (!done) return answer_with_error(parts, x, login.access, done.error());
+  if (!*done)
+    return error_answer_for_people(x, {errc::state_invalid, "another request finished the login first"});
+  x.log->note("result", "ok");
+  x.log->note("event", "consent_of_another");
+  return redirect_answer(same_request_with_consent(login));
 }
 
 }  // namespace
@@ -54,7 +85,7 @@ step begin_sign_in(broker_parts& parts, exchange x, pending_login login, sign_in
   if (provider->type != "local")
     return sign_in_at_provider(parts, std::move(x), *provider, std::move(login), mode);
 
-  if (at_once) return answer_with_code(parts, x, login.access, *local_person, {});
+  if (at_once) return answer_with_code(parts, x, login, *local_person, {});
   auto access = login.access;
   auto state = begin_login(parts.world, std::move(login), x.now);
   if (!state) return answer_with_error(parts, x, access, state.error());
@@ -62,9 +93,15 @@ step begin_sign_in(broker_parts& parts, exchange x, pending_login login, sign_in
   return redirect_answer(std::string(paths::sign_in) + "?login=" + *state);
 }
 
-step answer_with_code(broker_parts& parts, const exchange& x, const approved_access& access,
-                      const person& who, change also, std::optional<provider_tokens> kept) {
+step answer_with_code(broker_parts& parts, const exchange& x, const pending_login& login, const person& who,
+                      change also, std::optional<provider_tokens> kept) {
+  const auto& access = login.access;
   x.log->note("user", who.subject);
+  if (login.approver.empty()) {
+    remember_consent(also, login, who, x.now);
+  } else if (login.approver != approver_of(who)) {
+    return ask_the_person_themselves(parts, x, login, also);
+  }
   auto minted = mint_code(parts.world, access, who, x.now);
   auto grant = minted.row.grant;
   if (kept) {

@@ -58,10 +58,11 @@ step with_authenticated_client(broker_parts& parts, exchange x, client_credentia
 // where somebody is signed in, straight back to the client. `fresh`: ask again in any case.
 enum class sign_in_mode { reuse, fresh };
 step begin_sign_in(broker_parts& parts, exchange x, pending_login login, sign_in_mode mode);
-// Commits a code for the person, together with `also` and what is kept of the provider's tokens for the grant
-// to come, and leads back to the client.
-step answer_with_code(broker_parts& parts, const exchange& x, const approved_access& access,
-                      const person& who, change also, std::optional<provider_tokens> kept = {});
+// Commits a code for the person, together with `also`, what they approved, and what is kept of the provider's
+// tokens for the grant to come, and leads back to the client. Where somebody else had approved, `also` alone
+// is committed, and the person is led to a consent page of their own.
+step answer_with_code(broker_parts& parts, const exchange& x, const pending_login& login, const person& who,
+                      change also, std::optional<provider_tokens> kept = {});
 // Leads back to the client with an error, and notes it.
 step answer_with_error(broker_parts& parts, const exchange& x, const approved_access& access,
                        const error& why);

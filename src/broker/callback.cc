@@ -110,7 +110,7 @@ step finish(broker_parts& parts, const exchange& x, const arrival& a, const iden
     x.log->note("warning",
                 "refresh_token missing: " + title_of(*a.provider) + " did not provide a refresh token");
   }
-  return answer_with_code(parts, x, a.login.access, p, {}, std::move(kept));
+  return answer_with_code(parts, x, a.login, p, {}, std::move(kept));
 }
 
 step judge_id_token(broker_parts& parts, const exchange& x, const arrival_ptr& a, const token_answer& tokens,

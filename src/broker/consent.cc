@@ -1,7 +1,6 @@
 #include "broker/answers.h"
 #include "broker/broker_parts.h"
 #include "broker/browser.h"
-#include "broker/consent_memory.h"
 #include "oauth/endpoint_form.h"
 
 #include <algorithm>
@@ -44,9 +43,6 @@ step decide(broker_parts& parts, const exchange& x, const std::string& parameter
 
   auto access = access_of(client, terms);
   if (!d.approved) return answer_with_error(parts, x, access, {errc::consent_denied, ""});
-  auto remembered =
-      remember_consent(parts.world, browser_digest, terms, client.metadata.client_name, d.provider, x.now);
-  if (!remembered) return answer_with_error(parts, x, access, remembered.error());
   x.log->note("event", "consent_given");
 
   pending_login login;

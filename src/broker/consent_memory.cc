@@ -13,48 +13,47 @@ constexpr std::string_view kind = "consent";
 constexpr std::chrono::hours lifetime{24 * 30};
 
 // Nothing where a consent is not remembered. None of the parts may hold a line feed.
-std::optional<std::string> id_of(std::string_view browser_digest, const authorization_terms& terms,
-                                 std::string_view client_name) {
-  auto target = describe_redirect_uri(terms.redirect_uri);
+std::optional<std::string> id_of(std::string_view browser_digest, const approved_access& access) {
+  auto target = describe_redirect_uri(access.redirect_uri);
   if (target.kind != redirect_kind::web) return std::nullopt;
-  auto scopes = terms.scopes;
+  auto scopes = access.scopes;
   std::sort(scopes.begin(), scopes.end());
-  return digest_of(join({std::string(browser_digest), terms.client_id, std::string(client_name),
-                         terms.redirect_uri, terms.resource, join(scopes, " ")},
+  return digest_of(join({std::string(browser_digest), access.client_id, access.client_name,
+                         access.redirect_uri, access.resource, join(scopes, " ")},
                         "\n"));
 }
 
 }  // namespace
 
-std::optional<std::string> remembered_consent(const broker_world& world, std::string_view browser_digest,
-                                              const authorization_terms& terms, std::string_view client_name,
-                                              time_point now) {
-  auto id = id_of(browser_digest, terms, client_name);
+std::string approver_of(const person& who) { return who.subject + "\n" + who.account; }
+
+std::optional<remembered_approval> remembered_consent(const broker_world& world,
+                                                      std::string_view browser_digest,
+                                                      const approved_access& access, time_point now) {
+  auto id = id_of(browser_digest, access);
   if (!id) return std::nullopt;
   auto found = world.store.get(kind, *id, now);
   if (!found || !*found) return std::nullopt;
+  auto data = parse_json_object((*found)->data);
+  auto approver = data ? text_member(*data, "approver") : "";
+  if (approver.empty()) return std::nullopt;
   for (const auto& p : world.conf.providers) {
-    if (p.name == (*found)->provider) return p.name;
+    if (p.name == (*found)->provider) return remembered_approval{p.name, approver};
   }
   return std::nullopt;
 }
 
-result<void> remember_consent(const broker_world& world, std::string_view browser_digest,
-                              const authorization_terms& terms, std::string_view client_name,
-                              std::string_view provider, time_point now) {
-  auto id = id_of(browser_digest, terms, client_name);
-  if (!id) return {};
+void remember_consent(change& c, const pending_login& login, const person& who, time_point now) {
+  auto id = id_of(login.browser, login.access);
+  if (!id) return;
   record r;
   r.kind = kind;
   r.id = *id;
-  r.provider = provider;
+  r.provider = login.provider;
+  r.data = json::serialize(json::object{{"approver", approver_of(who)}});
   r.created = now;
   r.expires = now + lifetime;
-  change c;
   c.put.push_back(std::move(r));
-  auto done = world.store.commit(c, now);
-  if (!done) return tl::unexpected(done.error());
-  return {};
 }
 
 }  // namespace mcp_oauth

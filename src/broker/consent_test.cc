@@ -231,6 +231,57 @@ TEST_F(Consent, WhatIsRememberedIsExactlyWhatWasApproved) {
   EXPECT_TRUE(asks(web_request()));
 }
 
+// MCP security best practices: what was approved is known by person and client.
+TEST_F(Consent, OfOnePersonCountsForNobodyElseInTheSameBrowser) {
+  add_user("bob", "a staple of batteries");
+  test_browser b;
+  auto authorize = [&](const form& request) {
+    auto typed = get_request("/oauth/authorize", request);
+    typed.fields.set("Sec-Fetch-Site", "none");
+    return visit(b, endpoint::authorize, typed);
+  };
+  auto at = [](const http_response& r) { return std::string(r.fields.first("location")); };
+  sign_in(b, web_request());
+  EXPECT_NE(parameter_of(at(authorize(web_request())), "code"), "") << "ada is not asked again";
+
+  // Her sign-in is over, and it is Bob who comes.
+  for (auto name : {"mop_session", "__Host-mop_session"}) b.cookies.erase(name);
+  auto redirect = authorize(web_request());
+  ASSERT_EQ(at(redirect).rfind("/auth/signin?", 0), 0u) << redirect.status << redirect.body;
+  auto done = enter(b, open_sign_in(b, redirect), "bob", "a staple of batteries");
+  EXPECT_EQ(noted(log, "event"), "consent_of_another");
+  EXPECT_EQ(*store.count("code", now), 2u) << "ada's";
+  ASSERT_EQ(at(done).rfind("/oauth/authorize?", 0), 0u) << done.status << done.body;
+  EXPECT_EQ(open_sign_in(b, redirect).status, 400) << "the login is over";
+  auto asked = form::parse(at(done).substr(at(done).find('?') + 1)).value_or(form());
+  for (const auto& [n, v] : web_request()) EXPECT_EQ(asked.find(n), v) << n;
+  auto page = authorize(asked);
+  ASSERT_EQ(page.status, 200) << page.body;
+  EXPECT_THAT(page.body, HasSubstr("Approve as bob"));
+  EXPECT_NE(parameter_of(at(approve(b, page)), "code"), "");
+  EXPECT_EQ(noted(log, "user"), "local:bob");
+
+  // From now on he is who approved, and ada is asked in her turn.
+  EXPECT_NE(parameter_of(at(authorize(web_request())), "code"), "");
+  EXPECT_EQ(noted(log, "user"), "local:bob");
+  auto other = authorize(authorization(client));
+  auto fresh =
+      visit(b, endpoint::consent,
+            post_request("/oauth/consent",
+                         make_form({{"request", value_on(other.body, "request")}, {"switch", "local"}})));
+  ASSERT_NE(parameter_of(at(enter(b, open_sign_in(b, fresh), "ada", "correct horse battery")), "code"), "");
+  EXPECT_EQ(authorize(web_request()).status, 200);
+}
+
+TEST_F(Consent, AnApprovalThatNobodySignedInForIsNotRemembered) {
+  test_browser b;
+  auto typed = get_request("/oauth/authorize", web_request());
+  typed.fields.set("Sec-Fetch-Site", "none");
+  approve(b, visit(b, endpoint::authorize, typed));
+  EXPECT_EQ(visit(b, endpoint::authorize, typed).status, 200);
+  EXPECT_EQ(*store.count("consent", now), 0u);
+}
+
 TEST_F(Consent, AProgramOnThisComputerIsNeverRemembered) {
   test_browser b;
   sign_in(b, authorization(client));
@@ -268,16 +319,28 @@ TEST_F(Consent, OneAddressDoesNotKeepEverybodyElseOut) {
 
 // Draft of client id metadata documents §4.3: who approved a name and an address approved those.
 TEST_F(Consent, IsAskedAgainWhenTheClientShowsAnotherNameOrAddress) {
-  authorization_terms terms;
-  terms.client_id = "https://client.example/metadata";
-  terms.redirect_uri = "https://client.example/callback";
-  terms.resource = "https://mcp.example.com/mcp";
+  pending_login login;
+  login.access.client_id = "https://client.example/metadata";
+  login.access.client_name = "A client";
+  login.access.redirect_uri = "https://client.example/callback";
+  login.access.resource = "https://mcp.example.com/mcp";
+  login.browser = "browser";
+  login.provider = "local";
   broker_world world{conf, store, seal, random, {}, cheap};
-  ASSERT_TRUE(remember_consent(world, "browser", terms, "A client", "local", now));
-  EXPECT_TRUE(remembered_consent(world, "browser", terms, "A client", now));
-  EXPECT_FALSE(remembered_consent(world, "browser", terms, "Your bank", now));
-  terms.redirect_uri = "https://client.example/elsewhere";
-  EXPECT_FALSE(remembered_consent(world, "browser", terms, "A client", now));
+  change c;
+  remember_consent(c, login, {"local", "local:ada", "", "", "1"}, now);
+  ASSERT_TRUE(store.commit(c, now).value_or(false));
+  auto access = login.access;
+  auto found = remembered_consent(world, "browser", access, now);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->approver, approver_of({"local", "local:ada", "", "", "1"}));
+  EXPECT_NE(found->approver, approver_of({"local", "local:ada", "", "", "2"}))
+      << "the name of a removed user";
+  access.client_name = "Your bank";
+  EXPECT_FALSE(remembered_consent(world, "browser", access, now));
+  access = login.access;
+  access.redirect_uri = "https://client.example/elsewhere";
+  EXPECT_FALSE(remembered_consent(world, "browser", access, now));
 }
 
 TEST_F(Consent, ErrorsGoToTheClientOnlyWhereItIsSafe) {

@@ -238,6 +238,9 @@ inline answer driver::read_page(const http_response& r) const {
   } else if (location.rfind("/auth/signin?", 0) == 0) {
     a.what = outcome::login;
     a.handle = parameter_of(location, "login");
+  } else if (location.rfind("/oauth/authorize?", 0) == 0 && parameter_of(location, "prompt") == "consent") {
+    a.what = outcome::again;
+    a.session = set_by(r, "mop_session");
   } else if (!parameter_of(location, "code").empty()) {
     a.what = outcome::code;
     a.handle = parameter_of(location, "code");

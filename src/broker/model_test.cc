@@ -129,6 +129,24 @@ std::vector<action> actions_of(std::uint64_t seed) {
         add(doing::refresh);
         actions.back().a = actions.back().b = 1;
         break;
+      case 9: {
+        // What one person approved for a client of the web is asked for again, and somebody signs in anew.
+        auto browser = below(3);
+        for (std::uint32_t asked : {4u, 4u + 24 * 3 + 144}) {  // without a prompt, then with prompt=login
+          add(doing::authorize);
+          actions.back().a = browser;
+          actions.back().b = 1;
+          actions.back().c = asked;
+          if (asked == 4u) {
+            add(doing::approve);
+            actions.back().a = actions.back().b = 1;
+          }
+          add(doing::enter);
+          actions.back().a = actions.back().b = 1;
+          actions.back().c = 2 + below(2);
+        }
+        break;
+      }
       default: add(urn[below(urn.size())]); break;
     }
   }

@@ -58,11 +58,9 @@ result<std::string> begin_login(const broker_world& world, pending_login login, 
   r.id = digest_of(state);
   r.provider = login.provider;
   auto expires = now + world.conf.session_timeout;
-  json::object data{{"access", to_json(login.access)},
-                    {"browser", login.browser},
-                    {"login_hint", login.login_hint},
-                    {"expires", to_unix(expires)},
-                    {"finished", false}};
+  json::object data{{"access", to_json(login.access)}, {"browser", login.browser},
+                    {"login_hint", login.login_hint},  {"approver", login.approver},
+                    {"expires", to_unix(expires)},     {"finished", false}};
   auto seal = [&](std::string_view purpose, const secret& value) {
     return value.empty() ? ""
                          : base64url_encode(world.seal.seal(purpose, r.id, value.reveal(), world.random));
@@ -114,6 +112,7 @@ result<pending_login> find_login(const broker_world& world, std::string_view sta
   login.provider = r.provider;
   login.browser = browser;
   login.login_hint = text_member(*data, "login_hint");
+  login.approver = text_member(*data, "approver");
   login.expires = from_unix(expires);
   login.id = r.id;
   login.version = r.version;

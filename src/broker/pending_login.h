@@ -31,6 +31,8 @@ struct pending_login {
   std::string provider;
   std::string browser;  // digest
   std::string login_hint;
+  // Who approved it at an earlier time (`approver_of`); "" when it was approved on our page just now.
+  std::string approver;
   secret nonce;          // for an OpenID provider
   secret code_verifier;  // likewise
   time_point expires;

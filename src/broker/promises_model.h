@@ -53,13 +53,14 @@ struct request {
   flaw wrong = flaw::none;
 };
 
-enum class outcome { page, login, code, tokens, done, refused, unknown };
+// again: to a consent page of one's own, since somebody else had approved.
+enum class outcome { page, login, again, code, tokens, done, refused, unknown };
 struct answer {
   outcome what = outcome::refused;
   std::string error;    // of OAuth; "" on a page for people
   std::string handle;   // page, login or code
   std::string browser;  // page: the cookie that it belongs to
-  std::string session;  // code: the new cookie, or ""
+  std::string session;  // code, again: the new cookie, or ""
   std::string access, refresh;
   std::string grant, subject, audience, client;  // as the access token says
   scope_set scopes;
@@ -125,7 +126,7 @@ class promises final {
       if (t.rotated) all.insert(*t.rotated + l_.spent_refresh);
     }
     for (const auto& [id, s] : sessions_) all.insert(s.until);
-    for (const auto& [id, until] : consents_) all.insert(until);
+    for (const auto& [id, c] : consents_) all.insert(c.until);
     for (const auto& [id, c] : clients_) all.insert(c.until.value_or(0));
     return {all.upper_bound(now), all.end()};
   }
@@ -145,18 +146,30 @@ class promises final {
     unix_seconds expires = 0;
     bool operator==(const page&) const = default;
   };
-  struct login {
-    terms asked;
-    std::string browser;
-    unix_seconds expires = 0;
-    bool finished = false;
-    bool operator==(const login&) const = default;
-  };
   // Whoever has the name now is somebody else than whoever had it before a removal.
   struct person {
     std::string name;
     int generation = 0;
     bool operator==(const person&) const = default;
+  };
+  struct consent {
+    person who;
+    unix_seconds until = 0;
+    bool operator==(const consent&) const = default;
+  };
+  // What was approved, on a page just now or by somebody at an earlier time.
+  struct approval {
+    terms asked;
+    std::string browser;
+    bool web = false;
+    std::optional<person> by;
+    bool operator==(const approval&) const = default;
+  };
+  struct login {
+    approval approved;
+    unix_seconds expires = 0;
+    bool finished = false;
+    bool operator==(const login&) const = default;
   };
   struct session {
     person who;
@@ -196,12 +209,15 @@ class promises final {
 
   bool authorize(const request& r, const answer& a, unix_seconds now) {
     if (!knows(r.asked.client, now) || r.wrong != flaw::none) return is(a, outcome::refused);
-    auto consent = consents_.find({r.browser, r.asked});
-    bool remembered = !r.browser.empty() && consent != consents_.end() && now < consent->second &&
-                      !r.cross_site && r.prompt != "consent";
+    auto before = consents_.find({r.browser, r.asked});
     auto who = signed_in(r.session, now);
+    bool remembered = !r.browser.empty() && before != consents_.end() && now < before->second.until &&
+                      !r.cross_site && r.prompt != "consent" && (!who || *who == before->second.who);
     if (r.prompt == "none" && (!remembered || !who)) return is(a, outcome::refused);
-    if (remembered) return goes_on(r.asked, r.browser, r.prompt == "login" ? std::nullopt : who, a, now);
+    if (remembered) {
+      approval then{r.asked, r.browser, r.web, before->second.who};
+      return goes_on(then, r.prompt == "login" ? std::nullopt : who, a, now);
+    }
     if (!is(a, outcome::page)) return false;
     if (!a.handle.empty()) pages_[a.handle] = {r.asked, a.browser, r.prompt, r.web, now + l_.login};
     return true;
@@ -216,36 +232,39 @@ class promises final {
   bool approve(const request& r, const answer& a, unix_seconds now) {
     const auto* p = page_for(r, now);
     if (p == nullptr) return is(a, outcome::refused);
-    if (p->web) consents_[{r.browser, p->asked}] = now + l_.consent;
-    return goes_on(p->asked, r.browser, p->prompt == "login" ? std::nullopt : signed_in(r.session, now), a,
-                   now);
+    approval just_now{p->asked, r.browser, p->web, std::nullopt};
+    return goes_on(just_now, p->prompt == "login" ? std::nullopt : signed_in(r.session, now), a, now);
   }
   bool deny(const request& r, const answer& a, unix_seconds now) {
     return is(a, outcome::refused) && (page_for(r, now) == nullptr || a.error == "access_denied");
   }
 
   // After the approval: a code for who is signed in, or a login.
-  bool goes_on(const terms& t, const std::string& browser, const std::optional<person>& who, const answer& a,
+  bool goes_on(const approval& approved, const std::optional<person>& who, const answer& a,
                unix_seconds now) {
-    if (who) return hands_out_code(t, *who, a, now);
+    if (who) return hands_out_code(approved, *who, a, now);
     if (!is(a, outcome::login)) return false;
-    if (!a.handle.empty()) logins_[a.handle] = {t, browser, now + l_.login, false};
+    if (!a.handle.empty()) logins_[a.handle] = {approved, now + l_.login, false};
     return true;
   }
 
   bool enter(const request& r, const answer& a, unix_seconds now) {
     auto l = logins_.find(r.handle);
     auto u = users_.find(r.user);
-    bool good = l != logins_.end() && l->second.browser == r.browser && !l->second.finished &&
+    bool good = l != logins_.end() && l->second.approved.browser == r.browser && !l->second.finished &&
                 now < l->second.expires && u != users_.end() && r.wrong == flaw::none;
     if (!good) return is(a, outcome::refused);
     l->second.finished = true;
     sessions_.erase(r.session);
     if (!a.session.empty()) sessions_[a.session] = {{u->first, u->second}, now + l_.sign_in};
-    return hands_out_code(l->second.asked, {u->first, u->second}, a, now);
+    return hands_out_code(l->second.approved, {u->first, u->second}, a, now);
   }
 
-  bool hands_out_code(const terms& t, const person& who, const answer& a, unix_seconds now) {
+  // What somebody approved counts for nobody else.
+  bool hands_out_code(const approval& approved, const person& who, const answer& a, unix_seconds now) {
+    const auto& t = approved.asked;
+    if (approved.by && *approved.by != who) return is(a, outcome::again);
+    if (!approved.by && approved.web) consents_[{approved.browser, t}] = {who, now + l_.consent};
     if (!is(a, outcome::code) || codes_.count(a.handle) != 0) return false;
     renew(t.client, now);
     if (!a.handle.empty()) codes_[a.handle] = {t, who, now + l_.code, std::nullopt, 0};
@@ -374,7 +393,7 @@ class promises final {
   std::map<std::string, page> pages_;
   std::map<std::string, login> logins_;
   std::map<std::string, session> sessions_;
-  std::map<std::pair<std::string, terms>, unix_seconds> consents_;
+  std::map<std::pair<std::string, terms>, consent> consents_;
   std::map<std::string, code> codes_;
   std::vector<grant> grants_;
   std::map<std::string, access> accesses_;

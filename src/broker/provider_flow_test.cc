@@ -73,6 +73,36 @@ TEST_F(ProviderFlow, TheTextsOfTheOperatorsGuideAreThere) {
   EXPECT_THAT(text_member(body_of(plain), "error_description"), HasSubstr("Invalid state"));
 }
 
+// Who signs in at the provider is known only then.
+TEST_F(ProviderFlow, AConsentOfSomebodyElseIsAskedAnew) {
+  auto web = register_public("https://app.example.org/callback");
+  test_browser b;
+  auto authorize = [&](const form& request) {
+    auto typed = get_request("/oauth/authorize", request);
+    typed.fields.set("Sec-Fetch-Site", "none");
+    return visit(b, endpoint::authorize, typed);
+  };
+  auto arrive = [&](const http_response& redirect) {
+    std::string location(redirect.fields.first("location"));
+    nonce = parameter_of(location, "nonce");
+    return std::string(back(b, success(location)).fields.first("location"));
+  };
+  auto request = authorization(web, "https://app.example.org/callback");
+  EXPECT_NE(parameter_of(arrive(approve(b, authorize(request))), "code"), "");
+  EXPECT_NE(parameter_of(arrive(authorize(request)), "code"), "") << "remembered for ada";
+
+  other_claims = {{"sub", "bob-1"}, {"email", "bob@example.org"}};
+  auto led = arrive(authorize(request));
+  ASSERT_EQ(led.rfind("/oauth/authorize?", 0), 0u) << led;
+  EXPECT_EQ(*store.count("code", now), 2u) << "ada's";
+  auto page = authorize(form::parse(led.substr(led.find('?') + 1)).value_or(form()));
+  ASSERT_EQ(page.status, 200) << page.body;
+  EXPECT_NE(parameter_of(arrive(approve(b, page)), "code"), "");
+  EXPECT_NE(parameter_of(arrive(authorize(request)), "code"), "") << "remembered for bob";
+  other_claims = {};
+  EXPECT_EQ(arrive(authorize(request)).rfind("/oauth/authorize?", 0), 0u);
+}
+
 TEST_F(ProviderFlow, AStateWorksOnce) {
   test_browser b;
   auto location = to_provider(b);
@@ -216,7 +246,9 @@ TEST_F(ProviderFlow, WhileTheProviderIsAwayARememberedApprovalIsRepeatedByALink)
   auto web = register_public("https://app.example.org/callback");
   auto request = authorization(web, "https://app.example.org/callback");
   test_browser b;
-  approve(b, visit(b, endpoint::authorize, get_request("/oauth/authorize", request)));
+  auto begun = approve(b, visit(b, endpoint::authorize, get_request("/oauth/authorize", request)));
+  nonce = parameter_of(begun.fields.first("location"), "nonce");
+  ASSERT_EQ(back(b, success(std::string(begun.fields.first("location")))).status, 303);
   restart();
   away = true;
   auto typed = get_request("/oauth/authorize", request);

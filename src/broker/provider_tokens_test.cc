@@ -45,6 +45,34 @@ TEST_F(ProviderTokens, AreKeptSealedWithTheGrantAndOnlyWhereNeeded) {
   }
 }
 
+// giantswarm, 2026: they were kept by e-mail address.
+class AdvisoryProviderTokens : public ProviderTokens {};
+
+TEST_F(AdvisoryProviderTokens, Giantswarm_2026_TwoPeopleOfOneAddressKeepTheirOwn) {
+  auto signed_in_as = [this](const char* subject, const char* token) {
+    other_claims = {{"sub", subject}, {"email", "shared@example.org"}};
+    other_tokens["access_token"] = token;
+    other_tokens["refresh_token"] = "renews-" + std::string(token);
+    sign_in_at_provider();
+    return grant;
+  };
+  auto ada = signed_in_as("ada-1", "of-ada");
+  auto eve = signed_in_as("eve-1", "of-eve");
+  auto later = signed_in_as("ada-1", "of-ada-later");
+  auto token_of = [this](const std::string& which) {
+    grant = which;
+    return token_now();
+  };
+  EXPECT_EQ(token_of(ada), "of-ada");
+  EXPECT_EQ(token_of(eve), "of-eve");
+  EXPECT_EQ(token_of(later), "of-ada-later");
+  now += seconds(3600 - 360);
+  token_of(eve);
+  EXPECT_EQ(token_body.find("refresh_token"), "renews-of-eve");
+  token_of(ada);
+  EXPECT_EQ(token_body.find("refresh_token"), "renews-of-ada");
+}
+
 TEST_F(ProviderTokens, ARefreshTokenIsAskedForInTheProvidersWay) {
   struct {
     const char* type;

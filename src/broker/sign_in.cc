@@ -98,7 +98,7 @@ step finish(broker_parts& parts, const exchange& x, const visit& v, const user& 
   end_previous_session(c, parts.world, *x.request);
   c.put.push_back(std::move(session.row));
   auto device_cookie = renew_device(parts.world, *x.request, who, x.now, c);
-  auto answer = answer_with_code(parts, x, v.login.access, *p, std::move(c));
+  auto answer = answer_with_code(parts, x, v.login, *p, std::move(c));
   if (auto* response = std::get_if<http_response>(&answer); response != nullptr && response->status == 303) {
     response->fields.add("Set-Cookie", session.cookie);
     response->fields.add("Set-Cookie", device_cookie);

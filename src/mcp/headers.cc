@@ -63,6 +63,9 @@ result<void> check_mirrored_headers(const envelope& body, std::span<const field>
     mirroring_batch = mirroring_batch || (item.version_in_meta && mirrors(item.protocol_version));
   }
   if (mirroring_batch) return fail(errc::header_mismatch, "a batch in a revision that has none");
+  if (body.kind == envelope::kind::response && found->version && mirrors(*found->version)) {
+    return fail(errc::body_malformed, "a response, in a revision in which servers send no requests");
+  }
   for (const auto& item : body.items) {
     if (item.version_in_meta && found->version && *found->version != item.protocol_version) {
       return fail(errc::header_mismatch, "MCP-Protocol-Version differs from a message of the batch");

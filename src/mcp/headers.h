@@ -14,9 +14,10 @@ namespace mcp_oauth {
 // Whether Mcp-Method, Mcp-Name and MCP-Protocol-Version say what the body says (MCP 2026-07-28, streamable
 // HTTP). Each may stand once. One that is present has to agree in every revision; one that is missing is an
 // error where the header or the body names a revision that mirrors (`has_mirrored_headers`). Names of headers
-// are compared without case, values with it. Errors: header_mismatch. A message that is not `complete` is
-// judged by what is known of it: call again when it is. Not checked: whether the revision is known or
-// supported, `Mcp-Param-*`, and Mcp-Name on a method without a name.
+// are compared without case, values with it. Errors: header_mismatch; body_malformed for a response in such a
+// revision, in which clients send none. A message that is not `complete` is judged by what is known of it:
+// call again when it is. Not checked: whether the revision is known or supported, `Mcp-Param-*`, and Mcp-Name
+// on a method without a name.
 result<void> check_mirrored_headers(const envelope& body, std::span<const field> fields);
 
 // What Mcp-Method and Mcp-Name say the body is, for whoever cannot see the body. It is the sender's word:

@@ -122,6 +122,21 @@ TEST(MirroredHeaders, RefusesEveryContradiction) {
   }
 }
 
+TEST(MirroredHeaders, LetAClientSendResponsesOnlyWhereServersAsk) {
+  auto answer = scan(R"({"jsonrpc":"2.0","id":1,"result":{}})");
+  auto refusal = scan(R"({"jsonrpc":"2.0","id":1,"error":{"code":-1,"message":"no"}})");
+  for (const auto* response : {&answer, &refusal}) {
+    for (const char* version : {"2025-03-26", "2025-11-25", "2031-01-01"}) {
+      EXPECT_TRUE(check_mirrored_headers(*response, std::vector<field>{{"MCP-Protocol-Version", version}}));
+    }
+    EXPECT_TRUE(check_mirrored_headers(*response, {}));
+    auto refused =
+        check_mirrored_headers(*response, std::vector<field>{{"mcp-protocol-version", "2026-07-28"}});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, errc::body_malformed);
+  }
+}
+
 TEST(MirroredHeaders, JudgesAnUnfinishedMessageByWhatIsKnown) {
   envelope_scanner scanner;
   ASSERT_TRUE(scanner.feed(R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo",)"));

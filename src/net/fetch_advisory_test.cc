@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <map>
 #include <string>
 #include <vector>
@@ -154,6 +155,22 @@ TEST_F(AdvisoryFetch, CVE_2026_44430_OneInnerAddressRefusesTheName) {
   EXPECT_NE(verdict(server.call("second.invalid"), of_strangers()), errc::count_);
   EXPECT_FALSE(server.asked());
   EXPECT_EQ(went_elsewhere, 1);
+}
+
+// With a proxy between, the address that is judged would be the proxy's, and the proxy would go anywhere.
+TEST_F(AdvisoryFetch, CVE_2026_44430_NoProxyOfTheEnvironmentGoesInsideForStrangers) {
+  one_answer server(ok);
+  zone() = {{"proxy.invalid", {{elsewhere}}}, {"inner.invalid", {{"127.0.0.1"}}}};
+  for (const char* name : {"http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY"})
+    ::setenv(name, "http://proxy.invalid:3128", 1);
+  EXPECT_EQ(verdict(server.call("inner.invalid"), of_strangers()), errc::address_refused);
+  EXPECT_EQ(went_elsewhere, 0);
+  // What we name ourselves goes through it, as everywhere on such a machine.
+  EXPECT_EQ(verdict(server.call("inner.invalid"), {}), errc::fetch_failed);
+  EXPECT_EQ(went_elsewhere, 1);
+  for (const char* name : {"http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY"})
+    ::unsetenv(name);
+  EXPECT_FALSE(server.asked());
 }
 
 // ContextForge: when the address that was judged did not work, the name was looked up again. And the attack

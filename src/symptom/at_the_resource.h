@@ -155,7 +155,7 @@ inline constexpr std::array resource_rows = std::to_array<symptom>({
      "Send one well-formed JSON-RPC message."},
     {errc::body_malformed, "MOP-MCP-002", "body_malformed", 400, "",
      "The body is not one JSON-RPC message",
-     "The body has a member twice, or is no JSON-RPC 2.0 message.",
+     "The body has a member twice, is no JSON-RPC 2.0 message, or is a response in a revision without them.",
      "Send one well-formed JSON-RPC message."},
     {errc::body_too_large, "MOP-LIM-001", "body_too_large", 413, "",
      "The body is larger than allowed",

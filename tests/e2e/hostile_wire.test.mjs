@@ -1,11 +1,12 @@
 // HTTP as no honest client writes it: refused and closed, and nothing of it reaches the upstream.
 
 import assert from 'node:assert/strict';
+import { generateKeyPairSync, randomUUID, sign } from 'node:crypto';
 import { connect } from 'node:net';
 import { before, test } from 'node:test';
 
 import { Gateway } from './lib/gateway.mjs';
-import { tokensFor } from './lib/oauth.mjs';
+import { call, post, tokensFor } from './lib/oauth.mjs';
 import { Person } from './lib/person.mjs';
 import { fileScope } from './lib/scope.mjs';
 import { deferred, until, within } from './lib/until.mjs';
@@ -126,4 +127,30 @@ test('many idle connections do not keep others out', async (t) => {
   for (let i = 0; i < 300; ++i) sockets.push(connect(gateway.port, '127.0.0.1'));
   await until('all are there', () => sockets.every((s) => s.readyState === 'open'));
   assert.equal((await fetch(`${gateway.origin}/health`)).status, 200);
+});
+
+test('liboauth2, 2026: a storm of key ids that nobody knows asks the database once in five seconds', async (t) => {
+  const watched = await Gateway.start(t, { mcp_server_url: 'http://127.0.0.1:9/mcp', logging: { debug: ['db:query'] } });
+  const genuine = (await tokensFor(watched, new Person({ password: await watched.firstPassword() }))).access_token;
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const payload = genuine.split('.')[1];
+  const forged = () => {
+    const header = Buffer.from(JSON.stringify({ alg: 'ES256', typ: 'at+jwt', kid: randomUUID() })).toString('base64url');
+    const signed = sign('sha256', Buffer.from(`${header}.${payload}`), { key: privateKey, dsaEncoding: 'ieee-p1363' });
+    return `${header}.${payload}.${signed.toString('base64url')}`;
+  };
+  const asked = async () => (await watched.log()).filter((l) => l.namespace === 'db:query' && l.message.includes('signing_key')).length;
+  const before = await asked();
+  const began = Date.now();
+  for (let round = 0; round < 30; ++round) {
+    const answers = await Promise.all(Array.from({ length: 10 }, () => post(watched.mcp, call('echo'), forged())));
+    for (const answer of answers) assert.equal(answer.status, 401, await answer.text());
+  }
+  const turns = 1 + Math.ceil((Date.now() - began) / 5000);
+  // Another gateway may have made the key: the database is asked, by one request for all.
+  await until('the keys are read again', async () => (await asked()) > before);
+  const last = await post(watched.mcp, call('echo'), genuine);
+  await watched.logged('what came after', (l) => l.request_id === last.headers.get('x-request-id'));
+  const queries = (await asked()) - before;
+  assert.ok(queries <= turns, `${queries} queries for 300 tokens, in ${turns} turns`);
 });

@@ -104,6 +104,33 @@ test('what the server needs to know of a request reaches it as it was sent', asy
   assert.equal(seen.at(-1).headers.authorization, undefined);
 });
 
+test('what 2026-07-28 lets no client send reaches no server: a response, a batch, two messages', async () => {
+  const request = JSON.stringify(call('echo', {}, 1, meta));
+  const response = '{"jsonrpc":"2.0","id":1,"result":{}}';
+  const version = { 'mcp-protocol-version': '2026-07-28' };
+  const rows = [
+    ['a response', response, version],
+    ['an error as response', '{"jsonrpc":"2.0","id":"1","error":{"code":-1,"message":"x"}}', version],
+    ['a response whose headers name a method', response, modernHeaders],
+    ['a batch of one', `[${request}]`, modernHeaders],
+    ['a batch with a response', `[${response}]`, version],
+    ['two messages', `${request}\n${request}`, modernHeaders],
+    ['a request and a response', `${request}${response}`, modernHeaders],
+    ['nothing', '', modernHeaders],
+  ];
+  onRequest = answerWith(202, {}, '');
+  const before = seen.length;
+  for (const [what, body, headers] of rows) {
+    const got = await exchange('POST', { ...json, ...headers }, body);
+    assert.equal(got.status, 400, `${what}: ${got.body}`);
+    assert.ok([-32600, -32700, -32020].includes(JSON.parse(got.body).error.code), `${what}: ${got.body}`);
+  }
+  assert.equal(seen.length, before);
+  // Where servers ask, the answer reaches them.
+  const got = await exchange('POST', { ...json, 'mcp-protocol-version': '2025-11-25' }, response);
+  assert.deepEqual([got.status, seen.at(-1).body], [202, response]);
+});
+
 test('the bytes of a message are not touched, either way', async () => {
   const given = '{"params":{"name":"echo","_meta":{},"requestState":"v1.\\u00e9\\/==\\t","arguments":{"n":1.50,"big":12345678901234567890}},\n  "method":"tools\\/call", "id":"\\u0041", "jsonrpc":"2.0"}';
   const answered = '{"result":{"resultType":"input_required","requestState":"v1.\\u00e9\\/==\\t","n":1e2},"id":"A","jsonrpc":"2.0"}\n';

@@ -122,6 +122,8 @@ test('every way to be refused has its status, one challenge, and the same words 
     ['two words', 401, 'invalid_token', { authorization: 'Bearer a b' }],
     ['characters that no token has', 401, 'invalid_token', { authorization: 'Bearer {"a"}' }],
     ['two credentials', 400, 'invalid_request', { authorization: [`Bearer ${good}`, `Bearer ${good}`] }],
+    ['two credentials of two schemes', 400, 'invalid_request', { authorization: ['Basic dXNlcjpwYXNz', `Bearer ${good}`] }],
+    ['a token in the header and in the query', 400, 'invalid_request', { authorization: `Bearer ${good}` }, `?access_token=${good}`],
   ];
   const before = upstream.requests.length;
   for (const [what, status, error, headers, query = '', body = JSON.stringify(initialize())] of rows) {

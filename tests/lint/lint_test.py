@@ -8,6 +8,7 @@ from pathlib import Path
 import conformance_page
 import coroutines
 import docs_links
+import fuzz_hours
 import layers
 import named_tests
 import past_mistakes
@@ -206,9 +207,19 @@ class ConformancePage(unittest.TestCase):
 
     def test_allows(self):
         text = "# why\n## S\nX-1 | must | RFC 1 | Rule\n    a_test: B.C\n    conformance: p/s\nX-2 | may | RFC 2 | R\n    not yet: later\n"
+        text += "X-3 | should | RFC 3 | R\n    a_test: B.C\n    otherwise: clients cannot\nX-4 | must | RFC 4 | R\n    not ours: yours\n"
         self.assertEqual(self.complaints(text), [])
         page = conformance_page.page_of(conformance_page.rules_of(text)[0])
-        self.assertIn("Of 2 rules 1 are proved, 0 in part, 1 not yet", page)
+        self.assertIn("Of 4 rules 1 are proved, 0 in part, 1 not yet, 1 is kept otherwise, and 1 binds others only.", page)
+
+
+class FuzzHours(unittest.TestCase):
+    def test_refuses(self):
+        for rows, seeds in [({"gone": {}}, {}), ({}, {"http": [1] * 25}), ({}, {"http": [5000, 5000]})]:
+            self.assertEqual(len(fuzz_hours.complaints_about(rows, ["http"], seeds)), 1, (rows, seeds))
+
+    def test_allows(self):
+        self.assertEqual(fuzz_hours.complaints_about({"http": {}}, ["http", "new"], {"http": [100] * 24}), [])
 
 
 class Links(unittest.TestCase):
