@@ -24,11 +24,7 @@ std::shared_ptr<credential> credential::of_nobody() {
 }
 
 std::shared_ptr<credential> token_cache::remember(const sha256_digest& key, verified_token token) {
-  if (entries_.size() >= most_) {
-    // Full: a flood of tokens must not cost more than the room. Every other one goes, cheaply and at random.
-    bool odd = false;
-    boost::unordered::erase_if(entries_, [&odd](const auto&) { return odd = !odd; });
-  }
+  make_room(entries_, most_);
   auto lines = identity_lines(token.claims());
   auto made = std::make_shared<credential>(credential{std::move(token), std::move(lines), {}, 0});
   entries_.emplace(key, made);

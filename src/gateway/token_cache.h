@@ -3,21 +3,17 @@
 #include "base/error.h"
 #include "base/secret.h"
 #include "base/time.h"
-#include "jose/digest.h"
+#include "jose/digest_map.h"
 #include "oauth/access_token.h"
 
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
-#include <boost/unordered/unordered_flat_map.hpp>
-
 namespace mcp_oauth {
 
-// A token that was verified, with what every request with it needs.
 // Who calls: by a verified token, or nobody in particular where none is needed.
 struct credential {
   std::optional<verified_token> token;
@@ -79,18 +75,11 @@ class token_cache {
   std::size_t size() const { return entries_.size(); }
 
  private:
-  struct digest_hash {
-    std::size_t operator()(const sha256_digest& d) const {
-      std::size_t h = 0;
-      std::memcpy(&h, d.data(), sizeof h);  // already uniform
-      return h;
-    }
-  };
   bool is_revoked(const access_claims& c) const { return !revoked_.empty() && revoked_.contains(c.grant_id); }
   std::shared_ptr<credential> remember(const sha256_digest& key, verified_token token);
 
   std::size_t most_;
-  boost::unordered_flat_map<sha256_digest, std::shared_ptr<credential>, digest_hash> entries_;
+  digest_map<std::shared_ptr<credential>> entries_;
   std::unordered_map<std::string, time_point> revoked_;
 };
 

@@ -1,11 +1,13 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/time.h"
 #include "jose/algorithm.h"
 #include "jose/key.h"
 #include "jose/key_set.h"
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,16 +44,32 @@ struct token_rules {
   std::vector<algorithm> algorithms{algorithm::es256};
 };
 
-// An access token that is genuine, meant for this resource and valid now. Only the check makes one.
+// What a token of another issuer says besides.
+struct token_details {
+  std::vector<std::string> audiences;  // all of `aud`
+  std::string key_thumbprint;          // cnf.jkt (RFC 9449 §6.1); "" when bound to no key
+  std::string certificate_thumbprint;  // cnf["x5t#S256"] (RFC 8705 §3.1); "" when bound to no certificate
+  json::object claims;                 // every claim of the JWT, or of the answer to an introspection
+};
+
+// An access token that is genuine, meant for this resource and valid now. Only the checks make one:
+// `verify_access_token`, and for the tokens of others those of issuer_token.h and introspection.h.
 class verified_token final {
  public:
   const access_claims& claims() const { return claims_; }
+  // Nothing for a token of our own, whose claims say it all.
+  const std::shared_ptr<const token_details>& details() const { return details_; }
+  // Whether `aud` holds exactly that.
+  bool is_for(std::string_view audience) const;
 
  private:
-  explicit verified_token(access_claims claims) : claims_(std::move(claims)) {}
+  explicit verified_token(access_claims claims, std::shared_ptr<const token_details> details = {})
+      : claims_(std::move(claims)), details_(std::move(details)) {}
   friend result<verified_token> verify_access_token(std::string_view compact, const key_set& keys,
                                                     const token_rules& rules, time_point now);
+  friend class foreign_token;  // issuer_token.cc and introspection.cc, after their checks
   access_claims claims_;
+  std::shared_ptr<const token_details> details_;
 };
 
 // RFC 9068 §4 in its order, except that no claim is looked at before the signature: type, signature, issuer,

@@ -15,4 +15,14 @@ namespace mcp_oauth {
 // token_malformed.
 result<std::string_view> bearer_token(std::span<const field> fields, std::string_view query);
 
+enum class token_scheme { bearer, dpop };
+
+struct credentials {
+  std::string_view token;  // borrowed
+  token_scheme scheme = token_scheme::bearer;
+};
+
+// The same where a token may also be bound to a key: "Authorization: DPoP TOKEN" (RFC 9449 §7.1).
+result<credentials> bearer_or_dpop_token(std::span<const field> fields, std::string_view query);
+
 }  // namespace mcp_oauth

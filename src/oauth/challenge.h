@@ -2,8 +2,10 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "jose/algorithm.h"
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,6 +22,13 @@ namespace mcp_oauth {
 // resource).
 std::string bearer_challenge(errc code, std::string_view resource_metadata_url,
                              const std::vector<std::string>& scopes);
+
+// The value of one WWW-Authenticate field with one DPoP challenge (RFC 9449 §7.1), where bound tokens are in
+// play; of the same rules, with the errors of RFC 9449 besides (invalid_dpop_proof, use_dpop_nonce) and the
+// algorithms that a proof may have. With dpop_nonce_needed the answer needs a DPoP-Nonce field, too: the
+// caller's part.
+std::string dpop_challenge(errc code, std::string_view resource_metadata_url,
+                           const std::vector<std::string>& scopes, std::span<const algorithm> algorithms);
 
 // {"error", "error_description"[, "required_scopes"]}, in the words of the challenge. Where no OAuth error
 // may be sent in the challenge, `error` is the name of the symptom.
