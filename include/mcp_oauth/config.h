@@ -138,9 +138,13 @@ class MCP_OAUTH_API config final {
   // What is possible but should be looked at: "no tool rules: every valid token may call every tool".
   const std::vector<std::string>& warnings() const noexcept;
 
+  // For the library.
   struct parts;
-  explicit config(std::shared_ptr<const parts> made) noexcept;  // for the library
-  const parts& inside() const noexcept { return *parts_; }      // likewise
+  explicit config(std::shared_ptr<const parts> made) noexcept : parts_(std::move(made)) {}
+  config(const config&) noexcept = default;
+  config& operator=(const config&) noexcept = default;
+  ~config() = default;
+  const parts& inside() const noexcept { return *parts_; }
 
  private:
   std::shared_ptr<const parts> parts_;

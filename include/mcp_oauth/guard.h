@@ -43,20 +43,40 @@ class MCP_OAUTH_API user final {
   std::string_view client_id() const noexcept;  // "" when the token does not say
   std::span<const std::string> scopes() const noexcept;
   bool has_scope(std::string_view scope) const noexcept;  // exact, with its case (RFC 6749 §3.3)
-  // Every claim of the token, or of the answer to its introspection: one JSON object as text.
-  std::string_view claims() const noexcept;
+  // Every claim of the token, or of the answer to its introspection: one JSON object as text, made when asked for.
+  std::string claims() const noexcept;
   std::chrono::system_clock::time_point expires() const noexcept;  // `exp`, in whole seconds
 
   // For the library. A copy only, no move: there is no user without anybody behind it.
-  struct parts;
-  explicit user(std::shared_ptr<const parts> made) noexcept : parts_(std::move(made)) {}
+  explicit user(std::shared_ptr<const void> verdict) noexcept : verdict_(std::move(verdict)) {}
+  const void* inside() const noexcept { return verdict_.get(); }
   user(const user&) noexcept = default;
   user& operator=(const user&) noexcept = default;
   ~user() = default;
-  const std::shared_ptr<const parts>& inside() const noexcept { return parts_; }
 
  private:
-  std::shared_ptr<const parts> parts_;
+  std::shared_ptr<const void> verdict_;
+};
+
+// Takes out of an answer what its caller may not see, while the answer passes by in pieces of any size. Not for two
+// threads at once.
+class MCP_OAUTH_API answer_filter final {
+ public:
+  // Appends to `out` what may go on. A denial (list_unreadable) is for good: the rest must not go out, and neither must
+  // the end of the answer.
+  std::optional<denial> feed(std::string_view piece, std::string& out) noexcept;
+  // Says that the answer ends here.
+  std::optional<denial> finish(std::string& out) noexcept;
+
+  // For the library.
+  struct parts;
+  explicit answer_filter(std::unique_ptr<parts> made) noexcept;
+  answer_filter(answer_filter&&) noexcept;
+  answer_filter& operator=(answer_filter&&) noexcept;
+  ~answer_filter();
+
+ private:
+  std::unique_ptr<parts> parts_;
 };
 
 // A call that was let in: whose it is, what it is, and what else its caller may do. Immutable; copies share it; keeps
@@ -72,12 +92,14 @@ class MCP_OAUTH_API call final {
   // Whether this caller may call that tool. Nothing: yes.
   std::optional<denial> authorize_tool(std::string_view tool) const noexcept;
 
-  // Whether the answer to this call is a list of which a part may have to go. Where not, it may be streamed.
+  // Whether the answer to this call may hold lists of which a part has to go. Where not, it may go out as it comes.
   bool filters() const noexcept;
   // The answer of the MCP server without the tools, resources and prompts that this caller may not use; what needs no
   // filter comes back as it was. A list that is not strict JSON becomes 502 (list_unreadable): what cannot be read
-  // cannot be filtered. Event streams (text/event-stream) are read as a whole.
+  // cannot be filtered. Adds the fields that let a web page of an allowed origin read the answer (CORS).
   response filtered(response answer) const noexcept;
+  // The same for the body of an answer that goes out in pieces.
+  answer_filter begin_filter(std::string_view content_type) const noexcept;
 
   // For the library.
   struct parts;
@@ -108,6 +130,12 @@ class MCP_OAUTH_API serving final {
 
 // What becomes of a request: a call to serve, or an answer to send.
 class admission final {
+  template <class O>
+  static auto& there(O& side) noexcept {
+    if (!side) std::abort();
+    return *side;
+  }
+
  public:
   bool allowed() const noexcept { return call_.has_value(); }
   // The call that was allowed, or the answer to send; reading the other one ends the program (std::abort).
@@ -122,11 +150,6 @@ class admission final {
       : answer_(std::move(answer)), refused_(std::move(why)) {}
 
  private:
-  template <class O>
-  static auto& there(O& side) noexcept {
-    if (!side) std::abort();
-    return *side;
-  }
   std::optional<mcp_oauth::call> call_;
   std::optional<response> answer_;
   std::optional<denial> refused_;
@@ -189,9 +212,9 @@ class MCP_OAUTH_API guard final {
  public:
   // Fetches nothing; `prepare()` does.
   static outcome<guard, config_problems> make(options from) noexcept;
-  explicit guard(const config& from) noexcept;
-  // By the names of the environment (docs/library/configuration.md).
-  static outcome<guard, config_problems> from_environment() noexcept;
+  static outcome<guard, config_problems> make(const config& from) noexcept;
+  // By the names of the environment (docs/library/configuration.md). `callbacks` gives fetch, log and clock.
+  static outcome<guard, config_problems> from_environment(options callbacks = {}) noexcept;
 
   // --- one call that mounts, one that wraps, one that validates ------------------------------------------------------
 
@@ -240,9 +263,9 @@ class MCP_OAUTH_API guard final {
 
   // Whether that caller may call that tool. Nothing: yes.
   std::optional<denial> authorize_tool(const user& who, std::string_view tool) const noexcept;
-  // The answer to a request of that method (tools/list and so on) without what that caller may not use, as
-  // `call::filtered`; for hosts that have no request. Errors: list_unreadable.
-  outcome<std::string> filter_list(const user& who, std::string_view method, std::string body,
+  // The answer to a list request (a JSON-RPC message) without what that caller may not use, as `call::filtered`; for
+  // hosts that have no request. Errors: list_unreadable.
+  outcome<std::string> filter_list(const user& who, std::string_view answer,
                                    std::string_view content_type = "application/json") const noexcept;
 
   // The answer that tells a client of a denial, with its challenge.
@@ -259,8 +282,8 @@ class MCP_OAUTH_API guard final {
   bool start_background_refresh() const noexcept;
   void stop_background_refresh() const noexcept;
 
-  // Forgets every remembered token: after a revocation that the guard cannot see.
-  void forget_tokens() const noexcept;
+  // Forgets what was decided about a token, as when you learn that it was revoked: the next request judges it anew.
+  void forget(std::string_view token) const noexcept;
 
   // --- the same without blocking -------------------------------------------------------------------------------------
 

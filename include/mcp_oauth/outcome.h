@@ -25,8 +25,13 @@ class MCP_OAUTH_API denial final {
   // All that the call needs, for a client that asks again (RFC 6750 §3.1); empty when no scope would help.
   const std::vector<std::string>& required_scopes() const noexcept;
 
+  // For the library. A copy only, no move: there is no denial without a reason.
   struct parts;
-  explicit denial(std::shared_ptr<const parts> made) noexcept;  // for the library
+  explicit denial(std::shared_ptr<const parts> made) noexcept : parts_(std::move(made)) {}
+  denial(const denial&) noexcept = default;
+  denial& operator=(const denial&) noexcept = default;
+  ~denial() = default;
+  const parts& inside() const noexcept { return *parts_; }
 
  private:
   std::shared_ptr<const parts> parts_;
@@ -36,6 +41,12 @@ class MCP_OAUTH_API denial final {
 // be a mistake of the caller that nobody can go on from.
 template <class T, class E = denial>
 class [[nodiscard]] outcome final {
+  template <class O>
+  static auto& there(O& side) noexcept {
+    if (!side) std::abort();
+    return *side;
+  }
+
  public:
   outcome(T value) noexcept : value_(std::move(value)) {}
   outcome(E error) noexcept : error_(std::move(error)) {}
@@ -51,11 +62,6 @@ class [[nodiscard]] outcome final {
   const E& error() const noexcept { return there(error_); }
 
  private:
-  template <class O>
-  static auto& there(O& side) noexcept {
-    if (!side) std::abort();
-    return *side;
-  }
   std::optional<T> value_;
   std::optional<E> error_;
 };

@@ -1,0 +1,94 @@
+// The one thread that a guard may have.
+
+#include "library/refresh.h"
+
+#include "library/fetch.h"
+#include "library/safely.h"
+
+#include <array>
+#include <chrono>
+
+MCP_OAUTH_BEGIN
+namespace {
+
+constexpr std::chrono::seconds between_looks{5};
+constexpr std::chrono::seconds between_sweeps{60};
+
+void look_after(const guard::parts& g) {
+  for (const auto& errand : g.core.due(g.now())) run_errand(g, errand);
+}
+
+// Holds the guard only while it looks after it, so that the guard can go in between.
+void run(const std::shared_ptr<refresh_order>& order, const std::weak_ptr<guard::parts>& of) noexcept {
+  int looks = 0;
+  while (true) {
+    {
+      std::unique_lock hold(order->mutex);
+      if (order->news.wait_for(hold, looks == 0 ? std::chrono::seconds(0) : between_looks, [&] { return order->stop; })) {
+        return;
+      }
+    }
+    auto g = of.lock();
+    if (!g) return;
+    ++looks;
+    safely(
+        [&] {
+          look_after(*g);
+          if (looks % (between_sweeps / between_looks) == 0) g->core.sweep(g->now());
+          return true;
+        },
+        [] { return false; });
+  }
+}
+
+void stop(const std::shared_ptr<refresh_order>& order, std::thread& refresher) noexcept {
+  if (!refresher.joinable()) return;
+  {
+    const std::lock_guard hold(order->mutex);
+    order->stop = true;
+  }
+  order->news.notify_all();
+  // The last copy of a guard may go on its own thread, in a fetch function that held one.
+  if (refresher.get_id() == std::this_thread::get_id()) refresher.detach();
+  else refresher.join();
+}
+
+}  // namespace
+
+void run_errand(const guard::parts& g, const core_guard::errand& errand) {
+  auto answer = fetch_by(g.conf.inside().fetch, to_host(errand.fetch.call, errand.fetch.rules));
+  if (!answer) {
+    const std::array fields = {log_field{"detail", answer.error().detail}};
+    g.log(level::warning, "an issuer does not answer", fields);
+  }
+  g.core.learned(errand, answer, g.now());
+}
+
+guard::parts::~parts() { stop(order, refresher); }
+
+bool guard::start_background_refresh() const noexcept {
+  return safely(
+      [&] {
+        const std::lock_guard hold(parts_->refresh_mutex);
+        if (parts_->refresher.joinable()) return true;
+        auto order = std::make_shared<refresh_order>();
+        std::thread started([order, of = std::weak_ptr<parts>(parts_)] { run(order, of); });
+        parts_->order = std::move(order);
+        parts_->refresher = std::move(started);
+        return true;
+      },
+      [] { return false; });
+}
+
+void guard::stop_background_refresh() const noexcept {
+  std::shared_ptr<refresh_order> order;
+  std::thread refresher;
+  {
+    const std::lock_guard hold(parts_->refresh_mutex);
+    order = std::move(parts_->order);
+    refresher = std::move(parts_->refresher);
+  }
+  stop(order, refresher);
+}
+
+MCP_OAUTH_END
