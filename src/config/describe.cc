@@ -104,7 +104,7 @@ std::optional<std::string> yaml_of(const config_key& key, config_draft& draft, s
       key.slot);
 }
 
-std::string yaml_tools(const std::vector<tool_rule>& tools, bool given, const std::string& indent = "") {
+std::string yaml_tools(const std::vector<access_rule>& tools, bool given, const std::string& indent = "") {
   if (!given) return "";
   if (tools.empty()) return indent + "tools: {}\n";
   std::string text = indent + "tools:\n";

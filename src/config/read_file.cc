@@ -284,7 +284,7 @@ class file_reader {
     }
   }
 
-  void tools(const yaml_node& node, int line, const std::string& where, std::vector<tool_rule>& into,
+  void tools(const yaml_node& node, int line, const std::string& where, std::vector<access_rule>& into,
              bool& given) {
     if (node.is == kind::null) {
       return refuse(where, line, {"has no value", "remove the line, or write {} to deny every tool"});
@@ -297,9 +297,9 @@ class file_reader {
   }
 
   void tool(const std::string& pattern, int line, const yaml_node& node, const std::string& where,
-            std::vector<tool_rule>& into) {
+            std::vector<access_rule>& into) {
     std::string here = where + "." + displayed(pattern);
-    tool_rule rule{pattern, {}, scopes_needed::all};
+    access_rule rule{pattern, {}, scopes_needed::all};
     if (pattern.empty()) return refuse(where, line, {"has a tool without a name"});
     if (auto bad = checks::clean_text(pattern)) return refuse(here, line, *bad);
     const yaml_node* scopes = &node;

@@ -2,7 +2,7 @@
 
 #include "base/secret.h"
 #include "base/time.h"
-#include "policy/tool_rule.h"
+#include "policy/rule.h"
 
 #include <cstdint>
 #include <optional>
@@ -71,7 +71,7 @@ struct upstream_settings {
   std::vector<std::string> hosts;   // Host fields, "mail.example.com"; empty: any
   bool require_auth = true;         // false: anybody may call, and nobody is named to it
   bool tools_given = false;         // its own `tools`, in place of those at the top level
-  std::vector<tool_rule> tools;
+  std::vector<access_rule> tools;
   header_settings headers;                  // its own, or those at the top level
   transform_settings transform;             // its own, or that at the top level
   std::vector<std::string> inject_headers;  // of injected_headers below
@@ -204,7 +204,7 @@ struct settings {
   std::vector<client_settings> clients;
   std::vector<std::string> scopes_supported;
   bool tools_given = false;
-  std::vector<tool_rule> tools;
+  std::vector<access_rule> tools;
   std::string upstream_authorization = "none";
 
   cors_settings cors;

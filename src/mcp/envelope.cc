@@ -1,6 +1,6 @@
 #include "mcp/envelope.h"
 
-#include "base/text.h"
+#include "mcp/folded.h"
 
 #include <optional>
 #include <utility>
@@ -11,27 +11,6 @@ namespace {
 constexpr std::size_t longest_method = 256, longest_id = 256, longest_name = 8192, longest_version = 64,
                       longest_traceparent = 256;
 constexpr std::size_t longest_member = 1024, most_members = 256, most_items = 64;
-
-// Equal when case is ignored the way the most lenient readers do it: by Unicode's simple folding, in which
-// U+017F is an s and U+212A a k.
-bool equal_folded(std::string_view ours, std::string_view theirs) {
-  std::size_t at = 0;
-  for (char c : ours) {
-    auto rest = theirs.substr(at);
-    if (rest.empty()) return false;
-    char lower = to_lower(c);
-    if (to_lower(rest[0]) == lower) {
-      at += 1;
-    } else if (lower == 's' && rest.starts_with("\xC5\xBF")) {
-      at += 2;
-    } else if (lower == 'k' && rest.starts_with("\xE2\x84\xAA")) {
-      at += 3;
-    } else {
-      return false;
-    }
-  }
-  return at == theirs.size();
-}
 
 }  // namespace
 

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "base/json.h"
+#include "oauth/access_token.h"
+#include "policy/rule.h"
+
+#include <string>
+
+namespace mcp_oauth {
+
+// The claims of whoever calls: of a token of ours, or all claims of another issuer's. Borrowed; of nobody
+// both are null.
+struct claims_view {
+  const access_claims* ours = nullptr;
+  const json::object* theirs = nullptr;
+};
+
+// Whether the condition holds. `arguments` are those of the call, or null where it has none. Total: whatever
+// the values are, the answer is yes or no. Where members of the arguments on the way differ in case only, it
+// is no: servers disagree about which one counts.
+bool holds(const condition& what, const claims_view& claims, const json::object* arguments);
+
+// "argument.path starts_with /public/": what is asked for, never what was there.
+std::string describe(const condition& what);
+
+}  // namespace mcp_oauth
