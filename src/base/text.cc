@@ -94,6 +94,16 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+bool is_guid(std::string_view text) {
+  if (text.size() != 36) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    bool hex = (text[i] >= '0' && text[i] <= '9') || (to_lower(text[i]) >= 'a' && to_lower(text[i]) <= 'f');
+    if (dash ? text[i] != '-' : !hex) return false;
+  }
+  return true;
+}
+
 bool is_valid_utf8(std::string_view bytes) {
   std::size_t i = 0;
   auto byte = [&](std::size_t at) { return static_cast<unsigned char>(bytes[at]); };

@@ -38,6 +38,9 @@ bool matches_wildcard(std::string_view pattern, std::string_view text);
 // Number of single-character edits between two words; for "did you mean".
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
+// "8-4-4-4-12" hexadecimal digits.
+bool is_guid(std::string_view text);
+
 bool is_valid_utf8(std::string_view bytes);
 
 }  // namespace mcp_oauth

@@ -53,7 +53,7 @@ struct wait;
 
 // What the guard wants next: its verdict told, or first a document fetched, or somebody else's fetch waited
 // for. It never fetches itself.
-using guard_step = std::variant<result<std::shared_ptr<const accepted>>, ask, wait>;
+using guard_step = std::variant<verdict, ask, wait>;
 
 struct ask {
   http_call call;  // may hold the token and a secret: not to be logged
@@ -66,8 +66,7 @@ struct ask {
 // Another request does what this one needs.
 struct wait {
   std::shared_ptr<pending> on;
-  // Called once, when it is settled or when waiting takes too long (`longest`): then the step is an error of
-  // 503.
+  // Called once, when it is settled, or after `longest` when it is not: then the step is an error of 503.
   std::function<guard_step(time_point)> then;
   seconds longest{15};
 };
@@ -111,16 +110,19 @@ class guard final {
 
  private:
   struct judgement;  // of one token that is not remembered
+  using judgement_ptr = std::shared_ptr<judgement>;
 
-  issuer_keys* issuer_of(std::string_view claimed) const;
-  guard_step judge(std::shared_ptr<judgement> j, time_point now);
-  guard_step by_signature(std::shared_ptr<judgement> j, time_point now);
-  guard_step by_introspection(std::shared_ptr<judgement> j, time_point now);
-  guard_step fetch_first(std::shared_ptr<judgement> j, issuer_keys::wanted fetch);
-  guard_step conclude(const std::shared_ptr<judgement>& j, result<verified_token> outcome, time_point now);
-  result<std::shared_ptr<const accepted>> check_binding(const presented& request,
-                                                        std::shared_ptr<const accepted> token,
-                                                        time_point now);
+  result<std::size_t> opaque_issuer(const error& otherwise) const;
+  result<std::size_t> issuer_of(std::string_view token) const;
+  guard_step begin(const presented& request, const sha256_digest& key, time_point now);
+  guard_step judge(const judgement_ptr& j, time_point now);
+  guard_step by_signature(const judgement_ptr& j, time_point now);
+  guard_step by_introspection(const judgement_ptr& j, time_point now);
+  guard_step fetch_first(const judgement_ptr& j, issuer_keys::wanted fetch);
+  guard_step wait_for_fetch(const judgement_ptr& j, std::shared_ptr<pending> fetch);
+  guard_step conclude(const judgement_ptr& j, result<verified_token> outcome, time_point now);
+  verdict check_binding(const presented& request, std::shared_ptr<const accepted> token, time_point now);
+  result<void> check_key_binding(const presented& request, const verified_token& token, time_point now);
 
   guard_rules rules_;
   random_fn random_;

@@ -52,8 +52,9 @@ class issuer_keys final {
   // endpoint.
   struct state {
     std::shared_ptr<const key_set> keys;  // nothing while none are known, or those known are too old
+    std::uint64_t generation = 0;         // of the keys
     std::string introspection_endpoint;   // "" likewise
-    std::optional<error> missing;         // why `keys` is nothing although it was tried
+    error missing;                        // why, where something is not there
     std::shared_ptr<pending> in_flight;   // somebody is fetching
   };
   state now_known(time_point now) const;
@@ -63,11 +64,11 @@ class issuer_keys final {
   // minutes). Documents are asked for again when four fifths of their time are over; metadata first, then
   // keys.
   std::optional<wanted> due(time_point now);
-  // The same for a request that cannot be judged without: also past four fifths, but never sooner than a
-  // second after a failure.
+  // The same for a request, which waits for it: when the time of a document is over, or there is none; after
+  // a failure for 5 seconds not.
   std::optional<wanted> needed(time_point now);
-  // A token names a key that is not here: asked for again, at most once in 30 seconds, whether or not it
-  // succeeds.
+  // A token names a key that is not here. Keys are fetched for that at most once in 30 seconds, whether or
+  // not it succeeds and whatever they were fetched for before.
   std::optional<wanted> unknown_key(time_point now);
 
   void learned(const wanted& fetch, const result<http_answer>& answer, time_point now);
@@ -86,12 +87,16 @@ class issuer_keys final {
     std::optional<time_point> failed;
     int failures = 0;
   };
+  // All but the first two are called under the lock.
   bool reads_metadata() const;
   bool reads_keys() const;
-  std::optional<document> stale(time_point now, bool ahead) const;
-  std::optional<wanted> hand_out(document what);
-  result<void> take_metadata(const result<http_answer>& answer, time_point now);
-  result<void> take_keys(const result<http_answer>& answer, time_point now);
+  std::string jwks_uri() const;
+  bool usable(const fetch_times& times, time_point now) const;
+  bool is_fetching() const;
+  std::optional<document> stale(time_point now, bool ahead, bool for_request) const;
+  wanted hand_out(document what, time_point now);
+  result<void> take_metadata(const wanted& fetch, const result<http_answer>& answer, time_point now);
+  result<void> take_keys(const wanted& fetch, const result<http_answer>& answer, time_point now);
 
   const trusted_issuer issuer_;
   mutable std::mutex mutex_;
@@ -100,7 +105,8 @@ class issuer_keys final {
   fetch_times metadata_times_, keys_times_;
   std::vector<std::string> metadata_urls_;
   std::size_t next_url_ = 0;
-  std::optional<time_point> asked_for_unknown_;
+  std::optional<error> round_failure_;  // of the places of the metadata that were tried so far
+  std::optional<time_point> asked_for_keys_;
   std::optional<time_point> last_success_, last_failure_;
   std::optional<error> failure_;
   std::weak_ptr<pending> in_flight_;

@@ -29,6 +29,9 @@ struct issuer_metadata {
   std::string document;                // as it came, for whoever publishes it again
 };
 
+// Whether it is a 200 with a JSON object, whatever that says.
+bool is_json_document(const http_answer& answer);
+
 // The document must state the very issuer that is configured (RFC 8414 §3.3), `{tenantid}` as it stands;
 // endpoints as in `is_usable_endpoint`. Errors: issuer_unreachable for 5xx and 429, issuer_metadata_invalid
 // for everything else, in words: another status, a redirect and where it leads, HTML, what differs between

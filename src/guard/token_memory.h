@@ -18,10 +18,26 @@ namespace mcp_oauth {
 // A token that the guard took.
 struct accepted {
   verified_token token;
-  std::string issuer;         // the name of its trusted_issuer
-  bool introspected = false;  // its issuer was asked
-  time_point good_until;      // without judging it again; never beyond `exp` and leeway
-  std::uint64_t generation = 0;
+  std::string issuer;            // the name of its trusted_issuer
+  std::size_t issuer_index = 0;  // and its place among them
+  bool introspected = false;     // its issuer was asked
+  time_point good_until = {};    // without judging it again; never beyond `exp` and leeway
+  std::uint64_t generation = 0;  // of the keys that it was judged by
+};
+
+using verdict = result<std::shared_ptr<const accepted>>;
+
+// One judgement that several requests wait for.
+class shared_judgement final {
+ public:
+  pending over;
+  // Nothing while it goes on, and when it was given up.
+  std::optional<verdict> outcome() const;
+
+ private:
+  friend class token_memory;
+  mutable std::mutex mutex_;
+  std::optional<verdict> outcome_;
 };
 
 struct memory_rules {
@@ -30,47 +46,47 @@ struct memory_rules {
   seconds negative{10};  // for what was refused; 0: refusals are not remembered
 };
 
-// What was decided about tokens, by the SHA-256 of their text: no token is kept. Bounded, and never good
-// beyond `exp`. Safe from every thread; finding what is known allocates nothing.
+// What was decided about tokens, by the SHA-256 of their text: no token is kept. Bounded; refusals do not
+// crowd out what was accepted. Safe from every thread; finding what was accepted allocates nothing.
 class token_memory final {
  public:
-  using verdict = result<std::shared_ptr<const accepted>>;
+  explicit token_memory(memory_rules rules = {}) : rules_(rules) {}
 
-  explicit token_memory(memory_rules rules = {});
-
-  // What is known and still good; nothing otherwise. `generation` as of the issuer named: an older one does
-  // not count.
+  // What is known and still good; nothing otherwise.
   std::shared_ptr<const accepted> find(const sha256_digest& key, time_point now) const;
   std::optional<error> refused(const sha256_digest& key, time_point now) const;
 
   // Of several that ask for one token at a time, one judges it: it gets `mine`, the others what to wait for.
   // Whoever lets `mine` go without `settle` frees the place.
   struct flight {
-    std::shared_ptr<pending> waiting_for;  // somebody else judges it
+    std::shared_ptr<const accepted> known;  // somebody just did
+    std::shared_ptr<shared_judgement> others;
     std::shared_ptr<void> mine;
   };
-  flight begin(const sha256_digest& key);
-  // Failures of ours or of the issuer (503) are told to those who wait and not remembered.
+  flight begin(const sha256_digest& key, time_point now);
+  // Tells those who wait, and remembers, but for failures that are not the token's (503) and for unknown
+  // keys, which may be known in a moment.
   void settle(const sha256_digest& key, const verdict& outcome, time_point now);
 
   void forget(const sha256_digest& key);
-  void clear();
   // Drops what is over. To be called from time to time.
   void sweep(time_point now);
-  std::size_t size() const;
+  std::size_t size() const;  // accepted and refused
 
  private:
-  struct entry {
-    std::shared_ptr<const accepted> good;
-    error bad;
+  struct refusal {
+    error why;
     time_point until;
   };
   struct shard {
     mutable std::mutex mutex;
-    digest_map<entry> known;
-    digest_map<std::shared_ptr<pending>> in_flight;
+    digest_map<std::shared_ptr<const accepted>> good;
+    digest_map<refusal> bad;
+    digest_map<std::shared_ptr<shared_judgement>> in_flight;
   };
-  shard& of(const sha256_digest& key) const { return shards_[key[31] % shards_.size()]; }
+  shard& of(const sha256_digest& key) const { return shards_[key.back() % shards_.size()]; }
+  std::size_t most_in_shard() const { return rules_.most / shards_.size() + 1; }
+  void give_up(const sha256_digest& key, const std::shared_ptr<shared_judgement>& judgement);
 
   memory_rules rules_;
   mutable std::array<shard, 16> shards_;

@@ -53,9 +53,8 @@ struct trusted_issuer {
   seconds keys_kept_while_away{24 * 3600};
 };
 
-// A PEM or a JWK Set, whichever the text is. PEM: one or several public keys or certificates' keys (SPKI);
-// each gets its thumbprint as `kid`, and a token without `kid` finds the only one that fits. Errors:
-// key_malformed, key_weak.
+// A JWK Set, or PEM (`key_set::from_pem`), whichever the text is. Of keys without a `kid` each is tried.
+// Errors: key_malformed, also for a set without a key that can be used; key_weak.
 result<key_set> keys_from_text(std::string_view text);
 
 // What cannot work, all of it at once, in words that name the setting. Errors of each: config_invalid. Also

@@ -1,12 +1,14 @@
 #include "base/base64url.h"
 #include "jose/algorithm_traits.h"
 #include "jose/key.h"
+#include "jose/key_set.h"
 #include "jose/material.h"
 
 #include <algorithm>
 #include <utility>
 
 #include <openssl/core_names.h>
+#include <openssl/x509.h>
 
 namespace mcp_oauth {
 namespace {
@@ -33,8 +35,10 @@ constexpr group groups[] = {{"prime256v1", "P-256", "ES256", 32},
                             {"secp384r1", "P-384", "ES384", 48},
                             {"secp521r1", "P-521", "ES512", 66}};
 
+enum class rsa_use { rs256_only, every_algorithm };
+
 // Through a JWK, so that our own keys pass the checks that foreign ones do, and nothing private goes along.
-result<public_key> public_part_of(EVP_PKEY* pkey) {
+result<public_key> public_part_of(EVP_PKEY* pkey, rsa_use rsa = rsa_use::rs256_only) {
   json::object jwk;
   if (EVP_PKEY_is_a(pkey, "EC") == 1) {
     char name[32] = {};
@@ -53,8 +57,8 @@ result<public_key> public_part_of(EVP_PKEY* pkey) {
   } else if (EVP_PKEY_is_a(pkey, "RSA") == 1) {
     jwk = {{"kty", "RSA"},
            {"n", number(pkey, OSSL_PKEY_PARAM_RSA_N, 0)},
-           {"e", number(pkey, OSSL_PKEY_PARAM_RSA_E, 0)},
-           {"alg", "RS256"}};
+           {"e", number(pkey, OSSL_PKEY_PARAM_RSA_E, 0)}};
+    if (rsa == rsa_use::rs256_only) jwk["alg"] = "RS256";
   } else if (EVP_PKEY_is_a(pkey, "ED25519") == 1) {
     std::string x(32, '\0');
     std::size_t size = x.size();
@@ -68,7 +72,45 @@ result<public_key> public_part_of(EVP_PKEY* pkey) {
   return key->with_kid(key->thumbprint());
 }
 
+// One block of a PEM text: a public key, or the one of a certificate.
+result<evp_pkey> public_key_in(std::string_view label, const unsigned char* bytes, long size) {
+  evp_pkey pkey;
+  if (label == PEM_STRING_PUBLIC) {
+    pkey.reset(d2i_PUBKEY(nullptr, &bytes, size));
+  } else if (label == PEM_STRING_X509) {
+    std::unique_ptr<X509, free_with<X509_free>> certificate(d2i_X509(nullptr, &bytes, size));
+    if (certificate != nullptr) pkey.reset(X509_get_pubkey(certificate.get()));
+  } else if (label.ends_with("PRIVATE KEY")) {
+    return fail(errc::key_malformed, "a private key: only its owner may have it, and its public part belongs here");
+  } else {
+    return fail(errc::key_malformed, "PEM that is neither a public key nor a certificate");
+  }
+  if (pkey == nullptr) return fail(errc::key_malformed, "a PEM block that cannot be read");
+  return pkey;
+}
+
 }  // namespace
+
+result<key_set> key_set::from_pem(std::string_view pem) {
+  quiet_errors quiet;
+  memory_bio in(BIO_new_mem_buf(octets(pem), static_cast<int>(pem.size())));
+  std::vector<public_key> keys;
+  char *label = nullptr, *header = nullptr;
+  unsigned char* bytes = nullptr;
+  long size = 0;
+  while (PEM_read_bio(in.get(), &label, &header, &bytes, &size) == 1) {
+    auto pkey = public_key_in(label, bytes, size);
+    OPENSSL_free(label);
+    OPENSSL_free(header);
+    OPENSSL_clear_free(bytes, static_cast<std::size_t>(size));
+    if (!pkey) return tl::unexpected(pkey.error());
+    auto key = public_part_of(pkey->get(), rsa_use::every_algorithm);
+    if (!key) return tl::unexpected(key.error());
+    keys.push_back(key->with_kid(""));
+  }
+  if (keys.empty()) return fail(errc::key_malformed, "no PEM with a public key");
+  return of(std::move(keys));
+}
 
 signing_key signing_key::generate_es256() {
   evp_pkey pkey(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));

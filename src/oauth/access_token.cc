@@ -62,6 +62,11 @@ result<access_claims> read_claims(const json::object& claims) {
 
 }  // namespace
 
+bool verified_token::is_for(std::string_view audience) const {
+  if (audience.empty()) return false;
+  return details_ ? holds(details_->audiences, audience) : claims_.audience == audience;
+}
+
 std::string mint_access_token(const access_claims& claims, const signing_key& key) {
   json::object payload;
   payload["iss"] = text(claims.issuer);

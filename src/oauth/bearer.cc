@@ -31,9 +31,8 @@ bool is_token68(std::string_view text) {
   return !text.empty() && all != 0;
 }
 
-}  // namespace
-
-result<std::string_view> bearer_token(std::span<const field> fields, std::string_view query) {
+// The scheme of the credentials, and the word after it.
+result<credentials> token_of_schemes(std::span<const field> fields, std::string_view query, bool dpop) {
   const field* authorization = nullptr;
   for (const auto& f : fields) {
     if (!equal_ignoring_case(f.name, "authorization")) continue;
@@ -51,19 +50,33 @@ result<std::string_view> bearer_token(std::span<const field> fields, std::string
   auto value = trim(authorization->value);
   if (value.empty()) return fail(errc::token_missing, "an empty Authorization field");
   auto space = value.find(' ');
-  if (!equal_ignoring_case(value.substr(0, space), "bearer")) {
+  credentials found;
+  if (dpop && equal_ignoring_case(value.substr(0, space), "dpop")) {
+    found.scheme = token_scheme::dpop;
+  } else if (!equal_ignoring_case(value.substr(0, space), "bearer")) {
     // The value stays out of the detail: it may be a token, or a password under Basic.
     if (space == std::string_view::npos)
       return fail(errc::token_malformed, "one word, without \"Bearer \" before it");
-    return fail(errc::authorization_scheme_unsupported, "another scheme than Bearer");
+    return fail(errc::authorization_scheme_unsupported,
+                dpop ? "another scheme than Bearer and DPoP" : "another scheme than Bearer");
   }
-  if (space == std::string_view::npos) return fail(errc::token_malformed, "no token after Bearer");
+  if (space == std::string_view::npos) return fail(errc::token_malformed, "no token after the scheme");
 
-  auto token = value.substr(space);
-  token.remove_prefix(token.find_first_not_of(' '));
-  if (!is_token68(token))
+  found.token = value.substr(space);
+  found.token.remove_prefix(found.token.find_first_not_of(' '));
+  if (!is_token68(found.token))
     return fail(errc::token_malformed, "a character that no token may hold (RFC 6750 section 2.1)");
-  return token;
+  return found;
+}
+
+}  // namespace
+
+result<std::string_view> bearer_token(std::span<const field> fields, std::string_view query) {
+  return token_of_schemes(fields, query, false).map([](const credentials& found) { return found.token; });
+}
+
+result<credentials> bearer_or_dpop_token(std::span<const field> fields, std::string_view query) {
+  return token_of_schemes(fields, query, true);
 }
 
 }  // namespace mcp_oauth

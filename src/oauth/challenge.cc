@@ -37,6 +37,28 @@ bool is_challenge_error(std::string_view error) {
   return error == "invalid_request" || error == "invalid_token" || error == "insufficient_scope";
 }
 
+// RFC 9449 §7.1
+bool is_dpop_error(std::string_view error) {
+  return is_challenge_error(error) || error == "invalid_dpop_proof" || error == "use_dpop_nonce";
+}
+
+std::vector<std::string> common_parameters(errc code, std::string_view resource_metadata_url,
+                                           const std::vector<std::string>& scopes,
+                                           bool (*may_be_sent)(std::string_view)) {
+  const auto& row = explain(code);
+  std::vector<std::string> parameters;
+  auto add = [&](std::string_view name, const std::string& value) {
+    if (!value.empty()) parameters.push_back(std::string(name) + "=\"" + value + "\"");
+  };
+  if (may_be_sent(row.oauth_error)) {
+    add("error", std::string(row.oauth_error));
+    add("error_description", description_text(row.description));
+  }
+  add("scope", scope_list(scopes));
+  add("resource_metadata", uri_text(resource_metadata_url));
+  return parameters;
+}
+
 constexpr std::string_view alnum = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 bool is_token_char(char c) {
@@ -131,20 +153,19 @@ class reader {
 
 std::string bearer_challenge(errc code, std::string_view resource_metadata_url,
                              const std::vector<std::string>& scopes) {
-  const auto& row = explain(code);
-  std::vector<std::string> parameters;
-  auto add = [&](std::string_view name, const std::string& value) {
-    if (!value.empty()) parameters.push_back(std::string(name) + "=\"" + value + "\"");
-  };
-  if (is_challenge_error(row.oauth_error)) {
-    add("error", std::string(row.oauth_error));
-    add("error_description", description_text(row.description));
-  }
-  add("scope", scope_list(scopes));
-  add("resource_metadata", uri_text(resource_metadata_url));
+  auto parameters = common_parameters(code, resource_metadata_url, scopes, is_challenge_error);
   // RFC 6750 §3: at least one parameter.
   if (parameters.empty()) parameters.emplace_back("realm=\"mcp\"");
   return "Bearer " + join(parameters, ", ");
+}
+
+std::string dpop_challenge(errc code, std::string_view resource_metadata_url,
+                           const std::vector<std::string>& scopes, std::span<const algorithm> algorithms) {
+  auto parameters = common_parameters(code, resource_metadata_url, scopes, is_dpop_error);
+  std::vector<std::string> names;
+  for (auto alg : algorithms) names.emplace_back(to_name(alg));
+  parameters.push_back("algs=\"" + join(names, " ") + "\"");
+  return "DPoP " + join(parameters, ", ");
 }
 
 json::object error_body(errc code, const std::vector<std::string>& required_scopes) {

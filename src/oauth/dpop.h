@@ -94,6 +94,7 @@ class dpop_replays final {
   std::size_t most_;
   digest_map<time_point> seen_;
   time_point swept_{};
+  std::size_t sweep_at_ = 1024;
 };
 
 }  // namespace mcp_oauth

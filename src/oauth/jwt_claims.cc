@@ -1,5 +1,7 @@
 #include "oauth/jwt_claims.h"
 
+#include "oauth/near_miss.h"
+
 #include <algorithm>
 
 namespace mcp_oauth {
@@ -55,13 +57,15 @@ result<time_point> check_times(const json::object& claims, seconds leeway, time_
   auto expires = required_time(claims, "exp");
   if (!expires) return expires;
   if (*expires + leeway <= now) {
-    return fail(errc::token_expired, "exp is " + at(*expires) + ", now is " + at(now) + ", leeway " +
+    return fail(errc::token_expired, "exp is " + at(*expires) + " (" + how_long_from(now, *expires) +
+                                         "), now is " + at(now) + ", leeway " +
                                          std::to_string(leeway.count()) + " s");
   }
   auto not_before = optional_time(claims, "nbf");
   if (!not_before) return tl::unexpected(not_before.error());
   if (*not_before && **not_before > now + leeway) {
-    return fail(errc::token_not_yet_valid, "nbf is " + at(**not_before) + ", now is " + at(now) +
+    return fail(errc::token_not_yet_valid, "nbf is " + at(**not_before) + " (" +
+                                               how_long_from(now, **not_before) + "), now is " + at(now) +
                                                ", leeway " + std::to_string(leeway.count()) + " s");
   }
   return expires;

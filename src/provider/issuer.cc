@@ -1,5 +1,7 @@
 #include "provider/issuer.h"
 
+#include "base/text.h"
+
 namespace mcp_oauth {
 namespace {
 

@@ -1,5 +1,7 @@
 #include "provider/known_providers.h"
 
+#include "base/text.h"
+
 #include <algorithm>
 #include <array>
 
@@ -101,8 +103,6 @@ constexpr auto rows = std::to_array<known_provider>({
     },
 });
 
-bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-
 }  // namespace
 
 std::span<const known_provider> known_providers() { return rows; }
@@ -118,15 +118,6 @@ bool fits(client_id_shape shape, std::string_view client_id) {
     case client_id_shape::any: return true;
     case client_id_shape::google: return client_id.ends_with(".apps.googleusercontent.com");
     case client_id_shape::guid: return is_guid(client_id);
-  }
-  return true;
-}
-
-bool is_guid(std::string_view text) {
-  if (text.size() != 36) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash ? text[i] != '-' : !is_hex(text[i])) return false;
   }
   return true;
 }

@@ -73,7 +73,4 @@ const known_provider* find_known_provider(std::string_view type);
 // Whether a client id has the shape that the provider gives them.
 bool fits(client_id_shape shape, std::string_view client_id);
 
-// "8-4-4-4-12" hexadecimal digits.
-bool is_guid(std::string_view text);
-
 }  // namespace mcp_oauth

@@ -1,7 +1,6 @@
-#include "base/ip_address.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "base/url.h"
+#include "oauth/endpoint_url.h"
 #include "provider/issuer.h"
 #include "provider/oidc.h"
 
@@ -10,22 +9,6 @@ namespace {
 
 tl::unexpected<error> invalid(std::string why) {
   return fail(errc::provider_metadata_invalid, std::move(why));
-}
-
-// An address inside, in any spelling. What a name leads to is not looked up here.
-bool names_inner_address(const url& u) {
-  if (u.is_loopback() || is_disguised_address(u.host)) return true;
-  auto address = ip_address::parse(u.host);
-  return address && !is_public(*address);
-}
-
-// Plain http is for a provider on this machine; a fragment would swallow the parameters. Our code and our
-// secret go where the document says, so only a provider that is inside itself may lead inside.
-bool is_usable_endpoint(std::string_view issuer, std::string_view text) {
-  auto parsed = url::parse(text), from = url::parse(issuer);
-  if (!parsed || !from || parsed->has_fragment) return false;
-  if (names_inner_address(*parsed) && !names_inner_address(*from)) return false;
-  return parsed->scheme == "https" || (parsed->scheme == "http" && parsed->is_loopback());
 }
 
 result<std::string> required_endpoint(std::string_view issuer, const json::object& document,
