@@ -9,8 +9,10 @@
 
 #if defined(__GNUC__)
 #define MCP_OAUTH_API __attribute__((visibility("default")))
+#define MCP_OAUTH_LOCAL __attribute__((visibility("hidden")))
 #else
 #define MCP_OAUTH_API
+#define MCP_OAUTH_LOCAL
 #endif
 
 #ifdef __cplusplus

@@ -139,7 +139,7 @@ class MCP_OAUTH_API config final {
   const std::vector<std::string>& warnings() const noexcept;
 
   // For the library.
-  struct parts;
+  struct MCP_OAUTH_LOCAL parts;
   explicit config(std::shared_ptr<const parts> made) noexcept : parts_(std::move(made)) {}
   config(const config&) noexcept = default;
   config& operator=(const config&) noexcept = default;

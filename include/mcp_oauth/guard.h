@@ -69,7 +69,7 @@ class MCP_OAUTH_API answer_filter final {
   std::optional<denial> finish(std::string& out) noexcept;
 
   // For the library.
-  struct parts;
+  struct MCP_OAUTH_LOCAL parts;
   explicit answer_filter(std::unique_ptr<parts> made) noexcept;
   answer_filter(answer_filter&&) noexcept;
   answer_filter& operator=(answer_filter&&) noexcept;
@@ -102,7 +102,7 @@ class MCP_OAUTH_API call final {
   answer_filter begin_filter(std::string_view content_type) const noexcept;
 
   // For the library.
-  struct parts;
+  struct MCP_OAUTH_LOCAL parts;
   explicit call(std::shared_ptr<const parts> made) noexcept : parts_(std::move(made)) {}
   call(const call&) noexcept = default;
   call& operator=(const call&) noexcept = default;
@@ -155,7 +155,7 @@ class admission final {
   std::optional<denial> refused_;
 };
 
-struct pending_parts;
+struct MCP_OAUTH_LOCAL pending_parts;
 
 // For hosts that fetch by themselves, without blocking. One object is not for two threads at once, but may move between
 // them.
@@ -291,7 +291,7 @@ class MCP_OAUTH_API guard final {
   pending_admission begin_admit(const request& asked) const noexcept;
 
   // For the library.
-  struct parts;
+  struct MCP_OAUTH_LOCAL parts;
   explicit guard(std::shared_ptr<parts> made) noexcept : parts_(std::move(made)) {}
   guard(const guard&) noexcept = default;
   guard& operator=(const guard&) noexcept = default;

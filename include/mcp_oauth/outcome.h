@@ -26,7 +26,7 @@ class MCP_OAUTH_API denial final {
   const std::vector<std::string>& required_scopes() const noexcept;
 
   // For the library. A copy only, no move: there is no denial without a reason.
-  struct parts;
+  struct MCP_OAUTH_LOCAL parts;
   explicit denial(std::shared_ptr<const parts> made) noexcept : parts_(std::move(made)) {}
   denial(const denial&) noexcept = default;
   denial& operator=(const denial&) noexcept = default;

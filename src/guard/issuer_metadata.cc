@@ -22,7 +22,7 @@ std::string what_came(const http_answer& answer) {
            ", which is not followed: configure where it leads, if that is right";
   }
   if (answer.status != 200) return status;
-  auto body = trim(answer.body.substr(0, std::min<std::size_t>(answer.body.size(), 256)));
+  auto body = trim(std::string_view(answer.body).substr(0, 256));
   while (body.starts_with('\n') || body.starts_with('\r')) body = trim(body.substr(1));
   if (body.starts_with('<'))
     return "a web page (HTML or XML) in place of JSON: a wrong URL, or a sign-in in front of it";

@@ -59,19 +59,15 @@ void log_refusal(const guard::parts& g, const denial& why, std::string_view subj
   g.log(why.status() >= 500 ? level::warning : level::info, "refused", fields);
 }
 
-// What the message is, or why it is none.
-result<envelope> read_message(const config::parts& conf, const request& asked) {
+// Whether the body is one message, which `scanner` has then seen, and the headers do not contradict it.
+result<void> read_message(const config::parts& conf, const request& asked, envelope_scanner& scanner) {
   if (asked.body.size() > conf.most_body_bytes) {
     return fail(errc::body_too_large, std::to_string(asked.body.size()) + " bytes");
   }
-  envelope_scanner scanner;
-  if (auto fed = scanner.feed(asked.body); !fed) return tl::unexpected<error>(fed.error());
-  if (auto ended = scanner.finish(); !ended) return tl::unexpected<error>(ended.error());
-  core_fields fields(asked.headers);
-  if (auto same = check_mirrored_headers(scanner.seen(), fields.view()); !same) {
-    return tl::unexpected<error>(same.error());
-  }
-  return scanner.seen();
+  if (auto fed = scanner.feed(asked.body); !fed) return fed;
+  if (auto ended = scanner.finish(); !ended) return ended;
+  const core_fields fields(asked.headers);
+  return check_mirrored_headers(scanner.seen(), fields.view());
 }
 
 }  // namespace
@@ -133,12 +129,14 @@ admission conclude(const std::shared_ptr<guard::parts>& g, const asked_call& ask
     return refused(*g, why, asked.origin, made->id);
   };
   if (asked.about.method == "POST") {
-    auto message = read_message(conf, asked.about);
-    if (!message) return stop(deny(message.error()));
-    made->id = message->id;
-    made->method = message->kind == envelope::kind::batch ? "batch" : message->method;
-    made->name = message->name;
-    auto permitted = authorize(conf.calls, who, *message, asked.about.body);
+    envelope_scanner scanner;
+    auto good = read_message(conf, asked.about, scanner);
+    const auto& message = scanner.seen();
+    made->id = message.id;
+    made->method = message.kind == envelope::kind::batch ? "batch" : message.method;
+    made->name = message.name;
+    if (!good) return stop(deny(good.error()));
+    auto permitted = authorize(conf.calls, who, message, asked.about.body);
     if (!permitted) return stop(deny(std::move(permitted.error())));
     made->may_hold_lists = may_hold_lists(made->method);
   } else {

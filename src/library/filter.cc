@@ -23,7 +23,7 @@ bool is_type(std::string_view content_type, std::string_view wanted) {
 
 }  // namespace
 
-struct answer_filter::parts {
+struct MCP_OAUTH_LOCAL answer_filter::parts {
   parts(std::shared_ptr<guard::parts> of, const user& caller) : g(std::move(of)), who(caller) {
     keep = [this](listed what, std::string_view name) {
       return may_list(g->conf.inside().calls, caller_of(verdict_of(who)), what, name);

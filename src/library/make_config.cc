@@ -189,7 +189,7 @@ trusted_issuer make_issuer(const options& o, const trusted_server& s, std::size_
   rules.danger_any_audience = o.danger_any_audience;
   rules.danger_id_tokens = o.danger_id_tokens;
   rules.algorithms = algorithms_of(o, s, index, problems);
-  rules.leeway = o.leeway;
+  rules.leeway = std::clamp(o.leeway, seconds(0), seconds(600));  // `check_numbers` has the words
   if (!s.scope_claims.empty()) rules.claims.scopes = s.scope_claims;
   for (const auto& claim : s.required_claims) {
     if (claim.name.empty()) problems.add(field_of(index, "required_claims"), "a required claim has no name");

@@ -17,13 +17,13 @@
 
 MCP_OAUTH_BEGIN
 
-struct denial::parts {
+struct MCP_OAUTH_LOCAL denial::parts {
   errc code = errc::internal;
   std::string detail;
   std::vector<std::string> scopes;
 };
 
-struct config::parts {
+struct MCP_OAUTH_LOCAL config::parts {
   std::string resource;
   std::string origin;             // of the resource
   std::string resource_path;      // "/mcp"; "" for the root
@@ -52,7 +52,7 @@ struct refresh_order {
 };
 
 // What all copies of a guard share.
-struct guard::parts {
+struct MCP_OAUTH_LOCAL guard::parts {
   explicit parts(config from);
   ~parts();
 
@@ -67,7 +67,7 @@ struct guard::parts {
   std::thread refresher;
 };
 
-struct call::parts {
+struct MCP_OAUTH_LOCAL call::parts {
   std::shared_ptr<guard::parts> g;
   mcp_oauth::user user;
   std::string token;

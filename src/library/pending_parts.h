@@ -10,7 +10,7 @@
 MCP_OAUTH_BEGIN
 
 // A check under way: the core's step, and what its verdict is for.
-struct pending_parts {
+struct MCP_OAUTH_LOCAL pending_parts {
   std::shared_ptr<guard::parts> g;
   std::optional<guard_step> at;          // nothing where `answered` says it all
   fetch_request wanted;                  // while the step is an ask
