@@ -153,11 +153,7 @@ response guard::refuse(const denial& why) const noexcept {
 std::optional<denial> guard::prepare() const noexcept {
   return safely(
       [&]() -> std::optional<denial> {
-        while (true) {
-          auto errands = parts_->core.due(parts_->now());
-          if (errands.empty()) break;
-          for (const auto& errand : errands) run_errand(*parts_, errand);
-        }
+        run_errands(*parts_);
         for (const auto& issuer : parts_->core.status(parts_->now())) {
           if (issuer.ready) continue;
           return issuer.failure ? deny(*issuer.failure) : deny(errc::issuer_unreachable, issuer.issuer);

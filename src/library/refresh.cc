@@ -14,10 +14,6 @@ namespace {
 constexpr std::chrono::seconds between_looks{5};
 constexpr std::chrono::seconds between_sweeps{60};
 
-void look_after(const guard::parts& g) {
-  for (const auto& errand : g.core.due(g.now())) run_errand(g, errand);
-}
-
 // Holds the guard only while it looks after it, so that the guard can go in between.
 void run(const std::shared_ptr<refresh_order>& order, const std::weak_ptr<guard::parts>& of) noexcept {
   int looks = 0;
@@ -33,7 +29,7 @@ void run(const std::shared_ptr<refresh_order>& order, const std::weak_ptr<guard:
     ++looks;
     safely(
         [&] {
-          look_after(*g);
+          run_errands(*g);
           if (looks % (between_sweeps / between_looks) == 0) g->core.sweep(g->now());
           return true;
         },
@@ -55,13 +51,18 @@ void stop(const std::shared_ptr<refresh_order>& order, std::thread& refresher) n
 
 }  // namespace
 
-void run_errand(const guard::parts& g, const core_guard::errand& errand) {
-  auto answer = fetch_by(g.conf.inside().fetch, to_host(errand.fetch.call, errand.fetch.rules));
-  if (!answer) {
-    const std::array fields = {log_field{"detail", answer.error().detail}};
-    g.log(level::warning, "an issuer does not answer", fields);
+void run_errands(const guard::parts& g) {
+  // The metadata says where the keys are. What failed is not due again for a while, so this ends.
+  for (auto errands = g.core.due(g.now()); !errands.empty(); errands = g.core.due(g.now())) {
+    for (const auto& errand : errands) {
+      auto answer = fetch_by(g.conf.inside().fetch, to_host(errand.fetch.call, errand.fetch.rules));
+      if (!answer) {
+        const std::array fields = {log_field{"detail", answer.error().detail}};
+        g.log(level::warning, "an issuer does not answer", fields);
+      }
+      g.core.learned(errand, answer, g.now());
+    }
   }
-  g.core.learned(errand, answer, g.now());
 }
 
 guard::parts::~parts() { stop(order, refresher); }

@@ -4,7 +4,7 @@
 
 MCP_OAUTH_BEGIN
 
-// Fetches one document of an issuer and hands it to the core. Blocks.
-void run_errand(const guard::parts& g, const core_guard::errand& errand);
+// Fetches what the core wants to have from its issuers now. Blocks.
+void run_errands(const guard::parts& g);
 
 MCP_OAUTH_END
