@@ -22,11 +22,10 @@ std::string what_came(const http_answer& answer) {
            ", which is not followed: configure where it leads, if that is right";
   }
   if (answer.status != 200) return status;
-  auto body = trim(std::string_view(answer.body).substr(0, 256));
-  while (body.starts_with('\n') || body.starts_with('\r')) body = trim(body.substr(1));
-  if (body.starts_with('<'))
+  if (answer.body.empty()) return "an empty answer";
+  if (looks_like_a_page(answer.body)) {
     return "a web page (HTML or XML) in place of JSON: a wrong URL, or a sign-in in front of it";
-  if (body.empty()) return "an empty answer";
+  }
   return {};
 }
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -82,16 +83,19 @@ TEST(LibraryThreads, TheLastCopyMayGoOnTheRefreshThread) {
   // Shared, since the thread may outlive this frame by moments.
   auto world = std::make_shared<library_world>();
   auto holder = std::make_shared<std::optional<v1::guard>>();
+  std::promise<void> only_one_left;
   auto o = world->options();
   o.log = nullptr;
   o.clock = nullptr;
-  o.fetch = [world, holder](const v1::fetch_request& asked) {
+  o.fetch = [world, holder, ready = only_one_left.get_future().share()](const v1::fetch_request& asked) {
+    ready.wait();
     holder->reset();
     return world->answer(asked);
   };
   holder->emplace(*v1::guard::make(o));
-  (*holder)->start_background_refresh();
   o.fetch = nullptr;
+  v1::guard(**holder).start_background_refresh();
+  only_one_left.set_value();
   while (holder.use_count() > 1) std::this_thread::yield();  // the guard and its function are gone
   EXPECT_FALSE(holder->has_value());
   EXPECT_GT(world->fetches, 0);

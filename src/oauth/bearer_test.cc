@@ -92,5 +92,26 @@ TEST(BearerToken, DoesNotEndUpInTheDetail) {
   }
 }
 
+TEST(BearerOrDpopToken, KnowsBothSchemesAndSaysWhich) {
+  for (auto [value, scheme] : {std::pair{"Bearer abc", token_scheme::bearer},
+                               {"DPoP abc", token_scheme::dpop},
+                               {"dpop abc", token_scheme::dpop}}) {
+    field fields[] = {{"Authorization", value}};
+    auto found = bearer_or_dpop_token(fields, "");
+    ASSERT_TRUE(found) << value;
+    EXPECT_EQ(found->token, "abc");
+    EXPECT_EQ(found->scheme, scheme) << value;
+  }
+  for (auto [value, code] : {std::pair{"DPoP", errc::token_malformed},
+                             {"DPoP a b", errc::token_malformed},
+                             {"Basic abc", errc::authorization_scheme_unsupported},
+                             {"", errc::token_missing}}) {
+    field fields[] = {{"Authorization", value}};
+    EXPECT_EQ(bearer_or_dpop_token(fields, "").error().code, code) << value;
+  }
+  field both[] = {{"Authorization", "DPoP abc"}, {"Authorization", "Bearer abc"}};
+  EXPECT_EQ(bearer_or_dpop_token(both, "").error().code, errc::credentials_repeated);
+}
+
 }  // namespace
 }  // namespace mcp_oauth

@@ -54,6 +54,25 @@ TEST(BearerChallenge, StaysWellFormedWhateverItIsGiven) {
   EXPECT_EQ(read[0].find("error"), "insufficient_scope");
 }
 
+TEST(DpopChallenge, NamesItsErrorsAndTheAlgorithms) {
+  constexpr algorithm algorithms[] = {algorithm::es256, algorithm::eddsa};
+  EXPECT_EQ(dpop_challenge(errc::token_missing, "https://a.example/m", {"mcp"}, algorithms),
+            R"(DPoP scope="mcp", resource_metadata="https://a.example/m", algs="ES256 EdDSA")");
+  for (auto [code, name] : {std::pair{errc::dpop_proof_invalid, "invalid_dpop_proof"},
+                            {errc::dpop_proof_replayed, "invalid_dpop_proof"},
+                            {errc::dpop_nonce_needed, "use_dpop_nonce"},
+                            {errc::token_binding_missing, "invalid_token"},
+                            {errc::token_expired, "invalid_token"}}) {
+    auto challenges = parse_challenges(dpop_challenge(code, "", {}, algorithms));
+    ASSERT_EQ(challenges.size(), 1u);
+    EXPECT_EQ(challenges[0].scheme, "DPoP");
+    EXPECT_EQ(challenges[0].find("error"), name);
+    EXPECT_EQ(challenges[0].find("algs"), "ES256 EdDSA");
+  }
+  // A Bearer challenge has no word for them.
+  EXPECT_EQ(bearer_challenge(errc::dpop_nonce_needed, "", {}), "Bearer realm=\"mcp\"");
+}
+
 TEST(ErrorBody, SaysWhatTheChallengeSays) {
   EXPECT_EQ(
       json::serialize(error_body(errc::scope_insufficient, {"tools:write"})),

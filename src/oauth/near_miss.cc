@@ -121,8 +121,10 @@ bool has_header(std::string_view token, bool encrypted) {
 
 // Whether the text begins as a JOSE header does, however it goes on.
 bool begins_as_header(std::string_view token) {
-  auto part = first_part(token);
-  part = part.substr(0, std::min<std::size_t>(part.size(), 64) / 4 * 4);
+  std::string part(first_part(token).substr(0, 64));
+  for (char& c : part) c = c == '+' ? '-' : c == '/' ? '_' : c;
+  while (part.ends_with('=')) part.pop_back();
+  part.resize(part.size() / 4 * 4);
   auto bytes = base64url_decode(part);
   if (!bytes || !bytes->starts_with('{')) return false;
   constexpr std::array names = {"\"alg\"", "\"typ\"", "\"kid\"", "\"cty\"", "\"enc\"", "\"x5t\""};
@@ -235,6 +237,11 @@ std::string what_token_looks_like(std::string_view token) {
   }
   if (starts_with_ignoring_case(token, "basic")) return "it looks like credentials for Basic";
   return "it is an opaque string of " + std::to_string(token.size()) + " characters";
+}
+
+bool looks_like_a_page(std::string_view body) {
+  auto first = body.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && body[first] == '<';
 }
 
 std::string how_long_from(time_point now, time_point then) {

@@ -37,6 +37,9 @@ token_shape shape_of(std::string_view token);
 // GitHub, Google and others by their prefixes. Quotes nothing of the token but such a prefix.
 std::string what_token_looks_like(std::string_view token);
 
+// Whether an answer that should be JSON is a page for people.
+bool looks_like_a_page(std::string_view body);
+
 // "31 s ago", "in 5 min": with `then` before or after `now`.
 std::string how_long_from(time_point now, time_point then);
 

@@ -1,0 +1,107 @@
+#include "guard/token_memory.h"
+
+#include "guard/test_world.h"
+
+#include <gtest/gtest.h>
+
+namespace mcp_oauth {
+namespace {
+
+using test_issuer::now;
+
+verdict good_until(time_point until) {
+  auto token = verify_issuer_token(test_issuer::mint(test_issuer::claims()), test_issuer::keys(),
+                                   test_issuer::rules(), now);
+  return std::make_shared<const accepted>(accepted{*token, "corp", 0, false, until, 1});
+}
+
+TEST(TokenMemory, KeepsAVerdictForItsTime) {
+  token_memory memory;
+  auto key = sha256("a");
+  EXPECT_EQ(memory.find(key, now), nullptr);
+  memory.settle(key, good_until(now + seconds(10)), now);
+  EXPECT_NE(memory.find(key, now + seconds(9)), nullptr);
+  EXPECT_EQ(memory.find(key, now + seconds(10)), nullptr);
+  EXPECT_EQ(memory.find(sha256("b"), now), nullptr);
+  memory.sweep(now + seconds(10));
+  EXPECT_EQ(memory.size(), 0u);
+}
+
+TEST(TokenMemory, RemembersRefusalsBrieflyAndOnlyThoseOfTheToken) {
+  token_memory memory;
+  auto key = sha256("a");
+  memory.settle(key, fail(errc::token_signature_invalid, "why"), now);
+  EXPECT_EQ(memory.refused(key, now + seconds(9))->detail, "why");
+  EXPECT_FALSE(memory.refused(key, now + seconds(10)));
+  for (auto code : {errc::issuer_unreachable, errc::issuer_keys_unavailable, errc::issuer_metadata_invalid,
+                    errc::introspection_failed, errc::overloaded, errc::token_key_unknown}) {
+    memory.settle(sha256("b"), fail(code), now);
+    EXPECT_FALSE(memory.refused(sha256("b"), now)) << static_cast<int>(code);
+  }
+  memory.sweep(now + seconds(10));
+  EXPECT_EQ(memory.size(), 0u);
+  token_memory none(memory_rules{.negative = seconds(0)});
+  none.settle(key, fail(errc::token_signature_invalid), now);
+  EXPECT_FALSE(none.refused(key, now));
+}
+
+TEST(TokenMemory, LetsTheLastVerdictStand) {
+  token_memory memory;
+  auto key = sha256("a");
+  memory.settle(key, fail(errc::token_inactive), now);
+  memory.settle(key, good_until(now + seconds(10)), now);
+  EXPECT_FALSE(memory.refused(key, now));
+  EXPECT_NE(memory.find(key, now), nullptr);
+  memory.settle(key, fail(errc::token_inactive), now);
+  EXPECT_EQ(memory.find(key, now), nullptr);
+  memory.forget(key);
+  EXPECT_FALSE(memory.refused(key, now));
+}
+
+TEST(TokenMemory, IsBoundedAndRefusalsDoNotCrowdOutWhatIsGood) {
+  token_memory memory(memory_rules{.most = 160});
+  memory.settle(sha256("good"), good_until(now + seconds(10)), now);
+  for (int i = 0; i < 5000; ++i)
+    memory.settle(sha256("bad" + std::to_string(i)), fail(errc::token_inactive), now);
+  EXPECT_LE(memory.size(), 16u * 11 + 1);
+  EXPECT_NE(memory.find(sha256("good"), now), nullptr);
+  for (int i = 0; i < 5000; ++i)
+    memory.settle(sha256("good" + std::to_string(i)), good_until(now + seconds(10)), now);
+  EXPECT_LE(memory.size(), 2 * 16u * 11);
+}
+
+TEST(TokenMemory, LetsOneJudgeWhileOthersWait) {
+  token_memory memory;
+  auto key = sha256("a");
+  auto first = memory.begin(key, now);
+  ASSERT_TRUE(first.mine);
+  EXPECT_FALSE(first.others);
+  auto second = memory.begin(key, now);
+  EXPECT_FALSE(second.mine);
+  ASSERT_TRUE(second.others);
+  EXPECT_FALSE(second.others->over.settled());
+  EXPECT_TRUE(memory.begin(sha256("b"), now).mine);
+  // A failure that is not remembered is told to those who wait.
+  memory.settle(key, fail(errc::introspection_failed, "down"), now);
+  EXPECT_TRUE(second.others->over.settled());
+  EXPECT_EQ(second.others->outcome()->error().detail, "down");
+  first.mine.reset();
+  EXPECT_TRUE(memory.begin(key, now).mine);
+}
+
+TEST(TokenMemory, FreesThePlaceOfWhoGaveUp) {
+  token_memory memory;
+  auto key = sha256("a");
+  auto first = memory.begin(key, now);
+  auto second = memory.begin(key, now);
+  first.mine.reset();
+  EXPECT_TRUE(second.others->over.settled());
+  EXPECT_FALSE(second.others->outcome());
+  auto third = memory.begin(key, now);
+  EXPECT_TRUE(third.mine);
+  memory.settle(key, good_until(now + seconds(10)), now);
+  EXPECT_TRUE(memory.begin(key, now).known);
+}
+
+}  // namespace
+}  // namespace mcp_oauth
