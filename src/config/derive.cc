@@ -1,6 +1,7 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "base/url.h"
+#include "config/derive_policy.h"
 #include "config/derive_provider.h"
 #include "config/derive_telemetry.h"
 #include "config/reading.h"
@@ -23,6 +24,8 @@ class derivation {
     addresses();
     providers();
     upstreams();
+    derive_policy(reading_,
+                  [this](const std::string& path, config_flaw flaw) { refuse(path, std::move(flaw)); });
     clients();
     scopes();
     browsers();
@@ -239,11 +242,6 @@ class derivation {
       if (reading_.has(mode)) refuse(mode, {"needs somebody who has signed in", "write none or static"});
       u.authorization = "none";
     }
-    for (const auto& rule : u.tools) {
-      if (!rule.scopes.empty())
-        refuse(here + ".tools." + rule.pattern,
-               {"asks for scopes, which nobody has with require_auth: false"});
-    }
   }
 
   static bool is_of_the_caller(const std::string& authorization) {
@@ -277,17 +275,10 @@ class derivation {
 
   void scopes() {
     std::vector<std::string> named;
-    auto add = [&](const std::vector<std::string>& scopes) {
-      for (const auto& scope : scopes) {
-        if (std::find(named.begin(), named.end(), scope) == named.end()) named.push_back(scope);
-      }
-    };
-    if (!reading_.has("scopes_supported")) add({"mcp"});
-    for (const auto& u : s_.upstreams) {
-      add(u.scopes);
-      for (const auto& t : u.tools) add(t.scopes);
+    if (!reading_.has("scopes_supported")) named.emplace_back("mcp");
+    for (auto& scope : scopes_of_rules(s_)) {
+      if (!holds(named, scope)) named.push_back(std::move(scope));
     }
-    for (const auto& t : s_.tools) add(t.scopes);
     if (!reading_.has("scopes_supported")) {
       s_.scopes_supported = named;
     } else if (reading_.is_usable("scopes_supported")) {

@@ -147,11 +147,11 @@ TEST(Derive, ToolsNameTheirScopes) {
        {row{"tools:\n", "tools: has no value"}, row{"tools: [a]\n", "tools: must be a map"},
         row{"tools: {a: {any_of: []}}\n", "tools.a.any_of: names no scope"},
         row{"tools: {a: {anyof: [b]}}\n", "tools.a: must be a list of scopes, {any_of"},
-        row{"tools: {a: {any_of: [b], all_of: [c]}}\n", "tools.a: must be a list"},
+        row{"tools: {a: {any_of: [b], all_of: [c]}}\n", "tools.a: has any_of and all_of"},
         row{"tools: {a: }\n", "tools.a: must be a list of scopes, and is empty"},
         row{"tools: {a: [\"b c\"]}\n", "tools.a: value \"b c\": must be a scope"},
         row{"tools: {a: [[b]]}\n", "must be a list of single values"},
-        row{"tools: {\"\": [b]}\n", "has a tool without a name"}}) {
+        row{"tools: {\"\": [b]}\n", "has a line without a name"}}) {
     EXPECT_THAT(bad(upstream + tools), HasSubstr(message)) << tools;
   }
 }

@@ -68,7 +68,8 @@ std::optional<std::string> yaml_of(const config_key& key, config_draft& draft, s
   return std::visit(
       [&](auto slot) -> std::optional<std::string> {
         using slot_type = decltype(slot);
-        if constexpr (std::is_same_v<slot_type, checked_only> || std::is_same_v<slot_type, tool_table>) {
+        if constexpr (std::is_same_v<slot_type, checked_only> || std::is_same_v<slot_type, rule_table> ||
+                      std::is_same_v<slot_type, scope_table>) {
           return std::nullopt;
         } else {
           auto& value = slot(draft, item);
@@ -104,16 +105,55 @@ std::optional<std::string> yaml_of(const config_key& key, config_draft& draft, s
       key.slot);
 }
 
-std::string yaml_tools(const std::vector<access_rule>& tools, bool given, const std::string& indent = "") {
-  if (!given) return "";
-  if (tools.empty()) return indent + "tools: {}\n";
-  std::string text = indent + "tools:\n";
-  for (const auto& rule : tools) {
-    auto scopes = yaml_list(rule.scopes);
-    text += indent + "  " + yaml_scalar(rule.pattern) + ": ";
-    text += rule.needed == scopes_needed::any ? "{any_of: " + scopes + "}\n" : scopes + "\n";
+std::string yaml_tests(const condition& of) {
+  std::vector<std::string> plain, negated;
+  for (const auto& test : of.tests) {
+    using operation = value_test::operation;
+    auto& into = test.negated && test.what != operation::exists ? negated : plain;
+    auto values = yaml_list(test.values);
+    switch (test.what) {
+      case operation::equals: into.push_back("one_of: " + values); break;
+      case operation::starts_with: into.push_back("starts_with: " + values); break;
+      case operation::matches: into.push_back("matches: " + values); break;
+      case operation::inside: into.push_back("inside: " + values); break;
+      case operation::exists:
+        into.push_back(std::string("exists: ") + (test.negated ? "false" : "true"));
+        break;
+    }
   }
-  return text;
+  if (!negated.empty()) plain.push_back("not: {" + join(negated, ", ") + "}");
+  if (of.optional) plain.emplace_back("optional: true");
+  return "{" + join(plain, ", ") + "}";
+}
+
+std::string yaml_rule(const access_rule& rule) {
+  if (rule.denied) return "{denied: true}";
+  auto scopes = yaml_list(rule.scopes);
+  bool any = rule.needed == scopes_needed::any;
+  if (rule.when.empty()) return any ? "{any_of: " + scopes + "}" : scopes;
+  std::vector<std::string> conditions;
+  for (const auto& c : rule.when) {
+    auto name = (c.of == condition::source::claim ? "claim." : "argument.") + c.path;
+    conditions.push_back(yaml_scalar(name) + ": " + yaml_tests(c));
+  }
+  return (any ? "{any_of: " : "{all_of: ") + scopes + ", when: {" + join(conditions, ", ") + "}}";
+}
+
+// A section under its name, or the hierarchy of scopes; "" where it is not given.
+std::string yaml_table(const config_key& key, std::string_view name, config_draft& draft, std::size_t item,
+                       const std::string& indent) {
+  std::string lines;
+  if (const auto* section = std::get_if<rule_table>(&key.slot)) {
+    auto place = section->at(draft, item);
+    if (!place.given) return "";
+    for (const auto& rule : place.rules)
+      lines += indent + "  " + yaml_scalar(rule.pattern) + ": " + yaml_rule(rule) + "\n";
+  } else {
+    if (draft.access.hierarchy.empty()) return "";
+    for (const auto& [above, below] : draft.access.hierarchy)
+      lines += indent + "  " + yaml_scalar(above) + ": " + yaml_list(below) + "\n";
+  }
+  return indent + std::string(name) + (lines.empty() ? ": {}\n" : ":\n" + lines);
 }
 
 // The lines of one item, in `indent`; a list's first line begins with "- ".
@@ -123,17 +163,20 @@ std::string yaml_item(std::string_view prefix, config_draft& draft, std::size_t 
   std::string_view section;
   for (const auto& key : config_keys()) {
     if (!key.path.starts_with(prefix)) continue;
-    if (key.path == "upstreams[].tools") {
-      text += yaml_tools(draft.upstreams[item].tools, draft.upstreams[item].tools_given, std::string(indent));
-      continue;
-    }
-    auto value = yaml_of(key, draft, item);
-    if (!value) continue;
     auto name = key.path.substr(prefix.size());
     auto dot = name.find('.');
     auto owner = dot == std::string_view::npos ? std::string_view() : name.substr(0, dot);
+    std::string table;
+    if (has_own_grammar(key)) {
+      auto deep = std::string(indent) + (owner.empty() ? "" : "  ");
+      table = yaml_table(key, owner.empty() ? name : name.substr(dot + 1), draft, item, deep);
+    }
+    auto value = yaml_of(key, draft, item);
+    if (!value && table.empty()) continue;
     if (!owner.empty() && owner != section) text += std::string(indent) + std::string(owner) + ":\n";
     section = owner;
+    text += table;
+    if (!value) continue;
     text += std::string(indent) + (owner.empty() ? "" : "  ");
     text += std::string(owner.empty() ? name : name.substr(dot + 1)) + ": " + *value + "\n";
   }
@@ -166,6 +209,7 @@ std::string yaml_items(std::string_view prefix, config_draft& draft) {
 std::string_view type_name(const config_key& key) {
   static constexpr std::array<std::string_view, std::variant_size_v<config_slot>> names = {
       "text",
+      "map",
       "map",
       "text",
       "secret text",
@@ -225,15 +269,21 @@ json::object schema_of_type(const config_key& key) {
   return o;
 }
 
-json::object tools_schema(const config_key& key) {
+json::object table_schema(const config_key& key) {
   json::object list{{"type", json::array{"array", "string"}}, {"items", json::object{{"type", "string"}}}};
-  json::object either{{"type", "object"},
-                      {"properties", json::object{{"any_of", list}, {"all_of", list}}},
-                      {"additionalProperties", false},
-                      {"minProperties", 1},
-                      {"maxProperties", 1}};
+  json::object yes{{"type", json::array{"boolean", "string"}}};
+  json::object either{
+      {"type", "object"},
+      {"properties", json::object{{"any_of", list},
+                                  {"all_of", list},
+                                  {"public", yes},
+                                  {"denied", yes},
+                                  {"when", json::object{{"type", "object"}, {"minProperties", 1}}}}},
+      {"additionalProperties", false},
+      {"minProperties", 1}};
   json::object o{{"type", "object"}};
-  o["additionalProperties"] = json::object{{"anyOf", json::array{list, either}}};
+  bool rules = std::holds_alternative<rule_table>(key.slot);
+  o["additionalProperties"] = rules ? json::object{{"anyOf", json::array{list, either}}} : list;
   o["description"] = json::string_view(key.doc.data(), key.doc.size());
   return o;
 }
@@ -276,8 +326,7 @@ json::object& holder(json::object& root, std::string_view& path) {
 void add_to_schema(json::object& root, std::string_view path, const config_key& key) {
   bool in_provider = path.starts_with("providers.*.");
   auto& map = holder(root, path);
-  bool tools = std::holds_alternative<tool_table>(key.slot);
-  auto schema = tools ? tools_schema(key) : schema_of_type(key);
+  auto schema = has_own_grammar(key) ? table_schema(key) : schema_of_type(key);
   json::string_view name(path.data(), path.size());
   map["properties"].as_object()[name] = schema;
   if (in_provider) {  // the list form has the same keys
@@ -294,22 +343,22 @@ std::string to_yaml(const settings& s) {
   std::string text;
   std::string_view section, items;
   for (const auto& key : config_keys()) {
-    if (key.path == "tools") {
-      text += yaml_tools(s.tools, s.tools_given);
-      continue;
-    }
     if (auto prefix = item_prefix(key.path); !prefix.empty()) {
       if (prefix != items) text += yaml_items(prefix, draft);
       items = prefix;
       continue;
     }
     auto value = yaml_of(key, draft, 0);
-    if (!value) continue;
     auto dot = key.path.find('.');
     auto owner = dot == std::string_view::npos ? std::string_view() : key.path.substr(0, dot);
+    auto name = owner.empty() ? key.path : key.path.substr(dot + 1);
+    std::string table;
+    if (has_own_grammar(key)) table = yaml_table(key, name, draft, 0, owner.empty() ? "" : "  ");
+    if (!value && table.empty()) continue;
     if (!owner.empty() && owner != section) text += std::string(owner) + ":\n";
     section = owner;
-    auto name = owner.empty() ? key.path : key.path.substr(dot + 1);
+    text += table;
+    if (!value) continue;
     text += (owner.empty() ? "" : "  ") + std::string(name) + ": " + *value + "\n";
   }
   return text;
@@ -333,7 +382,7 @@ std::string reference_markdown() {
       "|\n|---|---|---|---|---|\n";
   for (const auto& key : config_keys()) {
     auto value = yaml_of(key, draft, 0);
-    bool tools = std::holds_alternative<tool_table>(key.slot);
+    bool tools = has_own_grammar(key);
     auto variable = key.path;
     std::string environment = tools ? "" : "`" + environment_name(variable) + "`";
     if (auto prefix = item_prefix(key.path); !prefix.empty() && !tools) {

@@ -29,7 +29,24 @@ auto& of(config_draft& d, std::size_t item) {
   return (d.*List)[item].*Member;
 }
 
+rule_place tools_of_all(config_draft& d, std::size_t /*item*/) { return {d.tools, d.tools_given}; }
+rule_place tools_of_one(config_draft& d, std::size_t item) {
+  return {d.upstreams[item].tools, d.upstreams[item].tools_given};
+}
+template <auto Section>
+rule_place section_of_all(config_draft& d, std::size_t /*item*/) {
+  auto& set = d.access.*Section;
+  return {set.rules, set.given};
+}
+template <auto Section>
+rule_place section_of_one(config_draft& d, std::size_t item) {
+  auto& set = d.upstreams[item].sections.*Section;
+  return {set.rules, set.given};
+}
+
 using S = settings;
+using A = policy_settings;
+using N = section_settings;
 using P = provider_settings;
 using U = upstream_settings;
 using C = client_settings;
@@ -106,7 +123,10 @@ constexpr config_key table[] = {
   {.path = "upstreams[].scopes", .slot = &of<&S::upstreams, &U::scopes>, .doc = "Scopes that every call to it needs.", .check = checks::scope},
   {.path = "upstreams[].hosts", .slot = &of<&S::upstreams, &U::hosts>, .doc = "Host names that lead to it, with the port where clients write one; any unless given.", .check = checks::host_name},
   {.path = "upstreams[].require_auth", .slot = &of<&S::upstreams, &U::require_auth>, .doc = "false lets anybody call it without a token; it learns of nobody who calls."},
-  {.path = "upstreams[].tools", .slot = tool_table{}, .doc = "Scopes for each of its tools, in place of those at the top level."},
+  {.path = "upstreams[].tools", .slot = rule_table{&tools_of_one, true}, .doc = "Scopes for each of its tools, in place of those at the top level."},
+  {.path = "upstreams[].policy.methods", .slot = rule_table{&section_of_one<&N::methods>}, .doc = "As policy.methods, for it alone."},
+  {.path = "upstreams[].policy.resources", .slot = rule_table{&section_of_one<&N::resources>}, .doc = "As policy.resources, for it alone."},
+  {.path = "upstreams[].policy.prompts", .slot = rule_table{&section_of_one<&N::prompts>, true}, .doc = "As policy.prompts, for it alone."},
   {.path = "upstreams[].forward_headers", .slot = &of_in<&S::upstreams, &U::headers, &header_settings::forward>, .doc = "As header_forwarding.forward_headers, for it alone.", .also = "upstreams[].header_forwarding.forward_headers", .check = checks::header_name},
   {.path = "upstreams[].blocked_headers", .slot = &of_in<&S::upstreams, &U::headers, &header_settings::blocked>, .doc = "As header_forwarding.blocked_headers, for it alone.", .also = "upstreams[].header_forwarding.blocked_headers", .check = checks::header_name},
   {.path = "upstreams[].response_transform.remove_headers", .slot = &of_in<&S::upstreams, &U::transform, &X::remove>, .doc = "As response_transform.remove_headers, for it alone. Of its own and of those at the top level only its own count.", .check = checks::removed_header},
@@ -118,7 +138,17 @@ constexpr config_key table[] = {
   {.path = "upstreams[].connect_timeout", .slot = &of<&S::upstreams, &U::connect>, .doc = "As connect_timeout, for it alone; 0 is that.", .most = ms_hour},
   {.path = "upstreams[].request_timeout", .slot = &of<&S::upstreams, &U::request>, .doc = "As request_timeout, for it alone; 0 is that.", .most = 24 * ms_hour},
 
-  {.path = "tools", .slot = tool_table{}, .doc = "Scopes for each tool, by name or with *: a list is all of them, {any_of: [...]} one of them. A tool that no line names is denied once this is given."},
+  {.path = "tools", .slot = rule_table{&tools_of_all, true}, .doc = "Scopes for each tool, by name or with *: a list is all of them, {any_of: [...]} one of them; {denied: true} is nobody, and when: {...} adds conditions. A tool that no line names is denied once this is given."},
+  {.path = "policy.methods", .slot = rule_table{&section_of_all<&N::methods>}, .doc = "The same for methods of MCP, such as resources/*. What opens and keeps a conversation is open unless a line names it."},
+  {.path = "policy.resources", .slot = rule_table{&section_of_all<&N::resources>}, .doc = "The same for URIs of resources, read, subscribed to or completed."},
+  {.path = "policy.prompts", .slot = rule_table{&section_of_all<&N::prompts>, true}, .doc = "The same for prompts."},
+  {.path = "policy.scope_hierarchy", .slot = scope_table{}, .doc = "Scopes that give others: {admin: [write], write: [read]}. Over any number of steps."},
+  {.path = "policy.filter_lists", .slot = &in<&S::access, &A::filter_lists>, .doc = "Leave out of lists what the caller could not call. Where no section is given, nothing is left out."},
+  {.path = "policy.url", .slot = &in<&S::access, &A::url>, .doc = "Where the policy is fetched, in place of tools and of the sections that it has. Of servers with sections of their own those stand.", .check = checks::endpoint_url},
+  {.path = "policy.refresh", .slot = &in<&S::access, &A::refresh>, .doc = "How often.", .least = 1, .most = an_hour},
+  {.path = "policy.max_age", .slot = &in<&S::access, &A::max_age>, .doc = "How long it counts while no newer one can be had; then nothing is allowed.", .least = 1, .most = a_day},
+  {.path = "policy.token", .slot = &in<&S::access, &A::token>, .doc = "Sent there as Bearer token; with the name of another scheme before it, as that: Basic ....", .check = checks::visible_text},
+  {.path = "policy.fallback", .slot = &in<&S::access, &A::fallback>, .doc = "What counts when the policy is too old: none allows nothing, local is what this file says. A policy that denies everything is not away.", .choices = "none local"},
 
   {.path = "clients[].client_id", .slot = &of<&S::clients, &C::client_id>, .doc = "A client that need not register itself.", .check = checks::visible_text},
   {.path = "clients[].client_secret", .slot = &of<&S::clients, &C::client_secret>, .doc = "Its secret, at least 22 characters; none makes it a public client.", .check = checks::client_secret},
@@ -271,6 +301,9 @@ std::string environment_name(std::string_view other, std::string_view item_name)
   return std::string(other.substr(0, star)) + in_capitals(item_name) + std::string(other.substr(star + 1));
 }
 
+bool has_own_grammar(const config_key& key) {
+  return std::holds_alternative<rule_table>(key.slot) || std::holds_alternative<scope_table>(key.slot);
+}
 bool is_list(const config_key& key) {
   return std::holds_alternative<config_place<std::vector<std::string>>>(key.slot);
 }
@@ -289,8 +322,8 @@ std::optional<config_flaw> assign(const config_key& key, config_draft& draft, st
   return std::visit(
       [&](auto slot) -> std::optional<config_flaw> {
         using slot_type = decltype(slot);
-        if constexpr (std::is_same_v<slot_type, tool_table>) {
-          return config_flaw{"must be a map from tools to scopes"};
+        if constexpr (std::is_same_v<slot_type, rule_table> || std::is_same_v<slot_type, scope_table>) {
+          return config_flaw{"must be a map with scopes"};
         } else if constexpr (std::is_same_v<slot_type, checked_only>) {
           return check_text(key, text);
         } else if constexpr (std::is_same_v<slot_type, config_place<std::string>>) {

@@ -25,10 +25,20 @@ template <class T>
 using config_place = T& (*)(config_draft&, std::size_t item);
 
 struct checked_only {};  // the value is checked and not kept
-struct tool_table {};    // `tools:`, a map with a grammar of its own
+
+// `tools:` and the sections like it, maps with a grammar of their own.
+struct rule_place {
+  std::vector<access_rule>& rules;
+  bool& given;
+};
+struct rule_table {
+  rule_place (*at)(config_draft&, std::size_t item);
+  bool takes_arguments = false;  // whether conditions may look at arguments
+};
+struct scope_table {};  // `policy.scope_hierarchy`, likewise
 
 using config_slot =
-    std::variant<checked_only, tool_table, config_place<std::string>, config_place<secret>,
+    std::variant<checked_only, rule_table, scope_table, config_place<std::string>, config_place<secret>,
                  config_place<bool>, config_place<std::uint16_t>, config_place<std::uint32_t>,
                  config_place<std::uint64_t>, config_place<seconds>, config_place<milliseconds>,
                  config_place<std::vector<std::string>>, config_place<text_map>, config_place<secret_map>>;
@@ -72,6 +82,9 @@ std::optional<config_flaw> assign(const config_key& key, config_draft& draft, st
                                   const std::string& text);
 std::optional<config_flaw> assign(const config_key& key, config_draft& draft, std::size_t item,
                                   const std::vector<std::string>& list);
+
+// Whether only a file can hold it.
+bool has_own_grammar(const config_key& key);
 
 // A map; `check` is of its names.
 std::optional<config_flaw> assign(const config_key& key, config_draft& draft, std::size_t item,

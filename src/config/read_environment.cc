@@ -16,7 +16,7 @@ class environment_reader {
 
   void read() {
     for (const auto& key : config_keys()) {
-      if (std::holds_alternative<tool_table>(key.slot)) continue;
+      if (has_own_grammar(key)) continue;
       auto& draft = into_.draft;
       if (key.path.starts_with("providers.*")) {
         for (std::size_t i = 0; i < draft.providers.size(); ++i) one(key, draft.providers[i].name, i);
@@ -107,7 +107,7 @@ void read_flags(const config_input& input, config_reading& into) {
     std::replace(path.begin(), path.end(), '-', '_');
     config_origin from{"command line", 0, "--" + name, ""};
     const auto* key = path.find_first_of("*[") == std::string::npos ? find_config_key(path) : nullptr;
-    if (!key || std::holds_alternative<tool_table>(key->slot)) {
+    if (!key || has_own_grammar(*key)) {
       into.refuse(from.key, from, {"is not a key that the command line sets"});
       continue;
     }

@@ -1,5 +1,6 @@
 #include "base/text.h"
 #include "config/reading.h"
+#include "config/rule_reader.h"
 #include "config/yaml.h"
 
 #include <algorithm>
@@ -27,16 +28,6 @@ constexpr foreign_key foreign_keys[] = {
 
 bool says_none(std::string_view text) {
   return text.empty() || equal_ignoring_case(text, "none") || equal_ignoring_case(text, "false");
-}
-
-std::string_view kind_name(const yaml_node& node) {
-  switch (node.is) {
-    case kind::null: return "empty";
-    case kind::scalar: return "a single value";
-    case kind::list: return "a list";
-    case kind::map: return "a map";
-  }
-  return "";
 }
 
 // The part of `path` after `prefix` up to the next separator; "" when it lies
@@ -84,18 +75,12 @@ class file_reader {
              const std::string& path, std::size_t item) {
     std::string key_pattern = pattern + name, here = path + displayed(name);
     if (name == "name" && (pattern == "providers.*.")) return;  // of the list form, already taken
-    if (key_pattern == "tools") {
-      return tools(node, line, "tools", into_.draft.tools, into_.draft.tools_given);
-    }
-    if (key_pattern == "upstreams[].tools") {
-      auto& of = into_.draft.upstreams[item];
-      return tools(node, line, here, of.tools, of.tools_given);
-    }
     if (key_pattern == "providers") return providers(node, line);
     if (key_pattern == "upstreams" || key_pattern == "clients") return list(name, node, line);
     // The word that neighbouring products have for "change nothing".
     if (name == "response_transform" && node.is == kind::scalar && says_none(node.text)) return;
     if (const auto* key = plain_name(name) ? find_config_key(key_pattern) : nullptr) {
+      if (has_own_grammar(*key)) return table(*key, here, line, node, item);
       return value(*key, here, line, node, pattern, path, item);
     }
     if (plain_name(name) && !names_under(key_pattern + ".").empty()) {
@@ -284,55 +269,28 @@ class file_reader {
     }
   }
 
-  void tools(const yaml_node& node, int line, const std::string& where, std::vector<access_rule>& into,
-             bool& given) {
+  // A section of rules, or the hierarchy of scopes.
+  void table(const config_key& key, const std::string& where, int line, const yaml_node& node,
+             std::size_t item) {
+    const auto* section = std::get_if<rule_table>(&key.slot);
     if (node.is == kind::null) {
-      return refuse(where, line, {"has no value", "remove the line, or write {} to deny every tool"});
+      return refuse(where, line,
+                    {"has no value",
+                     "remove the line" + std::string(section ? ", or write {} to deny everything" : "")});
     }
-    if (node.is != kind::map) return refuse(where, line, wrong_kind(node, "a map from tools to scopes"));
+    if (node.is != kind::map)
+      return refuse(
+          where, line,
+          wrong_kind(node, section ? "a map from names to scopes" : "a map from scopes to lists of them"));
     into_.given[where] = {input_.file_name, line, where, ""};
-    given = true;
-    for (std::size_t i = 0; i < node.items.size(); ++i)
-      tool(node.names[i], node.name_lines[i], node.items[i], where, into);
-  }
-
-  void tool(const std::string& pattern, int line, const yaml_node& node, const std::string& where,
-            std::vector<access_rule>& into) {
-    std::string here = where + "." + displayed(pattern);
-    access_rule rule{pattern, {}, scopes_needed::all};
-    if (pattern.empty()) return refuse(where, line, {"has a tool without a name"});
-    if (auto bad = checks::clean_text(pattern)) return refuse(here, line, *bad);
-    const yaml_node* scopes = &node;
-    if (node.is == kind::map) {
-      bool any = node.names.size() == 1 && node.names[0] == "any_of";
-      bool all = node.names.size() == 1 && node.names[0] == "all_of";
-      if (!any && !all)
-        return refuse(here, line, {"must be a list of scopes, {any_of: [...]} or {all_of: [...]}"});
-      rule.needed = any ? scopes_needed::any : scopes_needed::all;
-      scopes = node.items.data();
-      here += "." + node.names[0];
-    }
-    if (scopes->is == kind::scalar) {
-      auto text = expand_variables(scopes->text, input_.environment);
-      if (!text) return refuse(here, line, text.error());
-      rule.scopes = parse_words(*text);
-    } else if (scopes->is == kind::list) {
-      auto words = elements(*scopes, here);
-      if (!words) return;
-      rule.scopes = std::move(*words);
-    } else {
-      return refuse(here, line, wrong_kind(*scopes, "a list of scopes"));
-    }
-    for (const auto& scope : rule.scopes) {
-      if (auto bad = checks::scope(scope)) {
-        return into_.refuse(here, config_origin{input_.file_name, line, here, displayed(scope)}, *bad);
-      }
-    }
-    if (rule.needed == scopes_needed::any && rule.scopes.empty()) {
-      return refuse(here, line,
-                    {"names no scope, so nobody could call it", "remove the tool's line to deny it"});
-    }
-    into.push_back(std::move(rule));
+    rule_reader reader(&input_.environment, [this](const std::string& here, int at, const std::string& shown,
+                                                   config_flaw flaw) {
+      into_.refuse(here, config_origin{input_.file_name, at, here, shown}, std::move(flaw));
+    });
+    if (section == nullptr) return reader.hierarchy(node, where, into_.draft.access.hierarchy);
+    auto place = section->at(into_.draft, item);
+    place.given = true;
+    reader.rules(node, where, section->takes_arguments, place.rules);
   }
 
   static config_flaw wrong_kind(const yaml_node& node, const std::string& wanted) {

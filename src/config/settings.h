@@ -62,6 +62,13 @@ struct transform_settings {
   bool empty() const { return remove.empty() && rename.empty() && add.empty(); }
 };
 
+// Rules for what is no tool. A section that is not given restricts nothing.
+struct section_settings {
+  rule_set methods;
+  rule_set resources;
+  rule_set prompts;
+};
+
 struct upstream_settings {
   std::string name;
   std::string url;                  // of the MCP server
@@ -72,6 +79,7 @@ struct upstream_settings {
   bool require_auth = true;         // false: anybody may call, and nobody is named to it
   bool tools_given = false;         // its own `tools`, in place of those at the top level
   std::vector<access_rule> tools;
+  section_settings sections;                // its own, each in place of that at the top level
   header_settings headers;                  // its own, or those at the top level
   transform_settings transform;             // its own, or that at the top level
   std::vector<std::string> inject_headers;  // of injected_headers below
@@ -91,6 +99,16 @@ struct client_settings {  // a client registered in the file
   std::string client_name;
   std::vector<std::string> redirect_uris;
   std::vector<std::string> scopes;
+};
+
+struct policy_settings : section_settings {  // `policy:`
+  scope_hierarchy hierarchy;
+  bool filter_lists = true;
+  std::string url;  // where the policy is fetched; "": what is written here counts
+  seconds refresh{30};
+  seconds max_age{120};
+  secret token;                   // sent there, as Bearer unless it names another scheme
+  std::string fallback = "none";  // or "local": what is written here counts while the URL is away
 };
 
 struct cors_settings {
@@ -205,6 +223,7 @@ struct settings {
   std::vector<std::string> scopes_supported;
   bool tools_given = false;
   std::vector<access_rule> tools;
+  policy_settings access;
   std::string upstream_authorization = "none";
 
   cors_settings cors;

@@ -1,0 +1,135 @@
+#include "config/derive_policy.h"
+
+#include "base/text.h"
+#include "base/url.h"
+#include "policy/doubts.h"
+
+#include <algorithm>
+
+namespace mcp_oauth {
+namespace {
+
+policy_rules own_rules(const upstream_settings& of) {
+  policy_rules rules;
+  rules.tools = {of.tools_given, of.tools};
+  rules.methods = of.sections.methods;
+  rules.resources = of.sections.resources;
+  rules.prompts = of.sections.prompts;
+  return rules;
+}
+
+policy_rules rules_of_all(const settings& conf) {
+  policy_rules rules;
+  rules.tools = {conf.tools_given, conf.tools};
+  rules.methods = conf.access.methods;
+  rules.resources = conf.access.resources;
+  rules.prompts = conf.access.prompts;
+  return rules;
+}
+
+template <class Take>
+void each_rule(const policy_rules& rules, Take take) {
+  for (const auto& rule : rules.tools.rules) take("tools", rule);
+  for (const auto& rule : rules.methods.rules) take("policy.methods", rule);
+  for (const auto& rule : rules.resources.rules) take("policy.resources", rule);
+  for (const auto& rule : rules.prompts.rules) take("policy.prompts", rule);
+}
+
+void check_url(config_reading& reading, const std::function<void(const std::string&, config_flaw)>& refuse) {
+  const auto& s = reading.draft;
+  const auto& access = s.access;
+  if (access.url.empty()) {
+    if (reading.has("policy.token"))
+      reading.warnings.emplace_back("policy.token is not used: there is no policy.url");
+    return;
+  }
+  auto at = url::parse(access.url);
+  if (reading.is_usable("policy.url") && at && at->scheme == "http" && !at->is_loopback() &&
+      !s.danger_allow_http) {
+    refuse("policy.url",
+           {"must use https unless it is on this machine: whoever is on the way decides otherwise"});
+  }
+  if (access.max_age < access.refresh && reading.is_usable("policy.max_age") &&
+      reading.is_usable("policy.refresh")) {
+    refuse(reading.has("policy.max_age") ? "policy.max_age" : "policy.refresh",
+           {"must leave policy.max_age (" + std::to_string(access.max_age.count()) +
+            ") at least policy.refresh (" + std::to_string(access.refresh.count()) + ")"});
+  }
+  if (access.fallback == "local" && !s.tools_given) {
+    refuse("policy.fallback", {"is local, and there are no tools to fall back to",
+                               "add tools, or write fallback: none to allow nothing then"});
+  }
+  if (access.fallback == "none" && s.tools_given) {
+    reading.warnings.emplace_back(
+        "tools is not used: the tools of policy.url count, and policy.fallback is none");
+  }
+}
+
+}  // namespace
+
+policy_rules rules_of(const settings& conf, const upstream_settings& of) {
+  auto rules = own_rules(of);
+  rules.base_scopes = of.scopes;
+  rules.hierarchy = conf.access.hierarchy;
+  rules.filter_lists = conf.access.filter_lists;
+  // Without sign-in the rules of those who sign in say nothing.
+  if (!of.require_auth) return rules;
+  auto all = rules_of_all(conf);
+  auto inherit = [](rule_set& own, rule_set& top) {
+    if (!own.given) own = std::move(top);
+  };
+  inherit(rules.tools, all.tools);
+  inherit(rules.methods, all.methods);
+  inherit(rules.resources, all.resources);
+  inherit(rules.prompts, all.prompts);
+  return rules;
+}
+
+std::vector<std::string> scopes_of_rules(const settings& conf) {
+  std::vector<std::string> named;
+  auto add = [&](const std::vector<std::string>& scopes) {
+    for (const auto& scope : scopes) {
+      if (!holds(named, scope)) named.push_back(scope);
+    }
+  };
+  auto add_all = [&](const policy_rules& rules) {
+    each_rule(rules, [&](const char*, const access_rule& rule) { add(rule.scopes); });
+  };
+  for (const auto& u : conf.upstreams) {
+    add(u.scopes);
+    add_all(own_rules(u));
+  }
+  add_all(rules_of_all(conf));
+  for (const auto& [above, below] : conf.access.hierarchy) {
+    add({above});
+    add(below);
+  }
+  return named;
+}
+
+void derive_policy(config_reading& reading,
+                   const std::function<void(const std::string&, config_flaw)>& refuse) {
+  const auto& s = reading.draft;
+  check_url(reading, refuse);
+  auto doubt = [&](std::vector<std::string> doubts) {
+    for (auto& text : doubts) reading.warnings.push_back(std::move(text));
+  };
+  doubt(doubts_about(rules_of_all(s), "tools", "policy."));
+  for (std::size_t i = 0; i < s.upstreams.size(); ++i) {
+    const auto& u = s.upstreams[i];
+    const std::string here = "upstreams[" + std::to_string(i) + "].";
+    auto own = own_rules(u);
+    doubt(doubts_about(own, here + "tools", here + "policy."));
+    if (u.require_auth) continue;
+    // Nobody signs in: what hangs on that would mislead.
+    each_rule(own, [&](const char* section, const access_rule& rule) {
+      auto at = here + section + "." + rule.pattern;
+      if (!rule.scopes.empty()) refuse(at, {"asks for scopes, which nobody has with require_auth: false"});
+      bool claims = std::any_of(rule.when.begin(), rule.when.end(),
+                                [](const condition& c) { return c.of == condition::source::claim; });
+      if (claims) refuse(at, {"asks for claims, which nobody has with require_auth: false"});
+    });
+  }
+}
+
+}  // namespace mcp_oauth

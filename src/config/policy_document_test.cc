@@ -1,0 +1,105 @@
+#include "config/policy_document.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace mcp_oauth {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+policy_document good(std::string_view text) {
+  auto read = read_policy_document(text);
+  EXPECT_TRUE(read) << text << (read ? "" : read.error().detail);
+  return read ? *read : policy_document();
+}
+std::string bad(std::string_view text) {
+  auto read = read_policy_document(text);
+  EXPECT_FALSE(read) << text;
+  if (!read) EXPECT_EQ(read.error().code, errc::policy_unavailable);
+  return read ? "" : read.error().detail;
+}
+
+TEST(PolicyDocument, ReadsWhatConfigYamlWouldSay) {
+  auto yaml = good(
+      "tools:\n  echo: [a]\n  read: {any_of: [b], when: {argument.p: {inside: /x}}}\npolicy:\n  resources:\n"
+      "    \"f:*\": []\n  scope_hierarchy: {b: [a]}\n");
+  EXPECT_TRUE(yaml.complete);
+  ASSERT_EQ(yaml.rules.tools.rules.size(), 2U);
+  EXPECT_EQ(yaml.rules.tools.rules[1].when.size(), 1U);
+  EXPECT_TRUE(yaml.rules.resources.given);
+  EXPECT_FALSE(yaml.rules.prompts.given);
+  EXPECT_EQ(yaml.rules.hierarchy.size(), 1U);
+  auto json = good(R"({"tools":{"echo":["a"],"read":{"any_of":["b"],"when":{"argument.p":{"inside":"/x"}}}},
+                       "resources":{"f:*":[]},"scope_hierarchy":{"b":["a"]}})");
+  EXPECT_EQ(json, yaml);
+  EXPECT_EQ(good("tools: {a: [\"${HOME}\"]}").rules.tools.rules[0].scopes[0], "${HOME}")
+      << "no variable of ours";
+}
+
+TEST(PolicyDocument, ReadsAScopeMatrix) {
+  auto read = good(R"({"state":"ready","policy_complete":true,"reason":"","rs_id":"1","generation":7,
+    "scopes_supported":["x"],"tools":{"legacy":["x"]},"fetched_at":"now","ttl_seconds":30,"tool_policy":[
+    {"name":"open","is_public":true,"required_scopes":[]},
+    {"name":"read","is_public":false,"required_scopes":["r","admin"]},
+    {"name":"nobody","is_public":false,"required_scopes":[]},
+    {"name":"silent"},
+    {"name":"every*","is_public":true}]})");
+  EXPECT_TRUE(read.complete);
+  EXPECT_EQ(read.state, "ready");
+  const auto& tools = read.rules.tools;
+  EXPECT_TRUE(tools.given);
+  ASSERT_EQ(tools.rules.size(), 2U);
+  EXPECT_EQ(tools.rules[0].pattern, "open");
+  EXPECT_THAT(tools.rules[0].scopes, IsEmpty());
+  EXPECT_EQ(tools.rules[0].needed, scopes_needed::all);
+  EXPECT_THAT(tools.rules[1].scopes, ElementsAre("r", "admin"));
+  EXPECT_EQ(tools.rules[1].needed, scopes_needed::any);
+}
+
+TEST(PolicyDocument, AMatrixThatIsNotFinishedAllowsNothing) {
+  auto read = good(R"({"state":"needs_setup","policy_complete":false,"reason":"rs_needs_setup"})");
+  EXPECT_FALSE(read.complete);
+  EXPECT_EQ(read.state, "needs_setup, rs_needs_setup");
+  EXPECT_FALSE(good(R"({"tool_policy":[{"name":"a","is_public":true}]})").complete)
+      << "what is not said is not so";
+  EXPECT_FALSE(good("complete: false\nstate: being written\n").complete);
+}
+
+TEST(PolicyDocument, RefusesAllOfWhatItCannotRead) {
+  struct row {
+    const char *text, *why;
+  };
+  for (auto [text, why] : {
+           row{"", "must be a map"},
+           row{"{}", "tools is missing"},
+           row{"[]", "must be a map"},
+           row{"prompts: {}", "tools is missing"},
+           row{"<html><body>sign in</body></html>", "must be a map"},
+           row{"{\"tools\":", "neither YAML nor JSON"},
+           row{"tools: {a: [b], a: [c]}", "given twice"},
+           row{"tools: {a: [b]}\npolicy: {tools: {c: []}}", "given twice"},
+           row{"tools: {a: {any_of: []}}", "names no scope"},
+           row{"tools: {a: {anyof: [b]}}", "must be a list of scopes"},
+           row{"tools: [a]", "must be a map, and is a list"},
+           row{"tools: {}\nrules: {}", "is no part of a policy"},
+           row{"tools: {}\npolicy: {policy: {}}", "is no part of a policy"},
+           row{"tools: {}\nscope_hierarchy: {a: [a]}", "circle"},
+           row{"tools: {}\ncomplete: perhaps", "must be true or false"},
+           row{"policy_complete: perhaps", "must be true or false"},
+           row{"{policy_complete: true, tool_policy: {a: b}}", "must be a list"},
+           row{"{policy_complete: true, tool_policy: [a]}", "must be a map"},
+           row{"{policy_complete: true, tool_policy: [{is_public: true}]}", "without a name"},
+           row{"{policy_complete: true, tool_policy: [{name: a, required_scopes: b}]}", "must be a list"},
+           row{"{policy_complete: true, tool_policy: [{name: a, required_scopes: [[b]]}]}",
+               "must hold texts"},
+           row{"{policy_complete: true, tool_policy: [{name: a, is_public: x}]}", "must be true or false"},
+       }) {
+    EXPECT_THAT(bad(text), HasSubstr(why)) << text;
+  }
+}
+
+}  // namespace
+}  // namespace mcp_oauth
