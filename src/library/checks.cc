@@ -45,13 +45,13 @@ std::string_view query_of(std::string_view target) {
   return mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
 }
 
-admission refused(const guard::parts& g, const denial& why, std::string_view origin, std::string_view raw_id = {}) {
+admission refused(const engine& g, const denial& why, std::string_view origin, std::string_view raw_id = {}) {
   auto answer = refuse(g.conf.inside(), why, raw_id);
   add_cors(answer, origin);
   return admission(std::move(answer), why);
 }
 
-void log_refusal(const guard::parts& g, const denial& why, std::string_view subject, std::string_view method,
+void log_refusal(const engine& g, const denial& why, std::string_view subject, std::string_view method,
                  std::string_view name) {
   const std::array fields = {log_field{"reason", why.reason()}, log_field{"symptom", why.symptom()},
                              log_field{"detail", why.detail()}, log_field{"subject", subject},
@@ -72,7 +72,7 @@ result<void> read_message(const config::parts& conf, const request& asked, envel
 
 }  // namespace
 
-std::variant<admission, asked_call> read_request(const guard::parts& g, const request& asked) {
+std::variant<admission, asked_call> read_request(const engine& g, const request& asked) {
   const auto& conf = g.conf.inside();
   auto stop = [&](denial why, std::string_view origin) {
     log_refusal(g, why, {}, asked.method, {});
@@ -112,7 +112,7 @@ std::variant<admission, asked_call> read_request(const guard::parts& g, const re
   return call;
 }
 
-admission conclude(const std::shared_ptr<guard::parts>& g, const asked_call& asked,
+admission conclude(const std::shared_ptr<engine>& g, const asked_call& asked,
                    const result<std::shared_ptr<const accepted>>& verdict) {
   const auto& conf = g->conf.inside();
   if (!verdict) {
@@ -149,14 +149,14 @@ admission conclude(const std::shared_ptr<guard::parts>& g, const asked_call& ask
   return admission(call(std::move(made)));
 }
 
-outcome<user> conclude(const guard::parts& g, const result<std::shared_ptr<const accepted>>& verdict) {
+outcome<user> conclude(const engine& g, const result<std::shared_ptr<const accepted>>& verdict) {
   if (verdict) return user(*verdict);
   auto why = deny(verdict.error());
   log_refusal(g, why, {}, {}, {});
   return why;
 }
 
-result<std::shared_ptr<const accepted>> drive(const guard::parts& g, guard_step at) {
+result<std::shared_ptr<const accepted>> drive(const engine& g, guard_step at) {
   while (true) {
     if (auto* told = std::get_if<0>(&at)) return std::move(*told);
     if (auto* wanted = std::get_if<ask>(&at)) {

@@ -20,14 +20,14 @@ struct asked_call {
 };
 
 // Everything that needs no token: preflight, Origin, method, credentials. An answer, or what to validate.
-std::variant<admission, asked_call> read_request(const guard::parts& g, const request& asked);
+std::variant<admission, asked_call> read_request(const engine& g, const request& asked);
 
 // The rest, once the token was judged.
-admission conclude(const std::shared_ptr<guard::parts>& g, const asked_call& asked,
+admission conclude(const std::shared_ptr<engine>& g, const asked_call& asked,
                    const result<std::shared_ptr<const accepted>>& verdict);
-outcome<user> conclude(const guard::parts& g, const result<std::shared_ptr<const accepted>>& verdict);
+outcome<user> conclude(const engine& g, const result<std::shared_ptr<const accepted>>& verdict);
 
 // Fetches and waits until the verdict is there. Blocks.
-result<std::shared_ptr<const accepted>> drive(const guard::parts& g, guard_step at);
+result<std::shared_ptr<const accepted>> drive(const engine& g, guard_step at);
 
 MCP_OAUTH_END

@@ -24,7 +24,7 @@ bool is_type(std::string_view content_type, std::string_view wanted) {
 }  // namespace
 
 struct MCP_OAUTH_LOCAL answer_filter::parts {
-  parts(std::shared_ptr<guard::parts> of, const user& caller) : g(std::move(of)), who(caller) {
+  parts(std::shared_ptr<engine> of, const user& caller) : g(std::move(of)), who(caller) {
     keep = [this](listed what, std::string_view name) {
       return may_list(g->conf.inside().calls, caller_of(verdict_of(who)), what, name);
     };
@@ -36,7 +36,7 @@ struct MCP_OAUTH_LOCAL answer_filter::parts {
     return broken;
   }
 
-  std::shared_ptr<guard::parts> g;
+  std::shared_ptr<engine> g;
   user who;
   keep_listed keep;
   std::variant<std::monostate, list_filter, event_list_filter> with;
@@ -92,7 +92,7 @@ caller caller_of(const accepted& verdict) {
 
 bool may_hold_lists(std::string_view method) { return std::find(lists.begin(), lists.end(), method) != lists.end(); }
 
-answer_filter begin_filter(std::shared_ptr<guard::parts> g, const user& who, std::string_view content_type) {
+answer_filter begin_filter(std::shared_ptr<engine> g, const user& who, std::string_view content_type) {
   auto made = std::make_unique<answer_filter::parts>(std::move(g), who);
   if (made->g->conf.inside().calls.filters_lists()) {
     if (is_type(content_type, "application/json")) made->with.emplace<list_filter>(made->keep, most_item_bytes);

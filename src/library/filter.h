@@ -15,6 +15,6 @@ bool may_hold_lists(std::string_view method);
 
 // JSON and event streams are filtered by the guard's rules; of every other type ("" too), and where no rule asks for it,
 // everything passes.
-answer_filter begin_filter(std::shared_ptr<guard::parts> g, const user& who, std::string_view content_type);
+answer_filter begin_filter(std::shared_ptr<engine> g, const user& who, std::string_view content_type);
 
 MCP_OAUTH_END

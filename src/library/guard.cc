@@ -29,20 +29,36 @@ bool is_printable(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7F; });
 }
 
+std::optional<denial> may_call(const engine& g, const user& who, std::string_view tool) noexcept {
+  return safely(
+      [&]() -> std::optional<denial> {
+        envelope message;
+        message.kind = envelope::kind::request;
+        message.method = "tools/call";
+        message.has_name = true;
+        message.name = tool;
+        message.complete = true;
+        auto permitted = authorize(g.conf.inside().calls, caller_of(verdict_of(who)), message);
+        if (permitted) return std::nullopt;
+        return deny(std::move(permitted.error()));
+      },
+      [] { return std::optional<denial>(deny(errc::internal)); });
+}
+
 thread_local const call* serving_now = nullptr;
 
 }  // namespace
 
-guard::parts::parts(config from)
+engine::engine(config from)
     : conf(std::move(from)), core(conf.inside().issuers, conf.inside().rules, &random_bytes) {}
 
-time_point guard::parts::now() const noexcept {
+time_point engine::now() const noexcept {
   const auto& clock = conf.inside().clock;
   if (!clock) return std::chrono::system_clock::now();
   return safely([&] { return clock(); }, [] { return std::chrono::system_clock::now(); });
 }
 
-void guard::parts::log(level how, std::string_view message, std::span<const log_field> fields) const noexcept {
+void engine::log(level how, std::string_view message, std::span<const log_field> fields) const noexcept {
   const auto& sink = conf.inside().log;
   if (!sink) return;
   try {
@@ -67,7 +83,7 @@ outcome<guard, config_problems> guard::make(const config& from) noexcept {
   return safely(
       [&]() -> outcome<guard, config_problems> {
         auto made = std::make_shared<parts>(from);
-        for (const auto& warning : from.warnings()) made->log(level::warning, warning, {});
+        for (const auto& warning : from.warnings()) made->g->log(level::warning, warning, {});
         return guard(std::move(made));
       },
       [] { return outcome<guard, config_problems>(config_problems{}); });
@@ -90,7 +106,7 @@ outcome<user> guard::validate(std::string_view token) const noexcept {
       [&]() -> outcome<user> {
         presented shown;
         shown.token = token;
-        return conclude(*parts_, drive(*parts_, parts_->core.validate(shown, parts_->now())));
+        return conclude(*parts_->g, drive(*parts_->g, parts_->g->core.validate(shown, parts_->g->now())));
       },
       [] { return outcome<user>(deny(errc::internal)); });
 }
@@ -98,38 +114,26 @@ outcome<user> guard::validate(std::string_view token) const noexcept {
 admission guard::admit(const request& asked) const noexcept {
   return safely(
       [&]() -> admission {
-        auto read = read_request(*parts_, asked);
+        auto read = read_request(*parts_->g, asked);
         if (auto* answered = std::get_if<admission>(&read)) return std::move(*answered);
         auto& call = std::get<asked_call>(read);
         call.shown.certificate_thumbprint = call.certificate_thumbprint;
-        return conclude(parts_, call, drive(*parts_, parts_->core.validate(call.shown, parts_->now())));
+        return conclude(parts_->g, call, drive(*parts_->g, parts_->g->core.validate(call.shown, parts_->g->now())));
       },
       [] { return broken(); });
 }
 
 std::optional<response> guard::metadata(const request& asked) const noexcept {
-  return safely([&] { return metadata_answer(parts_->conf.inside(), asked); },
+  return safely([&] { return metadata_answer(parts_->g->conf.inside(), asked); },
                 [] { return std::optional<response>(broken().answer()); });
 }
-std::string_view guard::metadata_url() const noexcept { return parts_->conf.inside().metadata_url; }
+std::string_view guard::metadata_url() const noexcept { return parts_->g->conf.inside().metadata_url; }
 const std::vector<std::string>& guard::metadata_paths() const noexcept {
-  return parts_->conf.inside().metadata_paths;
+  return parts_->g->conf.inside().metadata_paths;
 }
 
 std::optional<denial> guard::authorize_tool(const user& who, std::string_view tool) const noexcept {
-  return safely(
-      [&]() -> std::optional<denial> {
-        envelope message;
-        message.kind = envelope::kind::request;
-        message.method = "tools/call";
-        message.has_name = true;
-        message.name = tool;
-        message.complete = true;
-        auto permitted = authorize(parts_->conf.inside().calls, caller_of(verdict_of(who)), message);
-        if (permitted) return std::nullopt;
-        return deny(std::move(permitted.error()));
-      },
-      [] { return std::optional<denial>(deny(errc::internal)); });
+  return may_call(*parts_->g, who, tool);
 }
 
 outcome<std::string> guard::filter_list(const user& who, std::string_view answer,
@@ -137,7 +141,7 @@ outcome<std::string> guard::filter_list(const user& who, std::string_view answer
   return safely(
       [&]() -> outcome<std::string> {
         std::string kept;
-        auto filter = begin_filter(parts_, who, content_type);
+        auto filter = begin_filter(parts_->g, who, content_type);
         auto failed = filter.feed(answer, kept);
         if (!failed) failed = filter.finish(kept);
         if (failed) return *failed;
@@ -147,14 +151,14 @@ outcome<std::string> guard::filter_list(const user& who, std::string_view answer
 }
 
 response guard::refuse(const denial& why) const noexcept {
-  return safely([&] { return v1::refuse(parts_->conf.inside(), why); }, [] { return broken().answer(); });
+  return safely([&] { return v1::refuse(parts_->g->conf.inside(), why); }, [] { return broken().answer(); });
 }
 
 std::optional<denial> guard::prepare() const noexcept {
   return safely(
       [&]() -> std::optional<denial> {
-        run_errands(*parts_);
-        for (const auto& issuer : parts_->core.status(parts_->now())) {
+        run_errands(*parts_->g);
+        for (const auto& issuer : parts_->g->core.status(parts_->g->now())) {
           if (issuer.ready) continue;
           return issuer.failure ? deny(*issuer.failure) : deny(errc::issuer_unreachable, issuer.issuer);
         }
@@ -164,14 +168,14 @@ std::optional<denial> guard::prepare() const noexcept {
 }
 
 void guard::forget(std::string_view token) const noexcept {
-  safely([&] { return parts_->core.forget(token), true; }, [] { return false; });
+  safely([&] { return parts_->g->core.forget(token), true; }, [] { return false; });
 }
 
 pending_user guard::begin_validate(std::string_view token) const noexcept {
-  return pending_user(safely([&] { return begin_check(parts_, token); }, [] { return std::unique_ptr<pending_parts>(); }));
+  return pending_user(safely([&] { return begin_check(parts_->g, token); }, [] { return std::unique_ptr<pending_parts>(); }));
 }
 pending_admission guard::begin_admit(const request& asked) const noexcept {
-  return pending_admission(safely([&] { return begin_check(parts_, asked); }, [] { return std::unique_ptr<pending_parts>(); }));
+  return pending_admission(safely([&] { return begin_check(parts_->g, asked); }, [] { return std::unique_ptr<pending_parts>(); }));
 }
 
 const mcp_oauth::user& call::user() const noexcept { return parts_->user; }
@@ -183,7 +187,7 @@ bool call::filters() const noexcept {
 }
 
 std::optional<denial> call::authorize_tool(std::string_view tool) const noexcept {
-  return guard(parts_->g).authorize_tool(parts_->user, tool);
+  return may_call(*parts_->g, parts_->user, tool);
 }
 
 answer_filter call::begin_filter(std::string_view content_type) const noexcept {

@@ -44,31 +44,40 @@ struct MCP_OAUTH_LOCAL config::parts {
   std::function<time_point()> clock;
 };
 
-// Whether a background thread should go on; it outlives the guard by moments.
-struct refresh_order {
-  std::mutex mutex;
-  std::condition_variable news;
-  bool stop = false;
-};
-
-// What all copies of a guard share.
-struct MCP_OAUTH_LOCAL guard::parts {
-  explicit parts(config from);
-  ~parts();
+// What all copies of a guard share, and what its calls keep alive.
+struct MCP_OAUTH_LOCAL engine {
+  explicit engine(config from);
 
   time_point now() const noexcept;
   void log(level how, std::string_view message, std::span<const log_field> fields) const noexcept;
 
   const config conf;
   mutable core_guard core;
+};
 
+// Tells the background thread to stop. It outlives the guard by moments where that went on the thread itself.
+struct refresh_order {
+  std::mutex mutex;
+  std::condition_variable news;
+  bool stop = false;
+};
+
+// Only the copies of a guard hold this one. So it goes on a thread of the host's, which waits here for the background
+// thread: no function of the host is called after its guard is gone.
+struct MCP_OAUTH_LOCAL guard::parts {
+  explicit parts(const config& from) : g(std::make_shared<engine>(from)) {}
+  parts(const parts&) = delete;
+  parts& operator=(const parts&) = delete;
+  ~parts();
+
+  const std::shared_ptr<engine> g;
   std::mutex refresh_mutex;  // of the two below
   std::shared_ptr<refresh_order> order;
   std::thread refresher;
 };
 
 struct MCP_OAUTH_LOCAL call::parts {
-  std::shared_ptr<guard::parts> g;
+  std::shared_ptr<engine> g;
   mcp_oauth::user user;
   std::string token;
   std::string method, name, id;

@@ -29,7 +29,7 @@ void pending_parts::arrive(guard_step next) {
   if (auto* waits = std::get_if<wait>(&*at)) waits_until = g->now() + waits->longest;
 }
 
-std::unique_ptr<pending_parts> begin_check(const std::shared_ptr<guard::parts>& g, std::string_view token) {
+std::unique_ptr<pending_parts> begin_check(const std::shared_ptr<engine>& g, std::string_view token) {
   auto made = std::make_unique<pending_parts>();
   made->g = g;
   presented shown;
@@ -38,7 +38,7 @@ std::unique_ptr<pending_parts> begin_check(const std::shared_ptr<guard::parts>& 
   return made;
 }
 
-std::unique_ptr<pending_parts> begin_check(const std::shared_ptr<guard::parts>& g, const request& asked) {
+std::unique_ptr<pending_parts> begin_check(const std::shared_ptr<engine>& g, const request& asked) {
   auto made = std::make_unique<pending_parts>();
   made->g = g;
   auto read = read_request(*g, asked);

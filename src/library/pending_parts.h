@@ -11,7 +11,7 @@ MCP_OAUTH_BEGIN
 
 // A check under way: the core's step, and what its verdict is for.
 struct MCP_OAUTH_LOCAL pending_parts {
-  std::shared_ptr<guard::parts> g;
+  std::shared_ptr<engine> g;
   std::optional<guard_step> at;          // nothing where `answered` says it all
   fetch_request wanted;                  // while the step is an ask
   time_point waits_until;                // while the step is a wait
@@ -21,7 +21,7 @@ struct MCP_OAUTH_LOCAL pending_parts {
   void arrive(guard_step next);
 };
 
-std::unique_ptr<pending_parts> begin_check(const std::shared_ptr<guard::parts>& g, std::string_view token);
-std::unique_ptr<pending_parts> begin_check(const std::shared_ptr<guard::parts>& g, const request& asked);
+std::unique_ptr<pending_parts> begin_check(const std::shared_ptr<engine>& g, std::string_view token);
+std::unique_ptr<pending_parts> begin_check(const std::shared_ptr<engine>& g, const request& asked);
 
 MCP_OAUTH_END

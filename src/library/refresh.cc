@@ -14,19 +14,13 @@ namespace {
 constexpr std::chrono::seconds between_looks{5};
 constexpr std::chrono::seconds between_sweeps{60};
 
-// Holds the guard only while it looks after it, so that the guard can go in between.
-void run(const std::shared_ptr<refresh_order>& order, const std::weak_ptr<guard::parts>& of) noexcept {
-  int looks = 0;
-  while (true) {
+void run(const std::shared_ptr<refresh_order>& order, const std::shared_ptr<engine>& g) noexcept {
+  for (int looks = 0;; ++looks) {
     {
+      auto pause = looks == 0 ? std::chrono::seconds(0) : between_looks;
       std::unique_lock hold(order->mutex);
-      if (order->news.wait_for(hold, looks == 0 ? std::chrono::seconds(0) : between_looks, [&] { return order->stop; })) {
-        return;
-      }
+      if (order->news.wait_for(hold, pause, [&] { return order->stop; })) return;
     }
-    auto g = of.lock();
-    if (!g) return;
-    ++looks;
     safely(
         [&] {
           run_errands(*g);
@@ -51,7 +45,7 @@ void stop(const std::shared_ptr<refresh_order>& order, std::thread& refresher) n
 
 }  // namespace
 
-void run_errands(const guard::parts& g) {
+void run_errands(const engine& g) {
   // The metadata says where the keys are. What failed is not due again for a while, so this ends.
   for (auto errands = g.core.due(g.now()); !errands.empty(); errands = g.core.due(g.now())) {
     for (const auto& errand : errands) {
@@ -73,7 +67,7 @@ bool guard::start_background_refresh() const noexcept {
         const std::lock_guard hold(parts_->refresh_mutex);
         if (parts_->refresher.joinable()) return true;
         auto order = std::make_shared<refresh_order>();
-        std::thread started([order, of = std::weak_ptr<parts>(parts_)] { run(order, of); });
+        std::thread started([order, g = parts_->g] { run(order, g); });
         parts_->order = std::move(order);
         parts_->refresher = std::move(started);
         return true;

@@ -5,6 +5,6 @@
 MCP_OAUTH_BEGIN
 
 // Fetches what the core wants to have from its issuers now. Blocks.
-void run_errands(const guard::parts& g);
+void run_errands(const engine& g);
 
 MCP_OAUTH_END
