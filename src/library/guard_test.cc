@@ -474,6 +474,7 @@ TEST_F(Library, ForgetsATokenWhenItIsTold) {
 }
 
 TEST(LibraryOutcome, EndsTheProgramRatherThanReadingWhatIsNotThere) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
   v1::outcome<int, std::string> good(1), bad(std::string("no"));
   EXPECT_DEATH((void)good.error(), "");
   EXPECT_DEATH((void)bad.value(), "");

@@ -100,6 +100,7 @@ TEST_F(LibraryPending, EndsWithA503WhenNothingCouldBeFetched) {
 }
 
 TEST_F(LibraryPending, TakesMisuseCalmly) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
   auto check = g.begin_validate(world.token());
   auto moved = std::move(check);
   EXPECT_EQ(check.next(), step::done);  // NOLINT(bugprone-use-after-move): what is asked is what becomes of it

@@ -83,20 +83,23 @@ TEST(LibraryThreads, TheLastCopyMayGoOnTheRefreshThread) {
   // Shared, since the thread may outlive this frame by moments.
   auto world = std::make_shared<library_world>();
   auto holder = std::make_shared<std::optional<v1::guard>>();
-  std::promise<void> only_one_left;
+  std::promise<void> only_one_left, gone;
+  // Told when the guard's copy of the function goes, with all that it holds.
+  std::shared_ptr<void> bell(nullptr, [&gone](void*) { gone.set_value(); });
   auto o = world->options();
   o.log = nullptr;
   o.clock = nullptr;
-  o.fetch = [world, holder, ready = only_one_left.get_future().share()](const v1::fetch_request& asked) {
+  o.fetch = [world, holder, bell, ready = only_one_left.get_future().share()](const v1::fetch_request& asked) {
     ready.wait();
     holder->reset();
     return world->answer(asked);
   };
   holder->emplace(*v1::guard::make(o));
   o.fetch = nullptr;
+  bell.reset();
   v1::guard(**holder).start_background_refresh();
   only_one_left.set_value();
-  while (holder.use_count() > 1) std::this_thread::yield();  // the guard and its function are gone
+  gone.get_future().wait();
   EXPECT_FALSE(holder->has_value());
   EXPECT_GT(world->fetches, 0);
 }
