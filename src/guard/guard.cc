@@ -67,7 +67,7 @@ guard::guard(std::vector<trusted_issuer> issuers, guard_rules rules, random_fn r
   for (auto& issuer : issuers) issuers_.push_back(std::make_unique<issuer_keys>(std::move(issuer)));
   if (rules_.dpop_nonces && rules_.dpop != dpop_use::off) {
     auto key = rules_.nonce_key.empty() ? secret(random_(32)) : rules_.nonce_key;
-    nonces_.emplace(std::move(key));
+    nonces_.emplace(secret(hkdf_sha256(key.reveal(), "", "dpop nonces", 32)));
   }
   rules_.proofs.nonces = nonces_ ? &*nonces_ : nullptr;
 }

@@ -44,7 +44,7 @@ struct guard_rules {
   dpop_use dpop = dpop_use::off;
   dpop_rules proofs;         // its `nonces` are set by the guard
   bool dpop_nonces = false;  // each proof needs a nonce of ours
-  secret nonce_key = {};     // 32 bytes; the same for all replicas; empty: of this process alone
+  secret nonce_key = {};     // the same for all replicas; empty: of this process alone
   std::size_t most_proofs = 200'000;
 };
 
@@ -71,8 +71,9 @@ struct wait {
   seconds longest{15};
 };
 
-// Access tokens of several issuers, judged. One guard for the process; safe from every thread. `random` as
-// well is called from every thread.
+// Access tokens of several issuers, judged. One guard for the process; it has to outlive the steps that it
+// gave. Safe from every thread; `random` is called from every thread as well. Proofs that came are known to
+// this process only.
 class guard final {
  public:
   // The issuers are as `check_trusted_issuers` let them pass; what it complains of is refused token by token.

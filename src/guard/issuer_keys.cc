@@ -89,8 +89,10 @@ issuer_keys::state issuer_keys::now_known(time_point now) const {
 }
 
 std::optional<issuer_keys::document> issuer_keys::stale(time_point now, bool ahead, bool for_request) const {
+  // A request that can be judged by what is known pays for no more attempts than the background would make.
+  bool urgent = for_request && !usable(reads_keys() ? keys_times_ : metadata_times_, now);
   auto wants = [&](const fetch_times& times) {
-    auto pause = for_request ? request_pause : pause_after(times.failures);
+    auto pause = urgent ? request_pause : pause_after(times.failures);
     if (times.failures > 0 && is_recent(times.failed, pause, now)) return false;
     if (!times.since || now < *times.since) return true;
     return now >= *times.since + (ahead ? times.good_for * 4 / 5 : times.good_for);

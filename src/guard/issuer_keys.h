@@ -64,8 +64,8 @@ class issuer_keys final {
   // minutes). Documents are asked for again when four fifths of their time are over; metadata first, then
   // keys.
   std::optional<wanted> due(time_point now);
-  // The same for a request, which waits for it: when the time of a document is over, or there is none; after
-  // a failure for 5 seconds not.
+  // The same for a request, which waits for it: when the time of a document is over, or there is none. After
+  // a failure not for 5 seconds, and where it can be judged by what is known not before `due` would.
   std::optional<wanted> needed(time_point now);
   // A token names a key that is not here. Keys are fetched for that at most once in 30 seconds, whether or
   // not it succeeds and whatever they were fetched for before.

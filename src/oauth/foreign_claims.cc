@@ -134,7 +134,7 @@ result<found_audience> check_audience(const json::object& claims, const issuer_r
                 "no aud: at most issuers it is set by an API or resource that the client has to ask for");
   }
   for (const auto& ours : rules.audiences) {
-    if (ours.empty() || !holds(found.all, ours)) continue;
+    if (!holds(found.all, ours)) continue;
     found.ours = ours;
     return found;
   }

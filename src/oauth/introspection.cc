@@ -58,7 +58,8 @@ result<json::object> read_answer(const http_answer& answer) {
   if (answer.status != 200) return failed(how_answered(answer));
   auto members = parse_json_object(answer.body);
   if (!members) {
-    return failed(looks_like_a_page(answer.body) ? "a web page, and no JSON" : "no JSON object: " + members.error().detail);
+    return failed(looks_like_a_page(answer.body) ? "a web page, and no JSON"
+                                                 : "no JSON object: " + members.error().detail);
   }
   bool active = false;
   if (read(*members, "active", active) != member::present) return failed("no `active`, or not a boolean");

@@ -190,6 +190,9 @@ result<verified_token> verify_issuer_token(std::string_view compact, const key_s
   if (!verified) {
     auto why = verified.error();
     if (why.code == errc::token_key_unknown) why.detail += "; known are " + known_keys(keys);
+    if (why.code == errc::token_signature_invalid && is_hmac(jws->header().alg)) {
+      why.detail = "the issuer signs with another secret, or one of the two has a line break at its end";
+    }
     return tl::unexpected(std::move(why));
   }
   auto claims = parse_json_object(verified->payload());

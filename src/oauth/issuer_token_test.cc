@@ -1,6 +1,7 @@
 #include "oauth/issuer_token.h"
 
 #include "base/base64url.h"
+#include "jose/digest.h"
 #include "jose/test_keys.h"
 #include "oauth/test_issuer.h"
 
@@ -234,6 +235,14 @@ TEST_F(IssuerToken, MayBeSignedByAnyKeyThatTheOperatorNamedWithoutAnId) {
   expect_refused(mint(claims()), errc::token_signature_invalid);
   trusted = key_set::of({public_key::hmac(secret(std::string(32, 'k')), algorithm::hs256).value()});
   expect_refused(mint(claims()), errc::token_algorithm_refused);
+  held_to.algorithms = {algorithm::hs256};
+  auto input = base64url_encode(R"({"alg":"HS256"})") + "." + base64url_encode(json::serialize(claims()));
+  EXPECT_TRUE(verify(input + "." + base64url_encode(hmac_sha256(std::string(32, 'k'), input))));
+  expect_refused(input + "." + base64url_encode(hmac_sha256(std::string(32, 'k') + "\n", input)),
+                 errc::token_signature_invalid, "line break");
+  held_to.algorithms.clear();
+  expect_refused(input + "." + base64url_encode(hmac_sha256(std::string(32, 'k'), input)),
+                 errc::token_algorithm_refused);
   // With names, an unknown one stays unknown.
   trusted = key_set::of({key().public_part().with_kid(""), stranger.public_part().with_kid("k2")});
   expect_refused(mint(claims(), "at+jwt", "k1"), errc::token_key_unknown);
