@@ -7,6 +7,7 @@
 #include "mcp/envelope.h"
 #include "net/http_head.h"
 #include "oauth/access_token.h"
+#include "policy/policy.h"
 
 #include <vector>
 
@@ -123,6 +124,54 @@ void find_a_cached_token(benchmark::State& state) {
   }
 }
 BENCHMARK(find_a_cached_token);
+
+// A decision under a thousand rules: 900 tools by name, 99 groups of them, and one rule for all.
+void judge_a_call(benchmark::State& state, std::string_view tool, bool allowed) {
+  policy_rules written;
+  written.tools.given = written.methods.given = true;
+  for (int i = 0; i < 900; ++i) written.tools.rules.push_back({"tool_" + std::to_string(i), {"tools:read"}});
+  for (int i = 0; i < 99; ++i)
+    written.tools.rules.push_back({"group" + std::to_string(i) + "_*", {"tools:read", "tools:any"}});
+  written.tools.rules.push_back({"*", {"mcp"}});
+  written.methods.rules = {{"tools/*", {"mcp"}}};
+  written.base_scopes = {"mcp"};
+  written.hierarchy = {{"tools:write", {"tools:read"}}};
+  policy rules(written);
+  std::vector<std::string> scopes{"openid", "mcp", "tools:write"};
+  caller who{"corp:ada", "client", scopes};
+  envelope message;
+  message.kind = envelope::kind::request;
+  message.method = "tools/call";
+  message.has_name = message.complete = true;
+  message.name = tool;
+  for (auto _ : state) {
+    auto judged = authorize(rules, who, message);
+    if (judged.has_value() != allowed) state.SkipWithError("decided otherwise");
+    benchmark::DoNotOptimize(judged);
+  }
+}
+BENCHMARK_CAPTURE(judge_a_call, allowed_under_1000_rules, "tool_899", true);
+BENCHMARK_CAPTURE(judge_a_call, refused_under_1000_rules, "group98_tool", false);
+
+void filter_a_list(benchmark::State& state) {
+  std::string list = R"({"jsonrpc":"2.0","id":7,"result":{"tools":[)";
+  for (int i = 0; i < 100; ++i) {
+    list += std::string(i == 0 ? "" : ",") + R"({"name":"tool_)" + std::to_string(i) +
+            R"(","description":")" + std::string(400, 'x') +
+            R"(","inputSchema":{"type":"object","properties":{"a":{"type":"string"}}}})";
+  }
+  list += "]}}";
+  const keep_listed half = [](listed, std::string_view name) { return name.size() % 2 == 0; };
+  std::string out;
+  for (auto _ : state) {
+    list_filter filter(half, 1 << 20);
+    out.clear();
+    auto fed = filter.feed(list, out);
+    benchmark::DoNotOptimize(fed);
+  }
+  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * list.size()));
+}
+BENCHMARK(filter_a_list);
 
 }  // namespace
 

@@ -164,7 +164,7 @@ TEST_F(AdvisoryGateway, DecompressionAtTheServer_WhatIsNotPlainJsonIsRefused) {
 
 TEST_F(AdvisoryGateway, Kuadrant_2026_AToolThatNoRuleNamesIsDeniedByAnyName) {
   conf.tools_given = true;
-  tool_rule rule;
+  access_rule rule;
   rule.pattern = "echo";
   rule.scopes = {"mcp"};
   conf.tools = {rule};

@@ -70,7 +70,7 @@ class Gateway : public testing::Test {
     auto as = broker::start(std::move(world), now());
     ASSERT_TRUE(as);
     authorization_server = std::move(*as);
-    auto made = make_snapshot(conf, authorization_server, secret("session key"), spans.get());
+    auto made = make_snapshot(conf, authorization_server, secret("session key"), spans.get(), policies);
     ASSERT_TRUE(made);
     auto dialled_snapshot = std::make_shared<snapshot>(**made);
     for (auto& u : dialled_snapshot->upstreams) {
@@ -188,7 +188,8 @@ class Gateway : public testing::Test {
   metrics counts;
   net::blocking_pool blocking{2};
   std::shared_ptr<broker> authorization_server;
-  std::unique_ptr<span_exporter> spans;  // of a test that wants traces
+  std::unique_ptr<span_exporter> spans;     // of a test that wants traces
+  const policy_source* policies = nullptr;  // of a test that fetches its rules
   std::shared_ptr<const snapshot> rules;
   gateway_parts parts;
   std::atomic<bool> upstream_is_down{false};

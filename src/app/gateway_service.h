@@ -61,7 +61,7 @@ class gateway_service final : public net::service {
   // app/serve_mcp.cc
   // `rules` and what is in them stay until the end.
   net::task<void> serve_mcp(net::exchange& x, const snapshot& rules, const upstream& to, story& told);
-  net::task<result<void>> read_call(net::exchange& x, admission& in);
+  net::task<result<void>> read_call(net::exchange& x, const policy& judged, admission& in);
   result<std::shared_ptr<credential>> authenticate(const net::exchange& x, const upstream& to);
   result<std::string> session_of(const net::exchange& x, const upstream& to, credential& who,
                                  const session_query& query);
@@ -74,6 +74,7 @@ class gateway_service final : public net::service {
                                 credential& who);
   // Sees to it that `who` holds the identity provider's token. `rules` stay until the end.
   net::task<result<void>> fetch_provider_token(const snapshot& rules, credential& who, story& told);
+  const policy& current_rules(const upstream& of) const;
   net::task<void> refuse_mcp(net::exchange& x, const upstream& to, story& told, error why,
                              std::vector<std::string> scopes, std::string raw_id);
 
@@ -94,6 +95,7 @@ class gateway_service final : public net::service {
   void watch(const snapshot& rules, const net::exchange& x, const trace_note& note);
   void watch_forwarding(const net::exchange& x, const upstream& to, const snapshot& rules,
                         const envelope& message, std::string_view upstream_head);
+  void watch_refusal(const net::exchange& x, const snapshot& rules, const refusal& why);
   void tell(const net::exchange& x, story& told);
 
   // app/traced_request.cc: only where traces are made

@@ -157,7 +157,7 @@ TEST_F(Gateway, RefusesBodiesThatTwoReadersCouldReadDifferently) {
 
 TEST_F(Gateway, HoldsToolsToTheirScopes) {
   conf.tools_given = true;
-  tool_rule rule;
+  access_rule rule;
   rule.pattern = "echo";
   rule.scopes = {"tools:read", "tools:extra"};
   conf.tools = {rule};

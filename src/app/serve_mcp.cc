@@ -1,7 +1,9 @@
 // The coroutine behind every MCP call: who is it, what is asked, may they, and then the relay.
 
+#include "app/call_checks.h"
 #include "app/forward.h"
 #include "app/gateway_service.h"
+#include "app/list_answers.h"
 #include "app/story.h"
 #include "app/watched_call.h"
 #include "base/form.h"
@@ -18,57 +20,10 @@
 #include "oauth/bearer.h"
 #include "symptom/catalogue.h"
 
-#include <array>
-
 namespace mcp_oauth {
 namespace {
 
 constexpr std::chrono::minutes minted_lifetime{5};
-
-// JSON in UTF-8 as it stands: what a server would decode before it reads, it might read as another call than
-// the one that is judged here.
-result<void> check_media_type(const net::request_head& head) {
-  auto type = head.find("content-type").value_or("");
-  int types = 0;
-  auto refuse = [](std::string_view name, std::string_view value) {
-    return fail(errc::http_media_type_unsupported, std::string(name) + " " + std::string(value));
-  };
-  if (!equal_ignoring_case(trim(type.substr(0, type.find(';'))), "application/json"))
-    return refuse("Content-Type", type.empty() ? "none" : type);
-  for (const auto& parameter : split_words(type.substr(std::min(type.find(';'), type.size())), ';')) {
-    auto text = trim(parameter);
-    if (!starts_with_ignoring_case(text, "charset")) continue;
-    auto value = trim(text.substr(std::min(text.find('=') + 1, text.size())));
-    if (!equal_ignoring_case(value, "utf-8") && !equal_ignoring_case(value, "\"utf-8\""))
-      return refuse("Content-Type", type);
-  }
-  for (const auto& f : head.fields) {
-    if (may_be_read_as(f.name, "content-type") && ++types > 1) return refuse(f.name, f.value);
-    if (may_be_read_as(f.name, "content-encoding") && !equal_ignoring_case(f.value, "identity"))
-      return refuse(f.name, f.value);
-  }
-  return {};
-}
-
-// Methods that change nothing at the server: asking twice is the same as asking once.
-bool may_repeat(std::string_view http_method, const envelope& message) {
-  if (http_method != "POST") return http_method == "GET";
-  constexpr std::array<std::string_view, 9> harmless = {
-      "initialize",     "ping",         "tools/list",  "resources/list", "resources/templates/list",
-      "resources/read", "prompts/list", "prompts/get", "server/discover"};
-  return std::find(harmless.begin(), harmless.end(), message.method) != harmless.end();
-}
-
-// The query without one parameter.
-std::string without(std::string_view query, std::string_view name) {
-  std::string kept;
-  for (const auto& pair : split_words(query, '&')) {
-    if (std::string_view(pair).substr(0, pair.find('=')) == name) continue;
-    if (!kept.empty()) kept += '&';
-    kept += pair;
-  }
-  return kept;
-}
 
 std::string_view authority_of(std::string_view origin) {
   return origin.substr(std::min(origin.find("://") + 3, origin.size()));
@@ -140,10 +95,18 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
                                                       to_.where.conf().authorization + ")"};
       return verdict::replace;
     }
+    if (lists) {
+      auto readable = lists->on_head(head);
+      if (!readable) {
+        replacement = readable.error();
+        return verdict::replace;
+      }
+    }
     legacy_ = x_.head().method == "GET" && starts_with_ignoring_case(type, "text/event-stream");
     net::append_status_line(out, head.status);
     const auto& transform = to_.transform;
     for (const auto& f : head.fields) {
+      if (lists && lists->changes(f.name)) continue;
       if (response_field_passes(f.name)) {
         auto name = transform.empty() ? f.name : transform.name_for(f.name);
         if (!name.empty()) net::append_field(out, name, f.value);
@@ -165,8 +128,11 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
       stream_began = std::chrono::steady_clock::now();
     }
     if (events && !head.find("x-accel-buffering")) net::append_field(out, "X-Accel-Buffering", "no");
-    return verdict::pass;
+    return lists ? lists->how() : verdict::pass;
   }
+
+  result<void> on_held_piece(std::string_view content) override { return lists->on_piece(content); }
+  result<std::string_view> on_held_end() override { return lists->on_end(); }
 
   result<std::string_view> on_stream_piece(std::string_view content) override {
     if (legacy_ && !rewriter_.done()) {
@@ -174,6 +140,11 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
       if (!rewritten) return tl::unexpected<error>(rewritten.error());
       rewritten_ = std::move(*rewritten);
       content = rewritten_;
+    }
+    if (lists) {
+      auto filtered = lists->on_stream_piece(content);
+      if (!filtered) return filtered;
+      content = *filtered;
     }
     boundary_.feed(content);
     return content;
@@ -183,6 +154,7 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
   int status = 0;
   std::chrono::steady_clock::time_point stream_began;
   std::optional<error> replacement;
+  std::optional<list_answers> lists;  // what the caller may not see is taken out of the answer
   // Why we ended the stream, if it was us.
   std::optional<error> ended_for() const { return counted_ ? open_->ended_for : std::nullopt; }
 
@@ -305,7 +277,7 @@ result<std::string> gateway_service::session_of(const net::exchange& x, const up
   return std::string(*id);
 }
 
-net::task<result<void>> gateway_service::read_call(net::exchange& x, admission& in) {
+net::task<result<void>> gateway_service::read_call(net::exchange& x, const policy& judged, admission& in) {
   net::content_pieces pieces;
   x.take_arrived(pieces);
   // Usually all of it lies in one piece where it arrived, and stays there.
@@ -323,9 +295,10 @@ net::task<result<void>> gateway_service::read_call(net::exchange& x, admission& 
       }
       in.read = in.copied.size();
       if (x.body_done()) break;
-      if (in.scanner.decided()) break;
+      if (in.scanner.decided() && !judged.wants_text(in.scanner.seen())) break;
       if (in.read > rules_->conf.limits.admission) {
-        co_return fail(errc::body_too_large, "method and name stand behind more than limits.admission bytes");
+        co_return fail(errc::body_too_large,
+                       "what decides about the call stands behind more than limits.admission bytes");
       }
       auto more = co_await x.read_more(pieces);
       if (!more) co_return more;
@@ -421,9 +394,21 @@ std::string gateway_service::minted_for(const net::exchange& x, const upstream& 
   return who.minted;
 }
 
+// Of a stream that was opened long ago as well, what holds now.
+const policy& gateway_service::current_rules(const upstream& of) const {
+  static const auto nothing =
+      policy::closed(errc::policy_unavailable, "the server is not configured any more");
+  for (const auto& u : rules_->upstreams) {
+    if (u.where.conf().name == of.where.conf().name) return u.rules_at(std::chrono::system_clock::now());
+  }
+  return nothing;
+}
+
 net::task<void> gateway_service::refuse_mcp(net::exchange& x, const upstream& to, story& told, error why,
                                             std::vector<std::string> scopes, std::string raw_id) {
-  if (scopes.empty()) scopes = to.where.conf().scopes;
+  // Where no scope would help, none is named.
+  bool hopeless = why.code == errc::policy_denied || why.code == errc::policy_incomplete;
+  if (scopes.empty() && !hopeless) scopes = to.where.conf().scopes;
   // Who has to sign in anew learns what to ask for (MCP, scope selection).
   if (scopes.empty() && explain(why.code).status == 401) scopes = rules_->conf.scopes_supported;
   auto metadata_url =
@@ -487,6 +472,7 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
     co_return co_await refuse_mcp(x, to, told, why, scopes, id);
   }
 
+  const auto& judged = to.rules_at(std::chrono::system_clock::now());
   admission in;
   if (head.method == "POST") {
     auto readable = check_media_type(head);
@@ -498,7 +484,7 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
       why = error{errc::body_too_large, "Content-Length " + std::to_string(head.length)};
       co_return co_await refuse_mcp(x, to, told, why, scopes, id);
     }
-    auto read = co_await read_call(x, in);
+    auto read = co_await read_call(x, judged, in);
     if (read) read = check_mirrored_headers(in.scanner.seen(), head.fields);
     id = in.scanner.seen().id;
     told.method = in.scanner.seen().method;
@@ -527,9 +513,12 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
   asks.subject = claims.subject;
   asks.client_id = claims.client_id;
   asks.scopes = claims.scopes;
-  auto permitted =
-      head.method == "POST" ? authorize(to.rules, asks, in.scanner.seen()) : authorize_stream(to.rules, asks);
+  asks.claims.ours = &claims;
+  auto text = in.ended ? in.held : std::string_view();
+  auto permitted = head.method == "POST" ? authorize(judged, asks, in.scanner.seen(), text)
+                                         : authorize_stream(judged, asks);
   if (!permitted) {
+    if (rules.watched.has(topic::policy_decision)) watch_refusal(x, rules, permitted.error());
     why = error{permitted.error().code, permitted.error().detail};
     scopes = permitted.error().scopes;
     co_return co_await refuse_mcp(x, to, told, why, scopes, id);
@@ -543,10 +532,18 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
     }
   }
 
-  auto query = without(asked->rest, "access_token");
+  auto query = without_parameter(asked->rest, "access_token");
   mcp_watcher watcher(*this, x, to, rules, **who, in);
+  bool lists = judged.filters_lists() && may_hold_lists(head.method, in.scanner.seen());
+  auto visible = [&](listed what, std::string_view name) {
+    return may_list(current_rules(to), asks, what, name);
+  };
+  using asked_for = list_answers::asked;
+  auto what = head.method == "GET" ? asked_for::stream : asked_for::list;
+  if (lists) watcher.lists.emplace(what, visible, rules.conf.limits.list);
   net::relay_order order{to.target, upstream_head(x, to, rules, **who, *session, query, told.client), in.held,
                          may_repeat(head.method, in.scanner.seen())};
+  if (lists) ask_for_plain_content(order.head);
   told.permitted = true;
   if (told.trace) {
     begin_call(told);
@@ -558,6 +555,8 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
   told.stream = outcome.stream;
   told.answered = watcher.status != 0;
   told.stream_began = watcher.stream_began;
+  if (lists && watcher.lists->counts().any())
+    told.notes.emplace_back("listed", watcher.lists->counts().describe());
   if (told.trace) {
     auto address = to.target.key + to.where.upstream_path(head.path);
     call_result end{head.method, address, outcome.status, std::nullopt, true};

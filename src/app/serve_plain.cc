@@ -72,8 +72,13 @@ net::task<http_response> gateway_service::health(std::string_view path) {
     auto look = [this] { return servers_answer(); };
     servers_well = co_await servers_probe_.ask(std::chrono::steady_clock::now(), look);
   }
-  bool well = store_well && servers_well;
   auto now = std::chrono::system_clock::now();
+  // Without a policy nobody is served; the address of its source is for the log.
+  bool policy_well = path != "/ready" ||
+                     std::all_of(rules_->upstreams.begin(), rules_->upstreams.end(), [&](const upstream& u) {
+                       return u.is_fresh(now) || rules_->conf.access.fallback == "local";
+                     });
+  bool well = store_well && servers_well && policy_well;
   auto uptime = std::chrono::duration_cast<seconds>(now - parts_.started).count();
   std::string body = "{\"status\": \"" + std::string(well ? "healthy" : "unhealthy") + "\"";
   if (wants_store)
@@ -86,6 +91,7 @@ net::task<http_response> gateway_service::health(std::string_view path) {
       for (const auto& text : store_reasons_) reasons.emplace_back(text);
     if (!servers_well)
       for (const auto& text : servers_reasons_) reasons.emplace_back(text);
+    if (!policy_well) reasons.emplace_back("policy: policy_unavailable");
     body += ", \"reasons\": " + json::serialize(reasons);
   }
   body += ", \"uptime\": " + std::to_string(uptime) + ", \"version\": " + in_quotes(version) + "}";

@@ -1,6 +1,7 @@
 #include "app/snapshot.h"
 
 #include "base/url.h"
+#include "config/derive_policy.h"
 #include "oauth/metadata.h"
 
 namespace mcp_oauth {
@@ -37,9 +38,7 @@ result<upstream> make_upstream(const settings& conf, const upstream_settings& of
   relaying.stream_keep_alive = conf.timeouts.stream_keep_alive;
   relaying.write = conf.timeouts.write;
 
-  // Without sign-in the rules of those who sign in say nothing.
-  auto rules = of.tools_given || !of.require_auth ? policy(of.tools, of.tools_given, of.scopes)
-                                                  : policy(conf.tools, conf.tools_given, of.scopes);
+  policy rules(rules_of(conf, of));
   auto path = of.paths.front() == "/" ? std::string() : of.paths.front();
   auto at = url::parse(of.resource);
   std::string origin = at && !of.hosts.empty() ? at->origin() : std::string();
@@ -54,6 +53,21 @@ result<upstream> make_upstream(const settings& conf, const upstream_settings& of
                                                                     : header_rules::traces::pass),
                   response_transform(of.transform),
                   relaying};
+}
+
+// The rules that were fetched, for as long as they count; then what the settings have in their place.
+void use_remote_rules(upstream& of, const settings& conf, const policy_source& remote) {
+  const auto& access = conf.access;
+  of.otherwise = access.fallback == "local"
+                     ? of.rules
+                     : policy::closed(errc::policy_unavailable, "policy.url has given no policy for " +
+                                                                    std::to_string(access.max_age.count()) +
+                                                                    " s or more");
+  auto document = remote.document();
+  if (document == nullptr) return;
+  of.fresh = remote.freshness();
+  of.rules = document->complete ? policy(rules_of(conf, of.where.conf(), document.get()))
+                                : policy::closed(errc::policy_incomplete, document->state);
 }
 
 }  // namespace
@@ -97,7 +111,8 @@ topics watched_by(const log_settings& conf) {
 
 result<std::shared_ptr<const snapshot>> make_snapshot(const settings& conf,
                                                       std::shared_ptr<broker> authorization_server,
-                                                      const secret& session_key, span_exporter* spans) {
+                                                      const secret& session_key, span_exporter* spans,
+                                                      const policy_source* remote) {
   auto tls = net::tls_context::client(conf.upstream_ca_file);
   if (!tls) return tl::unexpected<error>(tls.error());
 
@@ -111,6 +126,7 @@ result<std::shared_ptr<const snapshot>> make_snapshot(const settings& conf,
     auto made = make_upstream(conf, of, *tls);
     if (!made) return tl::unexpected<error>(made.error());
     if (of.require_auth) server.protected_resources.push_back(of.resource);
+    if (of.require_auth && remote != nullptr) use_remote_rules(*made, conf, *remote);
     upstreams.push_back(std::move(*made));
   }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "app/log.h"
+#include "app/policy_source.h"
 #include "broker/broker.h"
 #include "config/settings.h"
 #include "gateway/cors.h"
@@ -17,6 +18,7 @@
 #include "policy/policy.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,7 +38,11 @@ struct upstream {
   header_rules headers;
   response_transform transform;
   net::relay_limits relaying;
+  std::shared_ptr<const policy_freshness> fresh = {};  // of `rules`, where they were fetched
+  std::optional<policy> otherwise = {};                // in their place once they are too old
 
+  const policy& rules_at(time_point now) const { return is_fresh(now) ? rules : *otherwise; }
+  bool is_fresh(time_point now) const { return !otherwise || (fresh && fresh->holds_at(now)); }
   bool is_public() const { return !where.conf().require_auth; }
 };
 
@@ -64,11 +70,12 @@ struct snapshot {
 // What the log is to show in detail.
 topics watched_by(const log_settings& conf);
 
-// `spans` takes what is traced, if the settings want that. Errors: config_invalid, tls_certificate_invalid
-// (upstream_ca_file).
+// `spans` takes what is traced, if the settings want that; `remote` has the policy of `policy.url`. Errors:
+// config_invalid, tls_certificate_invalid (upstream_ca_file).
 result<std::shared_ptr<const snapshot>> make_snapshot(const settings& conf,
                                                       std::shared_ptr<broker> authorization_server,
                                                       const secret& session_key,
-                                                      span_exporter* spans = nullptr);
+                                                      span_exporter* spans = nullptr,
+                                                      const policy_source* remote = nullptr);
 
 }  // namespace mcp_oauth

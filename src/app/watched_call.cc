@@ -2,6 +2,7 @@
 
 #include "app/gateway_service.h"
 #include "base/text.h"
+#include "policy/near_miss.h"
 #include "symptom/catalogue.h"
 
 #include <algorithm>
@@ -115,6 +116,29 @@ trace_note refused_note(const error& why) {
   return {topic::token_validate,
           "the access token is refused: " + std::string(row.description),
           {{"symptom", std::string(row.id)}, {"reason", std::string(row.name)}, {"detail", why.detail}}};
+}
+
+std::vector<trace_note> decision_notes(const refusal& why) {
+  std::vector<trace_note> notes;
+  for (const auto& rule : why.trace) {
+    auto name = std::string(rule.section) + "." + printable(rule.pattern);
+    notes.push_back({topic::policy_decision,
+                     name + (rule.allows() ? " allows it" : " does not allow it"),
+                     {{"rule", name},
+                      {"denied", rule.denied ? "to everybody" : ""},
+                      {"missing_scopes", join(rule.missing_scopes, " ")},
+                      {"unmet", join(rule.unmet, ", ")}}});
+  }
+  const auto& row = explain(why.code);
+  notes.push_back(
+      {topic::policy_decision,
+       "refused: " + std::string(row.description),
+       {{"reason", std::string(row.name)}, {"detail", why.detail}, {"would_allow", why.would_allow}}});
+  return notes;
+}
+
+void gateway_service::watch_refusal(const net::exchange& x, const snapshot& rules, const refusal& why) {
+  for (const auto& note : decision_notes(why)) watch(rules, x, note);
 }
 
 void gateway_service::watch(const snapshot& rules, const net::exchange& x, const trace_note& note) {

@@ -8,6 +8,7 @@
 #include "gateway/token_cache.h"
 #include "mcp/envelope.h"
 #include "net/http_head.h"
+#include "policy/policy.h"
 
 #include <string_view>
 #include <vector>
@@ -30,5 +31,7 @@ trace_note response_note(const net::response_head& head, const upstream& to);
 // token:validate
 trace_note validated_note(const credential& who);
 trace_note refused_note(const error& why);
+// policy:decision: a line for each rule that was looked at, and what came of it.
+std::vector<trace_note> decision_notes(const refusal& why);
 
 }  // namespace mcp_oauth

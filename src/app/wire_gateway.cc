@@ -3,6 +3,7 @@
 #include "app/gateway_app.h"
 #include "app/gateway_service.h"
 #include "app/key_file.h"
+#include "app/policy_source.h"
 #include "app/report.h"
 #include "app/span_exporter.h"
 #include "app/version.h"
@@ -92,6 +93,19 @@ result<http_answer> send_spans(const http_call& call, const span_receiver& to,
   return net::fetch(call, rules, to.ca_file);
 }
 
+// What the policy of `policy.url` may weigh.
+constexpr std::size_t largest_policy = 1024 * 1024;
+
+policy_source::fetch_fn fetch_of_policies(const settings& conf) {
+  return [ca_file = conf.upstream_ca_file](const http_call& call, const std::atomic<bool>& given_up) {
+    fetch_rules rules;
+    rules.most_bytes = largest_policy;
+    rules.timeout = seconds(5);
+    rules.given_up = &given_up;
+    return net::fetch(call, rules, ca_file);
+  };
+}
+
 // An authorization server and the settings that it was made with, which it refers to.
 struct configured_broker {
   settings conf;
@@ -111,7 +125,8 @@ struct gateway_app::parts {
   std::shared_ptr<rate_limits> limits =
       std::make_shared<rate_limits>([](std::size_t n) { return random_bytes(n); });
   std::atomic<topics> watched{};
-  std::unique_ptr<span_exporter> spans;  // from the first settings on that want traces
+  std::unique_ptr<span_exporter> spans;     // from the first settings on that want traces
+  std::unique_ptr<policy_source> policies;  // where the settings name a URL
   std::unique_ptr<net::blocking_pool> blocking;
   std::unique_ptr<net::blocking_pool> fetching;
   std::unique_ptr<net::blocking_pool> strangers;
@@ -230,19 +245,38 @@ struct gateway_app::parts {
     auto refreshed = as->refresh_keys(now);
     if (!refreshed) return refreshed;
     if (rules->keys == as->keys()->all) return {};
-    auto next = make_snapshot(conf, as, session_key, spans.get());
+    auto next = make_snapshot(conf, as, session_key, spans.get(), policies.get());
     if (!next) return tl::unexpected<error>(next.error());
     adopt(std::move(*next));
     return {};
   }
 
+  // The policy of policy.url says something else.
+  void adopt_policy() {
+    std::lock_guard lock(changing);
+    auto next = make_snapshot(conf, rules->authorization_server, session_key, spans.get(), policies.get());
+    if (next) return adopt(std::move(*next));
+    log->event(log_level::error, "policy", "the policy could not be taken up", &next.error());
+  }
+
+  // Another source, where other settings want one; asked once already.
+  std::unique_ptr<policy_source> source_for(const settings& of) {
+    if (of.access.url.empty()) return nullptr;
+    return std::make_unique<policy_source>(of.access, fetch_of_policies(of), *log);
+  }
+
   // All or nothing: what fails leaves everything as it was.
   result<void> adopt_settings(const settings& next) {
+    // What is not used any more goes once nothing is locked: it may just be taking up what it heard.
+    std::unique_ptr<policy_source> other;
+    bool same_source = policies ? policies->is_for(next.access) : next.access.url.empty();
+    if (!same_source) other = source_for(next);
     std::lock_guard lock(changing);
     auto effective = with_port(next, conf.port);
     auto as = make_broker(effective);
     if (!as) return tl::unexpected<error>(as.error());
-    auto fresh = make_snapshot(effective, std::move(*as), session_key, exporter_for(effective));
+    auto fresh = make_snapshot(effective, std::move(*as), session_key, exporter_for(effective),
+                               same_source ? policies.get() : other.get());
     if (!fresh) return tl::unexpected<error>(fresh.error());
     std::shared_ptr<const net::tls_context> certificate;
     if (effective.tls.enabled()) {
@@ -258,6 +292,10 @@ struct gateway_app::parts {
     watched = watched_by(effective.log);
     asked = next;
     conf = std::move(effective);
+    if (!same_source) {
+      policies.swap(other);
+      if (policies) policies->follow([this] { adopt_policy(); });
+    }
     adopt(std::move(*fresh));
     return {};
   }
@@ -358,7 +396,8 @@ result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vect
     if (*first) p.first_password = (*first)->reveal();
   }
 
-  auto first_rules = make_snapshot(p.conf, *as, p.session_key, p.exporter_for(p.conf));
+  p.policies = p.source_for(p.conf);
+  auto first_rules = make_snapshot(p.conf, *as, p.session_key, p.exporter_for(p.conf), p.policies.get());
   if (!first_rules) return tl::unexpected<error>(first_rules.error());
   p.rules = std::move(*first_rules);
   auto revoked = p.rules->authorization_server->revoked(wall_clock());
@@ -377,6 +416,7 @@ result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vect
   auto place = held->address();
   auto started = p.server->start(std::move(*held));
   if (!started) return tl::unexpected<error>(started.error());
+  if (p.policies) p.policies->follow([&p] { p.adopt_policy(); });
   p.housekeeping = std::thread([&p] { p.keep_house(); });
   p.store->watch([&p](std::string_view kind, std::string_view id) { p.changed(kind, id); });
   p.log->event(log_level::info, "proxy",
@@ -429,6 +469,7 @@ void gateway_app::stop() {
   }
   p.wake.notify_all();
   if (p.housekeeping.joinable()) p.housekeeping.join();
+  p.policies.reset();
   if (p.store) p.store->watch({});
   if (p.server) p.server->stop();
   p.stopped = true;

@@ -20,6 +20,7 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(topic::count_)> 
     "proxy:request",
     "proxy:response",
     "mcp:message",
+    "policy:decision",
     "db:query",
     "db:transaction"};
 

@@ -21,6 +21,7 @@ enum class topic : std::uint8_t {
   proxy_request,
   proxy_response,
   mcp_message,
+  policy_decision,
   db_query,
   db_transaction,
   count_

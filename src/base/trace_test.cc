@@ -22,7 +22,8 @@ TEST(Topics, AreChosenByNameWildcardAndExclusion) {
   };
   const std::string oauth = "oauth:authorize oauth:callback oauth:token oauth:state oauth:pkce";
   const std::string proxy = "proxy:headers proxy:request proxy:response";
-  const std::string all = oauth + " token:validate " + proxy + " mcp:message db:query db:transaction";
+  const std::string all =
+      oauth + " token:validate " + proxy + " mcp:message policy:decision db:query db:transaction";
   for (const auto& r : {
            row{{}, ""},
            row{{"oauth:pkce"}, "oauth:pkce"},
@@ -35,11 +36,12 @@ TEST(Topics, AreChosenByNameWildcardAndExclusion) {
            row{{"0"}, ""},
            row{{"proxy:*", "-proxy:headers"}, "proxy:request proxy:response"},
            row{{"-proxy:headers", "proxy:*"}, "proxy:request proxy:response"},
-           row{{"*", "-oauth:*", "-token:*", "-db"}, proxy + " mcp:message"},
+           row{{"*", "-oauth:*", "-token:*", "-db"}, proxy + " mcp:message policy:decision"},
            row{{"db:*"}, "db:query db:transaction"},
            row{{"pkce:*"}, "oauth:pkce"},
            row{{"session:*"}, "oauth:state"},
            row{{"mcp:*"}, "mcp:message"},
+           row{{"policy"}, "policy:decision"},
            row{{"token:refresh"}, "oauth:token"},
            row{{"token:expire"}, "token:validate"},
            row{{"oauth:trace"}, oauth},

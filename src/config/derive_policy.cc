@@ -67,7 +67,7 @@ void check_url(config_reading& reading, const std::function<void(const std::stri
 
 }  // namespace
 
-policy_rules rules_of(const settings& conf, const upstream_settings& of) {
+policy_rules rules_of(const settings& conf, const upstream_settings& of, const policy_document* remote) {
   auto rules = own_rules(of);
   rules.base_scopes = of.scopes;
   rules.hierarchy = conf.access.hierarchy;
@@ -75,6 +75,7 @@ policy_rules rules_of(const settings& conf, const upstream_settings& of) {
   // Without sign-in the rules of those who sign in say nothing.
   if (!of.require_auth) return rules;
   auto all = rules_of_all(conf);
+  if (remote != nullptr) return rules_for(*remote, rules, all);
   auto inherit = [](rule_set& own, rule_set& top) {
     if (!own.given) own = std::move(top);
   };
@@ -125,8 +126,9 @@ void derive_policy(config_reading& reading,
     each_rule(own, [&](const char* section, const access_rule& rule) {
       auto at = here + section + "." + rule.pattern;
       if (!rule.scopes.empty()) refuse(at, {"asks for scopes, which nobody has with require_auth: false"});
-      bool claims = std::any_of(rule.when.begin(), rule.when.end(),
-                                [](const condition& c) { return c.of == condition::source::claim; });
+      bool claims = std::any_of(rule.when.begin(), rule.when.end(), [](const rule_condition& c) {
+        return c.of == rule_condition::source::claim;
+      });
       if (claims) refuse(at, {"asks for claims, which nobody has with require_auth: false"});
     });
   }

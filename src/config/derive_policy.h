@@ -1,7 +1,7 @@
 #pragma once
 
 #include "config/reading.h"
-#include "policy/policy.h"
+#include "policy/remote_policy.h"
 
 #include <functional>
 #include <string>
@@ -16,7 +16,8 @@ void derive_policy(config_reading& reading,
 std::vector<std::string> scopes_of_rules(const settings& conf);
 
 // The rules that hold for a server: its own sections, each in place of that at the top level; without sign-in
-// its own alone.
-policy_rules rules_of(const settings& conf, const upstream_settings& of);
+// its own alone. With `remote`, that stands between the two (`rules_for`).
+policy_rules rules_of(const settings& conf, const upstream_settings& of,
+                      const policy_document* remote = nullptr);
 
 }  // namespace mcp_oauth

@@ -105,7 +105,7 @@ std::optional<std::string> yaml_of(const config_key& key, config_draft& draft, s
       key.slot);
 }
 
-std::string yaml_tests(const condition& of) {
+std::string yaml_tests(const rule_condition& of) {
   std::vector<std::string> plain, negated;
   for (const auto& test : of.tests) {
     using operation = value_test::operation;
@@ -133,7 +133,7 @@ std::string yaml_rule(const access_rule& rule) {
   if (rule.when.empty()) return any ? "{any_of: " + scopes + "}" : scopes;
   std::vector<std::string> conditions;
   for (const auto& c : rule.when) {
-    auto name = (c.of == condition::source::claim ? "claim." : "argument.") + c.path;
+    auto name = (c.of == rule_condition::source::claim ? "claim." : "argument.") + c.path;
     conditions.push_back(yaml_scalar(name) + ": " + yaml_tests(c));
   }
   return (any ? "{any_of: " : "{all_of: ") + scopes + ", when: {" + join(conditions, ", ") + "}}";

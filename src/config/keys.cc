@@ -209,6 +209,7 @@ constexpr config_key table[] = {
   {.path = "limits.head", .slot = &in<&S::limits, &L::head>, .doc = "Bytes of a request head.", .least = 1024, .most = 1024 * 1024, .unit = config_unit::bytes},
   {.path = "limits.body", .slot = &in<&S::limits, &L::body>, .doc = "Bytes of a request body to an MCP server.", .least = 1024, .most = 64 * a_gib, .unit = config_unit::bytes},
   {.path = "limits.admission", .slot = &in<&S::limits, &L::admission>, .doc = "Bytes of a body that may be held before the call is decided.", .least = 1024, .most = a_gib, .unit = config_unit::bytes},
+  {.path = "limits.list", .slot = &in<&S::limits, &L::list>, .doc = "Bytes of an answer that may be held while a list in it is filtered.", .least = 1024, .most = a_gib, .unit = config_unit::bytes},
   {.path = "limits.connections", .slot = &in<&S::limits, &L::connections>, .doc = "Client connections at a time.", .least = 1, .most = 10'000'000},
   {.path = "limits.logins_in_flight", .slot = &in<&S::limits, &L::logins_in_flight>, .doc = "Sign-ins begun and not finished.", .least = 1, .most = 10'000'000},
   {.path = "limits.sign_in_attempts", .slot = &in<&S::limits, &L::sign_in_attempts>, .doc = "Wrong passwords before an account has to wait.", .least = 1, .most = 1000},

@@ -126,7 +126,7 @@ bool rule_reader::scopes(const yaml_node& node, int line, const std::string& her
 }
 
 bool rule_reader::conditions(const yaml_node& node, int line, const std::string& here, bool takes_arguments,
-                             std::vector<condition>& into) const {
+                             std::vector<rule_condition>& into) const {
   if (node.is != kind::map || node.items.empty())
     return no(here, line, wrong_kind(node, "a map of conditions"));
   bool good = true;
@@ -134,10 +134,10 @@ bool rule_reader::conditions(const yaml_node& node, int line, const std::string&
     const auto& name = node.names[i];
     int at = node.name_lines[i];
     auto there = here + "." + displayed(name);
-    condition made;
+    rule_condition made;
     bool argument = name.starts_with("argument.");
     auto prefix = std::string_view(argument ? "argument." : "claim.");
-    made.of = argument ? condition::source::argument : condition::source::claim;
+    made.of = argument ? rule_condition::source::argument : rule_condition::source::claim;
     made.path = name.substr(std::min(prefix.size(), name.size()));
     if (!name.starts_with(prefix) || made.path.empty()) {
       good = no(there, at, {"must be claim.NAME or argument.NAME"});
@@ -159,7 +159,7 @@ bool rule_reader::conditions(const yaml_node& node, int line, const std::string&
 
 // A value, a list of which one is enough, or a map of tests.
 bool rule_reader::tests(const yaml_node& node, int line, const std::string& here, bool negated,
-                        condition& into) const {
+                        rule_condition& into) const {
   if (node.is != kind::map) return one_test("one_of", node, line, here, negated, into);
   bool good = true;
   for (std::size_t i = 0; i < node.items.size(); ++i) {
@@ -171,7 +171,7 @@ bool rule_reader::tests(const yaml_node& node, int line, const std::string& here
 }
 
 bool rule_reader::one_test(const std::string& name, const yaml_node& node, int line, const std::string& here,
-                           bool negated, condition& into) const {
+                           bool negated, rule_condition& into) const {
   if (!negated && name == "not") return tests(node, line, here, true, into);
   if (!negated && name == "optional") return truth(node, line, here, into.optional);
   if (!negated && name == "exists") {

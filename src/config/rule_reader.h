@@ -36,10 +36,11 @@ class rule_reader {
                 access_rule& into) const;
   bool scopes(const yaml_node& node, int line, const std::string& here, std::vector<std::string>& into) const;
   bool conditions(const yaml_node& node, int line, const std::string& here, bool takes_arguments,
-                  std::vector<condition>& into) const;
-  bool tests(const yaml_node& node, int line, const std::string& here, bool negated, condition& into) const;
+                  std::vector<rule_condition>& into) const;
+  bool tests(const yaml_node& node, int line, const std::string& here, bool negated,
+             rule_condition& into) const;
   bool one_test(const std::string& name, const yaml_node& node, int line, const std::string& here,
-                bool negated, condition& into) const;
+                bool negated, rule_condition& into) const;
   std::optional<std::vector<std::string>> values(const yaml_node& node, int line,
                                                  const std::string& here) const;
   std::optional<std::string> text(const yaml_node& node, int line, const std::string& here) const;

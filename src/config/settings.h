@@ -129,6 +129,7 @@ struct limit_settings {
   std::uint32_t head = 32 * 1024;         // bytes of a request head
   std::uint64_t body = 16 * 1024 * 1024;  // bytes of a request body to an MCP server
   std::uint32_t admission = 1024 * 1024;  // bytes of a body that may be held before the call is decided
+  std::uint32_t list = 8 * 1024 * 1024;   // bytes of an answer that are held while a list in it is filtered
   std::uint32_t connections = 20'000;
   std::uint32_t logins_in_flight = 10'000;
   std::uint32_t sign_in_attempts = 5;  // wrong passwords per account before it has to wait

@@ -8,7 +8,7 @@
 namespace mcp_oauth {
 namespace {
 
-constexpr std::size_t longest_member = 1024, longest_name = 8192;
+constexpr std::size_t longest_member = 1024, longest_name = 8192, longest_scope = 64;
 
 struct known_list {
   std::string_view member;  // of the result
@@ -24,6 +24,11 @@ constexpr known_list lists[] = {{"tools", listed::tool, "name", "tools"},
 const known_list& row_of(listed what) { return lists[static_cast<std::size_t>(what)]; }
 
 }  // namespace
+
+bool lists_items(std::string_view method) {
+  return method == "tools/list" || method == "resources/list" || method == "resources/templates/list" ||
+         method == "prompts/list";
+}
 
 bool list_counts::any() const {
   return std::any_of(seen.begin(), seen.end(), [](std::size_t n) { return n > 0; });
@@ -56,7 +61,7 @@ result<void> list_filter::feed(std::string_view piece, std::string& out) {
     // Where it goes depends on where it began: an item's own bytes are held, those between items too.
     if (place_ == place::items) {
       gap_ += taken;
-    } else if (place_ == place::item) {
+    } else if (place_ == place::item || next_ == next::scope) {
       held_ += taken;
       if (held_.size() > most_) refuse("an item of a list is too large");
     } else {
@@ -67,6 +72,7 @@ result<void> list_filter::feed(std::string_view piece, std::string& out) {
     if (t == token::error) {
       refuse(json_.why());
     } else {
+      if (next_ == next::scope) end_scope(t, out);
       take(t, out);
     }
   }
@@ -179,6 +185,10 @@ bool list_filter::take_name() {
       next_ = next::list;
       list_ = row.what;
     }
+    if (equal_folded("cacheScope", name)) {
+      next_ = next::scope;
+      json_.keep_next(json_scanner::keep::text, longest_scope);
+    }
   } else if (place_ == place::item && equal_folded(row_of(list_).name, name)) {
     if (has_name_) return refuse("an item of a list has two names");
     next_ = next::name;
@@ -220,6 +230,14 @@ bool list_filter::end_item(std::string& out) {
   gap_.clear();
   held_.clear();
   return true;
+}
+
+// A shared cache must not give one caller's list to another.
+void list_filter::end_scope(token t, std::string& out) {
+  bool shared = t == token::string && !json_.overlong() && equal_folded("public", json_.text());
+  out += shared ? held_.substr(0, held_.find('"')) + "\"private\"" : held_;
+  held_.clear();
+  next_ = next::other;
 }
 
 bool list_filter::refuse(const char* why) {

@@ -16,6 +16,9 @@ namespace mcp_oauth {
 // prompts/list.
 enum class listed : std::uint8_t { tool, resource, resource_template, prompt };
 
+// Whether the answer to that method holds one.
+bool lists_items(std::string_view method);
+
 // Whether the item stays; `name` is its name, URI or URI template.
 using keep_listed = std::function<bool(listed what, std::string_view name)>;
 
@@ -29,7 +32,8 @@ struct list_counts {
 // Takes items out of the lists in a JSON-RPC message, or in a batch of them, while its bytes pass by. Lists
 // are the members `tools`, `resources`, `resourceTemplates` and `prompts` of a result, in whichever answer
 // they stand and however they are cased, since some reader could take them for that. What stays keeps its
-// bytes; of the rest nothing is held back but the item that is under way. Fails (list_unreadable) on what is
+// bytes, but for a `cacheScope` of a result (MCP 2026-07-28): "public" becomes "private", for the list is one
+// caller's now. Nothing is held back but the item that is under way. Fails (list_unreadable) on what is
 // no strict JSON (`json_scanner`), on an item that is no object or has no name, or two, and on one of more
 // than `most` bytes: from then on for ever, and the end must not be passed on.
 class list_filter {
@@ -46,7 +50,7 @@ class list_filter {
 
  private:
   enum class place : std::uint8_t { start, batch, message, result, items, item, end };
-  enum class next : std::uint8_t { other, result, list, name };
+  enum class next : std::uint8_t { other, result, list, name, scope };
   using token = json_scanner::token;
 
   bool take(token t, std::string& out);
@@ -55,6 +59,7 @@ class list_filter {
   bool take_name();
   bool take_text(token t);
   bool end_item(std::string& out);
+  void end_scope(token t, std::string& out);
   bool refuse(const char* why);
 
   const keep_listed* keep_;
@@ -69,7 +74,7 @@ class list_filter {
   bool wrote_item_ = false;
   const char* why_ = nullptr;
   std::string gap_;   // before an item
-  std::string held_;  // of an item
+  std::string held_;  // of an item, or from the name of a cacheScope to its value
   std::string name_;
   list_counts counts_;
 };

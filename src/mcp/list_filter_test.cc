@@ -78,6 +78,25 @@ TEST(ListFilter, TakesOutWhatIsNotForTheCallerAndKeepsTheOtherBytes) {
   }
 }
 
+// What one caller may see is not for a cache that others share (MCP 2026-07-28, caching).
+TEST(ListFilter, AListIsPrivateToTheCaller) {
+  struct row {
+    std::string_view before, after;
+  };
+  for (const auto& r : {
+           row{R"({"cacheScope":"public","tools":[]})", R"({"cacheScope":"private","tools":[]})"},
+           row{R"({"tools":[],"cacheScope" : "publi\u0063" ,"ttlMs":1})",
+               R"({"tools":[],"cacheScope" : "private" ,"ttlMs":1})"},
+           row{R"({"cacheScope":"private","CACHESCOPE":"Public"})",
+               R"({"cacheScope":"private","CACHESCOPE":"private"})"},
+           row{R"({"cacheScope":{"a":["public"]},"x":[1]})", R"({"cacheScope":{"a":["public"]},"x":[1]})"},
+           row{R"({"cacheScope":null,"x":{"cacheScope":"public"}})",
+               R"({"cacheScope":null,"x":{"cacheScope":"public"}})"},
+       }) {
+    EXPECT_EQ(filtered(answer(r.before)), answer(r.after)) << r.before;
+  }
+}
+
 TEST(ListFilter, LeavesEverythingElseAlone) {
   for (std::string_view same :
        {R"({"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"hidden"}]}})",

@@ -301,16 +301,22 @@ class relaying {
     outcome_.status = answer_.status;
     std::string out;
     out.reserve(answer_text_.size() + 512);
-    if (watcher_.on_response_head(answer_, out) == relay_watcher::verdict::replace) {
+    auto said = watcher_.on_response_head(answer_, out);
+    if (said == relay_watcher::verdict::replace) {
       up_.drop();
       co_return result<void>();
+    }
+    if (said == relay_watcher::verdict::hold) {
+      auto passed = co_await pass_held_answer(out);
+      co_return passed;
     }
     auto type = answer_.find("content-type");
     outcome_.stream =
         type && starts_with_ignoring_case(*type, "text/event-stream") && !answer_.find("content-encoding");
 
     bool old_client = x_.head().minor_version == 0;
-    bool chunked = answer_.body == framing::chunked || answer_.body == framing::until_close;
+    bool chunked = answer_.body == framing::chunked || answer_.body == framing::until_close ||
+                   said == relay_watcher::verdict::resize;
     if (chunked && old_client) {
       chunked = false;
       x_.close_after();
@@ -318,8 +324,9 @@ class relaying {
     if (!x_.body_done()) x_.close_after();
     if (chunked) {
       out += "Transfer-Encoding: chunked\r\n";
-    } else if (answer_.body == framing::length || (answer_.body == framing::none && answer_.status != 204 &&
-                                                   answer_.status != 304 && x_.head().method != "HEAD")) {
+    } else if (said != relay_watcher::verdict::resize &&
+               (answer_.body == framing::length || (answer_.body == framing::none && answer_.status != 204 &&
+                                                    answer_.status != 304 && x_.head().method != "HEAD"))) {
       out += "Content-Length: ";
       append_decimal(out, answer_.length);
       out += "\r\n";
@@ -403,6 +410,52 @@ class relaying {
     if (answer_.keep_alive && x_.body_done() && !early_) {
       pool_.release(std::move(up_), announced_keep_alive(answer_));
     }
+    co_return result<void>();
+  }
+
+  // Until it is known that all of it may go out, the client sees nothing of it.
+  task<result<void>> pass_held_answer(std::string& out) {
+    body_decoder decoder(answer_.body, answer_.length, chunk_extensions::skip);
+    auto& up = up_.stream();
+    while (!decoder.done()) {
+      content_.clear();
+      while (!decoder.done() && !decoder.failed() && !up.input().empty()) {
+        up.consume(decoder.feed(up.input(), content_));
+      }
+      if (decoder.failed()) co_return fail(errc::upstream_malformed, "chunked framing");
+      for (auto c : content_) {
+        auto taken = watcher_.on_held_piece(c);
+        if (!taken) co_return taken;
+      }
+      if (decoder.done()) break;
+      auto got = co_await up.more(limits_.idle);
+      if (client_gone_) co_return fail(errc::client_gone);
+      if (got == io::timeout) co_return fail(errc::upstream_timeout, "the answer stopped in the middle");
+      if (got == io::ok) continue;
+      if (up.input().empty() && decoder.finish()) break;
+      if (up.input().empty()) co_return fail(errc::upstream_closed, "in the middle of the answer");
+    }
+    auto content = watcher_.on_held_end();
+    if (!content) co_return tl::unexpected<error>(content.error());
+    out += "Content-Length: ";
+    append_decimal(out, content->size());
+    out += "\r\n";
+    if (!x_.body_done()) x_.close_after();
+    x_.finish_head(out);
+    x_.mark_answered();
+    x_.status = answer_.status;
+    outcome_.answer_begun = true;
+    outcome_.response_bytes = content->size();
+    content_.assign(1, *content);
+    framed whole(false);
+    whole.begin();
+    whole.add_head(out);
+    whole.add(content_, true);
+    auto sent = co_await x_.client().write(whole.pieces(), limits_.write);
+    if (sent != io::ok)
+      co_return cut(errc::client_gone, sent == io::timeout ? "the client stopped reading" : "");
+    bool ended = answer_.keep_alive && decoder.done();
+    if (ended && x_.body_done() && !early_) pool_.release(std::move(up_), announced_keep_alive(answer_));
     co_return result<void>();
   }
 

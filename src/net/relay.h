@@ -20,15 +20,21 @@ class relay_watcher {
   // the end of the message, so it cannot act on it. `last`: it is all.
   virtual result<void> on_request_piece(std::string_view content, bool last) = 0;
 
-  enum class verdict { pass, replace };
+  enum class verdict { pass, resize, hold, replace };
   // The upstream's head. `out` is to get the status line and the fields for the client, without framing,
-  // X-Request-Id and the empty line. `replace`: the caller will answer itself; nothing of the upstream's
-  // answer goes out.
+  // X-Request-Id and the empty line. `resize`: what goes out of the stream is not as long as what comes, so
+  // its length is not announced. `hold`: nothing goes out before `on_held_end`. `replace`: the caller will
+  // answer itself; nothing of the upstream's answer goes out.
   virtual verdict on_response_head(const response_head& head, std::string& out) = 0;
 
   // All that one read brought of an event stream. Returns what is to go out for it, valid until the next
   // call: the content itself, or bytes kept in the watcher. An error cuts the stream off.
   virtual result<std::string_view> on_stream_piece(std::string_view content) = 0;
+  // Of an answer that is held back: the next content; and, once it has ended, all that is to go out for it,
+  // valid until the relay ends. An error keeps the answer back for good, so that the caller can give another.
+  virtual result<void> on_held_piece(std::string_view) { return fail(errc::internal); }
+  virtual result<std::string_view> on_held_end() { return fail(errc::internal); }
+
   // Whether the stream stands between two events, so that a comment may be put in.
   virtual bool between_events() const = 0;
 };
@@ -58,8 +64,8 @@ struct relay_outcome {
 };
 
 // Sends the request of `x` upstream and its answer back, both as they come. Neither side is buffered beyond
-// one read. Takes what it needs out of `order`, which has to stay until the end. Errors in `ended`:
-// upstream_*, client_gone, http_*, and what the watcher said.
+// one read, but for an answer that the watcher holds. Takes what it needs out of `order`, which has to stay
+// until the end. Errors in `ended`: upstream_*, client_gone, http_*, and what the watcher said.
 task<relay_outcome> relay(exchange& x, upstream_pool& pool, relay_order& order, const relay_limits& limits,
                           relay_watcher& watcher);
 

@@ -26,16 +26,29 @@ class pass_all final : public relay_watcher {
       if (f.name != "Content-Length" && f.name != "Transfer-Encoding" && f.name != "Connection")
         append_field(out, f.name, f.value);
     }
-    return verdict::pass;
+    if (head.find("x-hold")) return verdict::hold;
+    return head.find("x-shorten") ? verdict::resize : verdict::pass;
   }
   result<std::string_view> on_stream_piece(std::string_view content) override {
     between_ = content.ends_with("\n\n");
-    return content;
+    if (!content.starts_with("shorten")) return content;
+    return std::string_view("short\n\n");
+  }
+  result<void> on_held_piece(std::string_view content) override {
+    if (content.find("SECRET") != std::string_view::npos) return fail(errc::list_unreadable, "kept back");
+    held_ += content;
+    return {};
+  }
+  result<std::string_view> on_held_end() override {
+    if (held_ == "bad") return fail(errc::list_unreadable, "kept back");
+    held_ = "[" + held_ + "]";
+    return std::string_view(held_);
   }
   bool between_events() const override { return between_; }
 
  private:
   bool between_ = true;
+  std::string held_;
 };
 
 // Forwards everything to the test, which plays the upstream on the other ends of what is dialled.
@@ -225,6 +238,63 @@ TEST_F(Relay, AnswersUntilCloseBecomeChunked) {
   up.close();
   EXPECT_NE(client.until("\r\n\r\n").find("Transfer-Encoding: chunked"), std::string::npos);
   EXPECT_EQ(client.until("0\r\n\r\n"), "5\r\nhello\r\n0\r\n\r\n");
+}
+
+TEST_F(Relay, AnAnswerThatIsHeldGoesOutWholeAndWithALengthOfItsOwn) {
+  for (const char* framing : {"Content-Length: 6\r\n\r\nabcdef",
+                              "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
+                              "3\r\ndef\r\n0\r\n\r\n"}) {
+    auto client = connect();
+    client.send(post);
+    auto up = upstream();
+    up.until("abc");
+    up.send(std::string("HTTP/1.1 200 OK\r\nX-Hold: yes\r\n") + framing);
+    auto head = client.until("\r\n\r\n");
+    EXPECT_NE(head.find("Content-Length: 8"), std::string::npos) << head;
+    EXPECT_EQ(head.find("chunked"), std::string::npos);
+    EXPECT_EQ(client.exactly(8), "[abcdef]");
+    client.send(post);
+    EXPECT_NE(up.until("abc").find("POST"), std::string::npos) << "both connections live on";
+    up.send(ok_answer);
+    client.until("hi");
+  }
+}
+
+TEST_F(Relay, OfAnAnswerThatIsHeldAndFailsNothingGoesOut) {
+  for (const char* sent :
+       {"Content-Length: 9\r\n\r\nab SECRET", "Content-Length: 3\r\n\r\nbad",
+        "Transfer-Encoding: chunked\r\n\r\nnonsense\r\n", "Content-Length: 9\r\n\r\nabc"}) {
+    auto client = connect();
+    client.send(post);
+    auto up = upstream();
+    up.until("abc");
+    up.send(std::string("HTTP/1.1 200 OK\r\nX-Hold: yes\r\n") + sent);
+    up.close();
+    auto answer = client.until("\r\n\r\n");
+    EXPECT_EQ(answer.substr(9, 3), "502") << sent;
+    EXPECT_EQ(answer.find("X-Hold"), std::string::npos);
+  }
+  auto client = connect();
+  client.send(post);
+  auto up = upstream();
+  up.until("abc");
+  up.send("HTTP/1.1 200 OK\r\nX-Hold: yes\r\nContent-Length: 9\r\n\r\nabc");
+  client.close();
+  EXPECT_TRUE(up.sees_end()) << "the client is gone while the answer is held";
+}
+
+TEST_F(Relay, AStreamThatIsResizedAnnouncesNoLength) {
+  auto client = connect();
+  client.send(post);
+  auto up = upstream();
+  up.until("abc");
+  up.send(
+      "HTTP/1.1 200 OK\r\nX-Shorten: yes\r\nContent-Type: text/event-stream\r\nContent-Length: 11\r\n\r\n"
+      "shorten me!");
+  auto head = client.until("\r\n\r\n");
+  EXPECT_NE(head.find("Transfer-Encoding: chunked"), std::string::npos) << head;
+  EXPECT_EQ(head.find("Content-Length"), std::string::npos);
+  EXPECT_EQ(client.until("0\r\n\r\n"), "7\r\nshort\n\n\r\n0\r\n\r\n");
 }
 
 TEST_F(Relay, GivesUpOnASilentUpstream) {

@@ -90,7 +90,7 @@ bool passes(const leaf& one, const value_test& test) {
 // What was found at a path: how many values, and how many of them pass each test.
 class findings {
  public:
-  explicit findings(const condition& of) : of_(of) {}
+  explicit findings(const rule_condition& of) : of_(of) {}
 
   void take(std::string_view text) { count({text, nullptr}); }
   void take(const json::value& value) {
@@ -121,7 +121,7 @@ class findings {
     }
     if (is_object_ && !of_existence) return false;
     // Of an argument nothing may be left unjudged.
-    if (missing_ && of_.of == condition::source::argument && !of_existence) return false;
+    if (missing_ && of_.of == rule_condition::source::argument && !of_existence) return false;
     for (std::size_t i = 0; i < of_.tests.size(); ++i) {
       if (!holds_for(of_.tests[i], i)) return false;
     }
@@ -141,10 +141,10 @@ class findings {
     if (test.what == operation::exists) return !test.negated;
     if (i >= most_tests) return false;
     if (test.negated) return passed_[i] == 0;
-    return of_.of == condition::source::claim ? passed_[i] > 0 : passed_[i] == values_;
+    return of_.of == rule_condition::source::claim ? passed_[i] > 0 : passed_[i] == values_;
   }
 
-  const condition& of_;
+  const rule_condition& of_;
   std::size_t values_ = 0;
   std::array<std::size_t, most_tests> passed_{};
   bool missing_ = false;    // somewhere on the way, or as a value
@@ -225,9 +225,9 @@ std::string_view name_of(operation what) {
 
 }  // namespace
 
-bool holds(const condition& what, const claims_view& claims, const json::object* arguments) {
+bool holds(const rule_condition& what, const claims_view& claims, const json::object* arguments) {
   findings found(what);
-  if (what.of == condition::source::argument) {
+  if (what.of == rule_condition::source::argument) {
     if (arguments != nullptr) walk_object(*arguments, what.path, true, found);
   } else if (claims.theirs != nullptr) {
     walk_theirs(*claims.theirs, what.path, found);
@@ -237,8 +237,8 @@ bool holds(const condition& what, const claims_view& claims, const json::object*
   return found.hold();
 }
 
-std::string describe(const condition& what) {
-  std::string text = what.of == condition::source::claim ? "claim." : "argument.";
+std::string describe(const rule_condition& what) {
+  std::string text = what.of == rule_condition::source::claim ? "claim." : "argument.";
   text += what.path;
   bool first = true;
   for (const auto& test : what.tests) {

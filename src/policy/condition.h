@@ -18,9 +18,9 @@ struct claims_view {
 // Whether the condition holds. `arguments` are those of the call, or null where it has none. Total: whatever
 // the values are, the answer is yes or no. Where members of the arguments on the way differ in case only, it
 // is no: servers disagree about which one counts.
-bool holds(const condition& what, const claims_view& claims, const json::object* arguments);
+bool holds(const rule_condition& what, const claims_view& claims, const json::object* arguments);
 
 // "argument.path starts_with /public/": what is asked for, never what was there.
-std::string describe(const condition& what);
+std::string describe(const rule_condition& what);
 
 }  // namespace mcp_oauth

@@ -9,7 +9,7 @@ namespace mcp_oauth {
 namespace {
 
 using operation = value_test::operation;
-using source = condition::source;
+using source = rule_condition::source;
 using testing::HasSubstr;
 
 json::object object(std::string_view text) {
@@ -18,8 +18,10 @@ json::object object(std::string_view text) {
   return read ? *read : json::object();
 }
 
-condition argument(std::string path, value_test test) { return {source::argument, std::move(path), {test}}; }
-condition claim(std::string path, value_test test) { return {source::claim, std::move(path), {test}}; }
+rule_condition argument(std::string path, value_test test) {
+  return {source::argument, std::move(path), {test}};
+}
+rule_condition claim(std::string path, value_test test) { return {source::claim, std::move(path), {test}}; }
 value_test is(std::vector<std::string> values) { return {operation::equals, std::move(values)}; }
 value_test no(value_test test) {
   test.negated = true;

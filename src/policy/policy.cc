@@ -87,8 +87,9 @@ section compile(std::string_view name, std::string_view item, const rule_set& se
     one.written = rule;
     one.scopes = with_hierarchy(rule.scopes, hierarchy);
     one.has_star = rule.pattern.find('*') != std::string::npos;
-    one.reads_arguments = std::any_of(rule.when.begin(), rule.when.end(),
-                                      [](const condition& c) { return c.of == condition::source::argument; });
+    one.reads_arguments = std::any_of(rule.when.begin(), rule.when.end(), [](const rule_condition& c) {
+      return c.of == rule_condition::source::argument;
+    });
     made.rules.push_back(std::move(one));
   }
   return made;
@@ -342,8 +343,8 @@ class policy::judge {
   }
 
   bool satisfied(const section& of, const compiled_rule& rule, const json::object* given, arguments how) {
-    auto meets = [&](const condition& c) {
-      bool ignored = how == arguments::ignored && c.of == condition::source::argument;
+    auto meets = [&](const rule_condition& c) {
+      bool ignored = how == arguments::ignored && c.of == rule_condition::source::argument;
       return ignored || holds(c, who_.claims, given);
     };
     if (told_ == nullptr) {

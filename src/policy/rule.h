@@ -28,14 +28,14 @@ struct value_test {
 // Of a claim with many values one has to pass, and with `negated` none may; of an argument with many, each.
 // A value that is absent, null or an empty list passes only `exists` negated, unless `optional`; an object
 // passes only `exists`.
-struct condition {
+struct rule_condition {
   enum class source { claim, argument };
   source of = source::claim;
   std::string path = {};  // "realm_access.roles": a dot leads into an object
   std::vector<value_test> tests = {};
   bool optional = false;
 
-  friend bool operator==(const condition&, const condition&) = default;
+  friend bool operator==(const rule_condition&, const rule_condition&) = default;
 };
 
 // One line of `tools:` and of the sections like it.
@@ -44,7 +44,7 @@ struct access_rule {
   std::vector<std::string> scopes = {};
   scopes_needed needed = scopes_needed::all;
   bool denied = false;  // to everybody, whatever else is written
-  std::vector<condition> when = {};
+  std::vector<rule_condition> when = {};
 
   friend bool operator==(const access_rule&, const access_rule&) = default;
 };

@@ -281,7 +281,7 @@ TEST(PolicySections, ListsShowWhatACallWouldBePermitted) {
        {},
        scopes_needed::all,
        false,
-       {{condition::source::argument, "p", {{value_test::operation::equals, {"x"}}}}}});
+       {{rule_condition::source::argument, "p", {{value_test::operation::equals, {"x"}}}}}});
   written.resources = {true, {{"file:///public/*", {}}, {"db://*", {"d"}}, denied("file:///public/secret*")}};
   policy rules(written);
   for (const auto& scopes : {std::vector<std::string>{}, {"r"}, {"d"}, {"r", "d"}}) {

@@ -124,8 +124,9 @@ inline constexpr std::array resource_rows = std::to_array<symptom>({
      "Ask for the scopes in the challenge and sign in again."},
     {errc::policy_denied, "MOP-SCP-002", "policy_denied", 403, "insufficient_scope",
      "No rule allows this call",
-     "`tools` names no rule that matches this call.",
-     "Add a rule for it under `tools`."},
+     "No line of `tools` or `policy` names what is called, one denies it to everybody, or a condition of one "
+     "does not hold.",
+     "See which rules were looked at with DEBUG=policy:decision, and add or mend the line; the detail has near names."},
     {errc::policy_unavailable, "MOP-POL-001", "policy_unavailable", 503, "temporarily_unavailable",
      "Service Unavailable: policy backend unavailable",
      "The policy comes from a URL, and none that is recent enough could be had.",
@@ -136,8 +137,10 @@ inline constexpr std::array resource_rows = std::to_array<symptom>({
      "Finish the set-up there."},
     {errc::list_unreadable, "MOP-POL-003", "list_unreadable", 502, "",
      "The list of the MCP server could not be read",
-     "The answer to a list was not strict JSON, and what cannot be read cannot be filtered.",
-     "Mend the MCP server's answer; the log has the method."},
+     "The answer to a list was not strict JSON, compressed without being asked, or larger than limits.list; what "
+     "cannot be read cannot be filtered.",
+     "Mend the MCP server's answer; the log has what is wrong and where. policy.filter_lists: false leaves lists as "
+     "they are."},
     {errc::origin_refused, "MOP-ORG-001", "origin_refused", 403, "",
      "Origin not allowed",
      "A web page of an origin that is not listed called the MCP endpoint.",

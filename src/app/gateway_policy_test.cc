@@ -1,0 +1,225 @@
+// Lists that show what may be called, rules that look at arguments, and what a refusal says.
+
+#include "app/gateway_fixture.h"
+
+#include <gmock/gmock.h>
+
+namespace mcp_oauth {
+namespace {
+
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::Not;
+
+const std::string list = R"({"jsonrpc":"2.0","id":7,"method":"tools/list","params":{}})";
+const std::string three_tools =
+    R"({"jsonrpc":"2.0","id":7,"result":{"tools":[{"name":"echo","n":1.10},{"name":"hidden"},{"name":"unnamed"}]}})";
+const std::string one_tool = R"({"jsonrpc":"2.0","id":7,"result":{"tools":[{"name":"echo","n":1.10}]}})";
+
+class GatewayPolicy : public Gateway {
+ protected:
+  GatewayPolicy() {
+    conf.tools_given = true;
+    conf.tools = {{"echo", {}}, {"hidden", {"tools:hidden"}}};
+  }
+  static std::string json(const std::string& body, const std::string& fields = "") {
+    return "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + fields +
+           "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  }
+  // What the MCP server got, and what the client got for its answer.
+  struct exchanged {
+    std::string request, answer;
+  };
+  exchanged ask(const std::string& body, const std::string& answer, const std::string& fields = "") {
+    auto client = connect();
+    client.send(post(body, with_token(fields + "Connection: close\r\nAccept-Encoding: gzip\r\n")));
+    auto up = upstream_end();
+    auto request = up.until(body);
+    up.send(answer);
+    up.close();
+    return {request, client.rest()};
+  }
+};
+
+TEST_F(GatewayPolicy, AListHoldsWhatTheCallerMayCall) {
+  auto [request, answer] = ask(list, json(three_tools, "ETag: \"x\"\r\nContent-Digest: y\r\nX-Own: z\r\n"));
+  EXPECT_THAT(answer, EndsWith("\r\n\r\n" + one_tool));
+  EXPECT_THAT(answer, HasSubstr("Content-Length: " + std::to_string(one_tool.size()) + "\r\n"));
+  EXPECT_THAT(answer, HasSubstr("X-Own: z\r\n"));
+  EXPECT_THAT(answer, Not(HasSubstr("ETag")));
+  EXPECT_THAT(answer, Not(HasSubstr("Digest")));
+  EXPECT_THAT(request, HasSubstr("Accept-Encoding: identity\r\n"));
+  EXPECT_THAT(request, Not(HasSubstr("gzip")));
+}
+
+TEST_F(GatewayPolicy, AListInAStreamIsFilteredAsItComes) {
+  auto client = connect();
+  client.send(post(list, with_token()));
+  auto up = upstream_end();
+  up.until(list);
+  up.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
+  client.until("\r\n\r\n");
+  auto chunk = [](const std::string& text) {
+    char size[17];
+    auto n = std::snprintf(size, sizeof size, "%zx", text.size());
+    return std::string(size, static_cast<std::size_t>(n)) + "\r\n" + text + "\r\n";
+  };
+  std::string note = "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}\n\n";
+  up.send(chunk(note));
+  EXPECT_EQ(client.until(note + "\r\n"), chunk(note)) << "before the list came";
+  auto event = "event: message\ndata: " + three_tools + "\n\n";
+  up.send(chunk(event) + "0\r\n\r\n");
+  EXPECT_EQ(client.until("0\r\n\r\n"), chunk("event: message\ndata: " + one_tool + "\n\n") + "0\r\n\r\n");
+}
+
+TEST_F(GatewayPolicy, AStreamWithALengthGetsFramingOfItsOwn) {
+  auto event = "data: " + three_tools + "\n\n";
+  auto answer = ask(list, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: " +
+                              std::to_string(event.size()) + "\r\n\r\n" + event)
+                    .answer;
+  EXPECT_THAT(answer, HasSubstr("Transfer-Encoding: chunked"));
+  EXPECT_THAT(answer, HasSubstr(one_tool));
+  EXPECT_THAT(answer, Not(HasSubstr("hidden")));
+}
+
+TEST_F(GatewayPolicy, AListThatCannotBeReadIsKeptBack) {
+  conf.limits.list = 2048;
+  std::string large = R"({"result":{"x":")" + std::string(4096, 'x') + "\"}}";
+  for (const auto& answer :
+       {json("{\"result\":{\"tools\":[\"hidden\"]}}"), json("<html>"), json(""),
+        json("{\"result\":{\"tools\":["), json(three_tools, "Content-Encoding: gzip\r\n"), json(large),
+        std::string("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}"),
+        std::string("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"),
+        std::string("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: "
+                    "br\r\nContent-Length: 2\r\n\r\n{}")}) {
+    auto got = ask(list, answer).answer;
+    EXPECT_EQ(status_of(got), 502) << answer << got;
+    EXPECT_THAT(got, HasSubstr("MOP-POL-003"));
+    EXPECT_THAT(got, HasSubstr("\"id\":7"));
+    EXPECT_THAT(got, Not(HasSubstr("hidden")));
+  }
+  auto stream =
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: "
+      "{\"result\":{\"tools\":[\"hidden\"]}}\n\n";
+  EXPECT_THAT(ask(list, stream).answer, Not(HasSubstr("hidden")));
+}
+
+TEST_F(GatewayPolicy, WhatWentWrongAtTheServerIsSaidAsItIs) {
+  for (const auto* answer :
+       {"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\ngone",
+        "HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\ngone"}) {
+    auto got = ask(list, answer).answer;
+    EXPECT_THAT(got, EndsWith("gone"));
+  }
+  EXPECT_EQ(status_of(ask(list, "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n").answer), 202);
+  auto refused = R"({"jsonrpc":"2.0","id":7,"error":{"code":-32601,"message":"no"}})";
+  EXPECT_THAT(ask(list, json(refused)).answer, EndsWith(refused));
+}
+
+TEST_F(GatewayPolicy, AnswersToOtherCallsAreNotLookedAt) {
+  auto body = "{\"result\":{\"tools\":[nonsense";
+  auto [request, answer] = ask(call, json(body, "Content-Encoding: gzip\r\nETag: \"x\"\r\n"));
+  EXPECT_THAT(answer, EndsWith(body));
+  EXPECT_THAT(answer, HasSubstr("ETag"));
+  EXPECT_THAT(request, HasSubstr("Accept-Encoding: gzip"));
+}
+
+TEST_F(GatewayPolicy, ABatchWithAListIsFiltered) {
+  auto batch = R"([{"jsonrpc":"2.0","id":1,"method":"ping"},)" + list + "]";
+  auto answer = ask(batch, json("[{\"id\":1,\"result\":{}}," + three_tools + "]")).answer;
+  EXPECT_THAT(answer, EndsWith("[{\"id\":1,\"result\":{}}," + one_tool + "]"));
+}
+
+TEST_F(GatewayPolicy, AStreamOfItsOwnIsFilteredToo) {
+  auto client = connect();
+  client.send(get("/mcp", with_token("Accept: text/event-stream\r\nAccept-Encoding: gzip\r\n")));
+  auto up = upstream_end();
+  EXPECT_THAT(up.until("\r\n\r\n"), Not(HasSubstr("gzip")));
+  up.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: endpoint\ndata: /m?s=1\n\n");
+  EXPECT_THAT(client.until("\n\n\r\n"), HasSubstr("data: /mcp"));
+  up.send("event: message\ndata: " + three_tools + "\n\n");
+  auto event = client.until("\n\n\r\n");
+  EXPECT_THAT(event, HasSubstr("data: " + one_tool + "\n"));
+  EXPECT_THAT(event, Not(HasSubstr("hidden")));
+  up.send("data: {\"result\":{\"tools\":[\"hidden\"]}}\n\n");
+  EXPECT_THAT(client.rest(), Not(HasSubstr("hidden"))) << "what cannot be read ends the stream";
+}
+
+TEST_F(GatewayPolicy, AnAnswerToAGetThatIsNoStreamIsNotLookedAt) {
+  auto client = connect();
+  client.send(get("/mcp/picture", with_token("Connection: close\r\n")));
+  auto up = upstream_end();
+  up.until("\r\n\r\n");
+  up.send("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 4\r\n\r\n\x89PNG");
+  EXPECT_THAT(client.rest(), EndsWith("\x89PNG"));
+}
+
+TEST_F(GatewayPolicy, WithoutRulesOrWhereThatIsSaidListsPassAsTheyAre) {
+  conf.access.filter_lists = false;
+  EXPECT_THAT(ask(list, json(three_tools)).answer, EndsWith(three_tools));
+}
+
+TEST_F(GatewayPolicy, WithoutRulesNothingIsFiltered) {
+  conf.tools_given = false;
+  conf.tools.clear();
+  auto [request, answer] = ask(list, json(three_tools));
+  EXPECT_THAT(answer, EndsWith(three_tools));
+  EXPECT_THAT(request, HasSubstr("Accept-Encoding: gzip"));
+}
+
+TEST_F(GatewayPolicy, ARuleThatLooksAtArgumentsWaitsForAllOfThem) {
+  access_rule rule{"echo"};
+  rule.when = {{rule_condition::source::argument, "path", {{value_test::operation::inside, {"/public"}}}}};
+  conf.tools = {rule};
+  auto body = [](const std::string& path) {
+    return R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{"path":")" +
+           path + "\"}}}";
+  };
+  auto client = connect();
+  auto request = post(body("/public/a"), with_token());
+  client.send(request.substr(0, request.size() - 12));
+  client.send(request.substr(request.size() - 12));
+  auto up = upstream_end();
+  EXPECT_THAT(up.until("}}}"), HasSubstr("/public/a"));
+  up.send(ok);
+  client.until("{}");
+  auto refused = answer_to(post(body("/etc"), with_token()));
+  EXPECT_EQ(status_of(refused), 403);
+  EXPECT_THAT(refused, Not(HasSubstr("/etc"))) << refused;
+  EXPECT_THAT(refused, Not(HasSubstr("scope=\""))) << "no scope would help";
+  // Neither may it stand where it is not read.
+  EXPECT_EQ(status_of(answer_to(post(body(std::string(4096, 'x')), with_token()))), 403);
+  std::string chunked = "POST /mcp HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n" + with_token() +
+                        "Transfer-Encoding: chunked\r\n\r\n";
+  auto long_body = body("/public/" + std::string(4096, 'x'));
+  auto half = long_body.substr(0, 3000);
+  chunked += "bb8\r\n" + half + "\r\n";
+  auto other = connect();
+  other.send(chunked);
+  auto early = other.until("\r\n\r\n");
+  EXPECT_EQ(status_of(early), 413) << "limits.admission is the end of waiting";
+}
+
+TEST_F(GatewayPolicy, ARefusalNamesEveryScopeAndADenialNone) {
+  conf.upstreams[0].scopes = {"mcp"};
+  conf.tools = {{"echo", {"a", "b"}}, {"*", {"c"}}};
+  auto answer = answer_to(post(call, with_token()));
+  EXPECT_EQ(status_of(answer), 403);
+  EXPECT_THAT(answer, HasSubstr("scope=\"mcp a b c\""));
+  EXPECT_THAT(answer, HasSubstr(R"("error":"insufficient_scope")"));
+  EXPECT_THAT(answer, HasSubstr(R"("required_scopes":["mcp","a","b","c"])"));
+  EXPECT_THAT(answer, HasSubstr(R"("error_description")"));
+}
+
+TEST_F(GatewayPolicy, AToolThatNoRuleNamesHasNoScopeInItsChallenge) {
+  conf.upstreams[0].scopes = {"mcp"};
+  conf.tools = {{"other", {"a"}}};
+  auto answer = answer_to(post(call, with_token()));
+  EXPECT_EQ(status_of(answer), 403);
+  EXPECT_THAT(answer, HasSubstr("insufficient_scope"));
+  EXPECT_THAT(answer, Not(HasSubstr("scope=\"")));
+  EXPECT_THAT(answer, Not(HasSubstr("required_scopes")));
+}
+
+}  // namespace
+}  // namespace mcp_oauth

@@ -1,0 +1,132 @@
+#include "app/policy_source.h"
+
+#include "base/text.h"
+#include "config/config_error.h"
+#include "config/policy_document.h"
+#include "policy/doubts.h"
+
+#include <chrono>
+#include <utility>
+
+namespace mcp_oauth {
+namespace {
+
+time_point wall_clock() { return std::chrono::system_clock::now(); }
+
+http_call call_for(const policy_settings& of) {
+  http_call call;
+  call.url = of.url;
+  call.fields.add("Accept", "application/json, application/yaml;q=0.9");
+  if (of.token.empty()) return call;
+  std::string token(of.token.reveal());
+  bool has_scheme = token.find(' ') != std::string::npos;
+  call.fields.add("Authorization", has_scheme ? token : "Bearer " + token);
+  return call;
+}
+
+result<policy_document> document_in(const http_answer& answer) {
+  if (answer.status != 200) {
+    return fail(errc::policy_unavailable, "status " + std::to_string(answer.status));
+  }
+  return read_policy_document(answer.body);
+}
+
+}  // namespace
+
+policy_source::policy_source(const policy_settings& of, fetch_fn fetch, log_sink& log)
+    : of_(of), fetch_(std::move(fetch)), log_(log), known_({of.refresh, of.max_age}) {
+  ask();
+}
+
+policy_source::~policy_source() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  given_up_ = true;
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void policy_source::follow(std::function<void()> changed) {
+  changed_ = std::move(changed);
+  thread_ = std::thread([this] { run(); });
+}
+
+std::shared_ptr<const policy_document> policy_source::document() const {
+  std::lock_guard lock(mutex_);
+  return known_.document();
+}
+
+bool policy_source::is_for(const policy_settings& of) const {
+  return of.url == of_.url && of.refresh == of_.refresh && of.max_age == of_.max_age &&
+         of.token.reveal() == of_.token.reveal();
+}
+
+// Whether it says something else than before.
+bool policy_source::ask() {
+  auto asked = wall_clock();
+  auto answer = fetch_(call_for(of_), given_up_);
+  auto document = answer ? document_in(*answer) : tl::unexpected<error>(answer.error());
+  if (!document) {
+    {
+      std::lock_guard lock(mutex_);
+      known_.failed(document.error(), wall_clock());
+    }
+    if (!given_up_) note(&document.error());
+    return false;
+  }
+  std::shared_ptr<const policy_document> said;
+  bool other = false;
+  {
+    std::lock_guard lock(mutex_);
+    other = known_.fetched(std::move(*document), asked);
+    said = known_.document();
+    fresh_->prolong(known_.good_until());
+  }
+  note(nullptr);
+  if (!other) return false;
+  const auto& rules = said->rules;
+  auto count = std::to_string(rules.tools.rules.size()) + " rules for tools";
+  log_.event(log_level::info, "policy",
+             said->complete ? "policy.url says something new: " + count
+                            : "policy.url says that the policy is not finished (" + said->state +
+                                  "): nothing is allowed");
+  for (const auto& doubt : doubts_about(rules, "tools", "")) log_.event(log_level::warn, "policy", doubt);
+  return true;
+}
+
+void policy_source::note(const error* why) {
+  if (why != nullptr && !std::exchange(away_, true)) {
+    log_.event(log_level::error, "policy",
+               "policy.url gives no policy; what it said last counts for " +
+                   std::to_string(of_.max_age.count()) + " s after it was asked for",
+               why);
+  } else if (why == nullptr && std::exchange(away_, false)) {
+    log_.event(log_level::info, "policy", "policy.url gives the policy again");
+  }
+}
+
+void policy_source::run() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    auto wait = known_.due() - wall_clock();
+    if (wait > wait.zero()) {
+      wake_.wait_for(lock, wait, [this] { return stopping_; });
+      continue;
+    }
+    lock.unlock();
+    try {
+      if (ask() && !given_up_) changed_();
+    } catch (const std::exception& e) {
+      // A defect, or no memory: what counted counts on until it is too old, and this is tried again.
+      error why{errc::internal, std::string("an exception: ") + e.what()};
+      log_.event(log_level::error, "policy", "the policy could not be taken up", &why);
+      std::lock_guard again(mutex_);
+      known_.failed(std::move(why), wall_clock());
+    }
+    lock.lock();
+  }
+}
+
+}  // namespace mcp_oauth

@@ -1,0 +1,70 @@
+#pragma once
+
+#include "app/log.h"
+#include "base/error.h"
+#include "base/http.h"
+#include "config/settings.h"
+#include "policy/remote_policy.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+namespace mcp_oauth {
+
+// Until when a policy that was fetched counts. Shared by everything that was made of it, and prolonged by
+// every answer that says the same again.
+class policy_freshness {
+ public:
+  bool holds_at(time_point now) const { return to_unix(now) < until_.load(std::memory_order_relaxed); }
+  void prolong(time_point until) { until_.store(to_unix(until), std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::int64_t> until_{0};
+};
+
+// Fetches the policy of `policy.url` again and again, on a thread of its own. Safe from every thread.
+class policy_source final {
+ public:
+  // Ends soon after `given_up` has become true.
+  using fetch_fn = std::function<result<http_answer>(const http_call&, const std::atomic<bool>& given_up)>;
+
+  // Asks once before it returns. `log` outlives it; it hears what the source says about itself, and when it
+  // goes away and comes back.
+  policy_source(const policy_settings& of, fetch_fn fetch, log_sink& log);
+  ~policy_source();
+  policy_source(const policy_source&) = delete;
+  policy_source& operator=(const policy_source&) = delete;
+
+  // From now on it is asked in its pace; `changed` is called, on that thread, when it says something else.
+  void follow(std::function<void()> changed);
+  // What it said last; null when nothing ever came.
+  std::shared_ptr<const policy_document> document() const;
+  std::shared_ptr<const policy_freshness> freshness() const { return fresh_; }
+  // Whether other settings would ask the same place in the same way.
+  bool is_for(const policy_settings& of) const;
+
+ private:
+  bool ask();
+  void note(const error* why);
+  void run();
+
+  const policy_settings of_;
+  const fetch_fn fetch_;
+  log_sink& log_;
+  std::shared_ptr<policy_freshness> fresh_ = std::make_shared<policy_freshness>();
+  std::function<void()> changed_;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  remote_policy known_;
+  bool stopping_ = false;
+  bool away_ = false;  // of whoever asks
+  std::atomic<bool> given_up_{false};
+  std::thread thread_;
+};
+
+}  // namespace mcp_oauth

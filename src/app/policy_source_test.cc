@@ -1,0 +1,183 @@
+#include "app/policy_source.h"
+
+#include "app/gateway_fixture.h"
+
+#include <gmock/gmock.h>
+
+namespace mcp_oauth {
+namespace {
+
+using testing::HasSubstr;
+
+// A place that gives what the test wants, when it is asked.
+class PolicySource : public Gateway {
+ protected:
+  PolicySource() {
+    conf.access.url = "https://policy.example/v1";
+    conf.access.token = secret("abc");
+    opened = std::move(*log_sink::open("/dev/null", log_level::debug));
+  }
+  ~PolicySource() override { source.reset(); }
+
+  policy_source& follow(std::function<void()> changed = [] {}) {
+    source = std::make_unique<policy_source>(
+        conf.access,
+        [this](const http_call& call, const std::atomic<bool>&) -> result<http_answer> {
+          std::lock_guard lock(asked_mutex);
+          asked.push_back(call);
+          was_asked.notify_all();
+          if (answer_status == 0) return fail(errc::fetch_timeout, "silent");
+          http_answer a;
+          a.status = answer_status;
+          a.body = answer_body;
+          return a;
+        },
+        *opened);
+    source->follow(std::move(changed));
+    return *source;
+  }
+  void says(int status, std::string body) {
+    std::lock_guard lock(asked_mutex);
+    answer_status = status;
+    answer_body = std::move(body);
+  }
+  std::vector<http_call> calls() {
+    std::lock_guard lock(asked_mutex);
+    return asked;
+  }
+  bool asked_times(std::size_t times) {
+    std::unique_lock lock(asked_mutex);
+    return was_asked.wait_for(lock, seconds(20), [&] { return asked.size() >= times; });
+  }
+  // As the gateway has it with what the source says.
+  std::shared_ptr<const snapshot> made() {
+    if (!server) start();
+    auto s = make_snapshot(conf, authorization_server, secret("key"), nullptr, source.get());
+    EXPECT_TRUE(s);
+    return *s;
+  }
+  static errc judged(const snapshot& s, time_point at, const std::string& tool = "echo") {
+    envelope_scanner scanner;
+    auto text = R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":")" + tool + "\"}}";
+    EXPECT_TRUE(scanner.feed(text));
+    EXPECT_TRUE(scanner.finish());
+    auto answer = authorize(s.upstreams[0].rules_at(at), {"ada", "c", {}}, scanner.seen());
+    return answer ? errc::count_ : answer.error().code;
+  }
+
+  std::unique_ptr<log_sink> opened;
+  std::mutex asked_mutex;
+  std::condition_variable was_asked;
+  std::vector<http_call> asked;
+  int answer_status = 200;
+  std::string answer_body = R"({"tools":{"echo":[]}})";
+  std::unique_ptr<policy_source> source;
+};
+
+TEST_F(PolicySource, IsAskedBeforeAnythingElseWithItsToken) {
+  auto& s = follow();
+  auto all = calls();
+  ASSERT_GE(all.size(), 1U);
+  EXPECT_EQ(all[0].url, "https://policy.example/v1");
+  EXPECT_EQ(all[0].fields.first("Authorization"), "Bearer abc");
+  ASSERT_NE(s.document(), nullptr);
+  EXPECT_TRUE(s.freshness()->holds_at(now()));
+  EXPECT_TRUE(s.is_for(conf.access));
+  auto other = conf.access;
+  other.token = secret("x");
+  EXPECT_FALSE(s.is_for(other));
+}
+
+TEST_F(PolicySource, ATokenMayNameItsScheme) {
+  conf.access.token = secret("Basic YTpi");
+  follow();
+  EXPECT_EQ(calls()[0].fields.first("Authorization"), "Basic YTpi");
+}
+
+TEST_F(PolicySource, ItsRulesCountForAsLongAsTheyAreFreshAndThenNone) {
+  follow();
+  auto s = made();
+  EXPECT_EQ(judged(*s, now()), errc::count_);
+  EXPECT_EQ(judged(*s, now(), "other"), errc::policy_denied);
+  EXPECT_EQ(judged(*s, now() + seconds(110)), errc::count_);
+  EXPECT_EQ(judged(*s, now() + seconds(121)), errc::policy_unavailable);
+}
+
+TEST_F(PolicySource, WithoutAnAnswerNothingIsAllowed) {
+  for (const auto& [status, body] : {std::pair{0, ""},
+                                     {200, "<html>"},
+                                     {200, "{}"},
+                                     {500, R"({"tools":{"echo":[]}})"},
+                                     {404, ""},
+                                     {302, ""}}) {
+    says(status, body);
+    follow();
+    EXPECT_EQ(judged(*made(), now()), errc::policy_unavailable) << status << body;
+  }
+}
+
+TEST_F(PolicySource, AnOutageFallsBackToTheFileWhereThatIsSaid) {
+  conf.access.fallback = "local";
+  conf.tools_given = true;
+  conf.tools = {{"local", {}}};
+  says(0, "");
+  follow();
+  EXPECT_EQ(judged(*made(), now(), "local"), errc::count_);
+  EXPECT_EQ(judged(*made(), now(), "echo"), errc::policy_denied);
+  says(200, R"({"tools":{"echo":[]}})");
+  follow();
+  auto s = made();
+  EXPECT_EQ(judged(*s, now(), "local"), errc::policy_denied) << "what the source says stands";
+  EXPECT_EQ(judged(*s, now() + seconds(121), "local"), errc::count_);
+}
+
+TEST_F(PolicySource, ThatNothingIsAllowedIsNoOutage) {
+  conf.access.fallback = "local";
+  conf.tools_given = true;
+  conf.tools = {{"local", {}}};
+  says(200, R"({"policy_complete":false,"state":"needs_setup"})");
+  follow();
+  EXPECT_EQ(judged(*made(), now(), "local"), errc::policy_incomplete);
+  says(200, R"({"tools":{}})");
+  follow();
+  EXPECT_EQ(judged(*made(), now(), "local"), errc::policy_denied);
+}
+
+TEST_F(PolicySource, AServersOwnSectionsStandAndPublicServersAreNotItsMatter) {
+  conf.upstreams[0].tools_given = true;
+  conf.upstreams[0].tools = {{"own", {}}};
+  follow();
+  EXPECT_EQ(judged(*made(), now(), "own"), errc::count_);
+  EXPECT_EQ(judged(*made(), now(), "echo"), errc::policy_denied);
+  conf.upstreams[0].require_auth = false;
+  EXPECT_EQ(judged(*made(), now() + seconds(1000), "own"), errc::count_);
+}
+
+TEST_F(PolicySource, IsAskedInItsPaceAndTellsOfChangesOnly) {
+  conf.access.refresh = seconds(1);
+  conf.access.max_age = seconds(60);
+  std::atomic<int> changes{0};
+  follow([&] { ++changes; });
+  ASSERT_TRUE(asked_times(2));
+  EXPECT_EQ(changes, 0);
+  says(200, R"({"tools":{"other":[]}})");
+  ASSERT_TRUE(asked_times(4));
+  EXPECT_EQ(changes, 1);
+  says(0, "");
+  ASSERT_TRUE(asked_times(6));
+  EXPECT_EQ(changes, 1);
+  EXPECT_EQ(source->document()->rules.tools.rules[0].pattern, "other");
+}
+
+TEST_F(PolicySource, ACallWithoutAPolicyIsToldToComeBack) {
+  says(0, "");
+  policies = &follow();
+  auto answer = answer_to(post(call, with_token()));
+  EXPECT_EQ(status_of(answer), 503);
+  EXPECT_THAT(answer, HasSubstr("Retry-After: "));
+  EXPECT_THAT(answer, HasSubstr("temporarily_unavailable"));
+  EXPECT_EQ(status_of(answer_to(get("/ready", ""))), 503);
+}
+
+}  // namespace
+}  // namespace mcp_oauth
