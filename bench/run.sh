@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # ./dev bench: the gateway beside nginx as a plain proxy, before the same upstream, in one run.
 # ./dev bench micro: the pieces of the request path, in nanoseconds.
+# ./dev bench validate: what the library spends on a token, beside OpenSSL's check of its signature.
 # ./dev bench idle_streams | login | share | stores | tokens | start | endurance | chaos [SECONDS [TIMES]]: see docs/performance.md.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -9,6 +10,10 @@ case "${1:-}" in
     shift
     cmake --build "$here/../build/release" --target micro_bench
     exec "$here/../build/release/micro_bench" "$@"
+    ;;
+  validate)
+    cmake --build "$here/../build/release" --target validate_bench
+    exec "$here/../build/release/validate_bench"
     ;;
   idle_streams | login | share | stores | tokens | start | endurance)
     bench=$1

@@ -53,7 +53,12 @@ const json::value* lookup(const json::object& o, std::string_view name) { return
 
 result<json::value> parse_json(std::string_view text) {
   if (text.empty()) return fail(errc::json_malformed, "nothing there");  // simdjson copies from its address
-  simdjson::dom::parser parser;
+  // Tokens are read all the time, and making a parser costs more than such a text; a large one is rare, and its room
+  // is given back.
+  constexpr std::size_t large = 64 * 1024;
+  thread_local simdjson::dom::parser kept;
+  std::optional<simdjson::dom::parser> own;
+  auto& parser = text.size() <= large ? kept : own.emplace();
   simdjson::dom::element root;
   auto code = parser.parse(text.data(), text.size()).get(root);
   if (code != simdjson::SUCCESS) return fail(errc::json_malformed, simdjson::error_message(code));

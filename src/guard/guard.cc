@@ -52,6 +52,7 @@ struct guard::judgement {
   kept_request request;
   sha256_digest key;
   std::size_t issuer = 0;
+  std::optional<unchecked_token> read = {};         // nothing where it is no JWT
   std::shared_ptr<void> place = nullptr;            // among the judgements in flight
   std::optional<verified_token> by_signature = {};  // where the issuer is asked besides
   std::uint64_t generation = 0;                     // of the keys that it was judged by
@@ -90,7 +91,8 @@ guard_step guard::validate(const presented& request, time_point now) {
 }
 
 guard_step guard::begin(const presented& request, const sha256_digest& key, time_point now) {
-  auto issuer = issuer_of(request.token);
+  auto read = read_issuer_token(request.token);
+  auto issuer = issuer_of(read);
   if (!issuer) return tl::unexpected(issuer.error());
   auto flight = memory_.begin(key, now);
   if (flight.known != nullptr) return check_binding(request, std::move(flight.known), now);
@@ -109,14 +111,15 @@ guard_step guard::begin(const presented& request, const sha256_digest& key, time
   }
   auto j = std::make_shared<judgement>(judgement{kept_request(request), key});
   j->issuer = *issuer;
+  if (read) j->read = std::move(*read);
   j->place = std::move(flight.mine);
   return judge(j, now);
 }
 
 // Which issuer a token may be shown to and judged by: the one that it names, and for what names none, the
 // only one that gives such tokens.
-result<std::size_t> guard::issuer_of(std::string_view token) const {
-  auto claimed = claimed_issuer(token);
+result<std::size_t> guard::issuer_of(const result<unchecked_token>& token) const {
+  auto claimed = token ? token->claimed_issuer() : result<std::string>(tl::unexpected(token.error()));
   if (!claimed) {
     bool not_for_us_to_read =
         claimed.error().code == errc::token_opaque || claimed.error().code == errc::token_claim_missing;
@@ -174,7 +177,8 @@ guard_step guard::by_signature(const judgement_ptr& j, time_point now) {
     return conclude(j, tl::unexpected(known.missing), now);
   }
   j->generation = known.generation;
-  auto outcome = verify_issuer_token(j->request.token, *known.keys, from.issuer().rules, now);
+  auto outcome = j->read ? verify_issuer_token(*j->read, *known.keys, from.issuer().rules, now)
+                         : verify_issuer_token(j->request.token, *known.keys, from.issuer().rules, now);
   if (!outcome && outcome.error().code == errc::token_key_unknown && !j->asked_for_key) {
     j->asked_for_key = true;
     if (auto fetch = from.unknown_key(now)) return fetch_first(j, std::move(*fetch));

@@ -114,7 +114,7 @@ class guard final {
   using judgement_ptr = std::shared_ptr<judgement>;
 
   result<std::size_t> opaque_issuer(const error& otherwise) const;
-  result<std::size_t> issuer_of(std::string_view token) const;
+  result<std::size_t> issuer_of(const result<unchecked_token>& token) const;
   guard_step begin(const presented& request, const sha256_digest& key, time_point now);
   guard_step judge(const judgement_ptr& j, time_point now);
   guard_step by_signature(const judgement_ptr& j, time_point now);

@@ -109,16 +109,17 @@ result<void> check_kind(const unverified_jws& jws, const json::object& claims, c
   return check_no_id_token(claims);
 }
 
-// Form first: most of what goes wrong here is a text that was never a JWT.
+// What is no JWT, in words: most of what goes wrong here is a text that never was one.
 result<unverified_jws> parse_token(std::string_view compact) {
+  auto jws = parse_jws(compact);
+  if (jws) return jws;
   switch (shape_of(compact)) {
     case token_shape::jwt: break;
     case token_shape::jwe:
     case token_shape::opaque: return fail(errc::token_opaque, what_token_looks_like(compact));
     case token_shape::broken: return fail(errc::token_malformed, what_token_looks_like(compact));
   }
-  auto jws = parse_jws(compact);
-  if (jws || jws.error().code != errc::jwt_malformed) return jws;
+  if (jws.error().code != errc::jwt_malformed) return jws;
   return fail(errc::token_malformed, jws.error().detail);
 }
 
@@ -162,14 +163,24 @@ result<void> check_issuer_rules(const issuer_rules& rules) {
   return {};
 }
 
-result<std::string> claimed_issuer(std::string_view compact) {
+result<unchecked_token> read_issuer_token(std::string_view compact) {
   auto jws = parse_token(compact);
   if (!jws) return tl::unexpected(jws.error());
   auto rest = compact.substr(compact.find('.') + 1);
-  auto payload = base64url_decode(rest.substr(0, rest.find('.')));
-  auto claims = parse_json_object(payload.value_or(""));
-  if (!claims) return fail(errc::token_malformed, "the payload is no JSON object: " + claims.error().detail);
-  return required_text(*claims, "iss");
+  auto payload = base64url_decode(rest.substr(0, rest.find('.'))).value_or("");
+  auto claims = parse_json_object(payload);
+  return unchecked_token(std::move(*jws), std::move(payload), std::move(claims));
+}
+
+result<std::string> unchecked_token::claimed_issuer() const {
+  if (!claims_) return fail(errc::token_malformed, "the payload is no JSON object: " + claims_.error().detail);
+  return required_text(*claims_, "iss");
+}
+
+result<std::string> claimed_issuer(std::string_view compact) {
+  auto token = read_issuer_token(compact);
+  if (!token) return tl::unexpected(token.error());
+  return token->claimed_issuer();
 }
 
 bool is_issuer_of_rules(const issuer_rules& rules, std::string_view issuer) {
@@ -180,27 +191,35 @@ bool is_issuer_of_rules(const issuer_rules& rules, std::string_view issuer) {
 
 result<verified_token> verify_issuer_token(std::string_view compact, const key_set& keys,
                                            const issuer_rules& rules, time_point now) {
-  auto jws = parse_token(compact);
-  if (!jws) return tl::unexpected(jws.error());
-  auto type = check_type(jws->header().typ, rules);
+  auto token = read_issuer_token(compact);
+  if (!token) return tl::unexpected(token.error());
+  return verify_issuer_token(*token, keys, rules, now);
+}
+
+result<verified_token> verify_issuer_token(const unchecked_token& token, const key_set& keys,
+                                           const issuer_rules& rules, time_point now) {
+  const auto& jws = token.jws_;
+  auto type = check_type(jws.header().typ, rules);
   if (!type) return tl::unexpected(type.error());
   if (mixes_algorithms(rules))
     return fail(errc::token_algorithm_refused, "HMAC and public keys are both configured");
-  auto verified = verify_by(*jws, keys, rules);
+  auto verified = verify_by(jws, keys, rules);
   if (!verified) {
     auto why = verified.error();
     if (why.code == errc::token_key_unknown) why.detail += "; known are " + known_keys(keys);
-    if (why.code == errc::token_signature_invalid && is_hmac(jws->header().alg)) {
+    if (why.code == errc::token_signature_invalid && is_hmac(jws.header().alg)) {
       why.detail = "the issuer signs with another secret, or one of the two has a line break at its end";
     }
     return tl::unexpected(std::move(why));
   }
-  auto claims = parse_json_object(verified->payload());
+  // The claims are those of the very bytes that were signed.
+  if (verified->payload() != token.payload_) return fail(errc::internal, "two readings of one payload");
+  const auto& claims = token.claims_;
   if (!claims) return fail(errc::token_malformed, "the payload is no JSON object: " + claims.error().detail);
 
   auto issuer = check_issuer(*claims, rules);
   if (!issuer) return tl::unexpected(issuer.error());
-  auto kind = check_kind(*jws, *claims, rules);
+  auto kind = check_kind(jws, *claims, rules);
   if (!kind) return tl::unexpected(kind.error());
   auto audience = check_audience(*claims, rules);
   if (!audience) return tl::unexpected(audience.error());
@@ -217,7 +236,7 @@ result<verified_token> verify_issuer_token(std::string_view compact, const key_s
   who->audience = audience->ours;
   who->expires = *expires;
   details.audiences = std::move(audience->all);
-  details.claims = std::move(*claims);
+  details.claims = *claims;
   return foreign_token::of(std::move(*who), std::move(details));
 }
 

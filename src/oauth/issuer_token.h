@@ -1,14 +1,17 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/time.h"
 #include "jose/algorithm.h"
+#include "jose/jws.h"
 #include "jose/key_set.h"
 #include "oauth/access_token.h"
 
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace mcp_oauth {
@@ -62,9 +65,29 @@ struct issuer_rules {
 // negative leeway or one over 10 minutes. NOT an error: no audience; such rules refuse everything.
 result<void> check_issuer_rules(const issuer_rules& rules);
 
-// The `iss` of a JWT that nobody has checked, to choose among issuers and for nothing else. Errors:
-// token_opaque for an opaque string or an encrypted token; token_malformed; token_algorithm_refused;
-// token_claim_missing without `iss`.
+// A JWT that was read and of which nothing is known to be true: so that choosing its issuer and checking it need not
+// read it twice.
+class unchecked_token final {
+ public:
+  // The `iss` that nobody has checked, to choose among issuers and for nothing else. Errors: token_malformed;
+  // token_claim_missing without `iss`.
+  result<std::string> claimed_issuer() const;
+
+ private:
+  unchecked_token(unverified_jws jws, std::string payload, result<json::object> claims)
+      : jws_(std::move(jws)), payload_(std::move(payload)), claims_(std::move(claims)) {}
+  friend result<unchecked_token> read_issuer_token(std::string_view compact);
+  friend result<verified_token> verify_issuer_token(const unchecked_token& token, const key_set& keys,
+                                                    const issuer_rules& rules, time_point now);
+  unverified_jws jws_;
+  std::string payload_;
+  result<json::object> claims_;  // of the payload, or why it has none
+};
+
+// Errors: token_opaque for an opaque string or an encrypted token; token_malformed; token_algorithm_refused.
+result<unchecked_token> read_issuer_token(std::string_view compact);
+
+// Its claimed issuer, with the errors of both.
 result<std::string> claimed_issuer(std::string_view compact);
 
 // Whether this `iss`, with these claims' `tid`, is one that the rules are for.
@@ -76,6 +99,8 @@ bool is_issuer_of_rules(const issuer_rules& rules, std::string_view issuer);
 // "" with danger_any_audience and none; `client_id`, `token_id` may be "". Who it is, is issuer and subject
 // together. NOT checked: revocation, scopes, and whether a token that is bound (`details()`) comes with its
 // proof.
+result<verified_token> verify_issuer_token(const unchecked_token& token, const key_set& keys,
+                                           const issuer_rules& rules, time_point now);
 result<verified_token> verify_issuer_token(std::string_view compact, const key_set& keys,
                                            const issuer_rules& rules, time_point now);
 

@@ -1,0 +1,199 @@
+// What the library spends on a token, beside what OpenSSL spends on its signature: ./dev bench validate
+//
+// Every round measures all three in turn, so that what else the machine does meets each of them; the medians count.
+
+#include "base/base64url.h"
+#include "base/json.h"
+#include "base/secret.h"
+#include "jose/jws.h"
+#include "jose/key.h"
+#include "jose/key_set.h"
+#include "library/names.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <openssl/ecdsa.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+
+namespace {
+
+using namespace mcp_oauth;
+using steady = std::chrono::steady_clock;
+
+[[noreturn]] void stop(const char* why) {
+  std::fprintf(stderr, "validate: %s\n", why);
+  std::exit(1);
+}
+
+struct key_pair {
+  std::string name;
+  EVP_PKEY* pkey;
+  signing_key signer;
+  const char* digest;  // null: EdDSA
+};
+
+key_pair generate(const std::string& name) {
+  EVP_PKEY* pkey = name == "RS256"   ? EVP_RSA_gen(2048)
+                   : name == "ES256" ? EVP_EC_gen("P-256")
+                                     : EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519");
+  BIO* out = BIO_new(BIO_s_mem());
+  PEM_write_bio_PKCS8PrivateKey(out, pkey, nullptr, nullptr, 0, nullptr, nullptr);
+  char* text = nullptr;
+  auto size = BIO_get_mem_data(out, &text);
+  auto signer = signing_key::from_pem(secret(std::string(text, static_cast<std::size_t>(size))));
+  BIO_free(out);
+  if (!signer) stop("no key");
+  return {name, pkey, *signer, name == "EdDSA" ? nullptr : "SHA256"};
+}
+
+// A token, and its signature as OpenSSL wants it.
+struct sample {
+  std::string token, input, signature;
+};
+
+std::string der(const std::string& raw) {
+  ECDSA_SIG* sig = ECDSA_SIG_new();
+  auto half = static_cast<int>(raw.size() / 2);
+  const auto* bytes = reinterpret_cast<const unsigned char*>(raw.data());
+  ECDSA_SIG_set0(sig, BN_bin2bn(bytes, half, nullptr), BN_bin2bn(bytes + half, half, nullptr));
+  unsigned char* encoded = nullptr;
+  int size = i2d_ECDSA_SIG(sig, &encoded);
+  std::string out(reinterpret_cast<char*>(encoded), static_cast<std::size_t>(size));
+  OPENSSL_free(encoded);
+  ECDSA_SIG_free(sig);
+  return out;
+}
+
+std::vector<sample> sign(const key_pair& key, std::size_t count, std::int64_t now) {
+  std::vector<sample> samples;
+  for (std::size_t i = 0; i < count; ++i) {
+    json::object c;
+    c["iss"] = "https://idp.example.com/realms/main";
+    c["sub"] = "7f1c2b7c-9a11-4e0e-9d2d-5b1f0c3e7f0e";
+    c["aud"] = json::array{"https://mcp.example.com/mcp", "account"};
+    c["iat"] = now;
+    c["exp"] = now + 3600;
+    c["jti"] = "0f5b2a52-5a0f-4a8b-b1b5-" + std::to_string(i);
+    c["client_id"] = "mcp-client";
+    c["scope"] = "openid profile email mcp:tools mcp:resources";
+    c["email"] = "someone@example.com";
+    c["name"] = "Some One";
+    sample s;
+    s.token = sign_jws(key.signer, "at+jwt", key.signer.public_part().kid(), json::serialize(c));
+    auto dot = s.token.rfind('.');
+    s.input = s.token.substr(0, dot);
+    s.signature = *base64url_decode(s.token.substr(dot + 1));
+    if (key.name == "ES256") s.signature = der(s.signature);
+    samples.push_back(std::move(s));
+  }
+  return samples;
+}
+
+bool verify(EVP_MD_CTX* context, const sample& s) {
+  return EVP_DigestVerify(context, reinterpret_cast<const unsigned char*>(s.signature.data()), s.signature.size(),
+                          reinterpret_cast<const unsigned char*>(s.input.data()), s.input.size()) == 1;
+}
+
+double nanoseconds_each(const std::vector<sample>& samples, const std::function<bool(const sample&)>& work) {
+  auto from = steady::now();
+  for (const auto& s : samples) {
+    if (!work(s)) stop("a good token was refused");
+  }
+  return std::chrono::duration<double, std::nano>(steady::now() - from).count() / static_cast<double>(samples.size());
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+v1::guard guard_for(const key_pair& key) {
+  v1::options o;
+  o.server.issuer = "https://idp.example.com/realms/main";
+  o.server.keys = json::serialize(key_set::of({key.signer.public_part()}).to_json());
+  o.resource = "https://mcp.example.com/mcp";
+  o.remembered_tokens = 100'000;
+  auto made = v1::guard::make(o);
+  if (!made) stop(made.error().text().c_str());
+  return *made;
+}
+
+void beside_openssl(const key_pair& key, std::size_t tokens, int rounds, std::int64_t now) {
+  auto samples = sign(key, tokens, now);
+  EVP_MD_CTX* ready = EVP_MD_CTX_new();
+  if (EVP_DigestVerifyInit_ex(ready, nullptr, key.digest, nullptr, nullptr, key.pkey, nullptr) != 1) stop("no context");
+  EVP_MD_CTX* copy = EVP_MD_CTX_new();
+  std::vector<double> usual, prepared, cold, cached;
+  for (int round = 0; round <= rounds; ++round) {
+    auto a = nanoseconds_each(samples, [&](const sample& s) {
+      EVP_MD_CTX* context = EVP_MD_CTX_new();
+      EVP_DigestVerifyInit_ex(context, nullptr, key.digest, nullptr, nullptr, key.pkey, nullptr);
+      bool good = verify(context, s);
+      EVP_MD_CTX_free(context);
+      return good;
+    });
+    auto b = nanoseconds_each(samples, [&](const sample& s) { return EVP_MD_CTX_copy_ex(copy, ready) == 1 && verify(copy, s); });
+    auto guard = guard_for(key);  // that has seen none of them
+    auto validate = [&](const sample& s) { return guard.validate(s.token).ok(); };
+    auto c = nanoseconds_each(samples, validate);
+    auto d = nanoseconds_each(samples, validate);
+    if (round == 0) continue;  // warms up
+    usual.push_back(a), prepared.push_back(b), cold.push_back(c), cached.push_back(d);
+  }
+  double u = median(usual), p = median(prepared), c = median(cold), d = median(cached);
+  std::printf("%-6s %6zu  %9.2f %9.2f  %9.2f  %8.3f %8.3f  %9.0f\n", key.name.c_str(), samples[0].token.size(), u / 1000,
+              p / 1000, c / 1000, c / u, c / p, d);
+  EVP_MD_CTX_free(copy);
+  EVP_MD_CTX_free(ready);
+}
+
+void with_threads(const key_pair& key, int threads, std::int64_t now) {
+  auto samples = sign(key, 512, now);
+  auto guard = guard_for(key);
+  for (const auto& s : samples) {
+    if (!guard.validate(s.token)) stop("a good token was refused");
+  }
+  std::atomic<bool> over{false};
+  std::atomic<std::uint64_t> all{0};
+  std::vector<std::thread> workers;
+  for (int t = 0; t < threads; ++t) {
+    workers.emplace_back([&, t] {
+      std::uint64_t mine = 0;
+      for (auto at = static_cast<std::size_t>(t) * 64; !over; at = (at + 1) % samples.size()) {
+        if (!guard.validate(samples[at].token)) stop("a good token was refused");
+        ++mine;
+      }
+      all += mine;
+    });
+  }
+  auto from = steady::now();
+  std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+  over = true;
+  for (auto& w : workers) w.join();
+  auto took = std::chrono::duration<double>(steady::now() - from).count();
+  std::printf("%7d  %12.2f\n", threads, static_cast<double>(all) / took / 1e6);
+}
+
+}  // namespace
+
+int main() {
+  auto now = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  std::printf("%s, %u cores, medians of 15 rounds\n\n", OpenSSL_version(OPENSSL_VERSION), std::thread::hardware_concurrency());
+  std::printf("               OpenSSL, µs         guard, µs  guard / OpenSSL    cached\n");
+  std::printf("%-6s %6s  %9s %9s  %9s  %8s %8s  %9s\n", "alg", "bytes", "usual", "prepared", "cold", "usual", "prepared", "ns");
+  std::vector<key_pair> keys;
+  for (const char* name : {"RS256", "ES256", "EdDSA"}) keys.push_back(generate(name));
+  for (const auto& key : keys) beside_openssl(key, key.name == "RS256" ? 500 : 300, 15, now);
+  std::printf("\nthreads  million cached validations a second\n");
+  for (int threads : {1, 2, 4}) with_threads(keys[1], threads, now);
+}

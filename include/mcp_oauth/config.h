@@ -1,0 +1,153 @@
+#pragma once
+
+#include "mcp_oauth/abi.h"
+#include "mcp_oauth/http.h"
+#include "mcp_oauth/log.h"
+#include "mcp_oauth/outcome.h"
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+MCP_OAUTH_BEGIN
+
+// Scopes that a call needs: all of them, or any one.
+struct needed_scopes {
+  std::vector<std::string> scopes;
+  bool any = false;
+
+  needed_scopes(std::initializer_list<std::string> all) : scopes(all) {}
+  explicit needed_scopes(std::vector<std::string> all) : scopes(std::move(all)) {}
+};
+inline needed_scopes any_of(std::initializer_list<std::string> some) {
+  needed_scopes needed(some);
+  needed.any = true;
+  return needed;
+}
+
+// Who may do what: the pattern of a name (`*` stands for any run of characters) and the scopes that it takes. Every
+// rule that matches has to be satisfied. Once there is a rule of a kind, a name of that kind that none matches is
+// denied. No scopes: whoever has a valid token may.
+struct call_rule {
+  std::string pattern;
+  needed_scopes needed;
+};
+
+// A claim that tokens must have, with one of these values; with none given, any value.
+struct needed_claim {
+  std::string name;  // a dot leads into objects: "realm_access.roles"
+  std::vector<std::string> any_of = {};
+};
+
+// One authorization server whose tokens are accepted. Its keys count for its own tokens only (RFC 8725 §3.8).
+struct trusted_server {
+  std::string issuer;  // as its tokens have it in `iss`; compared byte for byte
+  // Where its keys are. Both empty: its metadata says where (OpenID Connect Discovery, RFC 8414).
+  std::string jwks_url;
+  std::string keys;  // a JWK Set (RFC 7517) or public keys as PEM: nothing is fetched
+  // With it revoked tokens are refused, and opaque ones can be accepted (RFC 7662).
+  std::string introspection_url;
+  std::string introspection_client_id, introspection_client_secret;
+  // jwt_only, introspection_only, jwt_and_introspect, jwt_or_opaque (JWTs by signature, opaque ones by introspection);
+  // "": jwt_and_introspect where introspection is configured, else jwt_only.
+  std::string validation_mode;
+  std::vector<std::string> algorithms;  // "RS256", …; empty: every public-key algorithm of RFC 7518 and RFC 8037
+  std::vector<std::string> scope_claims;  // where scopes stand; empty: scope and scp
+  std::vector<needed_claim> required_claims;
+};
+
+// What the library is told. Plain values, nothing of it checked yet: `config::make` does that, all at once.
+struct options {
+  // hmac, okta, google, azure or oidc; "": the issuer says it all.
+  std::string provider;
+  trusted_server server;
+  std::vector<trusted_server> more_servers;
+  // The key of HMAC tokens (provider hmac, HS256), 32 bytes or more. Whoever can check such a token can make one.
+  std::string jwt_secret;
+
+  // The public URL of the MCP endpoint as clients call it (RFC 9728).
+  std::string resource;
+  // What `aud` has to hold, byte for byte; one of them is enough. Empty: the resource (RFC 8707).
+  std::vector<std::string> audiences;
+  std::string resource_name;        // for people; "" leaves it out of the metadata
+  std::vector<std::string> scopes;  // that every call needs
+  // Origins of web pages that may call, besides the resource's own; pages of any other get 403 (MCP, transports).
+  std::vector<std::string> allowed_origins;
+
+  std::vector<call_rule> tools;      // tools/call, by the name of the tool
+  std::vector<call_rule> methods;    // by the JSON-RPC method
+  std::vector<call_rule> resources;  // resources/read, subscribe and unsubscribe, by the URI
+  std::vector<call_rule> prompts;    // prompts/get, by the name
+
+  std::string dpop = "off";                        // off, accepted (bound tokens come with a proof) or required (RFC 9449)
+  std::chrono::seconds leeway{60};                 // tolerated difference of the clocks, for exp and nbf; at most 600
+  std::chrono::seconds remember{300};              // how long a verdict counts, but never beyond exp; 0 to 3600
+  std::chrono::seconds remember_introspection{30};  // the same for what introspection said
+  std::size_t remembered_tokens = 10'000;          // verdicts that are kept, by the digest of the token
+  std::size_t most_body_bytes = 4 * 1024 * 1024;   // of a request; 413 beyond
+
+  // http for servers that are not on this machine. Whoever is on the way can forge tokens.
+  bool danger_allow_http = false;
+  // Tokens whatever their `aud`, also without one: tokens for other servers are good here, too (confused deputy).
+  bool danger_any_audience = false;
+  // Id tokens in place of access tokens.
+  bool danger_id_tokens = false;
+
+  fetch_function fetch;  // none: libcurl.so.4 of this machine, loaded when it is first needed
+  log_function log;      // none: nothing is logged
+  std::function<std::chrono::system_clock::time_point()> clock;  // none: the system's. For tests
+};
+
+// One thing that is wrong with the options.
+struct config_problem {
+  std::string field;    // "resource"
+  std::string message;  // "resource URI is required"
+  std::string fix;      // "set resource (MCP_RESOURCE) to the public URL of the MCP endpoint"
+};
+
+// Everything that is wrong, in the order of the fields.
+struct config_problems {
+  std::vector<config_problem> list;
+  // "invalid config: provider is required; resource URI is required", with the fixes in lines of their own.
+  MCP_OAUTH_API std::string text() const;
+};
+
+// Options that were found to make a guard. Immutable; cheap to copy; safe from many threads. Nothing is fetched to
+// make one.
+class MCP_OAUTH_API config final {
+ public:
+  // Checks everything and reports everything.
+  static outcome<config, config_problems> make(options from) noexcept;
+
+  // The same out of one JSON object whose members are named as the fields of `options` and, beside them, those of its
+  // first `server`; times are seconds; `tools` and the like are {"pattern": ["scope", …] or {"any_of": ["scope", …]}}.
+  // A member that is not known is a problem, too. `callbacks` gives fetch, log and clock; its other fields do not count.
+  static outcome<config, config_problems> from_json(std::string_view text, options callbacks = {}) noexcept;
+
+  // The same by the names of the environment that the guides of MCP servers use; docs/library/configuration.md lists
+  // them. NAME_FILE names a file that holds the value of NAME.
+  static outcome<config, config_problems> from_environment(options callbacks = {}) noexcept;
+
+  const std::string& resource() const noexcept;
+  // What is possible but should be looked at: "no tool rules: every valid token may call every tool".
+  const std::vector<std::string>& warnings() const noexcept;
+
+  // For the library.
+  struct MCP_OAUTH_LOCAL parts;
+  explicit config(std::shared_ptr<const parts> made) noexcept : parts_(std::move(made)) {}
+  config(const config&) noexcept = default;
+  config& operator=(const config&) noexcept = default;
+  ~config() = default;
+  const parts& inside() const noexcept { return *parts_; }
+
+ private:
+  std::shared_ptr<const parts> parts_;
+};
+
+MCP_OAUTH_END

@@ -1,0 +1,31 @@
+#include "library/make_policy.h"
+
+MCP_OAUTH_BEGIN
+namespace {
+
+rule_set set_of(const std::vector<call_rule>& rules) {
+  rule_set set;
+  set.given = !rules.empty();
+  for (const auto& rule : rules) {
+    access_rule access;
+    access.pattern = rule.pattern;
+    access.scopes = rule.needed.scopes;
+    access.needed = rule.needed.any ? scopes_needed::any : scopes_needed::all;
+    set.rules.push_back(std::move(access));
+  }
+  return set;
+}
+
+}  // namespace
+
+policy make_policy(const options& from) {
+  policy_rules rules;
+  rules.tools = set_of(from.tools);
+  rules.methods = set_of(from.methods);
+  rules.resources = set_of(from.resources);
+  rules.prompts = set_of(from.prompts);
+  rules.base_scopes = from.scopes;
+  return policy(std::move(rules));
+}
+
+MCP_OAUTH_END

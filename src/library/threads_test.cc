@@ -1,0 +1,108 @@
+// What many threads do at once; ./dev tsan reads along.
+
+#include "library/fixture.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <future>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace mcp_oauth {
+namespace {
+
+void on_threads(int count, const std::function<void(int)>& work) {
+  std::vector<std::thread> threads;
+  for (int i = 0; i < count; ++i) threads.emplace_back(work, i);
+  for (auto& t : threads) t.join();
+}
+
+TEST(LibraryThreads, ShareOneGuard) {
+  library_world world;
+  auto o = world.options();
+  o.tools = {{"echo", {"tools:read"}}};
+  auto g = *v1::guard::make(o);
+  std::vector<std::string> tokens;
+  for (int i = 0; i < 8; ++i) tokens.push_back(world.token_with({{"jti", json::value(i)}}));
+  std::atomic<int> allowed{0}, denied{0};
+  on_threads(4, [&](int thread) {
+    auto mine = g;
+    for (int i = 0; i < 60; ++i) {
+      const auto& token = tokens[static_cast<std::size_t>(i + thread) % tokens.size()];
+      auto asked = call_of(token, i % 3 == 0 ? "other" : "echo");
+      if (mine.admit(asked.view()).allowed()) ++allowed;
+      else ++denied;
+      if (i % 20 == 0) mine.forget(token);
+      if (i % 25 == 0) mine.start_background_refresh();
+      if (i % 40 == 0) mine.stop_background_refresh();
+    }
+  });
+  EXPECT_EQ(allowed, 4 * 40);
+  EXPECT_EQ(denied, 4 * 20);
+}
+
+TEST(LibraryThreads, FetchOnceForAllThatWait) {
+  library_world world;
+  auto g = *v1::guard::make(world.options());
+  auto token = world.token();
+  std::atomic<int> good{0};
+  on_threads(8, [&](int) {
+    if (g.validate(token)) ++good;
+  });
+  EXPECT_EQ(good, 8);
+  EXPECT_EQ(world.fetches, 2);
+}
+
+TEST(LibraryThreads, RefreshFetchesWithoutARequest) {
+  library_world world;
+  auto o = world.options();
+  std::mutex mutex;
+  std::condition_variable news;
+  bool keys = false;
+  o.fetch = [&](const v1::fetch_request& asked) {
+    auto answer = world.answer(asked);
+    const std::lock_guard hold(mutex);
+    keys = keys || asked.url.ends_with("/keys");
+    news.notify_all();
+    return answer;
+  };
+  {
+    auto g = *v1::guard::make(o);
+    ASSERT_TRUE(g.start_background_refresh());
+    ASSERT_TRUE(g.start_background_refresh());
+    std::unique_lock hold(mutex);
+    EXPECT_TRUE(news.wait_for(hold, std::chrono::seconds(30), [&] { return keys; }));
+  }
+  // The guard is gone, and its thread with it: nothing of this frame is used any more.
+}
+
+TEST(LibraryThreads, TheLastCopyMayGoOnTheRefreshThread) {
+  // Shared, since the thread may outlive this frame by moments.
+  auto world = std::make_shared<library_world>();
+  auto holder = std::make_shared<std::optional<v1::guard>>();
+  std::promise<void> only_one_left, gone;
+  // Told when the guard's copy of the function goes, with all that it holds.
+  std::shared_ptr<void> bell(nullptr, [&gone](void*) { gone.set_value(); });
+  auto o = world->options();
+  o.log = nullptr;
+  o.clock = nullptr;
+  o.fetch = [world, holder, bell, ready = only_one_left.get_future().share()](const v1::fetch_request& asked) {
+    ready.wait();
+    holder->reset();
+    return world->answer(asked);
+  };
+  holder->emplace(*v1::guard::make(o));
+  o.fetch = nullptr;
+  bell.reset();
+  v1::guard(**holder).start_background_refresh();
+  only_one_left.set_value();
+  gone.get_future().wait();
+  EXPECT_FALSE(holder->has_value());
+  EXPECT_GT(world->fetches, 0);
+}
+
+}  // namespace
+}  // namespace mcp_oauth
