@@ -173,7 +173,8 @@ result<unchecked_token> read_issuer_token(std::string_view compact) {
 }
 
 result<std::string> unchecked_token::claimed_issuer() const {
-  if (!claims_) return fail(errc::token_malformed, "the payload is no JSON object: " + claims_.error().detail);
+  if (!claims_)
+    return fail(errc::token_malformed, "the payload is no JSON object: " + claims_.error().detail);
   return required_text(*claims_, "iss");
 }
 

@@ -65,8 +65,8 @@ struct issuer_rules {
 // negative leeway or one over 10 minutes. NOT an error: no audience; such rules refuse everything.
 result<void> check_issuer_rules(const issuer_rules& rules);
 
-// A JWT that was read and of which nothing is known to be true: so that choosing its issuer and checking it need not
-// read it twice.
+// A JWT that was read and of which nothing is known to be true: so that choosing its issuer and checking it
+// need not read it twice.
 class unchecked_token final {
  public:
   // The `iss` that nobody has checked, to choose among issuers and for nothing else. Errors: token_malformed;
