@@ -1,5 +1,5 @@
 # libmcp_oauth, shared and static, out of the rooms behind include/mcp_oauth. Both have the symbols of the interface and
-# no others; tests/library/symbols.py looks. docs/adr/0021-library-boundary.md has the reasons.
+# no others; tests/library/symbols.py looks. docs/adr/0027-library-boundary.md has the reasons.
 #
 #   cmake --install build/release --component library --prefix /usr/local
 include(GNUInstallDirs)

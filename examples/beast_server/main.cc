@@ -61,7 +61,8 @@ int main(int count, char** words) {
     std::cerr << guard.error().text() << '\n';
     return 1;
   }
-  if (auto why = guard->prepare()) std::cerr << "not yet: " << why->description() << ": " << why->detail() << '\n';
+  if (auto why = guard->prepare())
+    std::cerr << "not yet: " << why->description() << ": " << why->detail() << '\n';
   guard->start_background_refresh();
 
   auto port = static_cast<unsigned short>(count > 1 ? std::atoi(words[1]) : 8080);
@@ -70,6 +71,7 @@ int main(int count, char** words) {
   std::cout << "listening on http://127.0.0.1:" << acceptor.local_endpoint().port() << std::endl;
   while (true) {
     auto socket = acceptor.accept();
-    std::thread(serve_connection<decltype(guard->mount(handle))>, std::move(socket), guard->mount(handle)).detach();
+    std::thread(serve_connection<decltype(guard->mount(handle))>, std::move(socket), guard->mount(handle))
+        .detach();
   }
 }

@@ -23,9 +23,11 @@ inline std::string answer_to(std::string_view body, std::string_view user) {
                         {"serverInfo", {{"name", "example"}, {"version", "1"}}}};
   } else if (method == "tools/list") {
     auto tool = [](const char* name, const char* description) {
-      return json::object{{"name", name}, {"description", description}, {"inputSchema", {{"type", "object"}}}};
+      return json::object{
+          {"name", name}, {"description", description}, {"inputSchema", {{"type", "object"}}}};
     };
-    answer["result"] = {{"tools", json::array{tool("whoami", "says who calls"), tool("delete_note", "deletes a note")}}};
+    answer["result"] = {
+        {"tools", json::array{tool("whoami", "says who calls"), tool("delete_note", "deletes a note")}}};
   } else if (method == "tools/call") {
     auto name = std::string(message["params"].as_object()["name"].as_string().c_str());
     auto text = name == "whoami" ? "you are " + std::string(user) : name + " is done";

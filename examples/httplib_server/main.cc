@@ -21,13 +21,17 @@ int main(int count, char** words) {
   mcp_oauth::mount(server, "/mcp", *guard,
                    [](const httplib::Request& asked, httplib::Response& answer, const mcp_oauth::call& call) {
                      auto text = example::answer_to(asked.body, call.user().subject());
-                     if (text.empty()) answer.status = 202;
-                     else answer.set_content(text, "application/json");
+                     if (text.empty())
+                       answer.status = 202;
+                     else
+                       answer.set_content(text, "application/json");
                    });
   // [guard]
   int port = count > 1 ? std::atoi(words[1]) : 8080;
-  if (port == 0) port = server.bind_to_any_port("127.0.0.1");
-  else if (!server.bind_to_port("127.0.0.1", port)) return 1;
+  if (port == 0)
+    port = server.bind_to_any_port("127.0.0.1");
+  else if (!server.bind_to_port("127.0.0.1", port))
+    return 1;
   std::cout << "listening on http://127.0.0.1:" << port << std::endl;
   server.listen_after_bind();
 }

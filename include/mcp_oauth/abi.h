@@ -16,8 +16,8 @@
 #endif
 
 #ifdef __cplusplus
-// Everything stands in mcp_oauth::v1, which is written mcp_oauth: a program that mixes headers of one interface
-// with a library of another does not link, instead of failing while it runs.
+// Everything stands in mcp_oauth::v1, which is written mcp_oauth: a program that mixes headers of one
+// interface with a library of another does not link, instead of failing while it runs.
 #define MCP_OAUTH_BEGIN \
   namespace mcp_oauth { \
   inline namespace v1 {

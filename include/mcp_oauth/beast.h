@@ -1,7 +1,7 @@
 #pragma once
 
-// The guard for servers of Boost.Beast: its messages in and out of mcp_oauth/http.h. Header only; the library itself knows
-// nothing of Beast.
+// The guard for servers of Boost.Beast: its messages in and out of mcp_oauth/http.h. Header only; the library
+// itself knows nothing of Beast.
 //
 //   auto serve = guard.mount(handler);
 //   http::async_write(stream, mcp_oauth::beast::serve(serve, asked), …);
@@ -20,7 +20,8 @@ namespace mcp_oauth::beast {
 
 namespace http = boost::beast::http;
 
-// A request of Beast as the guard sees it. Borrows from it, and has to live as long as the call it is given to.
+// A request of Beast as the guard sees it. Borrows from it, and has to live as long as the call it is given
+// to.
 class view final {
  public:
   template <class Fields>
@@ -47,7 +48,8 @@ class view final {
 
 // An answer of the guard as a message of Beast, for the connection that `asked` came on.
 template <class Fields>
-http::response<http::string_body> message(response answer, const http::request<http::string_body, Fields>& asked) {
+http::response<http::string_body> message(response answer,
+                                          const http::request<http::string_body, Fields>& asked) {
   http::response<http::string_body> out;
   out.version(asked.version());
   out.result(static_cast<unsigned>(answer.status));
@@ -60,7 +62,8 @@ http::response<http::string_body> message(response answer, const http::request<h
 
 // What `mounted` (of guard::mount or guard::wrap) answers to the request.
 template <class Mounted, class Fields>
-http::response<http::string_body> serve(Mounted& mounted, const http::request<http::string_body, Fields>& asked) {
+http::response<http::string_body> serve(Mounted& mounted,
+                                        const http::request<http::string_body, Fields>& asked) {
   const view seen(asked);
   return message(mounted(seen.get()), asked);
 }

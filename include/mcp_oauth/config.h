@@ -31,9 +31,9 @@ inline needed_scopes any_of(std::initializer_list<std::string> some) {
   return needed;
 }
 
-// Who may do what: the pattern of a name (`*` stands for any run of characters) and the scopes that it takes. Every
-// rule that matches has to be satisfied. Once there is a rule of a kind, a name of that kind that none matches is
-// denied. No scopes: whoever has a valid token may.
+// Who may do what: the pattern of a name (`*` stands for any run of characters) and the scopes that it takes.
+// Every rule that matches has to be satisfied. Once there is a rule of a kind, a name of that kind that none
+// matches is denied. No scopes: whoever has a valid token may.
 struct call_rule {
   std::string pattern;
   needed_scopes needed;
@@ -54,10 +54,12 @@ struct trusted_server {
   // With it revoked tokens are refused, and opaque ones can be accepted (RFC 7662).
   std::string introspection_url;
   std::string introspection_client_id, introspection_client_secret;
-  // jwt_only, introspection_only, jwt_and_introspect, jwt_or_opaque (JWTs by signature, opaque ones by introspection);
+  // jwt_only, introspection_only, jwt_and_introspect, jwt_or_opaque (JWTs by signature, opaque ones by
+  // introspection);
   // "": jwt_and_introspect where introspection is configured, else jwt_only.
   std::string validation_mode;
-  std::vector<std::string> algorithms;  // "RS256", …; empty: every public-key algorithm of RFC 7518 and RFC 8037
+  std::vector<std::string>
+      algorithms;  // "RS256", …; empty: every public-key algorithm of RFC 7518 and RFC 8037
   std::vector<std::string> scope_claims;  // where scopes stand; empty: scope and scp
   std::vector<needed_claim> required_claims;
 };
@@ -68,7 +70,8 @@ struct options {
   std::string provider;
   trusted_server server;
   std::vector<trusted_server> more_servers;
-  // The key of HMAC tokens (provider hmac, HS256), 32 bytes or more. Whoever can check such a token can make one.
+  // The key of HMAC tokens (provider hmac, HS256), 32 bytes or more. Whoever can check such a token can make
+  // one.
   std::string jwt_secret;
 
   // The public URL of the MCP endpoint as clients call it (RFC 9728).
@@ -77,7 +80,8 @@ struct options {
   std::vector<std::string> audiences;
   std::string resource_name;        // for people; "" leaves it out of the metadata
   std::vector<std::string> scopes;  // that every call needs
-  // Origins of web pages that may call, besides the resource's own; pages of any other get 403 (MCP, transports).
+  // Origins of web pages that may call, besides the resource's own; pages of any other get 403 (MCP,
+  // transports).
   std::vector<std::string> allowed_origins;
 
   std::vector<call_rule> tools;      // tools/call, by the name of the tool
@@ -85,16 +89,17 @@ struct options {
   std::vector<call_rule> resources;  // resources/read, subscribe and unsubscribe, by the URI
   std::vector<call_rule> prompts;    // prompts/get, by the name
 
-  std::string dpop = "off";                        // off, accepted (bound tokens come with a proof) or required (RFC 9449)
-  std::chrono::seconds leeway{60};                 // tolerated difference of the clocks, for exp and nbf; at most 600
-  std::chrono::seconds remember{300};              // how long a verdict counts, but never beyond exp; 0 to 3600
+  std::string dpop = "off";         // off, accepted (bound tokens come with a proof) or required (RFC 9449)
+  std::chrono::seconds leeway{60};  // tolerated difference of the clocks, for exp and nbf; at most 600
+  std::chrono::seconds remember{300};  // how long a verdict counts, but never beyond exp; 0 to 3600
   std::chrono::seconds remember_introspection{30};  // the same for what introspection said
-  std::size_t remembered_tokens = 10'000;          // verdicts that are kept, by the digest of the token
-  std::size_t most_body_bytes = 4 * 1024 * 1024;   // of a request; 413 beyond
+  std::size_t remembered_tokens = 10'000;           // verdicts that are kept, by the digest of the token
+  std::size_t most_body_bytes = 4 * 1024 * 1024;    // of a request; 413 beyond
 
   // http for servers that are not on this machine. Whoever is on the way can forge tokens.
   bool danger_allow_http = false;
-  // Tokens whatever their `aud`, also without one: tokens for other servers are good here, too (confused deputy).
+  // Tokens whatever their `aud`, also without one: tokens for other servers are good here, too (confused
+  // deputy).
   bool danger_any_audience = false;
   // Id tokens in place of access tokens.
   bool danger_id_tokens = false;
@@ -118,20 +123,21 @@ struct config_problems {
   MCP_OAUTH_API std::string text() const;
 };
 
-// Options that were found to make a guard. Immutable; cheap to copy; safe from many threads. Nothing is fetched to
-// make one.
+// Options that were found to make a guard. Immutable; cheap to copy; safe from many threads. Nothing is
+// fetched to make one.
 class MCP_OAUTH_API config final {
  public:
   // Checks everything and reports everything.
   static outcome<config, config_problems> make(options from) noexcept;
 
-  // The same out of one JSON object whose members are named as the fields of `options` and, beside them, those of its
-  // first `server`; times are seconds; `tools` and the like are {"pattern": ["scope", …] or {"any_of": ["scope", …]}}.
-  // A member that is not known is a problem, too. `callbacks` gives fetch, log and clock; its other fields do not count.
+  // The same out of one JSON object whose members are named as the fields of `options` and, beside them,
+  // those of its first `server`; times are seconds; `tools` and the like are {"pattern": ["scope", …] or
+  // {"any_of": ["scope", …]}}. A member that is not known is a problem, too. `callbacks` gives fetch, log and
+  // clock; its other fields do not count.
   static outcome<config, config_problems> from_json(std::string_view text, options callbacks = {}) noexcept;
 
-  // The same by the names of the environment that the guides of MCP servers use; docs/library/configuration.md lists
-  // them. NAME_FILE names a file that holds the value of NAME.
+  // The same by the names of the environment that the guides of MCP servers use;
+  // docs/library/configuration.md lists them. NAME_FILE names a file that holds the value of NAME.
   static outcome<config, config_problems> from_environment(options callbacks = {}) noexcept;
 
   const std::string& resource() const noexcept;

@@ -1,6 +1,7 @@
 #pragma once
 
-// The guard for servers of cpp-httplib (Debian: libcpp-httplib-dev). Header only; the library itself knows nothing of it.
+// The guard for servers of cpp-httplib (Debian: libcpp-httplib-dev). Header only; the library itself knows
+// nothing of it.
 //
 //   httplib::Server server;
 //   mcp_oauth::mount(server, "/mcp", guard, [](const httplib::Request& asked, httplib::Response& answer,
@@ -42,11 +43,15 @@ inline void send(response answer, httplib::Response& to) {
   to.headers.clear();
   std::string type;
   for (auto& [name, value] : answer.headers) {
-    if (name == "Content-Type") type = value;
-    else to.headers.emplace(std::move(name), std::move(value));
+    if (name == "Content-Type")
+      type = value;
+    else
+      to.headers.emplace(std::move(name), std::move(value));
   }
-  if (answer.body.empty()) to.body.clear();
-  else to.set_content(answer.body, type.c_str());
+  if (answer.body.empty())
+    to.body.clear();
+  else
+    to.set_content(answer.body, type.c_str());
 }
 
 // The answer of a handler, with what the caller may not see taken out of it.
@@ -54,7 +59,8 @@ inline void send_filtered(const call& call, httplib::Response& answer) {
   if (answer.status == -1) answer.status = 200;
   if (answer.content_provider_) {
     // It streams: `call::begin_filter` is for that. Unfiltered it must not go out.
-    if (call.filters()) send({500, {{"Content-Type", "text/plain"}}, "a list was streamed past its filter\n"}, answer);
+    if (call.filters())
+      send({500, {{"Content-Type", "text/plain"}}, "a list was streamed past its filter\n"}, answer);
     return;
   }
   response out;
@@ -76,8 +82,9 @@ inline std::string literally(const std::string& path) {
 
 }  // namespace httplib_adapter
 
-// Serves the resource metadata, and at `path` the MCP endpoint: `handler(const httplib::Request&, httplib::Response&,
-// const call&)` gets the requests that are allowed. To be called before the server listens.
+// Serves the resource metadata, and at `path` the MCP endpoint: `handler(const httplib::Request&,
+// httplib::Response&, const call&)` gets the requests that are allowed. To be called before the server
+// listens.
 template <class Handler>
 void mount(httplib::Server& server, const std::string& path, const guard& guard, Handler handler) {
   auto shared = std::make_shared<Handler>(std::move(handler));
@@ -91,8 +98,10 @@ void mount(httplib::Server& server, const std::string& path, const guard& guard,
   };
   auto describe = [guard](const httplib::Request& asked, httplib::Response& answer) {
     const httplib_adapter::view seen(asked);
-    if (auto document = guard.metadata(seen.get())) httplib_adapter::send(std::move(*document), answer);
-    else answer.status = 404;
+    if (auto document = guard.metadata(seen.get()))
+      httplib_adapter::send(std::move(*document), answer);
+    else
+      answer.status = 404;
   };
   for (const auto& name : guard.metadata_paths()) {
     auto pattern = httplib_adapter::literally(name);

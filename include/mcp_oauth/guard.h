@@ -10,8 +10,8 @@
 //   if (!guard) return complain(guard.error().text());
 //   auto serve = guard->mount(handler);  // handler: response(const request&, const call&)
 //
-// No exception leaves a function of the library. Every member of every class here may be called from many threads at
-// once unless it says otherwise. No thread is started unless `start_background_refresh` is called.
+// No exception leaves a function of the library. Every member of every class here may be called from many
+// threads at once unless it says otherwise. No thread is started unless `start_background_refresh` is called.
 
 #include "mcp_oauth/abi.h"
 #include "mcp_oauth/config.h"
@@ -43,7 +43,8 @@ class MCP_OAUTH_API user final {
   std::string_view client_id() const noexcept;  // "" when the token does not say
   std::span<const std::string> scopes() const noexcept;
   bool has_scope(std::string_view scope) const noexcept;  // exact, with its case (RFC 6749 §3.3)
-  // Every claim of the token, or of the answer to its introspection: one JSON object as text, made when asked for.
+  // Every claim of the token, or of the answer to its introspection: one JSON object as text, made when asked
+  // for.
   std::string claims() const noexcept;
   std::chrono::system_clock::time_point expires() const noexcept;  // `exp`, in whole seconds
 
@@ -58,12 +59,12 @@ class MCP_OAUTH_API user final {
   std::shared_ptr<const void> verdict_;
 };
 
-// Takes out of an answer what its caller may not see, while the answer passes by in pieces of any size. Not for two
-// threads at once.
+// Takes out of an answer what its caller may not see, while the answer passes by in pieces of any size. Not
+// for two threads at once.
 class MCP_OAUTH_API answer_filter final {
  public:
-  // Appends to `out` what may go on. A denial (list_unreadable) is for good: the rest must not go out, and neither must
-  // the end of the answer.
+  // Appends to `out` what may go on. A denial (list_unreadable) is for good: the rest must not go out, and
+  // neither must the end of the answer.
   std::optional<denial> feed(std::string_view piece, std::string& out) noexcept;
   // Says that the answer ends here.
   std::optional<denial> finish(std::string& out) noexcept;
@@ -79,24 +80,27 @@ class MCP_OAUTH_API answer_filter final {
   std::unique_ptr<parts> parts_;
 };
 
-// A call that was let in: whose it is, what it is, and what else its caller may do. Immutable; copies share it; keeps
-// alive what it needs of its guard.
+// A call that was let in: whose it is, what it is, and what else its caller may do. Immutable; copies share
+// it; keeps alive what it needs of its guard.
 class MCP_OAUTH_API call final {
  public:
   const mcp_oauth::user& user() const noexcept;
   // The access token. It was issued for this server: never send it to another one (MCP, token passthrough).
   std::string_view token() const noexcept;
   std::string_view method() const noexcept;  // "tools/call"; "batch"; "stream" for GET and DELETE
-  std::string_view name() const noexcept;    // of the tool or prompt, URI of the resource; "" when there is none
+  std::string_view name()
+      const noexcept;  // of the tool or prompt, URI of the resource; "" when there is none
 
   // Whether this caller may call that tool. Nothing: yes.
   std::optional<denial> authorize_tool(std::string_view tool) const noexcept;
 
-  // Whether the answer to this call may hold lists of which a part has to go. Where not, it may go out as it comes.
+  // Whether the answer to this call may hold lists of which a part has to go. Where not, it may go out as it
+  // comes.
   bool filters() const noexcept;
-  // The answer of the MCP server without the tools, resources and prompts that this caller may not use; what needs no
-  // filter comes back as it was. A list that is not strict JSON becomes 502 (list_unreadable): what cannot be read
-  // cannot be filtered. Adds the fields that let a web page of an allowed origin read the answer (CORS).
+  // The answer of the MCP server without the tools, resources and prompts that this caller may not use; what
+  // needs no filter comes back as it was. A list that is not strict JSON becomes 502 (list_unreadable): what
+  // cannot be read cannot be filtered. Adds the fields that let a web page of an allowed origin read the
+  // answer (CORS).
   response filtered(response answer) const noexcept;
   // The same for the body of an answer that goes out in pieces.
   answer_filter begin_filter(std::string_view content_type) const noexcept;
@@ -112,11 +116,12 @@ class MCP_OAUTH_API call final {
   std::shared_ptr<const parts> parts_;
 };
 
-// The call that this thread serves within a handler of `wrap` or `mount`, for code that is not given it; null elsewhere.
+// The call that this thread serves within a handler of `wrap` or `mount`, for code that is not given it; null
+// elsewhere.
 MCP_OAUTH_API const call* current_call() noexcept;
 
-// Makes a call the current one of this thread while it lives; not for coroutines that change their thread. `wrap` and
-// `mount` do it by themselves.
+// Makes a call the current one of this thread while it lives; not for coroutines that change their thread.
+// `wrap` and `mount` do it by themselves.
 class MCP_OAUTH_API serving final {
  public:
   explicit serving(const call& now) noexcept;
@@ -157,8 +162,8 @@ class admission final {
 
 struct MCP_OAUTH_LOCAL pending_parts;
 
-// For hosts that fetch by themselves, without blocking. One object is not for two threads at once, but may move between
-// them.
+// For hosts that fetch by themselves, without blocking. One object is not for two threads at once, but may
+// move between them.
 //
 //   auto check = guard.begin_validate(token);
 //   for (; check.next() != step::done;)
@@ -216,11 +221,12 @@ class MCP_OAUTH_API guard final {
   // By the names of the environment (docs/library/configuration.md). `callbacks` gives fetch, log and clock.
   static outcome<guard, config_problems> from_environment(options callbacks = {}) noexcept;
 
-  // --- one call that mounts, one that wraps, one that validates ------------------------------------------------------
+  // --- one call that mounts, one that wraps, one that validates
+  // ------------------------------------------------------
 
-  // A function response(const request&) that is all a server needs: it serves the resource metadata (RFC 9728) on each
-  // path that clients try, and lets to `handler` what `wrap` would. Every path that is no metadata counts as the MCP
-  // endpoint. What `handler` throws reaches the caller of the function.
+  // A function response(const request&) that is all a server needs: it serves the resource metadata (RFC
+  // 9728) on each path that clients try, and lets to `handler` what `wrap` would. Every path that is no
+  // metadata counts as the MCP endpoint. What `handler` throws reaches the caller of the function.
   template <class Handler>
   auto mount(Handler handler) const {
     return [self = *this, guarded = wrap(std::move(handler))](const request& asked) mutable -> response {
@@ -229,8 +235,8 @@ class MCP_OAUTH_API guard final {
     };
   }
 
-  // A function response(const request&) that calls `handler`, response(const request&, const call&), for the requests
-  // that are allowed, takes out of lists what the caller may not use, and answers the rest itself.
+  // A function response(const request&) that calls `handler`, response(const request&, const call&), for the
+  // requests that are allowed, takes out of lists what the caller may not use, and answers the rest itself.
   template <class Handler>
   auto wrap(Handler handler) const {
     return [self = *this, handler = std::move(handler)](const request& asked) mutable -> response {
@@ -241,18 +247,20 @@ class MCP_OAUTH_API guard final {
     };
   }
 
-  // Whose token that is: the token alone, without "Bearer ". Signature, issuer, audience, times, and introspection
-  // where that is configured; not the scopes of a call. A token that is bound to a key or certificate is refused
-  // (token_binding_missing), since its proof is in a request: see `admit`. A token that was verified before costs a
-  // hash and a look-up, and no allocation. May fetch, and then blocks. Errors: docs/library/contexts.md has all.
+  // Whose token that is: the token alone, without "Bearer ". Signature, issuer, audience, times, and
+  // introspection where that is configured; not the scopes of a call. A token that is bound to a key or
+  // certificate is refused (token_binding_missing), since its proof is in a request: see `admit`. A token
+  // that was verified before costs a hash and a look-up, and no allocation. May fetch, and then blocks.
+  // Errors: docs/library/contexts.md has all.
   outcome<user> validate(std::string_view token) const noexcept;
 
-  // --- the pieces ----------------------------------------------------------------------------------------------------
+  // --- the pieces
+  // ----------------------------------------------------------------------------------------------------
 
-  // What becomes of a request to the MCP endpoint, in this order: preflight and Origin (403 for web pages of others),
-  // credentials and token (401), proof of possession (RFC 9449, RFC 8705), the body as one JSON-RPC message or batch
-  // (400) that its Mcp- headers do not contradict, and the rules for what it calls (403). The answer of a refusal has
-  // its challenge (RFC 6750 §3, RFC 9728 §5.1). May fetch, and then blocks.
+  // What becomes of a request to the MCP endpoint, in this order: preflight and Origin (403 for web pages of
+  // others), credentials and token (401), proof of possession (RFC 9449, RFC 8705), the body as one JSON-RPC
+  // message or batch (400) that its Mcp- headers do not contradict, and the rules for what it calls (403).
+  // The answer of a refusal has its challenge (RFC 6750 §3, RFC 9728 §5.1). May fetch, and then blocks.
   admission admit(const request& asked) const noexcept;
 
   // The resource metadata, when that is what the request asks for; else nothing.
@@ -263,29 +271,34 @@ class MCP_OAUTH_API guard final {
 
   // Whether that caller may call that tool. Nothing: yes.
   std::optional<denial> authorize_tool(const user& who, std::string_view tool) const noexcept;
-  // The answer to a list request (a JSON-RPC message) without what that caller may not use, as `call::filtered`; for
-  // hosts that have no request. Errors: list_unreadable.
+  // The answer to a list request (a JSON-RPC message) without what that caller may not use, as
+  // `call::filtered`; for hosts that have no request. Errors: list_unreadable.
   outcome<std::string> filter_list(const user& who, std::string_view answer,
                                    std::string_view content_type = "application/json") const noexcept;
 
   // The answer that tells a client of a denial, with its challenge.
   response refuse(const denial& why) const noexcept;
 
-  // --- keys ----------------------------------------------------------------------------------------------------------
+  // --- keys
+  // ----------------------------------------------------------------------------------------------------------
 
-  // Fetches metadata and keys of every issuer now, so that the first call need not wait and a wrong issuer shows at the
-  // start. Nothing: all are there. Errors: issuer_unreachable, issuer_metadata_invalid, issuer_keys_unavailable.
+  // Fetches metadata and keys of every issuer now, so that the first call need not wait and a wrong issuer
+  // shows at the start. Nothing: all are there. Errors: issuer_unreachable, issuer_metadata_invalid,
+  // issuer_keys_unavailable.
   std::optional<denial> prepare() const noexcept;
 
   // Starts one thread that renews keys before they are old; the second call changes nothing. It ends with
-  // `stop_background_refresh`, or with the last copy of the guard, and is waited for. False when no thread can be made.
+  // `stop_background_refresh`, or with the last copy of the guard, and is waited for. False when no thread
+  // can be made.
   bool start_background_refresh() const noexcept;
   void stop_background_refresh() const noexcept;
 
-  // Forgets what was decided about a token, as when you learn that it was revoked: the next request judges it anew.
+  // Forgets what was decided about a token, as when you learn that it was revoked: the next request judges it
+  // anew.
   void forget(std::string_view token) const noexcept;
 
-  // --- the same without blocking -------------------------------------------------------------------------------------
+  // --- the same without blocking
+  // -------------------------------------------------------------------------------------
 
   pending_user begin_validate(std::string_view token) const noexcept;
   pending_admission begin_admit(const request& asked) const noexcept;

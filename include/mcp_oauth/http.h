@@ -25,8 +25,8 @@ struct request {
   std::string_view target;          // path and query as received: "/mcp?x=1"
   std::span<const header> headers;  // all of them, repetitions too
   std::string_view body;            // whole; "" when there is none
-  // The client's certificate on this connection, DER (RFC 8705); "" when there is none. A proxy's header is no
-  // certificate.
+  // The client's certificate on this connection, DER (RFC 8705); "" when there is none. A proxy's header is
+  // no certificate.
   std::string_view client_certificate = {};
 };
 
@@ -40,11 +40,11 @@ struct response {
   MCP_OAUTH_API std::string_view header_value(std::string_view name) const noexcept;
 };
 
-// What the library wants to know from an authorization server. Redirects must not be followed, certificates must
-// be verified, and more than `most_bytes` of an answer need not be read: it would be refused.
+// What the library wants to know from an authorization server. Redirects must not be followed, certificates
+// must be verified, and more than `most_bytes` of an answer need not be read: it would be refused.
 struct fetch_request {
-  std::string method;  // "GET" or "POST"
-  std::string url;     // http or https
+  std::string method;                                        // "GET" or "POST"
+  std::string url;                                           // http or https
   std::vector<std::pair<std::string, std::string>> headers;  // may hold a secret: not for a log
   std::string body;                                          // likewise
   std::size_t most_bytes = 256 * 1024;
@@ -53,7 +53,8 @@ struct fetch_request {
 
 struct fetch_answer {
   int status = 0;  // 0: no answer; `failure` says why
-  std::vector<std::pair<std::string, std::string>> headers;  // Content-Type, Cache-Control, Age, Date, Retry-After are looked at
+  std::vector<std::pair<std::string, std::string>>
+      headers;  // Content-Type, Cache-Control, Age, Date, Retry-After are looked at
   std::string body;
   std::string failure;  // for the log
 };

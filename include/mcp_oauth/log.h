@@ -21,10 +21,10 @@ struct log_entry {
   std::span<const log_field> fields;
 };
 
-// Your own log. Called on the thread at hand, from several threads at once, with no lock of ours held; borrowed
-// values last for the call. What it throws is caught and dropped. Levels: debug for each call that was allowed,
-// info for each that was refused and for news of an issuer, warning for what needs a person, error for what is
-// broken.
+// Your own log. Called on the thread at hand, from several threads at once, with no lock of ours held;
+// borrowed values last for the call. What it throws is caught and dropped. Levels: debug for each call that
+// was allowed, info for each that was refused and for news of an issuer, warning for what needs a person,
+// error for what is broken.
 using log_function = std::function<void(const log_entry&)>;
 
 MCP_OAUTH_END

@@ -16,12 +16,14 @@ MCP_OAUTH_BEGIN
 // `detail()` is for your log and never for a client; everything else may go out.
 class MCP_OAUTH_API denial final {
  public:
-  int status() const noexcept;                   // HTTP: 401, 403, 503, … (RFC 6750 §3.1)
-  std::string_view error() const noexcept;       // "invalid_token", "insufficient_scope", …; "" where none may be sent
-  std::string_view description() const noexcept; // "audience mismatch"
-  std::string_view symptom() const noexcept;     // "MOP-AUD-001": stable, see docs/reference/errors.md
-  std::string_view reason() const noexcept;      // "token_audience_mismatch": the same as a word, for logs and metrics
-  std::string_view detail() const noexcept;      // what was seen and what was expected; holds no secret
+  int status() const noexcept;  // HTTP: 401, 403, 503, … (RFC 6750 §3.1)
+  std::string_view error()
+      const noexcept;  // "invalid_token", "insufficient_scope", …; "" where none may be sent
+  std::string_view description() const noexcept;  // "audience mismatch"
+  std::string_view symptom() const noexcept;      // "MOP-AUD-001": stable, see docs/reference/errors.md
+  std::string_view reason()
+      const noexcept;  // "token_audience_mismatch": the same as a word, for logs and metrics
+  std::string_view detail() const noexcept;  // what was seen and what was expected; holds no secret
   // All that the call needs, for a client that asks again (RFC 6750 §3.1); empty when no scope would help.
   const std::vector<std::string>& required_scopes() const noexcept;
 
@@ -37,8 +39,8 @@ class MCP_OAUTH_API denial final {
   std::shared_ptr<const parts> parts_;
 };
 
-// A value, or why there is none. Reading the side that is not there ends the program (std::abort), as it would
-// be a mistake of the caller that nobody can go on from.
+// A value, or why there is none. Reading the side that is not there ends the program (std::abort), as it
+// would be a mistake of the caller that nobody can go on from.
 template <class T, class E = denial>
 class [[nodiscard]] outcome final {
   template <class O>

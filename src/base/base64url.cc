@@ -35,23 +35,33 @@ std::string encode(std::string_view bytes, const char* alphabet) {
   return out;
 }
 
+// Four characters at a time: tokens are decoded for each new one that comes.
 std::optional<std::string> decode(std::string_view text, const std::array<std::int8_t, 256>& values) {
-  if (text.size() % 4 == 1) return std::nullopt;
-  std::string out;
-  out.reserve(text.size() * 3 / 4);
-  std::uint32_t bits = 0;
-  int held = 0;
-  for (char c : text) {
-    auto value = values[static_cast<unsigned char>(c)];
-    if (value < 0) return std::nullopt;
-    bits = (bits << 6) | static_cast<std::uint32_t>(value);
-    held += 6;
-    if (held >= 8) {
-      held -= 8;
-      out += static_cast<char>((bits >> held) & 255);
-    }
+  const auto rest = text.size() % 4;
+  if (rest == 1) return std::nullopt;
+  std::string out(text.size() / 4 * 3 + (rest == 0 ? 0 : rest - 1), '\0');
+  char* to = out.data();
+  std::int32_t all = 0;  // negative once a character was none of the alphabet
+  auto value = [&](std::size_t at) {
+    std::int32_t v = values[static_cast<unsigned char>(text[at])];
+    all |= v;
+    return static_cast<std::uint32_t>(v);
+  };
+  std::size_t at = 0;
+  for (; at + 4 <= text.size(); at += 4) {
+    auto bits = value(at) << 18 | value(at + 1) << 12 | value(at + 2) << 6 | value(at + 3);
+    *to++ = static_cast<char>(bits >> 16 & 255);
+    *to++ = static_cast<char>(bits >> 8 & 255);
+    *to++ = static_cast<char>(bits & 255);
   }
-  if ((bits & ((1U << held) - 1)) != 0) return std::nullopt;
+  std::uint32_t stray = 0;
+  if (rest != 0) {
+    auto bits = value(at) << 18 | value(at + 1) << 12 | (rest == 3 ? value(at + 2) << 6 : 0);
+    *to++ = static_cast<char>(bits >> 16 & 255);
+    if (rest == 3) *to = static_cast<char>(bits >> 8 & 255);
+    stray = rest == 3 ? bits & 255 : bits & 65535;
+  }
+  if (all < 0 || stray != 0) return std::nullopt;
   return out;
 }
 

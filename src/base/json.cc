@@ -53,8 +53,8 @@ const json::value* lookup(const json::object& o, std::string_view name) { return
 
 result<json::value> parse_json(std::string_view text) {
   if (text.empty()) return fail(errc::json_malformed, "nothing there");  // simdjson copies from its address
-  // Tokens are read all the time, and making a parser costs more than such a text; a large one is rare, and its room
-  // is given back.
+  // Tokens are read all the time, and making a parser costs more than such a text; a large one is rare, and
+  // its room is given back.
   constexpr std::size_t large = 64 * 1024;
   thread_local simdjson::dom::parser kept;
   std::optional<simdjson::dom::parser> own;

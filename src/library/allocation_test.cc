@@ -1,4 +1,5 @@
-// The cached path of a token asks for no memory. This file counts what the whole test program asks for, by thread.
+// The cached path of a token asks for no memory. This file counts what the whole test program asks for, by
+// thread.
 
 #include "library/fixture.h"
 

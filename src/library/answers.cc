@@ -53,21 +53,23 @@ response refuse(const config::parts& conf, const denial& why, std::string_view r
     json::object data;
     data["code"] = text(row.id);
     data["name"] = text(row.name);
-    auto answer = with_json(status, jsonrpc_error(raw_id, jsonrpc_code(code), row.description, std::move(data)));
+    auto answer =
+        with_json(status, jsonrpc_error(raw_id, jsonrpc_code(code), row.description, std::move(data)));
     if (status == 405) answer.headers.emplace_back("Allow", std::string(mcp_methods));
     return answer;
   }
   const auto& scopes = why.required_scopes().empty() ? conf.scopes : why.required_scopes();
   auto answer = with_json(
-      status, json::serialize(error_body(code, status == 403 ? why.required_scopes() : std::vector<std::string>{})));
+      status,
+      json::serialize(error_body(code, status == 403 ? why.required_scopes() : std::vector<std::string>{})));
   if (status == 405) answer.headers.emplace_back("Allow", std::string(mcp_methods));
   if (challenges(row)) {
     if (conf.rules.dpop != dpop_use::required) {
       answer.headers.emplace_back("WWW-Authenticate", bearer_challenge(code, conf.metadata_url, scopes));
     }
     if (conf.rules.dpop != dpop_use::off) {
-      answer.headers.emplace_back("WWW-Authenticate", dpop_challenge(code, conf.metadata_url, scopes,
-                                                                     conf.rules.proofs.algorithms));
+      answer.headers.emplace_back(
+          "WWW-Authenticate", dpop_challenge(code, conf.metadata_url, scopes, conf.rules.proofs.algorithms));
     }
   }
   if (status == 429 || status == 503) answer.headers.emplace_back("Retry-After", "5");
@@ -93,8 +95,9 @@ response preflight(const config::parts&, const request& asked, std::string_view 
   add_cors(answer, origin);
   answer.headers.emplace_back("Access-Control-Allow-Methods", std::string(mcp_methods));
   // A parameter may be mirrored into Mcp-Param-* (MCP 2026-07-28), so those are allowed by their beginning.
-  std::string names = "Authorization, Content-Type, Accept, DPoP, Last-Event-ID, MCP-Protocol-Version, Mcp-Session-Id, "
-                      "Mcp-Method, Mcp-Name";
+  std::string names =
+      "Authorization, Content-Type, Accept, DPoP, Last-Event-ID, MCP-Protocol-Version, Mcp-Session-Id, "
+      "Mcp-Method, Mcp-Name";
   for (auto& name : split_words(value_of(asked, "access-control-request-headers"), ',')) {
     auto one = trim(name);
     bool plain = std::all_of(one.begin(), one.end(), [](char c) {

@@ -1,7 +1,6 @@
 // The functions of mcp_oauth/c.h: handles in and out of the classes of mcp_oauth/guard.h.
 
 #include "library/c_handles.h"
-
 #include "library/denials.h"
 #include "library/safely.h"
 
@@ -14,13 +13,15 @@ namespace {
 
 template <class T, class... Arguments>
 T* made(Arguments&&... arguments) noexcept {
-  return safely([&] { return new T(std::forward<Arguments>(arguments)...); }, [] { return static_cast<T*>(nullptr); });
+  return safely([&] { return new T(std::forward<Arguments>(arguments)...); },
+                [] { return static_cast<T*>(nullptr); });
 }
 
 template <class Why>
 void put(mcp_oauth_error** error, const Why& why) noexcept {
   if (error == nullptr) return;
-  *error = safely([&] { return new mcp_oauth_error(error_of(why)); }, [] { return static_cast<mcp_oauth_error*>(nullptr); });
+  *error = safely([&] { return new mcp_oauth_error(error_of(why)); },
+                  [] { return static_cast<mcp_oauth_error*>(nullptr); });
 }
 void put_none(mcp_oauth_error** error) noexcept {
   if (error != nullptr) *error = nullptr;
@@ -29,7 +30,9 @@ void put_misuse(mcp_oauth_error** error) noexcept {
   put(error, deny(mcp_oauth::errc::internal, "a handle that has to be there is NULL"));
 }
 
-mcp_oauth_text view_text(std::string_view whole) { return {whole.data() == nullptr ? "" : whole.data(), whole.size()}; }
+mcp_oauth_text view_text(std::string_view whole) {
+  return {whole.data() == nullptr ? "" : whole.data(), whole.size()};
+}
 
 template <class List>
 mcp_oauth_text item(const List& list, size_t index) {
@@ -133,12 +136,15 @@ mcp_oauth_text mcp_oauth_fetch_header_name(const mcp_oauth_fetch* fetch, size_t 
   return index < mcp_oauth_fetch_header_count(fetch) ? to_text(fetch->asked.headers[index].first) : no_text();
 }
 mcp_oauth_text mcp_oauth_fetch_header_value(const mcp_oauth_fetch* fetch, size_t index) {
-  return index < mcp_oauth_fetch_header_count(fetch) ? to_text(fetch->asked.headers[index].second) : no_text();
+  return index < mcp_oauth_fetch_header_count(fetch) ? to_text(fetch->asked.headers[index].second)
+                                                     : no_text();
 }
 mcp_oauth_text mcp_oauth_fetch_body(const mcp_oauth_fetch* fetch) {
   return fetch != nullptr ? to_text(fetch->asked.body) : no_text();
 }
-size_t mcp_oauth_fetch_most_bytes(const mcp_oauth_fetch* fetch) { return fetch != nullptr ? fetch->asked.most_bytes : 0; }
+size_t mcp_oauth_fetch_most_bytes(const mcp_oauth_fetch* fetch) {
+  return fetch != nullptr ? fetch->asked.most_bytes : 0;
+}
 uint32_t mcp_oauth_fetch_timeout_seconds(const mcp_oauth_fetch* fetch) {
   return fetch != nullptr ? fetch->asked.timeout_seconds : 0;
 }
@@ -156,11 +162,14 @@ void mcp_oauth_fetch_answer(mcp_oauth_fetch* fetch, int32_t status, const char* 
         return false;
       });
 }
-void mcp_oauth_fetch_answer_header(mcp_oauth_fetch* fetch, const char* name, size_t name_size, const char* value,
-                                   size_t value_size) {
+void mcp_oauth_fetch_answer_header(mcp_oauth_fetch* fetch, const char* name, size_t name_size,
+                                   const char* value, size_t value_size) {
   if (fetch == nullptr) return;
-  safely([&] { return fetch->answer.headers.emplace_back(text_of(name, name_size), text_of(value, value_size)), true; },
-         [] { return false; });
+  safely(
+      [&] {
+        return fetch->answer.headers.emplace_back(text_of(name, name_size), text_of(value, value_size)), true;
+      },
+      [] { return false; });
 }
 void mcp_oauth_fetch_fail(mcp_oauth_fetch* fetch, const char* why, size_t why_size) {
   if (fetch == nullptr) return;
@@ -180,7 +189,8 @@ mcp_oauth_guard* mcp_oauth_guard_new(const char* config_json, size_t config_json
       },
       [] { return static_cast<mcp_oauth_guard*>(nullptr); });
 }
-mcp_oauth_guard* mcp_oauth_guard_new_from_environment(const mcp_oauth_callbacks* callbacks, mcp_oauth_error** error) {
+mcp_oauth_guard* mcp_oauth_guard_new_from_environment(const mcp_oauth_callbacks* callbacks,
+                                                      mcp_oauth_error** error) {
   put_none(error);
   return safely([&] { return guard_of(guard::from_environment(options_of(callbacks)), error); },
                 [] { return static_cast<mcp_oauth_guard*>(nullptr); });
@@ -223,12 +233,13 @@ int32_t mcp_oauth_authorize_tool(const mcp_oauth_guard* guard, const mcp_oauth_u
   if (guard == nullptr || user == nullptr) return put_misuse(error), 0;
   return allowed(guard->guard.authorize_tool(user->user, text_of(tool, tool_size)), error);
 }
-mcp_oauth_answer* mcp_oauth_filter_list(const mcp_oauth_guard* guard, const mcp_oauth_user* user, const char* body,
-                                        size_t body_size, const char* content_type, size_t content_type_size,
-                                        mcp_oauth_error** error) {
+mcp_oauth_answer* mcp_oauth_filter_list(const mcp_oauth_guard* guard, const mcp_oauth_user* user,
+                                        const char* body, size_t body_size, const char* content_type,
+                                        size_t content_type_size, mcp_oauth_error** error) {
   put_none(error);
   if (guard == nullptr || user == nullptr) return put_misuse(error), nullptr;
-  auto kept = guard->guard.filter_list(user->user, text_of(body, body_size), text_of(content_type, content_type_size));
+  auto kept = guard->guard.filter_list(user->user, text_of(body, body_size),
+                                       text_of(content_type, content_type_size));
   if (!kept) return put(error, kept.error()), nullptr;
   return safely(
       [&] {
@@ -255,7 +266,9 @@ mcp_oauth_text mcp_oauth_user_issuer(const mcp_oauth_user* user) {
 mcp_oauth_text mcp_oauth_user_email(const mcp_oauth_user* user) {
   return user != nullptr ? to_text(user->email) : no_text();
 }
-mcp_oauth_text mcp_oauth_user_name(const mcp_oauth_user* user) { return user != nullptr ? to_text(user->name) : no_text(); }
+mcp_oauth_text mcp_oauth_user_name(const mcp_oauth_user* user) {
+  return user != nullptr ? to_text(user->name) : no_text();
+}
 mcp_oauth_text mcp_oauth_user_username(const mcp_oauth_user* user) {
   return user != nullptr ? to_text(user->username) : no_text();
 }
@@ -265,7 +278,9 @@ mcp_oauth_text mcp_oauth_user_client_id(const mcp_oauth_user* user) {
 mcp_oauth_text mcp_oauth_user_claims(const mcp_oauth_user* user) {
   return user != nullptr ? to_text(user->claims) : no_text();
 }
-size_t mcp_oauth_user_scope_count(const mcp_oauth_user* user) { return user != nullptr ? user->user.scopes().size() : 0; }
+size_t mcp_oauth_user_scope_count(const mcp_oauth_user* user) {
+  return user != nullptr ? user->user.scopes().size() : 0;
+}
 mcp_oauth_text mcp_oauth_user_scope(const mcp_oauth_user* user, size_t index) {
   return user != nullptr ? item(user->user.scopes(), index) : no_text();
 }
@@ -275,7 +290,8 @@ int64_t mcp_oauth_user_expires(const mcp_oauth_user* user) {
 }
 void mcp_oauth_user_free(mcp_oauth_user* user) { delete user; }
 
-mcp_oauth_request* mcp_oauth_request_new(const char* method, size_t method_size, const char* target, size_t target_size) {
+mcp_oauth_request* mcp_oauth_request_new(const char* method, size_t method_size, const char* target,
+                                         size_t target_size) {
   return safely(
       [&] {
         auto* request = new mcp_oauth_request;
@@ -285,11 +301,14 @@ mcp_oauth_request* mcp_oauth_request_new(const char* method, size_t method_size,
       },
       [] { return static_cast<mcp_oauth_request*>(nullptr); });
 }
-void mcp_oauth_request_add_header(mcp_oauth_request* request, const char* name, size_t name_size, const char* value,
-                                  size_t value_size) {
+void mcp_oauth_request_add_header(mcp_oauth_request* request, const char* name, size_t name_size,
+                                  const char* value, size_t value_size) {
   if (request == nullptr) return;
-  safely([&] { return request->headers.emplace_back(text_of(name, name_size), text_of(value, value_size)), true; },
-         [] { return false; });
+  safely(
+      [&] {
+        return request->headers.emplace_back(text_of(name, name_size), text_of(value, value_size)), true;
+      },
+      [] { return false; });
 }
 void mcp_oauth_request_set_body(mcp_oauth_request* request, const char* body, size_t body_size) {
   if (request == nullptr) return;
@@ -301,15 +320,19 @@ void mcp_oauth_request_set_client_certificate(mcp_oauth_request* request, const 
 }
 void mcp_oauth_request_free(mcp_oauth_request* request) { delete request; }
 
-int32_t mcp_oauth_answer_status(const mcp_oauth_answer* answer) { return answer != nullptr ? answer->response.status : 0; }
+int32_t mcp_oauth_answer_status(const mcp_oauth_answer* answer) {
+  return answer != nullptr ? answer->response.status : 0;
+}
 size_t mcp_oauth_answer_header_count(const mcp_oauth_answer* answer) {
   return answer != nullptr ? answer->response.headers.size() : 0;
 }
 mcp_oauth_text mcp_oauth_answer_header_name(const mcp_oauth_answer* answer, size_t index) {
-  return index < mcp_oauth_answer_header_count(answer) ? to_text(answer->response.headers[index].first) : no_text();
+  return index < mcp_oauth_answer_header_count(answer) ? to_text(answer->response.headers[index].first)
+                                                       : no_text();
 }
 mcp_oauth_text mcp_oauth_answer_header_value(const mcp_oauth_answer* answer, size_t index) {
-  return index < mcp_oauth_answer_header_count(answer) ? to_text(answer->response.headers[index].second) : no_text();
+  return index < mcp_oauth_answer_header_count(answer) ? to_text(answer->response.headers[index].second)
+                                                       : no_text();
 }
 mcp_oauth_text mcp_oauth_answer_body(const mcp_oauth_answer* answer) {
   return answer != nullptr ? to_text(answer->response.body) : no_text();
@@ -359,21 +382,22 @@ mcp_oauth_text mcp_oauth_admission_method(const mcp_oauth_admission* admission) 
 mcp_oauth_text mcp_oauth_admission_name(const mcp_oauth_admission* admission) {
   return admission != nullptr ? to_text(admission->name) : no_text();
 }
-int32_t mcp_oauth_admission_authorize_tool(const mcp_oauth_admission* admission, const char* tool, size_t tool_size,
-                                           mcp_oauth_error** error) {
+int32_t mcp_oauth_admission_authorize_tool(const mcp_oauth_admission* admission, const char* tool,
+                                           size_t tool_size, mcp_oauth_error** error) {
   put_none(error);
   if (mcp_oauth_admission_allowed(admission) == 0) return put_misuse(error), 0;
   return allowed(admission->admission.call().authorize_tool(text_of(tool, tool_size)), error);
 }
 mcp_oauth_answer* mcp_oauth_admission_filtered(const mcp_oauth_admission* admission, int32_t status,
-                                               const char* content_type, size_t content_type_size, const char* body,
-                                               size_t body_size) {
+                                               const char* content_type, size_t content_type_size,
+                                               const char* body, size_t body_size) {
   if (mcp_oauth_admission_allowed(admission) == 0) return nullptr;
   return safely(
       [&] {
         response answer;
         answer.status = status;
-        if (content_type_size != 0) answer.headers.emplace_back("Content-Type", text_of(content_type, content_type_size));
+        if (content_type_size != 0)
+          answer.headers.emplace_back("Content-Type", text_of(content_type, content_type_size));
         answer.body = text_of(body, body_size);
         return new mcp_oauth_answer{admission->admission.call().filtered(std::move(answer))};
       },
@@ -381,7 +405,8 @@ mcp_oauth_answer* mcp_oauth_admission_filtered(const mcp_oauth_admission* admiss
 }
 void mcp_oauth_admission_free(mcp_oauth_admission* admission) { delete admission; }
 
-mcp_oauth_check* mcp_oauth_begin_validate(const mcp_oauth_guard* guard, const char* token, size_t token_size) {
+mcp_oauth_check* mcp_oauth_begin_validate(const mcp_oauth_guard* guard, const char* token,
+                                          size_t token_size) {
   if (guard == nullptr) return nullptr;
   return safely(
       [&] {

@@ -3,7 +3,6 @@
 // What the handles of mcp_oauth/c.h are.
 
 #include "library/names.h"
-
 #include "mcp_oauth/c.h"
 
 #include <optional>

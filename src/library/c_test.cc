@@ -1,6 +1,6 @@
-#include "library/fixture.h"
-
 #include "mcp_oauth/c.h"
+
+#include "library/fixture.h"
 
 #include <cstring>
 #include <memory>
@@ -58,12 +58,13 @@ int64_t clock_of_world(void* data) { return static_cast<library_world*>(data)->s
 struct LibraryC : testing::Test {
   library_world world;
   std::vector<std::string> log;
-  mcp_oauth_callbacks callbacks{sizeof(mcp_oauth_callbacks), fetch_from_world, &world, write, this, clock_of_world,
-                                &world};
+  mcp_oauth_callbacks callbacks{
+      sizeof(mcp_oauth_callbacks), fetch_from_world, &world, write, this, clock_of_world, &world};
 
-  static void write(void* data, int32_t level, const char* message, size_t size, const char* fields, size_t fields_size) {
-    static_cast<LibraryC*>(data)->log.push_back(std::to_string(level) + " " + std::string(message, size) + " " +
-                                                std::string(fields, fields_size));
+  static void write(void* data, int32_t level, const char* message, size_t size, const char* fields,
+                    size_t fields_size) {
+    static_cast<LibraryC*>(data)->log.push_back(std::to_string(level) + " " + std::string(message, size) +
+                                                " " + std::string(fields, fields_size));
   }
 
   c_guard guard() {
@@ -95,7 +96,8 @@ TEST_F(LibraryC, ReportsEveryProblemOfAConfiguration) {
   EXPECT_EQ(text(mcp_oauth_error_problem_field(error.get(), 1)), "resource");
   EXPECT_THAT(text(mcp_oauth_error_problem_fix(error.get(), 1)), HasSubstr("MCP_URL"));
   EXPECT_EQ(text(mcp_oauth_error_problem_message(error.get(), 2)), "");
-  EXPECT_THAT(text(mcp_oauth_error_text(error.get())), HasSubstr("invalid config: provider is required; resource"));
+  EXPECT_THAT(text(mcp_oauth_error_text(error.get())),
+              HasSubstr("invalid config: provider is required; resource"));
   EXPECT_EQ(mcp_oauth_error_status(error.get()), 0);
   EXPECT_EQ(mcp_oauth_guard_new("{}", 2, nullptr, nullptr), nullptr);
 }
@@ -132,7 +134,8 @@ TEST_F(LibraryC, SaysWhoseTokenItIs) {
   EXPECT_EQ(mcp_oauth_answer_status(answer.get()), 403);
 
   std::string list = R"({"result":{"tools":[{"name":"delete_note"},{"name":"echo"}]}})";
-  c_answer kept(mcp_oauth_filter_list(g.get(), user.get(), list.data(), list.size(), "application/json", 16, nullptr));
+  c_answer kept(
+      mcp_oauth_filter_list(g.get(), user.get(), list.data(), list.size(), "application/json", 16, nullptr));
   EXPECT_EQ(text(mcp_oauth_answer_body(kept.get())), R"({"result":{"tools":[{"name":"echo"}]}})");
   EXPECT_EQ(mcp_oauth_filter_list(g.get(), user.get(), "{", 1, "application/json", 16, &raw), nullptr);
   c_error unreadable(raw);
@@ -153,13 +156,15 @@ TEST_F(LibraryC, RefusesATokenAndSaysWhy) {
 
 TEST_F(LibraryC, AdmitsRequests) {
   auto g = guard();
-  auto r = request(world.token(), R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}})");
+  auto r =
+      request(world.token(), R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}})");
   c_admission in(mcp_oauth_admit(g.get(), r.get()));
   ASSERT_EQ(mcp_oauth_admission_allowed(in.get()), 1);
   EXPECT_EQ(mcp_oauth_admission_answer(in.get()), nullptr);
   EXPECT_EQ(mcp_oauth_admission_refused(in.get()), nullptr);
   EXPECT_EQ(text(mcp_oauth_user_subject(mcp_oauth_admission_user(in.get()))), "ada");
-  EXPECT_EQ(text(mcp_oauth_admission_token(in.get())), world.token().substr(0, 0) + text(mcp_oauth_admission_token(in.get())));
+  EXPECT_EQ(text(mcp_oauth_admission_token(in.get())),
+            world.token().substr(0, 0) + text(mcp_oauth_admission_token(in.get())));
   EXPECT_EQ(text(mcp_oauth_admission_method(in.get())), "tools/call");
   EXPECT_EQ(text(mcp_oauth_admission_name(in.get())), "echo");
   EXPECT_EQ(mcp_oauth_admission_authorize_tool(in.get(), "delete_note", 11, nullptr), 0);
@@ -167,7 +172,8 @@ TEST_F(LibraryC, AdmitsRequests) {
   auto l = request(world.token(), R"({"jsonrpc":"2.0","id":1,"method":"tools/list"})");
   c_admission list(mcp_oauth_admit(g.get(), l.get()));
   std::string body = R"({"result":{"tools":[{"name":"delete_note"},{"name":"echo"}]}})";
-  c_answer kept(mcp_oauth_admission_filtered(list.get(), 200, "application/json", 16, body.data(), body.size()));
+  c_answer kept(
+      mcp_oauth_admission_filtered(list.get(), 200, "application/json", 16, body.data(), body.size()));
   EXPECT_EQ(text(mcp_oauth_answer_body(kept.get())), R"({"result":{"tools":[{"name":"echo"}]}})");
 
   c_request nobody(mcp_oauth_request_new("POST", 4, "/mcp", 4));
@@ -195,7 +201,8 @@ TEST_F(LibraryC, LetsTheHostFetchStepByStep) {
   auto g = guard();
   c_check check;
   {
-    auto r = request(world.token(), R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}})");
+    auto r =
+        request(world.token(), R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}})");
     check.reset(mcp_oauth_begin_admit(g.get(), r.get()));
   }
   int fetched = 0;
@@ -282,15 +289,16 @@ TEST_F(LibraryC, AnswersNullCalmly) {
   EXPECT_EQ(mcp_oauth_authorize_tool(nullptr, nullptr, "x", 1, nullptr), 0);
   EXPECT_EQ(mcp_oauth_filter_list(nullptr, nullptr, "", 0, "", 0, nullptr), nullptr);
   EXPECT_EQ(mcp_oauth_refuse(nullptr, nullptr), nullptr);
-  for (auto f : {mcp_oauth_error_text, mcp_oauth_error_code, mcp_oauth_error_description, mcp_oauth_error_symptom,
-                 mcp_oauth_error_reason, mcp_oauth_error_detail}) {
+  for (auto f : {mcp_oauth_error_text, mcp_oauth_error_code, mcp_oauth_error_description,
+                 mcp_oauth_error_symptom, mcp_oauth_error_reason, mcp_oauth_error_detail}) {
     EXPECT_EQ(text(f(nullptr)), "");
   }
   for (auto f : {mcp_oauth_user_subject, mcp_oauth_user_issuer, mcp_oauth_user_email, mcp_oauth_user_name,
                  mcp_oauth_user_username, mcp_oauth_user_client_id, mcp_oauth_user_claims}) {
     EXPECT_EQ(text(f(nullptr)), "");
   }
-  for (auto f : {mcp_oauth_fetch_method, mcp_oauth_fetch_url, mcp_oauth_fetch_body}) EXPECT_EQ(text(f(nullptr)), "");
+  for (auto f : {mcp_oauth_fetch_method, mcp_oauth_fetch_url, mcp_oauth_fetch_body})
+    EXPECT_EQ(text(f(nullptr)), "");
   EXPECT_EQ(mcp_oauth_error_scope_count(nullptr) + mcp_oauth_error_problem_count(nullptr) +
                 mcp_oauth_user_scope_count(nullptr) + mcp_oauth_fetch_header_count(nullptr) +
                 mcp_oauth_answer_header_count(nullptr) + mcp_oauth_fetch_most_bytes(nullptr),

@@ -122,8 +122,8 @@ admission conclude(const std::shared_ptr<engine>& g, const asked_call& asked,
   }
   const auto& claims = (*verdict)->token.claims();
   auto who = caller_of(**verdict);
-  auto made = std::make_shared<call::parts>(
-      call::parts{g, user(*verdict), std::string(asked.token), std::string("stream"), {}, {}, asked.origin, true});
+  auto made = std::make_shared<call::parts>(call::parts{
+      g, user(*verdict), std::string(asked.token), std::string("stream"), {}, {}, asked.origin, true});
   auto stop = [&](const denial& why) {
     log_refusal(*g, why, claims.subject, made->method, made->name);
     return refused(*g, why, asked.origin, made->id);

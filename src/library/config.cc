@@ -55,9 +55,8 @@ outcome<config, config_problems> config::from_json(std::string_view text, option
         options from;
         read_json(text, from, problems);
         take_callbacks(from, callbacks);
-        // What was not read is not missing as well.
-        bool unreadable = !problems.empty() && from.server.issuer.empty() && from.provider.empty();
-        if (unreadable) return problems.take();
+        bool unreadable = problems.size() == 1 && from.server.issuer.empty() && from.resource.empty();
+        if (unreadable) return problems.take();  // what could not be read at all is not missing as well
         return made_of(std::move(from), problems);
       },
       [] { return no_memory(); });

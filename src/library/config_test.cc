@@ -38,7 +38,8 @@ TEST(LibraryConfig, TakesAnIssuerAndAResource) {
   auto made = config::make(good());
   ASSERT_TRUE(made) << made.error().text();
   EXPECT_EQ(made->resource(), "https://mcp.example.com/mcp");
-  EXPECT_EQ(made->inside().issuers[0].rules.audiences, std::vector<std::string>{"https://mcp.example.com/mcp"});
+  EXPECT_EQ(made->inside().issuers[0].rules.audiences,
+            std::vector<std::string>{"https://mcp.example.com/mcp"});
 }
 
 TEST(LibraryConfig, SaysAllThatIsWrongAtOnceInTheWordsOfTheGuides) {
@@ -56,7 +57,8 @@ struct mistake {
 
 TEST(LibraryConfig, NamesEachMistake) {
   const std::vector<mistake> mistakes = {
-      {"provider hmac without its key", [](options& o) { o.provider = "hmac"; },
+      {"provider hmac without its key",
+       [](options& o) { o.provider = "hmac"; },
        {"JWTSecret is required for HMAC provider"}},
       {"an OIDC provider without issuer",
        [](options& o) {
@@ -70,7 +72,8 @@ TEST(LibraryConfig, NamesEachMistake) {
          o.resource = "";
        },
        {"audience is required", "resource URI is required"}},
-      {"an unknown provider", [](options& o) { o.provider = "oktta"; },
+      {"an unknown provider",
+       [](options& o) { o.provider = "oktta"; },
        {R"(unknown provider: "oktta" (supported: hmac, okta, google, azure, oidc))"}},
       {"Google without its client id as audience",
        [](options& o) {
@@ -84,38 +87,54 @@ TEST(LibraryConfig, NamesEachMistake) {
          o.server.jwks_url = "https://idp.example.com/keys";
        },
        {"issuer is required"}},
-      {"a relative resource", [](options& o) { o.resource = "mcp.example.com/mcp"; },
+      {"a relative resource",
+       [](options& o) { o.resource = "mcp.example.com/mcp"; },
        {R"(resource URI must be an absolute URI with scheme and host (got "mcp.example.com/mcp"))"}},
-      {"a resource of no web", [](options& o) { o.resource = "urn:mcp"; },
+      {"a resource of no web",
+       [](options& o) { o.resource = "urn:mcp"; },
        {R"(resource URI must be an absolute URI with scheme and host (got "urn:mcp"))"}},
-      {"a resource with a fragment", [](options& o) { o.resource += "#here"; },
+      {"a resource with a fragment",
+       [](options& o) { o.resource += "#here"; },
        {R"(resource URI must have neither query nor fragment (got "https://mcp.example.com/mcp#here"))"}},
-      {"an issuer without scheme", [](options& o) { o.server.issuer = "company.okta.com"; },
+      {"an issuer without scheme",
+       [](options& o) { o.server.issuer = "company.okta.com"; },
        {R"(issuer URL must use http or https scheme, got "company.okta.com")"}},
-      {"an issuer in clear", [](options& o) { o.server.issuer = "http://company.okta.com"; },
+      {"an issuer in clear",
+       [](options& o) { o.server.issuer = "http://company.okta.com"; },
        {R"(issuer URL must use HTTPS for non-localhost hosts, got "http://company.okta.com")"}},
-      {"key URL in clear", [](options& o) { o.server.jwks_url = "http://company.okta.com/keys"; },
+      {"key URL in clear",
+       [](options& o) { o.server.jwks_url = "http://company.okta.com/keys"; },
        {R"(jwks_url must use HTTPS for non-localhost hosts, got "http://company.okta.com/keys")"}},
       {"keys that are none", [](options& o) { o.server.keys = "{}"; }, {}},
       {"introspection without credentials",
        [](options& o) { o.server.introspection_url = "https://idp.example.com/introspect"; },
        {"introspection client credentials are required when introspection is enabled"}},
-      {"a mode that takes revoked tokens", [](options& o) { o.server.validation_mode = "jwt_or_introspect"; },
-       {"validation mode jwt_or_introspect is not offered: it takes revoked tokens and those with a bad signature"}},
-      {"an unknown mode", [](options& o) { o.server.validation_mode = "jwtonly"; },
+      {"a mode that takes revoked tokens",
+       [](options& o) { o.server.validation_mode = "jwt_or_introspect"; },
+       {"validation mode jwt_or_introspect is not offered: it takes revoked tokens and those with a bad "
+        "signature"}},
+      {"an unknown mode",
+       [](options& o) { o.server.validation_mode = "jwtonly"; },
        {R"(unknown validation mode: "jwtonly")"}},
-      {"an unknown algorithm", [](options& o) { o.server.algorithms = {"none"}; }, {R"(unknown algorithm: "none")"}},
-      {"two scopes in one text", [](options& o) { o.tools = {{"echo", {"tools:read tools:write"}}}; },
+      {"an unknown algorithm",
+       [](options& o) { o.server.algorithms = {"none"}; },
+       {R"(unknown algorithm: "none")"}},
+      {"two scopes in one text",
+       [](options& o) { o.tools = {{"echo", {"tools:read tools:write"}}}; },
        {R"(no scope: "tools:read tools:write")"}},
       {"a rule for nothing", [](options& o) { o.tools = {{"", {}}}; }, {"a rule has no name"}},
       {"any of no scopes", [](options& o) { o.prompts = {{"p", any_of({})}}; }, {"any_of nothing"}},
-      {"a page instead of an origin", [](options& o) { o.allowed_origins = {"https://app.example.com/x"}; },
+      {"a page instead of an origin",
+       [](options& o) { o.allowed_origins = {"https://app.example.com/x"}; },
        {R"(not an origin: "https://app.example.com/x")"}},
       {"hours of leeway", [](options& o) { o.leeway = std::chrono::hours(1); }, {"3600 is out of range"}},
       {"no memory of tokens", [](options& o) { o.remembered_tokens = 0; }, {"0 is out of range"}},
       {"half a word for dpop", [](options& o) { o.dpop = "on"; }, {R"(unknown: "on")"}},
-      {"a second server without issuer", [](options& o) { o.more_servers.resize(1); }, {"issuer is required"}},
-      {"a secret without its provider", [](options& o) { o.jwt_secret = std::string(32, 'k'); },
+      {"a second server without issuer",
+       [](options& o) { o.more_servers.resize(1); },
+       {"issuer is required"}},
+      {"a secret without its provider",
+       [](options& o) { o.jwt_secret = std::string(32, 'k'); },
        {"provider is required"}},
       {"a short secret",
        [](options& o) {
@@ -143,7 +162,8 @@ TEST(LibraryConfig, NamesEachMistake) {
 
 TEST(LibraryConfig, TakesWhatLooksOddAndIsRight) {
   const std::vector<std::pair<const char*, std::function<void(options&)>>> fine = {
-      {"an issuer with a slash, as some have", [](options& o) { o.server.issuer = "https://tenant.auth0.com/"; }},
+      {"an issuer with a slash, as some have",
+       [](options& o) { o.server.issuer = "https://tenant.auth0.com/"; }},
       {"an issuer on this machine", [](options& o) { o.server.issuer = "http://localhost:8080"; }},
       {"http that was asked for",
        [](options& o) {
@@ -206,7 +226,8 @@ TEST(LibraryConfigJson, ReadsEveryKindOfMember) {
   EXPECT_EQ(parts.issuers[0].rules.required.at(0).any_of, (std::vector<std::string>{"a", "b"}));
   EXPECT_TRUE(std::holds_alternative<keys_by_url>(parts.issuers[1].keys));
   EXPECT_EQ(parts.rules.dpop, dpop_use::accepted);
-  EXPECT_THAT(parts.metadata, HasSubstr(R"("scopes_supported":["mcp","tools:read","tools:write","tools:admin"])"));
+  EXPECT_THAT(parts.metadata,
+              HasSubstr(R"("scopes_supported":["mcp","tools:read","tools:write","tools:admin"])"));
 }
 
 TEST(LibraryConfigJson, NamesWhatItDoesNotUnderstand) {
@@ -252,25 +273,25 @@ options read(const variables& set, v1::problem_list& problems) {
 }
 
 TEST(LibraryEnvironment, KnowsTheNamesOfEachGuide) {
-  for (const auto& set : std::vector<variables>{
-           {{"OAUTH_ISSUER_URL", "https://idp.example.com"},
-            {"OAUTH_AUDIENCE", "https://mcp.example.com/mcp"}},
-           {{"OAUTH_PROVIDER", "okta"},
-            {"OIDC_ISSUER", "https://idp.example.com"},
-            {"OIDC_AUDIENCE", "api://server"},
-            {"MCP_URL", "https://mcp.example.com/mcp"}},
-           {{"OAUTH_PROVIDER", "hmac"},
-            {"OAUTH_ISSUER", "test"},
-            {"JWT_SECRET", std::string(32, 'k')},
-            {"MCP_URL", "https://mcp.example.com/mcp"}},
-           {{"AUTHSEC_ISSUER", "https://idp.example.com"},
-            {"AUTHSEC_RESOURCE_URI", "https://mcp.example.com/mcp"},
-            {"AUTHSEC_JWKS_URI", "https://idp.example.com/keys"},
-            {"AUTHSEC_INTROSPECTION_ENDPOINT", "https://idp.example.com/introspect"},
-            {"AUTHSEC_INTROSPECTION_ID", "rs"},
-            {"AUTHSEC_INTROSPECTION_SECRET", "s"},
-            {"AUTHSEC_VALIDATION_MODE", "jwt_and_introspect"},
-            {"AUTHSEC_TOOL_SCOPES_JSON", R"({"echo": ["a", "b"]})"}}}) {
+  for (const auto& set :
+       std::vector<variables>{{{"OAUTH_ISSUER_URL", "https://idp.example.com"},
+                               {"OAUTH_AUDIENCE", "https://mcp.example.com/mcp"}},
+                              {{"OAUTH_PROVIDER", "okta"},
+                               {"OIDC_ISSUER", "https://idp.example.com"},
+                               {"OIDC_AUDIENCE", "api://server"},
+                               {"MCP_URL", "https://mcp.example.com/mcp"}},
+                              {{"OAUTH_PROVIDER", "hmac"},
+                               {"OAUTH_ISSUER", "test"},
+                               {"JWT_SECRET", std::string(32, 'k')},
+                               {"MCP_URL", "https://mcp.example.com/mcp"}},
+                              {{"AUTHSEC_ISSUER", "https://idp.example.com"},
+                               {"AUTHSEC_RESOURCE_URI", "https://mcp.example.com/mcp"},
+                               {"AUTHSEC_JWKS_URI", "https://idp.example.com/keys"},
+                               {"AUTHSEC_INTROSPECTION_ENDPOINT", "https://idp.example.com/introspect"},
+                               {"AUTHSEC_INTROSPECTION_ID", "rs"},
+                               {"AUTHSEC_INTROSPECTION_SECRET", "s"},
+                               {"AUTHSEC_VALIDATION_MODE", "jwt_and_introspect"},
+                               {"AUTHSEC_TOOL_SCOPES_JSON", R"({"echo": ["a", "b"]})"}}}) {
     v1::problem_list problems;
     auto o = read(set, problems);
     EXPECT_TRUE(problems.empty());
@@ -289,7 +310,8 @@ TEST(LibraryEnvironment, ReadsToolScopesAsAnyOfThem) {
 
 TEST(LibraryEnvironment, RefusesToGuess) {
   const std::vector<std::pair<variables, const char*>> rows = {
-      {{{"OAUTH_ISSUER_URL", "https://a.example"}, {"OIDC_ISSUER", "https://b.example"}}, "are both set, and differ"},
+      {{{"OAUTH_ISSUER_URL", "https://a.example"}, {"OIDC_ISSUER", "https://b.example"}},
+       "are both set, and differ"},
       {{{"OAUTH_MODE", "proxy"}}, "mode proxy is no part of the library"},
       {{{"OAUTH_MODE", "relay"}}, "mode must be 'native' or 'proxy', got: relay"},
       {{{"OIDC_SKIP_AUDIENCE_CHECK", "true"}}, "is not honoured"},

@@ -15,8 +15,8 @@ const std::shared_ptr<const denial::parts> internal = std::make_shared<const den
 denial deny(errc code, std::string detail, std::vector<std::string> scopes) noexcept {
   return safely(
       [&] {
-        return denial(std::make_shared<const denial::parts>(
-            denial::parts{code, std::move(detail), std::move(scopes)}));
+        return denial(
+            std::make_shared<const denial::parts>(denial::parts{code, std::move(detail), std::move(scopes)}));
       },
       [] { return denial(internal); });
 }

@@ -1,4 +1,5 @@
 #include "library/fetch.h"
+
 #include "library/fixture.h"
 
 #include <stdexcept>
@@ -24,7 +25,8 @@ TEST(LibraryFetch, TrustsNothingThatAHostFetches) {
   const std::vector<lie> lies = {
       {"throws", [](auto&, const auto&) -> v1::fetch_answer { throw std::runtime_error("socket gone"); },
        "the fetch function threw: socket gone"},
-      {"throws no exception", [](auto&, const auto&) -> v1::fetch_answer { throw 7; }, "the fetch function threw"},
+      {"throws no exception", [](auto&, const auto&) -> v1::fetch_answer { throw 7; },
+       "the fetch function threw"},
       {"says nothing", [](auto&, const auto&) { return v1::fetch_answer{}; }, "no answer"},
       {"fails", [](auto&, const auto&) { return v1::fetch_answer{0, {}, "", "no route\n to host"}; },
        "no route? to host"},
@@ -32,23 +34,28 @@ TEST(LibraryFetch, TrustsNothingThatAHostFetches) {
       {"a negative status", [](auto&, const auto&) { return with(-200, "{}"); }, "no answer"},
       {"a web page", [](auto&, const auto&) { return with(200, "<!doctype html><html></html>"); }, "HTML"},
       {"nothing at all", [](auto&, const auto&) { return with(200, ""); }, "an empty answer"},
-      {"a redirect", [](auto&, const auto&) { return v1::fetch_answer{302, {{"Location", "http://a"}}, "", ""}; },
+      {"a redirect",
+       [](auto&, const auto&) { return v1::fetch_answer{302, {{"Location", "http://a"}}, "", ""}; },
        "a redirect to 'http://a'"},
       {"a server in trouble", [](auto&, const auto&) { return with(503, "{}"); }, "status 503"},
       {"another issuer's document",
        [](auto&, const auto&) {
-         return with(200, R"({"issuer":"https://evil.example.com","jwks_uri":"https://evil.example.com/keys"})");
+         return with(200,
+                     R"({"issuer":"https://evil.example.com","jwks_uri":"https://evil.example.com/keys"})");
        },
        "https://evil.example.com"},
-      {"keys in clear", [](auto&, const auto&) {
+      {"keys in clear",
+       [](auto&, const auto&) {
          return with(200, R"({"issuer":"https://idp.example.com","jwks_uri":"http://idp.example.com/keys"})");
        },
        "is not https"},
-      {"a document twice over", [](auto&, const auto&) {
+      {"a document twice over",
+       [](auto&, const auto&) {
          return with(200, R"({"issuer":"https://idp.example.com","issuer":"https://idp.example.com"})");
        },
        "twice"},
-      {"a huge document", [](auto&, const auto& asked) { return with(200, std::string(asked.most_bytes + 1, ' ')); },
+      {"a huge document",
+       [](auto&, const auto& asked) { return with(200, std::string(asked.most_bytes + 1, ' ')); },
        "over 524288 bytes"},
       {"a private key and no public one",
        [](library_world& w, const auto& asked) {
@@ -56,8 +63,7 @@ TEST(LibraryFetch, TrustsNothingThatAHostFetches) {
          return w.answer(asked);
        },
        "key"},
-      {"an endless depth",
-       [](auto&, const auto&) { return with(200, std::string(100'000, '[')); }, ""},
+      {"an endless depth", [](auto&, const auto&) { return with(200, std::string(100'000, '[')); }, ""},
   };
   for (const auto& l : lies) {
     library_world world;

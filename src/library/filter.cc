@@ -13,9 +13,12 @@ MCP_OAUTH_BEGIN
 namespace {
 
 constexpr std::size_t most_item_bytes = 1024 * 1024;
-constexpr std::array lists = {std::string_view("tools/list"), std::string_view("resources/list"),
-                              std::string_view("resources/templates/list"), std::string_view("prompts/list"),
-                              std::string_view("batch"), std::string_view("stream")};
+constexpr std::array lists = {std::string_view("tools/list"),
+                              std::string_view("resources/list"),
+                              std::string_view("resources/templates/list"),
+                              std::string_view("prompts/list"),
+                              std::string_view("batch"),
+                              std::string_view("stream")};
 
 bool is_type(std::string_view content_type, std::string_view wanted) {
   return equal_ignoring_case(trim(content_type.substr(0, content_type.find(';'))), wanted);
@@ -54,9 +57,12 @@ std::optional<denial> answer_filter::feed(std::string_view piece, std::string& o
         if (!parts_) return deny(errc::internal);
         if (parts_->broken) return parts_->broken;
         result<void> fed;
-        if (auto* one = std::get_if<list_filter>(&parts_->with)) fed = one->feed(piece, out);
-        else if (auto* events = std::get_if<event_list_filter>(&parts_->with)) fed = events->feed(piece, out);
-        else out += piece;
+        if (auto* one = std::get_if<list_filter>(&parts_->with))
+          fed = one->feed(piece, out);
+        else if (auto* events = std::get_if<event_list_filter>(&parts_->with))
+          fed = events->feed(piece, out);
+        else
+          out += piece;
         if (!fed) return parts_->failed(fed.error());
         return std::nullopt;
       },
@@ -90,13 +96,17 @@ caller caller_of(const accepted& verdict) {
   return who;
 }
 
-bool may_hold_lists(std::string_view method) { return std::find(lists.begin(), lists.end(), method) != lists.end(); }
+bool may_hold_lists(std::string_view method) {
+  return std::find(lists.begin(), lists.end(), method) != lists.end();
+}
 
 answer_filter begin_filter(std::shared_ptr<engine> g, const user& who, std::string_view content_type) {
   auto made = std::make_unique<answer_filter::parts>(std::move(g), who);
   if (made->g->conf.inside().calls.filters_lists()) {
-    if (is_type(content_type, "application/json")) made->with.emplace<list_filter>(made->keep, most_item_bytes);
-    if (is_type(content_type, "text/event-stream")) made->with.emplace<event_list_filter>(made->keep, most_item_bytes);
+    if (is_type(content_type, "application/json"))
+      made->with.emplace<list_filter>(made->keep, most_item_bytes);
+    if (is_type(content_type, "text/event-stream"))
+      made->with.emplace<event_list_filter>(made->keep, most_item_bytes);
   }
   return answer_filter(std::move(made));
 }

@@ -2,11 +2,10 @@
 
 // For the tests of this room: an authorization server that answers out of memory, and tokens of it.
 
-#include "library/names.h"
-
 #include "base/json.h"
 #include "jose/jws.h"
 #include "jose/key.h"
+#include "library/names.h"
 
 #include <atomic>
 #include <chrono>

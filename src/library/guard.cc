@@ -26,7 +26,8 @@ admission broken() noexcept {
 }
 
 bool is_printable(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7F; });
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7F; });
 }
 
 std::optional<denial> may_call(const engine& g, const user& who, std::string_view tool) noexcept {
@@ -62,7 +63,8 @@ void engine::log(level how, std::string_view message, std::span<const log_field>
   const auto& sink = conf.inside().log;
   if (!sink) return;
   try {
-    bool clean = std::all_of(fields.begin(), fields.end(), [](const auto& f) { return is_printable(f.value); });
+    bool clean =
+        std::all_of(fields.begin(), fields.end(), [](const auto& f) { return is_printable(f.value); });
     if (clean) return sink(log_entry{how, message, fields});
     std::vector<std::string> values;
     for (const auto& f : fields) {
@@ -118,7 +120,8 @@ admission guard::admit(const request& asked) const noexcept {
         if (auto* answered = std::get_if<admission>(&read)) return std::move(*answered);
         auto& call = std::get<asked_call>(read);
         call.shown.certificate_thumbprint = call.certificate_thumbprint;
-        return conclude(parts_->g, call, drive(*parts_->g, parts_->g->core.validate(call.shown, parts_->g->now())));
+        return conclude(parts_->g, call,
+                        drive(*parts_->g, parts_->g->core.validate(call.shown, parts_->g->now())));
       },
       [] { return broken(); });
 }
@@ -172,10 +175,12 @@ void guard::forget(std::string_view token) const noexcept {
 }
 
 pending_user guard::begin_validate(std::string_view token) const noexcept {
-  return pending_user(safely([&] { return begin_check(parts_->g, token); }, [] { return std::unique_ptr<pending_parts>(); }));
+  return pending_user(
+      safely([&] { return begin_check(parts_->g, token); }, [] { return std::unique_ptr<pending_parts>(); }));
 }
 pending_admission guard::begin_admit(const request& asked) const noexcept {
-  return pending_admission(safely([&] { return begin_check(parts_->g, asked); }, [] { return std::unique_ptr<pending_parts>(); }));
+  return pending_admission(
+      safely([&] { return begin_check(parts_->g, asked); }, [] { return std::unique_ptr<pending_parts>(); }));
 }
 
 const mcp_oauth::user& call::user() const noexcept { return parts_->user; }
@@ -207,7 +212,8 @@ response call::filtered(response answer) const noexcept {
           } else {
             answer.body = std::move(kept);
             // It may have become shorter.
-            std::erase_if(answer.headers, [](const auto& h) { return equal_ignoring_case(h.first, "content-length"); });
+            std::erase_if(answer.headers,
+                          [](const auto& h) { return equal_ignoring_case(h.first, "content-length"); });
           }
         }
         add_cors(answer, parts_->origin);

@@ -1,6 +1,5 @@
-#include "library/fixture.h"
-
 #include "base/text.h"
+#include "library/fixture.h"
 #include "oauth/certificate_binding.h"
 
 #include <stdexcept>
@@ -30,7 +29,8 @@ struct Library : testing::Test {
 
 TEST_F(Library, SaysWhoseTokenItIs) {
   auto g = made(world.options());
-  auto who = g.validate(world.token_with({{"preferred_username", "ada.l"}, {"name", "Ada"}, {"team", "engines"}}));
+  auto who =
+      g.validate(world.token_with({{"preferred_username", "ada.l"}, {"name", "Ada"}, {"team", "engines"}}));
   ASSERT_TRUE(who) << who.error().detail();
   EXPECT_EQ(who->subject(), "ada");
   EXPECT_EQ(who->issuer(), "https://idp.example.com");
@@ -214,7 +214,8 @@ TEST_F(Library, GovernsMethodsResourcesAndPromptsAsWell) {
       {R"({"jsonrpc":"2.0","id":1,"method":"initialize","params":{}})", true},
       {R"({"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"file:///public/a"}})", true},
       {R"({"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"file:///etc/passwd"}})", false},
-      {R"({"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"file:///public/../etc/passwd"}})", false},
+      {R"({"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"file:///public/../etc/passwd"}})",
+       false},
       {R"({"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"greet"}})", false},
   };
   for (const auto& [body, allowed] : rows) {
@@ -308,16 +309,18 @@ TEST_F(Library, ServesTheMetadataInEveryFormThatClientsTry) {
     ASSERT_TRUE(document) << path;
     EXPECT_EQ(document->status, 200);
     EXPECT_EQ(document->header_value("Access-Control-Allow-Origin"), "*");
-    EXPECT_EQ(document->body,
-              R"({"resource":"https://mcp.example.com/mcp","authorization_servers":["https://idp.example.com"],)"
-              R"("bearer_methods_supported":["header"]})");
+    EXPECT_EQ(
+        document->body,
+        R"({"resource":"https://mcp.example.com/mcp","authorization_servers":["https://idp.example.com"],)"
+        R"("bearer_methods_supported":["header"]})");
     asked.method = "POST";
     EXPECT_EQ(g.metadata(asked.view())->status, 405);
     asked.method = "OPTIONS";
     EXPECT_EQ(g.metadata(asked.view())->status, 204);
   }
-  for (const char* path : {"/mcp", "/", "/.well-known/oauth-protected-resource/other",
-                           "/.well-known/oauth-authorization-server", "/.well-known/oauth-protected-resourcexyz"}) {
+  for (const char* path :
+       {"/mcp", "/", "/.well-known/oauth-protected-resource/other", "/.well-known/oauth-authorization-server",
+        "/.well-known/oauth-protected-resourcexyz"}) {
     test_request asked{{}, "GET", path, ""};
     EXPECT_FALSE(g.metadata(asked.view())) << path;
   }
@@ -356,7 +359,8 @@ TEST_F(Library, MountsEverythingInOneCall) {
 
 TEST_F(Library, LeavesWhatAHandlerThrowsToItsCaller) {
   auto g = made(world.options());
-  auto serve = g.wrap([](const v1::request&, const v1::call&) -> v1::response { throw std::runtime_error("mine"); });
+  auto serve =
+      g.wrap([](const v1::request&, const v1::call&) -> v1::response { throw std::runtime_error("mine"); });
   auto asked = call_of(world.token(), "echo");
   EXPECT_THROW(serve(asked.view()), std::runtime_error);
   EXPECT_EQ(v1::current_call(), nullptr);
@@ -371,13 +375,15 @@ TEST_F(Library, HoldsBackAListThatItCannotRead) {
   auto let_in = g.admit(asked.view());
   ASSERT_TRUE(let_in.allowed()) << let_in.answer().body;
   EXPECT_TRUE(let_in.call().filters());
-  for (const char* body : {"{", "<html>", R"({"result":{"tools":[{"name":"secret"},]}})", R"({"result":{"tools":[{}]}})"}) {
+  for (const char* body :
+       {"{", "<html>", R"({"result":{"tools":[{"name":"secret"},]}})", R"({"result":{"tools":[{}]}})"}) {
     auto answer = let_in.call().filtered({200, {{"Content-Type", "application/json; charset=utf-8"}}, body});
     EXPECT_EQ(answer.status, 502) << body;
     EXPECT_THAT(answer.body, AllOf(HasSubstr(R"("id":"a")"), Not(HasSubstr("secret"))));
   }
-  auto events = let_in.call().filtered(
-      {200, {{"content-type", "text/event-stream"}}, "data: {\"result\":{\"tools\":[{\"name\":\"x\"}]}}\n\n"});
+  auto events = let_in.call().filtered({200,
+                                        {{"content-type", "text/event-stream"}},
+                                        "data: {\"result\":{\"tools\":[{\"name\":\"x\"}]}}\n\n"});
   EXPECT_EQ(events.body, "data: {\"result\":{\"tools\":[]}}\n\n");
 
   auto who = g.validate(world.token());
@@ -448,7 +454,8 @@ TEST_F(Library, LogsEachDecisionAndNothingSecret) {
   auto denied = call_of(token, "x\\ny");
   (void)g.admit(denied.view());
   auto lines = world.lines();
-  EXPECT_THAT(lines, Contains(HasSubstr("0 allowed subject=ada client_id=inspector method=tools/call name=echo")));
+  EXPECT_THAT(lines,
+              Contains(HasSubstr("0 allowed subject=ada client_id=inspector method=tools/call name=echo")));
   EXPECT_THAT(lines, Contains(AllOf(HasSubstr("1 refused reason=policy_denied symptom=MOP-SCP-002"),
                                     HasSubstr("subject=ada"), HasSubstr("name=x?y"))));
   EXPECT_THAT(lines, Each(Not(HasSubstr(token.substr(token.size() - 20)))));

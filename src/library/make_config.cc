@@ -21,7 +21,7 @@ struct preset {
   std::string_view issuer;  // "": has to be said
 };
 constexpr std::array presets = {
-    preset{"hmac", ""}, preset{"okta", ""}, preset{"google", "https://accounts.google.com"},
+    preset{"hmac", ""},  preset{"okta", ""}, preset{"google", "https://accounts.google.com"},
     preset{"azure", ""}, preset{"oidc", ""},
 };
 
@@ -41,17 +41,20 @@ void check_provider(options& o, problem_list& problems) {
   auto& s = o.server;
   if (o.provider.empty()) {
     if (!o.jwt_secret.empty()) {
-      problems.add("provider", "provider is required", "jwt_secret is for provider hmac: set provider to hmac");
-    } else if (s.issuer.empty() && s.jwks_url.empty() && s.keys.empty() && s.introspection_url.empty()) {
       problems.add("provider", "provider is required",
-                   "set issuer (OAUTH_ISSUER_URL) to the URL of your authorization server, or provider to one of " +
-                       supported_providers());
+                   "jwt_secret is for provider hmac: set provider to hmac");
+    } else if (s.issuer.empty() && s.jwks_url.empty() && s.keys.empty() && s.introspection_url.empty()) {
+      problems.add(
+          "provider", "provider is required",
+          "set issuer (OAUTH_ISSUER_URL) to the URL of your authorization server, or provider to one of " +
+              supported_providers());
     } else if (s.issuer.empty()) {
       problems.add("issuer", "issuer is required", "set it to what your tokens have in iss");
     }
     return;
   }
-  auto known = std::find_if(presets.begin(), presets.end(), [&](const auto& p) { return p.provider == o.provider; });
+  auto known =
+      std::find_if(presets.begin(), presets.end(), [&](const auto& p) { return p.provider == o.provider; });
   if (known == presets.end()) {
     problems.add("provider",
                  "unknown provider: " + quoted(o.provider) + " (supported: " + supported_providers() + ")",
@@ -61,8 +64,9 @@ void check_provider(options& o, problem_list& problems) {
   if (s.issuer.empty()) s.issuer = known->issuer;
   bool hmac = o.provider == "hmac";
   if (hmac && o.jwt_secret.empty()) {
-    problems.add("jwt_secret", "JWTSecret is required for HMAC provider",
-                 "set jwt_secret (JWT_SECRET) to the key that signs your tokens: openssl rand -hex 32 makes one");
+    problems.add(
+        "jwt_secret", "JWTSecret is required for HMAC provider",
+        "set jwt_secret (JWT_SECRET) to the key that signs your tokens: openssl rand -hex 32 makes one");
   }
   if (!hmac && !o.jwt_secret.empty()) {
     problems.add("jwt_secret", "jwt_secret is for provider hmac, and provider is " + quoted(o.provider),
@@ -73,7 +77,8 @@ void check_provider(options& o, problem_list& problems) {
                  "set issuer (OIDC_ISSUER) to what your tokens have in iss");
   }
   if (o.audiences.empty() && o.resource.empty()) {
-    problems.add("audiences", "audience is required", "set it (OIDC_AUDIENCE) to what your tokens have in aud");
+    problems.add("audiences", "audience is required",
+                 "set it (OIDC_AUDIENCE) to what your tokens have in aud");
   }
 }
 
@@ -84,10 +89,11 @@ bool check_url(const std::string& text, const std::string& field, std::string_vi
   auto parsed = url::parse(text);
   if (!parsed || !parsed->has_authority) {
     bool bare = text.find("://") == std::string::npos;
-    problems.add(field,
-                 bare ? label + " must use http or https scheme, got " + quoted(text)
-                      : "invalid " + label + " format, got " + quoted(text),
-                 bare ? "write https://" + std::string(quoted(text)).substr(1, text.size()) : parsed.error().detail);
+    problems.add(
+        field,
+        bare ? label + " must use http or https scheme, got " + quoted(text)
+             : "invalid " + label + " format, got " + quoted(text),
+        bare ? "write https://" + std::string(quoted(text)).substr(1, text.size()) : parsed.error().detail);
     return false;
   }
   if (!parsed->is_http()) {
@@ -114,16 +120,19 @@ bool check_url(const std::string& text, const std::string& field, std::string_vi
 std::optional<validation_mode> mode_of(const trusted_server& s, std::size_t index, problem_list& problems) {
   bool asks = !s.introspection_url.empty() || !s.introspection_client_id.empty();
   const auto& name = s.validation_mode;
-  if (name.empty() || name == "auto") return asks ? validation_mode::jwt_and_introspection : validation_mode::jwt;
+  if (name.empty() || name == "auto")
+    return asks ? validation_mode::jwt_and_introspection : validation_mode::jwt;
   if (name == "jwt_only") return validation_mode::jwt;
   if (name == "introspection_only") return validation_mode::introspection;
   if (name == "jwt_and_introspect") return validation_mode::jwt_and_introspection;
   if (name == "jwt_or_opaque") return validation_mode::either;
   auto field = field_of(index, "validation_mode");
   if (name == "jwt_or_introspect") {
-    problems.add(field, "validation mode jwt_or_introspect is not offered: it takes revoked tokens and those with a bad "
-                 "signature",
-                 "use jwt_and_introspect, or jwt_or_opaque");
+    problems.add(
+        field,
+        "validation mode jwt_or_introspect is not offered: it takes revoked tokens and those with a bad "
+        "signature",
+        "use jwt_and_introspect, or jwt_or_opaque");
   } else {
     problems.add(field, "unknown validation mode: " + quoted(name),
                  "supported: jwt_only, introspection_only, jwt_and_introspect, jwt_or_opaque");
@@ -168,7 +177,8 @@ std::vector<algorithm> algorithms_of(const options& o, const trusted_server& s, 
   return algorithms;
 }
 
-trusted_issuer make_issuer(const options& o, const trusted_server& s, std::size_t index, problem_list& problems) {
+trusted_issuer make_issuer(const options& o, const trusted_server& s, std::size_t index,
+                           problem_list& problems) {
   trusted_issuer issuer;
   bool hmac = index == 0 && o.provider == "hmac";
   issuer.name = index == 0 ? "server" : "more_servers[" + std::to_string(index - 1) + "]";
@@ -202,8 +212,8 @@ trusted_issuer make_issuer(const options& o, const trusted_server& s, std::size_
   issuer.introspection.client_secret = secret(s.introspection_client_secret);
   if (issuer.mode != validation_mode::jwt) {
     if (!s.introspection_url.empty()) {
-      check_url(s.introspection_url, field_of(index, "introspection_url"), "introspection_url", o.danger_allow_http,
-                problems);
+      check_url(s.introspection_url, field_of(index, "introspection_url"), "introspection_url",
+                o.danger_allow_http, problems);
     }
     if (s.introspection_client_id.empty() || s.introspection_client_secret.empty()) {
       problems.add(field_of(index, s.introspection_client_id.empty() ? "introspection_client_id"
@@ -227,12 +237,14 @@ void check_resource(options& o, config::parts& made, problem_list& problems) {
   }
   auto parsed = url::parse(o.resource);
   if (!parsed || !parsed->has_authority || parsed->host.empty() || !parsed->is_http()) {
-    problems.add("resource", "resource URI must be an absolute URI with scheme and host (got " + quoted(o.resource) + ")",
+    problems.add("resource",
+                 "resource URI must be an absolute URI with scheme and host (got " + quoted(o.resource) + ")",
                  parsed ? "https://mcp.example.com/mcp is one" : parsed.error().detail);
     return;
   }
   if (parsed->has_fragment || parsed->has_query) {
-    problems.add("resource", "resource URI must have neither query nor fragment (got " + quoted(o.resource) + ")",
+    problems.add("resource",
+                 "resource URI must have neither query nor fragment (got " + quoted(o.resource) + ")",
                  "leave out what begins with ? or # (RFC 9728 section 1.2)");
     return;
   }
@@ -282,7 +294,8 @@ void check_rules(const std::vector<call_rule>& rules, const std::string& field, 
     if (rule.pattern.empty()) problems.add(field, "a rule has no name", "* stands for any");
     check_scopes(rule.needed.scopes, field + "[" + quoted(rule.pattern) + "]", problems);
     if (rule.needed.any && rule.needed.scopes.empty()) {
-      problems.add(field + "[" + quoted(rule.pattern) + "]", "any_of nothing", "name a scope, or give an empty list");
+      problems.add(field + "[" + quoted(rule.pattern) + "]", "any_of nothing",
+                   "name a scope, or give an empty list");
     }
   }
 }
@@ -298,10 +311,11 @@ void check_numbers(const options& o, problem_list& problems) {
   check_range("leeway", o.leeway.count(), 0, 600, problems);
   check_range("remember", o.remember.count(), 0, 3600, problems);
   check_range("remember_introspection", o.remember_introspection.count(), 0, 3600, problems);
-  check_range("remembered_tokens", static_cast<std::int64_t>(std::min<std::size_t>(o.remembered_tokens, 1 << 30)), 1,
-              10'000'000, problems);
-  check_range("most_body_bytes", static_cast<std::int64_t>(std::min<std::size_t>(o.most_body_bytes, 1 << 30)), 1024,
-              512 * 1024 * 1024, problems);
+  check_range("remembered_tokens",
+              static_cast<std::int64_t>(std::min<std::size_t>(o.remembered_tokens, 1 << 30)), 1, 10'000'000,
+              problems);
+  check_range("most_body_bytes", static_cast<std::int64_t>(std::min<std::size_t>(o.most_body_bytes, 1 << 30)),
+              1024, 512 * 1024 * 1024, problems);
 }
 
 std::vector<std::string> every_scope(const options& o) {
@@ -347,7 +361,8 @@ void warn(const options& o, config::parts& made) {
 
 std::string quoted(std::string_view text) {
   std::string out = "\"";
-  for (char c : text.substr(0, 200)) out += static_cast<unsigned char>(c) >= 0x20 && c != 0x7F && c != '"' ? c : '?';
+  for (char c : text.substr(0, 200))
+    out += static_cast<unsigned char>(c) >= 0x20 && c != 0x7F && c != '"' ? c : '?';
   return out + '"';
 }
 
@@ -365,7 +380,8 @@ std::shared_ptr<const config::parts> make_parts(options o, problem_list& problem
 
   std::vector<const trusted_server*> servers = {&o.server};
   for (const auto& more : o.more_servers) servers.push_back(&more);
-  // The core has rules of its own; those about a server that is known to be wrong would say the same once more.
+  // The core has rules of its own; those about a server that is known to be wrong would say the same once
+  // more.
   for (std::size_t i = 0; i < servers.size(); ++i) {
     auto before = problems.size();
     auto issuer = make_issuer(o, *servers[i], i, problems);
@@ -382,9 +398,12 @@ std::shared_ptr<const config::parts> make_parts(options o, problem_list& problem
   check_rules(o.resources, "resources", problems);
   check_rules(o.prompts, "prompts", problems);
   check_numbers(o, problems);
-  if (o.dpop == "required") made->rules.dpop = dpop_use::required;
-  else if (o.dpop == "accepted") made->rules.dpop = dpop_use::accepted;
-  else if (o.dpop != "off") problems.add("dpop", "unknown: " + quoted(o.dpop), "off, accepted or required");
+  if (o.dpop == "required")
+    made->rules.dpop = dpop_use::required;
+  else if (o.dpop == "accepted")
+    made->rules.dpop = dpop_use::accepted;
+  else if (o.dpop != "off")
+    problems.add("dpop", "unknown: " + quoted(o.dpop), "off, accepted or required");
   if (!problems.empty()) return nullptr;
 
   made->rules.memory.most = o.remembered_tokens;

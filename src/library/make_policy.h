@@ -1,7 +1,6 @@
 #pragma once
 
 #include "library/names.h"
-
 #include "policy/policy.h"
 
 #include <memory>

@@ -3,9 +3,8 @@
 // What stands behind the classes of the interface.
 
 #include "library/names.h"
-
-#include "policy/policy.h"
 #include "oauth/metadata.h"
+#include "policy/policy.h"
 
 #include <atomic>
 #include <condition_variable>
@@ -25,11 +24,11 @@ struct MCP_OAUTH_LOCAL denial::parts {
 
 struct MCP_OAUTH_LOCAL config::parts {
   std::string resource;
-  std::string origin;             // of the resource
-  std::string resource_path;      // "/mcp"; "" for the root
+  std::string origin;         // of the resource
+  std::string resource_path;  // "/mcp"; "" for the root
   std::string metadata_url;
   std::vector<std::string> metadata_paths;
-  std::string metadata;           // the document (RFC 9728)
+  std::string metadata;              // the document (RFC 9728)
   std::vector<std::string> origins;  // that may call, the resource's own among them
 
   std::vector<trusted_issuer> issuers;
@@ -62,8 +61,8 @@ struct refresh_order {
   bool stop = false;
 };
 
-// Only the copies of a guard hold this one. So it goes on a thread of the host's, which waits here for the background
-// thread: no function of the host is called after its guard is gone.
+// Only the copies of a guard hold this one. So it goes on a thread of the host's, which waits here for the
+// background thread: no function of the host is called after its guard is gone.
 struct MCP_OAUTH_LOCAL guard::parts {
   explicit parts(const config& from) : g(std::make_shared<engine>(from)) {}
   parts(const parts&) = delete;
@@ -81,7 +80,7 @@ struct MCP_OAUTH_LOCAL call::parts {
   mcp_oauth::user user;
   std::string token;
   std::string method, name, id;
-  std::string origin;         // of a page that may read the answer; "" when there is none
+  std::string origin;  // of a page that may read the answer; "" when there is none
   bool may_hold_lists = false;
 };
 

@@ -13,7 +13,9 @@ namespace {
 
 const error not_there{errc::issuer_unreachable, "the check was not driven to its end"};
 
-guard_step told(error why) { return result<std::shared_ptr<const accepted>>(tl::unexpected<error>(std::move(why))); }
+guard_step told(error why) {
+  return result<std::shared_ptr<const accepted>>(tl::unexpected<error>(std::move(why)));
+}
 
 const result<std::shared_ptr<const accepted>>& verdict_in(const pending_parts& p) {
   static const result<std::shared_ptr<const accepted>> none = tl::unexpected<error>(not_there);
@@ -89,7 +91,8 @@ void pending_check::when_ready(std::function<void()> wake) noexcept {
     if (wake) safely([&] { return wake(), true; }, [] { return false; });
   };
   if (next() != step::wait) return call();
-  safely([&] { return std::get<wait>(*parts_->at).on->when_settled(call), true; }, [&] { return call(), false; });
+  safely([&] { return std::get<wait>(*parts_->at).on->when_settled(call), true; },
+         [&] { return call(), false; });
 }
 
 void pending_check::proceed() noexcept {
@@ -119,11 +122,13 @@ outcome<user> pending_user::result() const noexcept {
       [] { return outcome<user>(deny(errc::internal)); });
 }
 
-pending_admission::pending_admission(std::unique_ptr<pending_parts> made) noexcept : pending_check(std::move(made)) {}
+pending_admission::pending_admission(std::unique_ptr<pending_parts> made) noexcept
+    : pending_check(std::move(made)) {}
 admission pending_admission::result() const noexcept {
   return safely(
       [&]() -> admission {
-        if (!parts_ || (!parts_->answered && !parts_->asked)) return admission(response{500, {}, {}}, deny(errc::internal));
+        if (!parts_ || (!parts_->answered && !parts_->asked))
+          return admission(response{500, {}, {}}, deny(errc::internal));
         if (parts_->answered) return *parts_->answered;
         return conclude(parts_->g, *parts_->asked, verdict_in(*parts_));
       },

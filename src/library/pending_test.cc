@@ -103,7 +103,8 @@ TEST_F(LibraryPending, TakesMisuseCalmly) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   auto check = g.begin_validate(world.token());
   auto moved = std::move(check);
-  EXPECT_EQ(check.next(), step::done);  // NOLINT(bugprone-use-after-move): what is asked is what becomes of it
+  EXPECT_EQ(check.next(),
+            step::done);  // NOLINT(bugprone-use-after-move): what is asked is what becomes of it
   EXPECT_FALSE(check.result());
   check.give({});
   check.proceed();

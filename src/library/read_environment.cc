@@ -1,7 +1,6 @@
-#include "library/make_config.h"
-
 #include "base/json.h"
 #include "base/text.h"
+#include "library/make_config.h"
 
 #include <algorithm>
 #include <array>
@@ -12,7 +11,8 @@
 MCP_OAUTH_BEGIN
 namespace {
 
-// Names of one setting, as the guides have them: of oauth-mcp-proxy (OAUTH_, OIDC_, JWT_, MCP_), of servers made with
+// Names of one setting, as the guides have them: of oauth-mcp-proxy (OAUTH_, OIDC_, JWT_, MCP_), of servers
+// made with
 // --oauth (OAUTH_ISSUER_URL, OAUTH_AUDIENCE) and of AuthSec's SDK.
 constexpr std::array provider_names = {"OAUTH_PROVIDER"};
 constexpr std::array issuer_names = {"OAUTH_ISSUER_URL", "OIDC_ISSUER", "OAUTH_ISSUER", "AUTHSEC_ISSUER"};
@@ -27,15 +27,17 @@ constexpr std::array introspection_names = {"OAUTH_INTROSPECTION_URL", "AUTHSEC_
 constexpr std::array client_id_names = {"OAUTH_INTROSPECTION_CLIENT_ID", "AUTHSEC_INTROSPECTION_CLIENT_ID",
                                         "AUTHSEC_INTROSPECTION_ID"};
 constexpr std::array client_secret_names = {"OAUTH_INTROSPECTION_CLIENT_SECRET",
-                                            "AUTHSEC_INTROSPECTION_CLIENT_SECRET", "AUTHSEC_INTROSPECTION_SECRET"};
+                                            "AUTHSEC_INTROSPECTION_CLIENT_SECRET",
+                                            "AUTHSEC_INTROSPECTION_SECRET"};
 constexpr std::array mode_names = {"OAUTH_VALIDATION_MODE", "AUTHSEC_VALIDATION_MODE"};
 
 class environment final {
  public:
-  environment(const variable_fn& variable, problem_list& problems) : variable_(variable), problems_(problems) {}
+  environment(const variable_fn& variable, problem_list& problems)
+      : variable_(variable), problems_(problems) {}
 
-  // The value under one of the names, out of the file where a name with _FILE says so. Two names with two values are a
-  // problem: which one counts would be a guess.
+  // The value under one of the names, out of the file where a name with _FILE says so. Two names with two
+  // values are a problem: which one counts would be a guess.
   std::optional<std::string> find(std::span<const char* const> names) {
     std::optional<std::string> found;
     std::string under;
@@ -43,7 +45,8 @@ class environment final {
       auto value = one(name);
       if (!value) continue;
       if (found && *found != *value) {
-        problems_.add(name, std::string(name) + " and " + under + " are both set, and differ", "remove one of them");
+        problems_.add(name, std::string(name) + " and " + under + " are both set, and differ",
+                      "remove one of them");
       }
       if (!found) found = std::move(value), under = name;
     }
@@ -97,8 +100,9 @@ void refuse_what_is_not_here(environment& env, problem_list& problems) {
                  "set OIDC_AUDIENCE to what your tokens have in aud");
   }
   if (auto policy = env.one("AUTHSEC_POLICY_MODE"); policy && policy->starts_with("remote")) {
-    problems.add("AUTHSEC_POLICY_MODE", "a policy from elsewhere is no part of the library",
-                 "give the rules (AUTHSEC_TOOL_SCOPES_JSON), or run the program mcp-oauth-proxy before this server");
+    problems.add(
+        "AUTHSEC_POLICY_MODE", "a policy from elsewhere is no part of the library",
+        "give the rules (AUTHSEC_TOOL_SCOPES_JSON), or run the program mcp-oauth-proxy before this server");
   }
 }
 

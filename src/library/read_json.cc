@@ -1,7 +1,6 @@
-#include "library/make_config.h"
-
 #include "base/json.h"
 #include "base/text.h"
+#include "library/make_config.h"
 
 #include <algorithm>
 #include <array>
@@ -89,7 +88,8 @@ class reader final {
     }
   }
 
-  void read_rules_of(const json::value& value, std::string_view field, bool any, std::vector<call_rule>& into) {
+  void read_rules_of(const json::value& value, std::string_view field, bool any,
+                     std::vector<call_rule>& into) {
     if (!value.is_object()) return wrong(field, "an object of pattern and scopes");
     into.clear();
     for (const auto& member : value.get_object()) {
@@ -131,7 +131,8 @@ class reader final {
     for (const auto& m : server_members) consider(m.name);
     for (auto known : {"audience", "more_servers", "required_claims"}) consider(known);
     problems_.add(std::string(field), "unknown setting",
-                  nearest.empty() ? "docs/library/configuration.md has all" : "did you mean " + std::string(nearest) + "?");
+                  nearest.empty() ? "docs/library/configuration.md has all"
+                                  : "did you mean " + std::string(nearest) + "?");
   }
 
   bool text(const json::value& value, std::string_view field, std::string& into) {
@@ -148,12 +149,16 @@ class reader final {
     text_list read;
     if (good) {
       for (const auto& item : value.get_array()) {
-        if (item.is_string()) read.emplace_back(view(item.get_string()));
-        else good = false;
+        if (item.is_string())
+          read.emplace_back(view(item.get_string()));
+        else
+          good = false;
       }
     }
-    if (good) into = std::move(read);
-    else wrong(field, "a list of texts");
+    if (good)
+      into = std::move(read);
+    else
+      wrong(field, "a list of texts");
     return good;
   }
 
@@ -166,8 +171,10 @@ class reader final {
   void take(const json::value& value, std::string_view field, std::string& into) { text(value, field, into); }
   void take(const json::value& value, std::string_view field, text_list& into) { list(value, field, into); }
   void take(const json::value& value, std::string_view field, bool& into) {
-    if (value.is_bool()) into = value.get_bool();
-    else wrong(field, "true or false");
+    if (value.is_bool())
+      into = value.get_bool();
+    else
+      wrong(field, "true or false");
   }
   void take(const json::value& value, std::string_view field, std::size_t& into) {
     if (auto n = number(value, field)) into = static_cast<std::size_t>(std::max<std::int64_t>(*n, 0));
@@ -188,7 +195,8 @@ class reader final {
     return false;
   }
 
-  bool read_server(std::string_view name, std::string_view field, const json::value& value, trusted_server& into) {
+  bool read_server(std::string_view name, std::string_view field, const json::value& value,
+                   trusted_server& into) {
     // Key sets are JSON themselves, and may stand there as such.
     if (name == "keys" && value.is_object()) {
       into.keys = json::serialize(value);
@@ -214,8 +222,10 @@ class reader final {
         for (const auto& member : item.get_object()) {
           auto name = view(member.key());
           auto field = place + "." + std::string(name);
-          if (name == "required_claims") read_claims(member.value(), field, server);
-          else if (!read_server(name, field, member.value(), server)) unknown(field, name);
+          if (name == "required_claims")
+            read_claims(member.value(), field, server);
+          else if (!read_server(name, field, member.value(), server))
+            unknown(field, name);
         }
       }
       into.more_servers.push_back(std::move(server));

@@ -39,8 +39,10 @@ void stop(const std::shared_ptr<refresh_order>& order, std::thread& refresher) n
   }
   order->news.notify_all();
   // The last copy of a guard may go on its own thread, in a fetch function that held one.
-  if (refresher.get_id() == std::this_thread::get_id()) refresher.detach();
-  else refresher.join();
+  if (refresher.get_id() == std::this_thread::get_id())
+    refresher.detach();
+  else
+    refresher.join();
 }
 
 }  // namespace

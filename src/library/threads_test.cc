@@ -33,8 +33,10 @@ TEST(LibraryThreads, ShareOneGuard) {
     for (int i = 0; i < 60; ++i) {
       const auto& token = tokens[static_cast<std::size_t>(i + thread) % tokens.size()];
       auto asked = call_of(token, i % 3 == 0 ? "other" : "echo");
-      if (mine.admit(asked.view()).allowed()) ++allowed;
-      else ++denied;
+      if (mine.admit(asked.view()).allowed())
+        ++allowed;
+      else
+        ++denied;
       if (i % 20 == 0) mine.forget(token);
       if (i % 25 == 0) mine.start_background_refresh();
       if (i % 40 == 0) mine.stop_background_refresh();
@@ -89,7 +91,8 @@ TEST(LibraryThreads, TheLastCopyMayGoOnTheRefreshThread) {
   auto o = world->options();
   o.log = nullptr;
   o.clock = nullptr;
-  o.fetch = [world, holder, bell, ready = only_one_left.get_future().share()](const v1::fetch_request& asked) {
+  o.fetch = [world, holder, bell,
+             ready = only_one_left.get_future().share()](const v1::fetch_request& asked) {
     ready.wait();
     holder->reset();
     return world->answer(asked);

@@ -1,8 +1,7 @@
 // The class `user` of mcp_oauth/guard.h: a verdict of the core, read.
 
-#include "library/names.h"
-
 #include "base/json.h"
+#include "library/names.h"
 #include "library/safely.h"
 
 #include <algorithm>

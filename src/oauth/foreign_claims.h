@@ -55,7 +55,7 @@ class foreign_token final {
   static verified_token of(access_claims claims, token_details details) {
     return verified_token(std::move(claims), std::make_shared<const token_details>(std::move(details)));
   }
-  friend result<verified_token> verify_issuer_token(const class unchecked_token& token, const key_set& keys,
+  friend result<verified_token> verify_issuer_token(class unchecked_token& token, const key_set& keys,
                                                     const issuer_rules& rules, time_point now);
   friend result<verified_token> process_introspection_answer(const struct http_answer& answer,
                                                              const issuer_rules& rules,

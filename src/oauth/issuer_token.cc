@@ -173,7 +173,8 @@ result<unchecked_token> read_issuer_token(std::string_view compact) {
 }
 
 result<std::string> unchecked_token::claimed_issuer() const {
-  if (!claims_) return fail(errc::token_malformed, "the payload is no JSON object: " + claims_.error().detail);
+  if (!claims_)
+    return fail(errc::token_malformed, "the payload is no JSON object: " + claims_.error().detail);
   return required_text(*claims_, "iss");
 }
 
@@ -196,7 +197,7 @@ result<verified_token> verify_issuer_token(std::string_view compact, const key_s
   return verify_issuer_token(*token, keys, rules, now);
 }
 
-result<verified_token> verify_issuer_token(const unchecked_token& token, const key_set& keys,
+result<verified_token> verify_issuer_token(unchecked_token& token, const key_set& keys,
                                            const issuer_rules& rules, time_point now) {
   const auto& jws = token.jws_;
   auto type = check_type(jws.header().typ, rules);
@@ -214,7 +215,7 @@ result<verified_token> verify_issuer_token(const unchecked_token& token, const k
   }
   // The claims are those of the very bytes that were signed.
   if (verified->payload() != token.payload_) return fail(errc::internal, "two readings of one payload");
-  const auto& claims = token.claims_;
+  auto& claims = token.claims_;
   if (!claims) return fail(errc::token_malformed, "the payload is no JSON object: " + claims.error().detail);
 
   auto issuer = check_issuer(*claims, rules);
@@ -236,7 +237,7 @@ result<verified_token> verify_issuer_token(const unchecked_token& token, const k
   who->audience = audience->ours;
   who->expires = *expires;
   details.audiences = std::move(audience->all);
-  details.claims = *claims;
+  details.claims = std::move(*claims);
   return foreign_token::of(std::move(*who), std::move(details));
 }
 

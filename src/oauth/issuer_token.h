@@ -65,8 +65,8 @@ struct issuer_rules {
 // negative leeway or one over 10 minutes. NOT an error: no audience; such rules refuse everything.
 result<void> check_issuer_rules(const issuer_rules& rules);
 
-// A JWT that was read and of which nothing is known to be true: so that choosing its issuer and checking it need not
-// read it twice.
+// A JWT that was read and of which nothing is known to be true: so that choosing its issuer and checking it
+// need not read it twice.
 class unchecked_token final {
  public:
   // The `iss` that nobody has checked, to choose among issuers and for nothing else. Errors: token_malformed;
@@ -77,7 +77,7 @@ class unchecked_token final {
   unchecked_token(unverified_jws jws, std::string payload, result<json::object> claims)
       : jws_(std::move(jws)), payload_(std::move(payload)), claims_(std::move(claims)) {}
   friend result<unchecked_token> read_issuer_token(std::string_view compact);
-  friend result<verified_token> verify_issuer_token(const unchecked_token& token, const key_set& keys,
+  friend result<verified_token> verify_issuer_token(unchecked_token& token, const key_set& keys,
                                                     const issuer_rules& rules, time_point now);
   unverified_jws jws_;
   std::string payload_;
@@ -99,7 +99,8 @@ bool is_issuer_of_rules(const issuer_rules& rules, std::string_view issuer);
 // "" with danger_any_audience and none; `client_id`, `token_id` may be "". Who it is, is issuer and subject
 // together. NOT checked: revocation, scopes, and whether a token that is bound (`details()`) comes with its
 // proof.
-result<verified_token> verify_issuer_token(const unchecked_token& token, const key_set& keys,
+// The claims of `token` move into the result, so that it is good for one success.
+result<verified_token> verify_issuer_token(unchecked_token& token, const key_set& keys,
                                            const issuer_rules& rules, time_point now);
 result<verified_token> verify_issuer_token(std::string_view compact, const key_set& keys,
                                            const issuer_rules& rules, time_point now);

@@ -177,6 +177,18 @@ def example_servers(build, prefix, folder, issuer):
     print(f"called: {', '.join(commands)}")
 
 
+def regions_of_docs():
+    """C++ in the documents is what stands between `// [NAME]` lines of a compiled example."""
+    marked = re.compile(r"<!-- region (\w+) of (\S+) -->\n```cpp\n(.*?)^```", re.S | re.M)
+    seen = 0
+    for page in sorted((ROOT / "docs/library").glob("*.md")):
+        for name, source, shown in marked.findall(page.read_text()):
+            seen += 1
+            parts = re.split(rf"^[ ]*// \[{name}\]\n", (ROOT / source).read_text(), flags=re.M)
+            check(f"{page.name}: region {name} of {source}", shown == parts[1] if len(parts) == 3 else "not there", True)
+    check("regions in the documents", seen, lambda count: count > 0)
+
+
 def main():
     build = Path(sys.argv[1]).resolve()
     folder = build / "library_installed"
@@ -184,6 +196,7 @@ def main():
     folder.mkdir()
     prefix = folder / "prefix"
     run("cmake", "--install", build, "--component", "library", "--prefix", prefix)
+    regions_of_docs()
     issuer = Issuer(folder)
     by_pkg_config(prefix, folder, issuer)
     example_servers(build, prefix, folder, issuer)

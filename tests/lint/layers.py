@@ -28,7 +28,7 @@ LIBRARIES = {
     "mustache.hpp": {"broker"},
 }
 COROUTINE_ROOMS = {"net", "app"}
-# The library gives its host the clock of the system where the host has none of its own.
+# Rooms that wire the core to a machine; everywhere else `now` is an argument.
 CLOCK_ROOMS = COROUTINE_ROOMS | {"library"}
 
 
