@@ -98,11 +98,11 @@ class MCP_OAUTH_API call final {
   // comes.
   bool filters() const noexcept;
   // The answer of the MCP server without the tools, resources and prompts that this caller may not use; what
-  // needs no filter comes back as it was. A list that is not strict JSON becomes 502 (list_unreadable): what
-  // cannot be read cannot be filtered. Adds the fields that let a web page of an allowed origin read the
-  // answer (CORS).
+  // needs no filter comes back as it was. A list that is not strict JSON, of another type or compressed
+  // becomes 502 (list_unreadable): what cannot be read cannot be filtered. Adds the fields that let a web
+  // page of an allowed origin read the answer (CORS).
   response filtered(response answer) const noexcept;
-  // The same for the body of an answer that goes out in pieces.
+  // The same for the body of an answer that goes out in pieces, and is not compressed (Content-Encoding).
   answer_filter begin_filter(std::string_view content_type) const noexcept;
 
   // For the library.

@@ -99,6 +99,7 @@ class Gateway : public testing::Test {
     parts.blocking = &blocking;
     parts.fetching = &blocking;
     parts.strangers = &blocking;
+    parts.introspecting = &blocking;
     parts.connections = [this] { return server->connections(); };
     parts.started = now();
     server = std::make_unique<net::server>(net::server_options{}, [this](net::worker& w) {

@@ -82,6 +82,18 @@ TEST_F(GatewayPolicy, AStreamWithALengthGetsFramingOfItsOwn) {
   EXPECT_THAT(answer, Not(HasSubstr("hidden")));
 }
 
+// Some servers say so to keep proxies from compressing a stream.
+TEST_F(GatewayPolicy, AStreamThatSaysItIsNotCompressedIsFilteredLikeAnyOther) {
+  auto event = "data: " + three_tools + "\n\n";
+  auto answer = ask(list,
+                    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: identity\r\n"
+                    "Content-Length: " +
+                        std::to_string(event.size()) + "\r\n\r\n" + event)
+                    .answer;
+  EXPECT_THAT(answer, HasSubstr(one_tool));
+  EXPECT_THAT(answer, Not(HasSubstr("hidden")));
+}
+
 TEST_F(GatewayPolicy, AListThatCannotBeReadIsKeptBack) {
   conf.limits.list = 2048;
   std::string large = R"({"result":{"x":")" + std::string(4096, 'x') + "\"}}";
@@ -90,6 +102,7 @@ TEST_F(GatewayPolicy, AListThatCannotBeReadIsKeptBack) {
         json("{\"result\":{\"tools\":["), json(three_tools, "Content-Encoding: gzip\r\n"), json(large),
         std::string("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}"),
         std::string("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"),
+        std::string("HTTP/1.1 202 Accepted\r\nContent-Length: 6\r\n\r\nhidden"),
         std::string("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: "
                     "br\r\nContent-Length: 2\r\n\r\n{}")}) {
     auto got = ask(list, answer).answer;

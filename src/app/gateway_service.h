@@ -25,10 +25,11 @@ struct gateway_parts {
   record_store* store = nullptr;
   log_sink* log = nullptr;
   metrics* counts = nullptr;
-  net::blocking_pool* blocking = nullptr;    // the store, passwords, names
-  net::blocking_pool* fetching = nullptr;    // outbound HTTP to those that the operator named
-  net::blocking_pool* strangers = nullptr;   // outbound HTTP to anybody else, who may be slow on purpose
-  std::function<std::size_t()> connections;  // open, over all workers
+  net::blocking_pool* blocking = nullptr;       // the store, passwords, names
+  net::blocking_pool* fetching = nullptr;       // outbound HTTP to those that the operator named
+  net::blocking_pool* introspecting = nullptr;  // questions about tokens that anybody may send
+  net::blocking_pool* strangers = nullptr;      // outbound HTTP to anybody else, who may be slow on purpose
+  std::function<std::size_t()> connections;     // open, over all workers
   std::shared_ptr<announced_paths> announced = std::make_shared<announced_paths>();
   std::function<void()> key_unknown;  // a token names a key that another gateway may have made
   time_point started;

@@ -31,7 +31,9 @@ void ask_for_plain_content(std::string& request_head) {
 }
 
 result<void> list_answers::on_head(const net::response_head& head) {
-  if (head.status < 200 || head.status > 299 || head.status == 202 || head.status == 204) return {};
+  if (head.status < 200 || head.status > 299 || head.status == 204) return {};
+  bool empty = head.body == net::framing::none || (head.body == net::framing::length && head.length == 0);
+  if (head.status == 202 && empty) return {};
   auto type = head.find("content-type").value_or("");
   auto coding = head.find("content-encoding").value_or("identity");
   bool plain = equal_ignoring_case(coding, "identity");

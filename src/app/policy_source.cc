@@ -48,14 +48,14 @@ policy_source::~policy_source() {
   if (thread_.joinable()) thread_.join();
 }
 
-void policy_source::follow(std::function<void()> changed) {
+void policy_source::follow(std::function<bool()> changed) {
   changed_ = std::move(changed);
   thread_ = std::thread([this] { run(); });
 }
 
-std::shared_ptr<const policy_document> policy_source::document() const {
+policy_source::policy_in_force policy_source::latest() const {
   std::lock_guard lock(mutex_);
-  return known_.document();
+  return {known_.document(), fresh_};
 }
 
 bool policy_source::is_for(const policy_settings& of) const {
@@ -82,6 +82,8 @@ bool policy_source::ask() {
     std::lock_guard lock(mutex_);
     other = known_.fetched(std::move(*document), asked);
     said = known_.document();
+    // An answer prolongs nothing but the policy that it repeats.
+    if (other) fresh_ = std::make_shared<policy_freshness>();
     fresh_->prolong(known_.good_until());
   }
   note(nullptr);
@@ -117,7 +119,8 @@ void policy_source::run() {
     }
     lock.unlock();
     try {
-      if (ask() && !given_up_) changed_();
+      if (ask()) taken_up_ = false;
+      if (!taken_up_ && !given_up_) taken_up_ = changed_();
     } catch (const std::exception& e) {
       // A defect, or no memory: what counted counts on until it is too old, and this is tried again.
       error why{errc::internal, std::string("an exception: ") + e.what()};

@@ -40,11 +40,15 @@ class policy_source final {
   policy_source(const policy_source&) = delete;
   policy_source& operator=(const policy_source&) = delete;
 
-  // From now on it is asked in its pace; `changed` is called, on that thread, when it says something else.
-  void follow(std::function<void()> changed);
-  // What it said last; null when nothing ever came.
-  std::shared_ptr<const policy_document> document() const;
-  std::shared_ptr<const policy_freshness> freshness() const { return fresh_; }
+  // From now on it is asked in its pace; `changed` is called, on that thread, when it says something else,
+  // and again while it returns false: until it is taken up, the policy of before grows old.
+  void follow(std::function<bool()> changed);
+  // What it said last, and until when that counts; null when nothing ever came.
+  struct policy_in_force {
+    std::shared_ptr<const policy_document> document;
+    std::shared_ptr<const policy_freshness> fresh;
+  };
+  policy_in_force latest() const;
   // Whether other settings would ask the same place in the same way.
   bool is_for(const policy_settings& of) const;
 
@@ -56,8 +60,9 @@ class policy_source final {
   const policy_settings of_;
   const fetch_fn fetch_;
   log_sink& log_;
-  std::shared_ptr<policy_freshness> fresh_ = std::make_shared<policy_freshness>();
-  std::function<void()> changed_;
+  std::shared_ptr<policy_freshness> fresh_;  // of the document, and of no other
+  std::function<bool()> changed_;
+  bool taken_up_ = true;  // of whoever asks
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   remote_policy known_;

@@ -19,7 +19,7 @@ class PolicySource : public Gateway {
   }
   ~PolicySource() override { source.reset(); }
 
-  policy_source& follow(std::function<void()> changed = [] {}) {
+  policy_source& follow(std::function<bool()> changed = [] { return true; }) {
     source = std::make_unique<policy_source>(
         conf.access,
         [this](const http_call& call, const std::atomic<bool>&) -> result<http_answer> {
@@ -80,8 +80,9 @@ TEST_F(PolicySource, IsAskedBeforeAnythingElseWithItsToken) {
   ASSERT_GE(all.size(), 1U);
   EXPECT_EQ(all[0].url, "https://policy.example/v1");
   EXPECT_EQ(all[0].fields.first("Authorization"), "Bearer abc");
-  ASSERT_NE(s.document(), nullptr);
-  EXPECT_TRUE(s.freshness()->holds_at(now()));
+  auto known = s.latest();
+  ASSERT_NE(known.document, nullptr);
+  EXPECT_TRUE(known.fresh->holds_at(now()));
   EXPECT_TRUE(s.is_for(conf.access));
   auto other = conf.access;
   other.token = secret("x");
@@ -157,7 +158,10 @@ TEST_F(PolicySource, IsAskedInItsPaceAndTellsOfChangesOnly) {
   conf.access.refresh = seconds(1);
   conf.access.max_age = seconds(60);
   std::atomic<int> changes{0};
-  follow([&] { ++changes; });
+  follow([&] {
+    ++changes;
+    return true;
+  });
   ASSERT_TRUE(asked_times(2));
   EXPECT_EQ(changes, 0);
   says(200, R"({"tools":{"other":[]}})");
@@ -166,7 +170,21 @@ TEST_F(PolicySource, IsAskedInItsPaceAndTellsOfChangesOnly) {
   says(0, "");
   ASSERT_TRUE(asked_times(6));
   EXPECT_EQ(changes, 1);
-  EXPECT_EQ(source->document()->rules.tools.rules[0].pattern, "other");
+  EXPECT_EQ(source->latest().document->rules.tools.rules[0].pattern, "other");
+}
+
+// What withdraws a right must not be lost because it could not be taken up at once.
+TEST_F(PolicySource, AChangeIsToldUntilItIsTakenUpAndProlongsNothingOfBefore) {
+  conf.access.refresh = seconds(1);
+  conf.access.max_age = seconds(60);
+  std::atomic<int> told{0};
+  follow([&] { return ++told > 2; });
+  auto before = source->latest().fresh;
+  says(200, R"({"tools":{"other":[]}})");
+  ASSERT_TRUE(asked_times(6));
+  EXPECT_EQ(told, 3);
+  EXPECT_NE(source->latest().fresh, before);
+  EXPECT_FALSE(before->holds_at(now() + seconds(60)));
 }
 
 TEST_F(PolicySource, ACallWithoutAPolicyIsToldToComeBack) {

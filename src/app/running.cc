@@ -14,6 +14,7 @@ namespace {
 constexpr unsigned blocking_threads = 32;
 constexpr unsigned fetching_threads = 32;
 constexpr unsigned stranger_threads = 8;
+constexpr unsigned introspection_threads = 16;
 // More would wait longer than anybody who asked.
 constexpr std::size_t most_strangers_waiting = 64;
 
@@ -91,12 +92,14 @@ void running::make_threads() {
   blocking = std::make_unique<net::blocking_pool>(blocking_threads);
   fetching = std::make_unique<net::blocking_pool>(fetching_threads);
   strangers = std::make_unique<net::blocking_pool>(stranger_threads, most_strangers_waiting);
+  introspecting = std::make_unique<net::blocking_pool>(introspection_threads, most_strangers_waiting);
   shared.started = wall_clock();
   shared.log = log.get();
   shared.counts = &counts;
   shared.blocking = blocking.get();
   shared.fetching = fetching.get();
   shared.strangers = strangers.get();
+  shared.introspecting = introspecting.get();
   shared.saw_clock = [this](std::string_view whose, time_point theirs) { saw_clock(whose, theirs); };
   shared.first_time_of = [this](std::string_view whom, std::string_view what) {
     return first_time_of(whom, what);
@@ -127,7 +130,7 @@ result<void> running::serve(net::listeners open, const std::function<void(gatewa
   auto place = open.address();
   auto started = server->start(std::move(open));
   if (!started) return started;
-  if (policies) policies->follow([this] { adopt_policy(); });
+  if (policies) policies->follow([this] { return adopt_policy(); });
   log->event(log_level::info, "proxy",
              "listening on " + place + (conf.host.empty() ? "" : " (host: " + conf.host + ")"));
   return {};
@@ -174,11 +177,15 @@ std::unique_ptr<policy_source> running::source_for(const settings& of) const {
   return std::make_unique<policy_source>(of.access, fetch_of_policies(of), *log);
 }
 
-void running::adopt_policy() {
+bool running::adopt_policy() {
   std::lock_guard lock(changing);
   auto next = make_snapshot(conf, tokens_of(*rules), session_key, spans.get(), policies.get());
-  if (next) return adopt(std::move(*next));
+  if (next) {
+    adopt(std::move(*next));
+    return true;
+  }
   log->event(log_level::error, "policy", "the policy could not be taken up", &next.error());
+  return false;
 }
 
 result<void> running::take_up(const settings& next, settings effective, std::shared_ptr<const snapshot> fresh,
@@ -199,7 +206,7 @@ result<void> running::take_up(const settings& next, settings effective, std::sha
   conf = std::move(effective);
   if (!then.same) {
     policies.swap(then.other);
-    if (policies) policies->follow([this] { adopt_policy(); });
+    if (policies) policies->follow([this] { return adopt_policy(); });
   }
   adopt(std::move(fresh));
   return {};
@@ -281,6 +288,7 @@ bool running::stop(const std::function<void()>& cut) {
   if (server) server->stop();
   stopped = true;
   // The pools first: what still runs there belongs to requests that are gone.
+  introspecting.reset();
   strangers.reset();
   fetching.reset();
   blocking.reset();

@@ -51,6 +51,7 @@ struct running {
   std::unique_ptr<net::blocking_pool> blocking;
   std::unique_ptr<net::blocking_pool> fetching;
   std::unique_ptr<net::blocking_pool> strangers;
+  std::unique_ptr<net::blocking_pool> introspecting;
   gateway_parts shared;
   std::shared_ptr<const snapshot> rules;
   secret session_key;
@@ -94,8 +95,8 @@ struct running {
   // Goes on under `effective`, of which `fresh` was made; all or nothing. `changing` is held.
   result<void> take_up(const settings& next, settings effective, std::shared_ptr<const snapshot> fresh,
                        policy_change& then);
-  // The policy of policy.url says something else.
-  void adopt_policy();
+  // The policy of policy.url says something else. Whether it is in use now.
+  bool adopt_policy();
   // Reads, compares with what cannot change, and hands the rest to `take`.
   reload_report reload(const settings_source& read, const std::function<result<void>(const settings&)>& take);
   result<void> reopen_log();

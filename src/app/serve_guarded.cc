@@ -91,13 +91,14 @@ net::task<result<std::shared_ptr<const accepted>>> gateway_service::carry_out(gu
     auto call = [&]() -> result<http_answer> {
       return net::fetch(wanted.call, wanted.rules, rules.conf.upstream_ca_file);
     };
-    net::off_loop fetching(worker_, *parts_.fetching, call);
+    // Anybody can have us ask about any text; the issuers' documents do not wait for that.
+    bool question = wanted.call.method == "POST";
+    auto& pool = question ? *parts_.introspecting : *parts_.fetching;
+    net::off_loop fetching(worker_, pool, call);
     if (told.trace) begin_call(told);
     auto began = std::chrono::steady_clock::now();
     auto got = co_await fetching;
-    // Documents are read, questions are posted.
-    auto kind =
-        wanted.call.method == "POST" ? metrics::fetched::by_introspection : metrics::fetched::from_issuer;
+    auto kind = question ? metrics::fetched::by_introspection : metrics::fetched::from_issuer;
     parts_.counts->fetch(kind, std::chrono::steady_clock::now() - began, got ? nullptr : &got.error());
     if (told.trace) {
       call_result end{wanted.call.method, wanted.call.url, got ? got->status : 0, std::nullopt};
@@ -108,11 +109,8 @@ net::task<result<std::shared_ptr<const accepted>>> gateway_service::carry_out(gu
   }
 }
 
-net::task<result<std::shared_ptr<credential>>> gateway_service::judge_token(net::exchange& x,
-                                                                            const snapshot& rules,
-                                                                            const upstream& to,
-                                                                            const shown_request& as,
-                                                                            story& told) {
+net::task<result<std::shared_ptr<credential>>> gateway_service::judge_token(
+    net::exchange& x, const snapshot& rules, const upstream& to, const shown_request& as, story& told) {
   const auto& head = x.head();
   auto shown = bearer_or_dpop_token(head.fields, as.query);
   if (!shown) co_return tl::unexpected<error>(shown.error());

@@ -230,7 +230,7 @@ result<std::shared_ptr<credential>> gateway_service::authenticate(const net::exc
   auto found = tokens_.find(*token, to.tokens.leeway, now, verify);
   if (!found && found.error().code == errc::token_key_unknown && parts_.key_unknown) parts_.key_unknown();
   // The cache is one for all upstreams; the audience is each one's own.
-  if (found && (*found)->claims().audience != to.tokens.audience) {
+  if (found && !(*found)->token->is_for(to.tokens.audience)) {
     return fail(errc::token_audience_mismatch,
                 "aud " + (*found)->claims().audience + ", expected " + to.tokens.audience);
   }
@@ -273,11 +273,13 @@ result<std::string> gateway_service::session_of(const net::exchange& x, const up
   }
   if (times > 1) return fail(errc::session_foreign, "Mcp-Session-Id stands twice");
   if (times == 0) return std::string();
-  if (named == who.checked_session) return who.checked_session.substr(0, who.checked_length);
+  if (named == who.checked_session && resource == who.checked_resource)
+    return who.checked_session.substr(0, who.checked_length);
   auto id = rules_->sessions.release(what::header, resource, owner, named);
   if (!id) return fail(errc::session_foreign, "the session id was not given to " + subject);
   who.checked_session = named;
   who.checked_length = id->size();
+  who.checked_resource = resource;
   return std::string(*id);
 }
 

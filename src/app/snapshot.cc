@@ -74,9 +74,9 @@ void use_remote_rules(upstream& of, const settings& conf, const policy_source& r
                      : policy::closed(errc::policy_unavailable, "policy.url has given no policy for " +
                                                                     std::to_string(access.max_age.count()) +
                                                                     " s or more");
-  auto document = remote.document();
+  auto [document, fresh] = remote.latest();
   if (document == nullptr) return;
-  of.fresh = remote.freshness();
+  of.fresh = std::move(fresh);
   of.rules = document->complete ? policy(rules_of(conf, of.where.conf(), document.get()))
                                 : policy::closed(errc::policy_incomplete, document->state);
 }

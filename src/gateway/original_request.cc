@@ -195,12 +195,12 @@ result<original_request> original_request_of(const verify_request& asked) {
   }
   say(method, said[says::original_method], "X-Original-Method");
   say(address, said[says::original_uri], "X-Original-URI");
+  // With this header no other one tells the host, nor its port: those may be the client's.
+  if (original && said[says::original_uri]) say(host, asked.host, "Host");
   if (of_url) {
     say(address, of_url->uri, "X-Original-URL");
     say(host, of_url->host, "X-Original-URL");
   }
-  // With this header no other one tells the host: those may be the client's.
-  if (original && said[says::original_uri]) say(host, asked.host, "Host");
   say(method, said[says::forwarded_method], "X-Forwarded-Method");
   say(address, said[says::forwarded_uri], "X-Forwarded-Uri");
   say(host, said[says::forwarded_host], "X-Forwarded-Host");

@@ -27,6 +27,19 @@ std::string summary(const result<original_request>& r) {
   return r->method + " " + r->host + " " + r->path + (r->query.empty() ? "" : "?" + r->query);
 }
 
+// The client's header may repeat the host; a port that nginx did not say would lead to another server's
+// rules.
+TEST(OriginalRequest, TheClientAddsNoPortToTheHostThatNginxSays) {
+  question q{{{"X-Original-Method", "POST"},
+              {"X-Original-URI", "/mcp"},
+              {"X-Original-URL", "https://mcp.example.com:8443/mcp"}},
+             verify_path,
+             {},
+             "GET",
+             "mcp.example.com"};
+  EXPECT_EQ(summary(q.meant()), "POST mcp.example.com /mcp");
+}
+
 TEST(OriginalRequest, IsWhatEachProxySays) {
   struct row {
     const char* who;

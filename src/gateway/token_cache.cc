@@ -43,6 +43,7 @@ std::shared_ptr<credential> token_cache::remember(const sha256_digest& key, veri
 
 std::optional<time_point> token_cache::latest_expiry(std::string_view grant) const {
   std::optional<time_point> latest;
+  if (grant.empty()) return latest;  // tokens of no grant have nothing to do with each other
   for (const auto& [key, known] : entries_) {
     const auto& c = known->claims();
     if (c.grant_id == grant && (!latest || c.expires > *latest)) latest = c.expires;

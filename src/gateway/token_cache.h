@@ -21,7 +21,8 @@ struct credential {
   std::string identity;         // header lines for the upstream
   std::string checked_session;  // the last session id found to belong to it, and the upstream's part of it
   std::size_t checked_length = 0;
-  std::string minted = {};  // the last token made for the upstream, good until then
+  std::string checked_resource = {};  // where: a token may be good for several
+  std::string minted = {};            // the last token made for the upstream, good until then
   time_point minted_until = {};
   secret provider_token = {};  // of the identity provider, for the upstream; good until then
   time_point provider_until = {};

@@ -110,6 +110,11 @@ TEST_F(TokenCache, KnowsWhenTheLastTokenOfAGrantExpires) {
   EXPECT_EQ(cache.latest_expiry("g"), now + seconds(90));
 }
 
+TEST_F(TokenCache, TokensOfNoGrantProlongNothingForEachOther) {
+  ASSERT_TRUE(find(token("", seconds(90))));
+  EXPECT_FALSE(cache.latest_expiry(""));
+}
+
 TEST_F(TokenCache, ForgetsTheProvidersTokenOfOneGrant) {
   auto text = token("g"), other = token("h");
   for (const auto& t : {text, other}) (*find(t))->provider_until = now + seconds(50);

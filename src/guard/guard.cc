@@ -184,6 +184,11 @@ guard_step guard::by_signature(const judgement_ptr& j, time_point now) {
     if (auto fetch = from.unknown_key(now)) return fetch_first(j, std::move(*fetch));
     if (known.in_flight) return wait_for_fetch(j, std::move(known.in_flight));
   }
+  // The key may be among those that could not be fetched.
+  if (!outcome && outcome.error().code == errc::token_key_unknown && known.keys_failed) {
+    outcome = fail(errc::issuer_keys_unavailable,
+                   outcome.error().detail + ", and the keys could not be fetched again");
+  }
   if (!outcome || from.issuer().mode != validation_mode::jwt_and_introspection) {
     return conclude(j, std::move(outcome), now);
   }

@@ -126,6 +126,14 @@ TEST_F(Guard, GoesOnWithTheKeysItHasWhileTheIssuerIsAway) {
   EXPECT_GT(net.asked.size(), 2u);  // this one tried first
 }
 
+TEST_F(Guard, DoesNotBlameATokenWhoseKeyCouldNotBeFetched) {
+  auto g = of(an_issuer());
+  EXPECT_TRUE(judge(g, mint(claims())));
+  net.cut();
+  auto token = mint(claims(), "at+jwt", "k2");
+  expect_refused(g, token, errc::issuer_keys_unavailable, "could not be fetched again", now + seconds(30));
+}
+
 TEST_F(Guard, FetchesKeysAgainForOneThatIsUnknown) {
   auto g = of(an_issuer());
   EXPECT_TRUE(judge(g, mint(claims())));

@@ -77,6 +77,7 @@ bool issuer_keys::usable(const fetch_times& times, time_point now) const {
 issuer_keys::state issuer_keys::now_known(time_point now) const {
   std::lock_guard lock(mutex_);
   state known;
+  known.keys_failed = keys_times_.failures > 0;
   known.generation = generation();
   if (!reads_keys() || usable(keys_times_, now)) known.keys = keys_;
   known.introspection_endpoint = issuer_.introspection_url;

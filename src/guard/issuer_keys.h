@@ -52,6 +52,7 @@ class issuer_keys final {
   // endpoint.
   struct state {
     std::shared_ptr<const key_set> keys;  // nothing while none are known, or those known are too old
+    bool keys_failed = false;             // the last fetch of them did
     std::uint64_t generation = 0;         // of the keys
     std::string introspection_endpoint;   // "" likewise
     error missing;                        // why, where something is not there

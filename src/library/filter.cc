@@ -42,7 +42,7 @@ struct MCP_OAUTH_LOCAL answer_filter::parts {
   std::shared_ptr<engine> g;
   user who;
   keep_listed keep;
-  std::variant<std::monostate, list_filter, event_list_filter> with;
+  std::variant<std::monostate, list_filter, event_list_filter> with;  // nothing: all of it may pass
   std::optional<denial> broken;
 };
 
@@ -100,13 +100,20 @@ bool may_hold_lists(std::string_view method) {
   return std::find(lists.begin(), lists.end(), method) != lists.end();
 }
 
-answer_filter begin_filter(std::shared_ptr<engine> g, const user& who, std::string_view content_type) {
+answer_filter begin_filter(std::shared_ptr<engine> g, const user& who, std::string_view content_type,
+                           content what) {
   auto made = std::make_unique<answer_filter::parts>(std::move(g), who);
-  if (made->g->conf.inside().calls.filters_lists()) {
-    if (is_type(content_type, "application/json"))
-      made->with.emplace<list_filter>(made->keep, most_item_bytes);
-    if (is_type(content_type, "text/event-stream"))
-      made->with.emplace<event_list_filter>(made->keep, most_item_bytes);
+  if (what == content::without_lists || !made->g->conf.inside().calls.filters_lists())
+    return answer_filter(std::move(made));
+  bool events = is_type(content_type, "text/event-stream");
+  if (events) {
+    made->with.emplace<event_list_filter>(made->keep, most_item_bytes);
+  } else if (is_type(content_type, "application/json")) {
+    made->with.emplace<list_filter>(made->keep, most_item_bytes);
+  } else if (what == content::lists) {
+    made->failed({errc::list_unreadable,
+                  "the answer to a list is " +
+                      (content_type.empty() ? std::string("of no type") : std::string(content_type))});
   }
   return answer_filter(std::move(made));
 }

@@ -13,8 +13,15 @@ caller caller_of(const accepted& verdict);
 // Whether the answer to a message of that method may hold a list: the four list methods, batches and streams.
 bool may_hold_lists(std::string_view method);
 
-// JSON and event streams are filtered by the guard's rules; of every other type ("" too), and where no rule
-// asks for it, everything passes.
-answer_filter begin_filter(std::shared_ptr<engine> g, const user& who, std::string_view content_type);
+// What an answer may be.
+enum class content {
+  lists,          // to a list method or a batch: what is neither JSON nor an event stream is refused
+  stream,         // to GET or DELETE: only an event stream can hold lists
+  without_lists,  // everything passes
+};
+
+// JSON and event streams are filtered by the guard's rules. Where no rule asks for it, everything passes.
+answer_filter begin_filter(std::shared_ptr<engine> g, const user& who, std::string_view content_type,
+                           content what);
 
 MCP_OAUTH_END

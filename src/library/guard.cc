@@ -144,7 +144,7 @@ outcome<std::string> guard::filter_list(const user& who, std::string_view answer
   return safely(
       [&]() -> outcome<std::string> {
         std::string kept;
-        auto filter = begin_filter(parts_->g, who, content_type);
+        auto filter = begin_filter(parts_->g, who, content_type, content::lists);
         auto failed = filter.feed(answer, kept);
         if (!failed) failed = filter.finish(kept);
         if (failed) return *failed;
@@ -196,15 +196,23 @@ std::optional<denial> call::authorize_tool(std::string_view tool) const noexcept
 }
 
 answer_filter call::begin_filter(std::string_view content_type) const noexcept {
-  return v1::begin_filter(parts_->g, parts_->user, filters() ? content_type : std::string_view());
+  auto what = !filters()                   ? content::without_lists
+              : parts_->method == "stream" ? content::stream
+                                           : content::lists;
+  return v1::begin_filter(parts_->g, parts_->user, content_type, what);
 }
 
 response call::filtered(response answer) const noexcept {
   return safely(
       [&] {
-        if (filters() && answer.status == 200) {
+        if (filters() && answer.status >= 200 && answer.status < 300 && !answer.body.empty()) {
           std::string kept;
-          auto filter = begin_filter(answer.header_value("Content-Type"));
+          // What is compressed cannot be read: it is no type that could be filtered.
+          std::string type(answer.header_value("Content-Type"));
+          auto coding = answer.header_value("Content-Encoding");
+          bool plain = coding.empty() || equal_ignoring_case(coding, "identity");
+          auto filter = plain ? begin_filter(type)
+                              : v1::begin_filter(parts_->g, parts_->user, "compressed", content::lists);
           auto failed = filter.feed(answer.body, kept);
           if (!failed) failed = filter.finish(kept);
           if (failed) {

@@ -391,6 +391,8 @@ TEST_F(Library, HoldsBackAListThatItCannotRead) {
   ASSERT_TRUE(kept);
   EXPECT_EQ(*kept, R"({"result":{"tools":[{"name":"echo"}]}})");
   EXPECT_EQ(g.filter_list(*who, "{").error().reason(), "list_unreadable");
+  for (auto type : {"", "text/plain", "application/json-rpc"})
+    EXPECT_EQ(g.filter_list(*who, "{}", type).error().reason(), "list_unreadable") << type;
 
   auto call = call_of(world.token(), "echo");
   auto plain = g.admit(call.view());

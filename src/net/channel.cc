@@ -131,7 +131,9 @@ channel::pulled channel::pull_tls() {
     auto wanted = tls_->read(buffer_ + high_, capacity_ - high_, n);
     high_ += n;
     if (wanted == tls_session::want::nothing) continue;
-    // What ended it will be said again, after what came before it.
+    // What ended it will be said again, after what came before it, though nothing more comes.
+    bool over = wanted == tls_session::want::closed || wanted == tls_session::want::failed;
+    if (over && high_ != before) return pulled::grown;
     if (high_ != before) break;
     if (wanted == tls_session::want::closed) return end(io::closed);
     if (wanted == tls_session::want::failed) return end(io::failed);

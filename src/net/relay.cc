@@ -316,8 +316,8 @@ class relaying {
       co_return passed;
     }
     auto type = answer_.find("content-type");
-    outcome_.stream =
-        type && starts_with_ignoring_case(*type, "text/event-stream") && !answer_.find("content-encoding");
+    bool plain = equal_ignoring_case(answer_.find("content-encoding").value_or("identity"), "identity");
+    outcome_.stream = type && starts_with_ignoring_case(*type, "text/event-stream") && plain;
 
     bool old_client = x_.head().minor_version == 0;
     bool chunked = answer_.body == framing::chunked || answer_.body == framing::until_close ||
@@ -357,7 +357,8 @@ class relaying {
         up.consume(decoder.feed(up.input(), content_));
       }
       if (decoder.failed()) co_return cut(errc::upstream_malformed, "chunked framing");
-      if (outcome_.stream && !content_.empty()) {
+      // What may become another size is shown whatever it is: the watcher said so because it changes it.
+      if ((outcome_.stream || said == relay_watcher::verdict::resize) && !content_.empty()) {
         auto shown = watcher_.on_stream_piece(joined());
         if (!shown) co_return cut(shown.error().code, shown.error().detail);
         content_.assign(1, *shown);

@@ -245,8 +245,14 @@ postgres_store::postgres_store(std::string url, postgres_options options)
       commits_(std::max<std::size_t>(options_.connections / 2, 1), most_in_one_commit,
                [this](std::span<gathering::job* const> jobs) {
                  std::vector<prepared*> changes;
-                 for (auto* one : jobs) changes.push_back(static_cast<prepared*>(one));
-                 commit_together(changes);
+                 try {
+                   for (auto* one : jobs) changes.push_back(static_cast<prepared*>(one));
+                   commit_together(changes);
+                 } catch (const std::exception& e) {
+                   // No memory: whoever waits has to hear of it, and whether it was committed is not known.
+                   for (auto* one : jobs)
+                     static_cast<prepared*>(one)->outcome = fail(errc::store_unclear, e.what());
+                 }
                }) {}
 
 result<void> postgres_store::patiently(const std::function<result<void>(postgres&)>& work) {
