@@ -13,7 +13,7 @@ const policy& gateway_service::current_rules(const upstream& of) const {
   static const auto nothing =
       policy::closed(errc::policy_unavailable, "the server is not configured any more");
   for (const auto& u : rules_->upstreams) {
-    if (u.where.conf().name == of.where.conf().name) return u.rules_at(std::chrono::system_clock::now());
+    if (u.where.conf().name == of.where.conf().name) return u.rules_now();
   }
   return nothing;
 }

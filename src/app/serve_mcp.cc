@@ -156,7 +156,7 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
   int status = 0;
   std::chrono::steady_clock::time_point stream_began;
   std::optional<error> replacement;
-  std::optional<list_answers> lists;  // what the caller may not see is taken out of the answer
+  std::unique_ptr<list_answers> lists;  // what the caller may not see is taken out of the answer
   // Why we ended the stream, if it was us.
   std::optional<error> ended_for() const { return counted_ ? open_->ended_for : std::nullopt; }
 
@@ -458,7 +458,7 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
     co_return co_await refuse_mcp(x, to, told, why, scopes, id);
   }
 
-  const auto& judged = to.rules_at(std::chrono::system_clock::now());
+  const auto& judged = to.rules_now();
   admission in;
   if (head.method == "POST") {
     auto readable = check_media_type(head.fields);
@@ -523,7 +523,7 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
   };
   using asked_for = list_answers::asked;
   auto what = head.method == "GET" ? asked_for::stream : asked_for::list;
-  if (lists) watcher.lists.emplace(what, visible, rules.conf.limits.list);
+  if (lists) watcher.lists = std::make_unique<list_answers>(what, visible, rules.conf.limits.list);
   net::relay_order order{to.target, upstream_head(x, to, rules, **who, *session, query, told.client), in.held,
                          may_repeat(head.method, in.scanner.seen())};
   if (lists) ask_for_plain_content(order.head);

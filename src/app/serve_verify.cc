@@ -132,7 +132,7 @@ net::task<result<void>> gateway_service::judge_original(net::exchange& x, const 
   if (method != "POST" && method != "GET" && method != "DELETE")
     co_return fail(errc::http_method_refused, method);
   auto asks = about.who->asks();
-  const auto& rules_now = to.rules_at(std::chrono::system_clock::now());
+  const auto& rules_now = to.rules_now();
   bool about_a_call = false;
   if (method != "POST") {
     if (has_content(head)) {
