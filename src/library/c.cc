@@ -414,6 +414,32 @@ mcp_oauth_answer* mcp_oauth_admission_filtered(const mcp_oauth_admission* admiss
       },
       [] { return static_cast<mcp_oauth_answer*>(nullptr); });
 }
+int32_t mcp_oauth_admission_filters(const mcp_oauth_admission* admission) {
+  return mcp_oauth_admission_allowed(admission) != 0 && admission->admission.call().filters() ? 1 : 0;
+}
+mcp_oauth_filter* mcp_oauth_admission_begin_filter(const mcp_oauth_admission* admission,
+                                                   const char* content_type, size_t content_type_size) {
+  if (mcp_oauth_admission_allowed(admission) == 0) return nullptr;
+  return made<mcp_oauth_filter>(mcp_oauth_filter{
+      admission->admission.call().begin_filter(text_of(content_type, content_type_size)), {}});
+}
+int32_t mcp_oauth_filter_feed(mcp_oauth_filter* filter, const char* piece, size_t piece_size,
+                              mcp_oauth_error** error) {
+  put_none(error);
+  if (filter == nullptr) return put_misuse(error), 0;
+  filter->output.clear();
+  return allowed(filter->filter.feed(text_of(piece, piece_size), filter->output), error);
+}
+int32_t mcp_oauth_filter_finish(mcp_oauth_filter* filter, mcp_oauth_error** error) {
+  put_none(error);
+  if (filter == nullptr) return put_misuse(error), 0;
+  filter->output.clear();
+  return allowed(filter->filter.finish(filter->output), error);
+}
+mcp_oauth_text mcp_oauth_filter_output(const mcp_oauth_filter* filter) {
+  return filter != nullptr ? to_text(filter->output) : no_text();
+}
+void mcp_oauth_filter_free(mcp_oauth_filter* filter) { delete filter; }
 void mcp_oauth_admission_free(mcp_oauth_admission* admission) { delete admission; }
 
 mcp_oauth_check* mcp_oauth_begin_validate(const mcp_oauth_guard* guard, const char* token,
