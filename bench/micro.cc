@@ -169,7 +169,7 @@ void filter_a_list(benchmark::State& state) {
     auto fed = filter.feed(list, out);
     benchmark::DoNotOptimize(fed);
   }
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * list.size()));
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(list.size()));
 }
 BENCHMARK(filter_a_list);
 

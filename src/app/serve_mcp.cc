@@ -399,7 +399,7 @@ const policy& gateway_service::current_rules(const upstream& of) const {
   static const auto nothing =
       policy::closed(errc::policy_unavailable, "the server is not configured any more");
   for (const auto& u : rules_->upstreams) {
-    if (u.where.conf().name == of.where.conf().name) return u.rules_at(std::chrono::system_clock::now());
+    if (u.where.conf().name == of.where.conf().name) return u.rules_now();
   }
   return nothing;
 }
@@ -472,7 +472,7 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
     co_return co_await refuse_mcp(x, to, told, why, scopes, id);
   }
 
-  const auto& judged = to.rules_at(std::chrono::system_clock::now());
+  const auto& judged = to.rules_now();
   admission in;
   if (head.method == "POST") {
     auto readable = check_media_type(head);

@@ -42,6 +42,8 @@ struct upstream {
   std::optional<policy> otherwise = {};                // in their place once they are too old
 
   const policy& rules_at(time_point now) const { return is_fresh(now) ? rules : *otherwise; }
+  // The same; the clock is read only where it matters.
+  const policy& rules_now() const { return otherwise ? rules_at(std::chrono::system_clock::now()) : rules; }
   bool is_fresh(time_point now) const { return !otherwise || (fresh && fresh->holds_at(now)); }
   bool is_public() const { return !where.conf().require_auth; }
 };
