@@ -1,29 +1,31 @@
 #ifndef MCP_OAUTH_C_H
 #define MCP_OAUTH_C_H
 
+/* clang-format off */
 /*
- * The guard of an MCP server for every language that can call C. What it does stands in mcp_oauth/guard.h;
- * how to use it from C, Python and Node in docs/library/c-abi.md.
+ * The guard of an MCP server for every language that can call C. What it does stands in mcp_oauth/guard.h; how to
+ * use it from C, Python and Node in docs/library/c-abi.md.
  *
- *  1. Handles are opaque. What a function with _new, _begin_ or "gives" in its comment returns is yours until
- * you hand it to the _free of its type. A `const` handle is borrowed from the one that it was asked of. NULL
- * may be freed.
- *  2. Text that you give is UTF-8 with a length, and copied. Text that you get is a mcp_oauth_text: borrowed
- * from the handle that it was asked of, with a NUL behind its end that its size does not count; never NULL.
- *  3. What can fail says so by its result (NULL, or 0 for an int32_t that means "done") and, where `error` is
- * not NULL, puts a mcp_oauth_error there, which is yours. Where nothing failed, NULL is put there.
- *  4. A struct of yours begins with its size; of a struct that is shorter than ours the rest counts as 0.
- * Values of enums and reasons are never used again for something else.
- *  5. A guard, a user, an admission, an answer and an error may be used by many threads at once, but for
- * their _free. A request, a check and a fetch are for one thread at a time.
- *  6. Callbacks are called on the thread that called us (or on that of
- * mcp_oauth_guard_start_background_refresh), from many threads at once. They must return: no longjmp, and no
- * exception of any language may leave them. Where one does leave a C++ callback, it is caught.
- *  7. No function has a variable number of arguments, none touches errno or locale, and NULL for a handle is
- * answered as an empty one would be.
- *  8. mcp_oauth_abi() of the library has to be MCP_OAUTH_ABI of the header that you were built with.
- * Functions may be added under the same number; nothing is removed or changed.
+ *  1. Handles are opaque. What a function with _new, _begin_ or "gives" in its comment returns is yours until you
+ *     hand it to the _free of its type. A `const` handle is borrowed from the one that it was asked of. NULL may be
+ *     freed.
+ *  2. Text that you give is UTF-8 with a length, and copied. Text that you get is a mcp_oauth_text: borrowed from the
+ *     handle that it was asked of, with a NUL behind its end that its size does not count; never NULL.
+ *  3. What can fail says so by its result (NULL, or 0 for an int32_t that means "done") and, where `error` is not
+ *     NULL, puts a mcp_oauth_error there, which is yours. Where nothing failed, NULL is put there.
+ *  4. A struct of yours begins with its size; of a struct that is shorter than ours the rest counts as 0. Values of
+ *     enums and reasons are never used again for something else.
+ *  5. A guard, a user, an admission, an answer and an error may be used by many threads at once, but for their _free.
+ *     A request, a check, a fetch and a filter are for one thread at a time.
+ *  6. Callbacks are called on the thread that called us (or on that of mcp_oauth_guard_start_background_refresh),
+ *     from many threads at once. They must return: no longjmp, and no exception of any language may leave them.
+ *     Where one does leave a C++ callback, it is caught.
+ *  7. No function has a variable number of arguments, and none touches the locale. NULL for a handle is answered as
+ *     an empty one would be.
+ *  8. mcp_oauth_abi() of the library has to be the MCP_OAUTH_ABI of the header that you were built with. Functions
+ *     may be added under the same number; nothing is removed or changed.
  */
+/* clang-format on */
 
 #include "mcp_oauth/abi.h"
 
@@ -47,6 +49,7 @@ typedef struct mcp_oauth_answer mcp_oauth_answer;
 typedef struct mcp_oauth_admission mcp_oauth_admission;
 typedef struct mcp_oauth_check mcp_oauth_check;
 typedef struct mcp_oauth_fetch mcp_oauth_fetch;
+typedef struct mcp_oauth_filter mcp_oauth_filter;
 
 /* "0.1.0", and the number of the interface. */
 MCP_OAUTH_API const char* mcp_oauth_version(void);
@@ -221,6 +224,19 @@ MCP_OAUTH_API mcp_oauth_answer* mcp_oauth_admission_filtered(const mcp_oauth_adm
                                                              int32_t status, const char* content_type,
                                                              size_t content_type_size, const char* body,
                                                              size_t body_size);
+/* 0: the answer to this call holds nothing to take out, and may go out as it comes. */
+MCP_OAUTH_API int32_t mcp_oauth_admission_filters(const mcp_oauth_admission* admission);
+/* Gives a filter for an answer that goes out in pieces; for one thread at a time. */
+MCP_OAUTH_API mcp_oauth_filter* mcp_oauth_admission_begin_filter(const mcp_oauth_admission* admission,
+                                                                 const char* content_type,
+                                                                 size_t content_type_size);
+/* 1: _output has what may go out of this piece. 0: nothing of the rest may, nor the end of the answer. */
+MCP_OAUTH_API int32_t mcp_oauth_filter_feed(mcp_oauth_filter* filter, const char* piece, size_t piece_size,
+                                            mcp_oauth_error** error);
+/* The same, for the end of the answer. */
+MCP_OAUTH_API int32_t mcp_oauth_filter_finish(mcp_oauth_filter* filter, mcp_oauth_error** error);
+MCP_OAUTH_API mcp_oauth_text mcp_oauth_filter_output(const mcp_oauth_filter* filter);
+MCP_OAUTH_API void mcp_oauth_filter_free(mcp_oauth_filter* filter);
 MCP_OAUTH_API void mcp_oauth_admission_free(mcp_oauth_admission* admission);
 
 /* --- the same without blocking

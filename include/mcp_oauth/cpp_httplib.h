@@ -54,13 +54,40 @@ inline void send(response answer, httplib::Response& to) {
     to.set_content(answer.body, type.c_str());
 }
 
+// Puts the filter between what streams and the client.
+inline void filter_stream(const call& call, httplib::Response& answer) {
+  auto filter = std::make_shared<answer_filter>(call.begin_filter(answer.get_header_value("Content-Type")));
+  auto stream = std::move(answer.content_provider_);
+  answer.content_provider_ = [filter, stream](std::size_t offset, std::size_t length,
+                                              httplib::DataSink& sink) {
+    httplib::DataSink through;
+    through.write = [&](const char* data, std::size_t size) {
+      std::string kept;
+      if (filter->feed({data, size}, kept)) return false;
+      return kept.empty() || sink.write(kept.data(), kept.size());
+    };
+    bool good = true;
+    through.done = [&] {
+      std::string kept;
+      good = !filter->finish(kept);
+      if (good) sink.done();
+    };
+    if constexpr (requires { through.is_writable; }) through.is_writable = [&] { return sink.is_writable(); };
+    return stream(offset, length, through) && good;
+  };
+}
+
 // The answer of a handler, with what the caller may not see taken out of it.
 inline void send_filtered(const call& call, httplib::Response& answer) {
   if (answer.status == -1) answer.status = 200;
   if (answer.content_provider_) {
-    // It streams: `call::begin_filter` is for that. Unfiltered it must not go out.
-    if (call.filters())
-      send({500, {{"Content-Type", "text/plain"}}, "a list was streamed past its filter\n"}, answer);
+    if (!call.filters()) return;
+    // With a length that was promised nothing can be taken out.
+    if (answer.is_chunked_content_provider_)
+      filter_stream(call, answer);
+    else
+      send({500, {{"Content-Type", "text/plain"}}, "a list with a length of its own cannot be filtered\n"},
+           answer);
     return;
   }
   response out;

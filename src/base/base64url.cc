@@ -9,10 +9,10 @@ namespace {
 constexpr char url_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr char std_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-constexpr std::array<std::int8_t, 256> reverse(const char* alphabet) {
-  std::array<std::int8_t, 256> table{};
+constexpr std::array<std::int16_t, 256> reverse(const char* alphabet) {
+  std::array<std::int16_t, 256> table{};
   for (auto& entry : table) entry = -1;
-  for (int i = 0; i < 64; ++i) table[static_cast<unsigned char>(alphabet[i])] = static_cast<std::int8_t>(i);
+  for (int i = 0; i < 64; ++i) table[static_cast<unsigned char>(alphabet[i])] = static_cast<std::int16_t>(i);
   return table;
 }
 constexpr auto url_values = reverse(url_alphabet);
@@ -36,7 +36,7 @@ std::string encode(std::string_view bytes, const char* alphabet) {
 }
 
 // Four characters at a time: tokens are decoded for each new one that comes.
-std::optional<std::string> decode(std::string_view text, const std::array<std::int8_t, 256>& values) {
+std::optional<std::string> decode(std::string_view text, const std::array<std::int16_t, 256>& values) {
   const auto rest = text.size() % 4;
   if (rest == 1) return std::nullopt;
   std::string out(text.size() / 4 * 3 + (rest == 0 ? 0 : rest - 1), '\0');

@@ -4,23 +4,32 @@
 #include "library/denials.h"
 #include "library/safely.h"
 
-#include <new>
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <utility>
 
 using namespace mcp_oauth::v1;
 using mcp_oauth::safely;
 
 namespace {
 
+// Throws for want of memory; within `safely`.
+template <class T, class... Arguments>
+T* handle_of(Arguments&&... arguments) {
+  return std::make_unique<T>(std::forward<Arguments>(arguments)...).release();
+}
+
 template <class T, class... Arguments>
 T* made(Arguments&&... arguments) noexcept {
-  return safely([&] { return new T(std::forward<Arguments>(arguments)...); },
+  return safely([&] { return handle_of<T>(std::forward<Arguments>(arguments)...); },
                 [] { return static_cast<T*>(nullptr); });
 }
 
 template <class Why>
 void put(mcp_oauth_error** error, const Why& why) noexcept {
   if (error == nullptr) return;
-  *error = safely([&] { return new mcp_oauth_error(error_of(why)); },
+  *error = safely([&] { return handle_of<mcp_oauth_error>(error_of(why)); },
                   [] { return static_cast<mcp_oauth_error*>(nullptr); });
 }
 void put_none(mcp_oauth_error** error) noexcept {
@@ -246,7 +255,7 @@ mcp_oauth_answer* mcp_oauth_filter_list(const mcp_oauth_guard* guard, const mcp_
         response answer;
         answer.headers.emplace_back("Content-Type", text_of(content_type, content_type_size));
         answer.body = std::move(kept).value();
-        return new mcp_oauth_answer{std::move(answer)};
+        return handle_of<mcp_oauth_answer>(mcp_oauth_answer{std::move(answer)});
       },
       [] { return static_cast<mcp_oauth_answer*>(nullptr); });
 }
@@ -294,10 +303,10 @@ mcp_oauth_request* mcp_oauth_request_new(const char* method, size_t method_size,
                                          size_t target_size) {
   return safely(
       [&] {
-        auto* request = new mcp_oauth_request;
+        auto request = std::make_unique<mcp_oauth_request>();
         request->method = text_of(method, method_size);
         request->target = text_of(target, target_size);
-        return request;
+        return request.release();
       },
       [] { return static_cast<mcp_oauth_request*>(nullptr); });
 }
@@ -345,7 +354,7 @@ mcp_oauth_answer* mcp_oauth_metadata(const mcp_oauth_guard* guard, const mcp_oau
       [&]() -> mcp_oauth_answer* {
         std::vector<header> views;
         auto document = guard->guard.metadata(request->view(views));
-        return document ? new mcp_oauth_answer{std::move(*document)} : nullptr;
+        return document ? handle_of<mcp_oauth_answer>(mcp_oauth_answer{std::move(*document)}) : nullptr;
       },
       [] { return static_cast<mcp_oauth_answer*>(nullptr); });
 }
@@ -354,10 +363,11 @@ mcp_oauth_admission* mcp_oauth_admit(const mcp_oauth_guard* guard, const mcp_oau
   return safely(
       [&] {
         if (guard == nullptr || request == nullptr) {
-          return new mcp_oauth_admission(admission(response{500, {}, {}}, deny(mcp_oauth::errc::internal)));
+          return handle_of<mcp_oauth_admission>(
+              admission(response{500, {}, {}}, deny(mcp_oauth::errc::internal)));
         }
         std::vector<header> views;
-        return new mcp_oauth_admission(guard->guard.admit(request->view(views)));
+        return handle_of<mcp_oauth_admission>(guard->guard.admit(request->view(views)));
       },
       [] { return static_cast<mcp_oauth_admission*>(nullptr); });
 }
@@ -399,10 +409,37 @@ mcp_oauth_answer* mcp_oauth_admission_filtered(const mcp_oauth_admission* admiss
         if (content_type_size != 0)
           answer.headers.emplace_back("Content-Type", text_of(content_type, content_type_size));
         answer.body = text_of(body, body_size);
-        return new mcp_oauth_answer{admission->admission.call().filtered(std::move(answer))};
+        return handle_of<mcp_oauth_answer>(
+            mcp_oauth_answer{admission->admission.call().filtered(std::move(answer))});
       },
       [] { return static_cast<mcp_oauth_answer*>(nullptr); });
 }
+int32_t mcp_oauth_admission_filters(const mcp_oauth_admission* admission) {
+  return mcp_oauth_admission_allowed(admission) != 0 && admission->admission.call().filters() ? 1 : 0;
+}
+mcp_oauth_filter* mcp_oauth_admission_begin_filter(const mcp_oauth_admission* admission,
+                                                   const char* content_type, size_t content_type_size) {
+  if (mcp_oauth_admission_allowed(admission) == 0) return nullptr;
+  return made<mcp_oauth_filter>(mcp_oauth_filter{
+      admission->admission.call().begin_filter(text_of(content_type, content_type_size)), {}});
+}
+int32_t mcp_oauth_filter_feed(mcp_oauth_filter* filter, const char* piece, size_t piece_size,
+                              mcp_oauth_error** error) {
+  put_none(error);
+  if (filter == nullptr) return put_misuse(error), 0;
+  filter->output.clear();
+  return allowed(filter->filter.feed(text_of(piece, piece_size), filter->output), error);
+}
+int32_t mcp_oauth_filter_finish(mcp_oauth_filter* filter, mcp_oauth_error** error) {
+  put_none(error);
+  if (filter == nullptr) return put_misuse(error), 0;
+  filter->output.clear();
+  return allowed(filter->filter.finish(filter->output), error);
+}
+mcp_oauth_text mcp_oauth_filter_output(const mcp_oauth_filter* filter) {
+  return filter != nullptr ? to_text(filter->output) : no_text();
+}
+void mcp_oauth_filter_free(mcp_oauth_filter* filter) { delete filter; }
 void mcp_oauth_admission_free(mcp_oauth_admission* admission) { delete admission; }
 
 mcp_oauth_check* mcp_oauth_begin_validate(const mcp_oauth_guard* guard, const char* token,

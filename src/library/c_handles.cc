@@ -6,8 +6,6 @@
 #include <chrono>
 #include <cstring>
 
-namespace json = boost::json;
-
 mcp_oauth_user::mcp_oauth_user(const mcp_oauth::v1::user& from)
     : user(from),
       subject(from.subject()),

@@ -49,6 +49,11 @@ struct mcp_oauth_admission {
   explicit mcp_oauth_admission(mcp_oauth::v1::admission from);
 };
 
+struct mcp_oauth_filter {
+  mcp_oauth::v1::answer_filter filter;
+  std::string output;
+};
+
 struct mcp_oauth_fetch {
   mcp_oauth::v1::fetch_request asked;
   mcp_oauth::v1::fetch_answer answer;

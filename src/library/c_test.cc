@@ -228,6 +228,31 @@ TEST_F(LibraryC, LetsTheHostFetchStepByStep) {
   EXPECT_EQ(mcp_oauth_check_admission(known.get()), nullptr);
 }
 
+TEST_F(LibraryC, FiltersAnAnswerInPieces) {
+  auto g = guard();
+  auto l = request(world.token(), R"({"jsonrpc":"2.0","id":1,"method":"tools/list"})");
+  c_admission list(mcp_oauth_admit(g.get(), l.get()));
+  ASSERT_EQ(mcp_oauth_admission_filters(list.get()), 1);
+  auto filter = mcp_oauth_admission_begin_filter(list.get(), "text/event-stream", 17);
+  std::string whole = "data: {\"result\":{\"tools\":[{\"name\":\"delete_note\"},{\"name\":\"echo\"}]}}\n\n",
+              out;
+  for (char c : whole) {
+    ASSERT_EQ(mcp_oauth_filter_feed(filter, &c, 1, nullptr), 1);
+    out += text(mcp_oauth_filter_output(filter));
+  }
+  EXPECT_EQ(mcp_oauth_filter_finish(filter, nullptr), 1);
+  EXPECT_EQ(out, "data: {\"result\":{\"tools\":[{\"name\":\"echo\"}]}}\n\n");
+  mcp_oauth_filter_free(filter);
+
+  filter = mcp_oauth_admission_begin_filter(list.get(), "application/json", 16);
+  mcp_oauth_error* raw = nullptr;
+  EXPECT_EQ(mcp_oauth_filter_feed(filter, "<html>", 6, &raw), 0);
+  c_error error(raw);
+  EXPECT_EQ(text(mcp_oauth_error_reason(error.get())), "list_unreadable");
+  EXPECT_EQ(mcp_oauth_filter_finish(filter, nullptr), 0);
+  mcp_oauth_filter_free(filter);
+}
+
 TEST_F(LibraryC, TakesAnOlderStructOfCallbacks) {
   callbacks.size = offsetof(mcp_oauth_callbacks, clock);
   auto g = guard();
@@ -317,6 +342,11 @@ TEST_F(LibraryC, AnswersNullCalmly) {
   EXPECT_EQ(mcp_oauth_answer_status(mcp_oauth_admission_answer(broken.get())), 500);
   EXPECT_EQ(mcp_oauth_admission_allowed(nullptr), 0);
   EXPECT_EQ(mcp_oauth_admission_filtered(nullptr, 200, "", 0, "", 0), nullptr);
+  EXPECT_EQ(mcp_oauth_admission_filters(nullptr), 0);
+  EXPECT_EQ(mcp_oauth_admission_begin_filter(nullptr, "", 0), nullptr);
+  EXPECT_EQ(mcp_oauth_filter_feed(nullptr, "", 0, nullptr) + mcp_oauth_filter_finish(nullptr, nullptr), 0);
+  EXPECT_EQ(text(mcp_oauth_filter_output(nullptr)), "");
+  mcp_oauth_filter_free(nullptr);
   EXPECT_EQ(mcp_oauth_begin_validate(nullptr, "", 0), nullptr);
   EXPECT_EQ(mcp_oauth_begin_admit(nullptr, nullptr), nullptr);
   EXPECT_EQ(mcp_oauth_check_next(nullptr), MCP_OAUTH_DONE);

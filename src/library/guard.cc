@@ -50,8 +50,8 @@ thread_local const call* serving_now = nullptr;
 
 }  // namespace
 
-engine::engine(config from)
-    : conf(std::move(from)), core(conf.inside().issuers, conf.inside().rules, &random_bytes) {}
+engine::engine(const config& from)
+    : conf(from), core(conf.inside().issuers, conf.inside().rules, &random_bytes) {}
 
 time_point engine::now() const noexcept {
   const auto& clock = conf.inside().clock;
@@ -77,7 +77,7 @@ void engine::log(level how, std::string_view message, std::span<const log_field>
     for (std::size_t i = 0; i < fields.size(); ++i) shown.push_back({fields[i].name, values[i]});
     sink(log_entry{how, message, shown});
   } catch (...) {
-    // A log that fails must not keep a door from working; there is nobody to tell.
+    return;  // a log that fails must not keep a door from working, and there is nobody to tell
   }
 }
 

@@ -45,7 +45,7 @@ struct MCP_OAUTH_LOCAL config::parts {
 
 // What all copies of a guard share, and what its calls keep alive.
 struct MCP_OAUTH_LOCAL engine {
-  explicit engine(config from);
+  explicit engine(const config& from);
 
   time_point now() const noexcept;
   void log(level how, std::string_view message, std::span<const log_field> fields) const noexcept;

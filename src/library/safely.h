@@ -7,7 +7,7 @@ namespace mcp_oauth {
 // Runs `work`; what it throws ends here and becomes what `otherwise` says. Nothing of ours throws but for
 // want of memory, and that must not reach a host, which may be no C++.
 template <class Work, class Otherwise>
-auto safely(Work&& work, Otherwise&& otherwise) noexcept -> decltype(work()) {
+auto safely(const Work& work, const Otherwise& otherwise) noexcept -> decltype(work()) {
   try {
     return work();
   } catch (...) {

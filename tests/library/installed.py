@@ -63,6 +63,10 @@ def by_pkg_config(prefix, folder, issuer):
         check(host, run(*asked, token, env=at), "ada tools:read\n")
         done = subprocess.run([*asked, issuer.token("https://other.example.com")], env=at, capture_output=True, text=True)
         check(f"{host} with another audience", (done.returncode, done.stdout), (1, "token_audience_mismatch\n"))
+    web = shlex.split(run("pkg-config", "--cflags", "--libs", "cpp-httplib"))
+    run("g++", "-std=c++20", sources / "stream.cc", *flags, *web, "-pthread", "-o", folder / "host_stream")
+    check("an answer that streams", run(folder / "host_stream", issuer.jwks, issuer.url, RESOURCE, token, env=at),
+          '200 data: {"result":{"tools":[{"name":"echo"}]}}\n\n')
     linked = run("ldd", folder / "host_static")
     check("what a static host is linked to", "libmcp_oauth" in linked, False)
     config = json.dumps({"issuer": issuer.url, "resource": RESOURCE, "keys": json.loads(issuer.jwks)})
