@@ -369,7 +369,7 @@ TEST_F(IssuerToken, HasTheClaimsThatAreRequired) {
     held_to.required = {wanted};
     auto verified = verify(mint_with(changes));
     EXPECT_EQ(verified.has_value(), good) << changes;
-    if (!good) EXPECT_EQ(verified.error().code, errc::token_claim_missing);
+    EXPECT_TRUE(good || verified.error().code == errc::token_claim_missing) << changes;
   }
 }
 
