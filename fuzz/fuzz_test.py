@@ -28,6 +28,8 @@ folders = [pathlib.Path(word) for word in sys.argv[1:] if not word.startswith("-
 name = pathlib.Path(sys.argv[0]).name.removesuffix("_fuzz")
 with open("calls", "a") as calls:
     print(name, flags.get("max_total_time", "merge"), os.sched_getscheduler(0), file=calls)
+if folders and folders[0].is_file():
+    sys.exit(70 if b"hangs" in folders[0].read_bytes() else 0)
 if "merge" in flags:
     for path in folders[2].iterdir():
         (folders[0] / path.name).write_bytes(path.read_bytes())
@@ -46,6 +48,11 @@ else:
     if name == "crashing":
         print("ERROR: libFuzzer: deadly signal")
         sys.exit(77)
+    if name in ("hanging", "paused"):
+        found = pathlib.Path(flags["artifact_prefix"] + "timeout-1")
+        found.write_bytes(b"hangs" if name == "hanging" else b"quick")
+        print(f"ERROR: libFuzzer: timeout after 301 seconds\\nTest unit written to {found}")
+        sys.exit(70)
     if name == "waiting":
         print("waits", flush=True)
         pathlib.Path("waits").touch()
@@ -221,6 +228,13 @@ class Runs(unittest.TestCase):
         self.target("quick")
         self.assertEqual(self.run_it("all", "1", "--keep"), (1, "1 passed, 1 failed"))
         self.assertEqual((self.hours()["crashing"]["crashes"], self.hours()["quick"]["crashes"]), (1, 0))
+
+    def test_an_input_that_hangs_fails_and_one_that_only_had_to_wait_does_not(self):
+        self.target("hanging")
+        self.target("paused")
+        self.assertEqual(self.run_it("all", "1", "--keep"), (1, "1 passed, 1 failed"))
+        self.assertEqual((self.hours()["hanging"]["crashes"], self.hours()["paused"]["crashes"]), (1, 0))
+        self.assertEqual([p.name for p in (self.root / "build/fuzz-found").iterdir()], ["hanging-timeout-1"])
 
     def test_least_tries_nothing_again_that_crashed(self):
         self.target("crashing")
