@@ -272,7 +272,7 @@ result<std::string> gateway_service::session_of(const net::exchange& x, const up
     }
   }
   if (times > 1) return fail(errc::session_foreign, "Mcp-Session-Id stands twice");
-  if (times == 0) return std::string();
+  if (times == 0 || named.empty()) return std::string();
   if (named == who.checked_session && resource == who.checked_resource)
     return who.checked_session.substr(0, who.checked_length);
   auto id = rules_->sessions.release(what::header, resource, owner, named);

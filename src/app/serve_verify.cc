@@ -158,8 +158,8 @@ net::task<result<void>> gateway_service::judge_original(net::exchange& x, const 
     told.notes.emplace_back("judged_by", "headers");
     about_a_call = true;
   }
-  auto permitted = about_a_call ? authorize(rules_now, asks, about.call, about.text)
-                                : authorize_stream(rules_now, asks);
+  auto permitted =
+      about_a_call ? authorize(rules_now, asks, about.call, about.text) : authorize_stream(rules_now, asks);
   if (!permitted) {
     if (rules.watched.has(topic::policy_decision)) watch_refusal(x, rules, permitted.error());
     about.scopes = permitted.error().scopes;

@@ -124,7 +124,7 @@ inline constexpr std::array resource_rows = std::to_array<symptom>({
      "Ask for the scopes in the challenge and sign in again."},
     {errc::policy_denied, "MOP-SCP-002", "policy_denied", 403, "insufficient_scope",
      "No rule allows this call",
-     "No line of `tools` or `policy` names what is called, one denies it to everybody, or a condition of one "
+     "No line of `tools`, or of the policy beside it, names what is called, one denies it to everybody, or a condition of one "
      "does not hold.",
      "See which rules were looked at with DEBUG=policy:decision, and add or mend the line; the detail has near names."},
     {errc::policy_unavailable, "MOP-POL-001", "policy_unavailable", 503, "temporarily_unavailable",
