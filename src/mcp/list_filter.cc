@@ -106,18 +106,20 @@ bool list_filter::open(token t) {
       expect_name();
       return true;
     case place::message:
-      if (next_ != next::result) break;
-      if (!object) return refuse("the result of an answer is a list");
-      place_ = place::result;
-      expect_name();
-      return true;
+      if (object && next_ == next::result) {
+        place_ = place::result;
+        expect_name();
+        return true;
+      }
+      break;
     case place::result:
-      if (next_ != next::list) break;
-      if (object) return refuse("what should be a list is an object");
-      place_ = place::items;
-      wrote_item_ = false;
-      gap_.clear();
-      return true;
+      if (!object && next_ == next::list) {
+        place_ = place::items;
+        wrote_item_ = false;
+        gap_.clear();
+        return true;
+      }
+      break;
     case place::items:
       if (!object) return refuse("an item of a list is no object");
       place_ = place::item;
