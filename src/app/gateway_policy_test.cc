@@ -102,7 +102,8 @@ TEST_F(GatewayPolicy, AListThatCannotBeReadIsKeptBack) {
         json("{\"result\":{\"tools\":["), json(three_tools, "Content-Encoding: gzip\r\n"), json(large),
         std::string("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}"),
         std::string("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"),
-        std::string("HTTP/1.1 202 Accepted\r\nContent-Length: 6\r\n\r\nhidden"),
+        std::string("HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n"
+                    "[hidden]"),
         std::string("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: "
                     "br\r\nContent-Length: 2\r\n\r\n{}")}) {
     auto got = ask(list, answer).answer;

@@ -32,19 +32,20 @@ void ask_for_plain_content(std::string& request_head) {
 
 result<void> list_answers::on_head(const net::response_head& head) {
   if (head.status < 200 || head.status > 299 || head.status == 204) return {};
-  bool empty = head.body == net::framing::none || (head.body == net::framing::length && head.length == 0);
-  if (head.status == 202 && empty) return {};
   auto type = head.find("content-type").value_or("");
   auto coding = head.find("content-encoding").value_or("identity");
   bool plain = equal_ignoring_case(coding, "identity");
   auto name = trim(type.substr(0, type.find(';')));
   bool events = equal_ignoring_case(name, "text/event-stream");
+  bool json = equal_ignoring_case(name, "application/json");
   if (asked_ == asked::stream && !events) return {};
+  // "Accepted", of a server whose answer comes over a stream: nobody reads a list there.
+  if (head.status == 202 && !events && !json) return {};
   if (events && plain) {
     events_.emplace(keep_, most_);
     return {};
   }
-  if (equal_ignoring_case(name, "application/json") && plain) {
+  if (json && plain) {
     json_.emplace(keep_, most_);
     return {};
   }

@@ -18,7 +18,9 @@ policy_document good(std::string_view text) {
 std::string bad(std::string_view text) {
   auto read = read_policy_document(text);
   EXPECT_FALSE(read) << text;
-  if (!read) EXPECT_EQ(read.error().code, errc::policy_unavailable);
+  if (!read) {
+    EXPECT_EQ(read.error().code, errc::policy_unavailable);
+  }
   return read ? "" : read.error().detail;
 }
 

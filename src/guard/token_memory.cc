@@ -12,26 +12,26 @@ std::optional<verdict> shared_judgement::outcome() const {
 }
 
 std::shared_ptr<const accepted> token_memory::find(const sha256_digest& key, time_point now) const {
-  auto& shard = of(key);
-  std::lock_guard lock(shard.mutex);
-  auto at = shard.good.find(key);
-  return at != shard.good.end() && now < at->second->good_until ? at->second : nullptr;
+  auto& held = of(key);
+  std::lock_guard lock(held.mutex);
+  auto at = held.good.find(key);
+  return at != held.good.end() && now < at->second->good_until ? at->second : nullptr;
 }
 
 std::optional<error> token_memory::refused(const sha256_digest& key, time_point now) const {
-  auto& shard = of(key);
-  std::lock_guard lock(shard.mutex);
-  auto at = shard.bad.find(key);
-  if (at == shard.bad.end() || now >= at->second.until) return std::nullopt;
+  auto& held = of(key);
+  std::lock_guard lock(held.mutex);
+  auto at = held.bad.find(key);
+  if (at == held.bad.end() || now >= at->second.until) return std::nullopt;
   return at->second.why;
 }
 
 token_memory::flight token_memory::begin(const sha256_digest& key, time_point now) {
-  auto& shard = of(key);
-  std::lock_guard lock(shard.mutex);
-  auto at = shard.good.find(key);
-  if (at != shard.good.end() && now < at->second->good_until) return {at->second, nullptr, nullptr};
-  auto& place = shard.in_flight[key];
+  auto& held = of(key);
+  std::lock_guard lock(held.mutex);
+  auto at = held.good.find(key);
+  if (at != held.good.end() && now < at->second->good_until) return {at->second, nullptr, nullptr};
+  auto& place = held.in_flight[key];
   if (place != nullptr) return {nullptr, place, nullptr};
   place = std::make_shared<shared_judgement>();
   auto judgement = place;
@@ -41,24 +41,24 @@ token_memory::flight token_memory::begin(const sha256_digest& key, time_point no
 
 void token_memory::settle(const sha256_digest& key, const verdict& outcome, time_point now) {
   std::shared_ptr<shared_judgement> judgement;
-  auto& shard = of(key);
+  auto& held = of(key);
   {
-    std::lock_guard lock(shard.mutex);
-    if (auto at = shard.in_flight.find(key); at != shard.in_flight.end()) {
+    std::lock_guard lock(held.mutex);
+    if (auto at = held.in_flight.find(key); at != held.in_flight.end()) {
       judgement = std::move(at->second);
-      shard.in_flight.erase(at);
+      held.in_flight.erase(at);
     }
     if (outcome) {
-      shard.bad.erase(key);
-      if (!shard.good.contains(key)) make_room(shard.good, most_in_shard());
-      shard.good[key] = *outcome;
+      held.bad.erase(key);
+      if (!held.good.contains(key)) make_room(held.good, most_in_shard());
+      held.good[key] = *outcome;
     } else {
-      shard.good.erase(key);
+      held.good.erase(key);
       const auto& why = outcome.error();
       bool of_the_token = explain(why.code).status < 500 && why.code != errc::token_key_unknown;
       if (of_the_token && rules_.negative > seconds(0)) {
-        if (!shard.bad.contains(key)) make_room(shard.bad, most_in_shard());
-        shard.bad[key] = {why, now + rules_.negative};
+        if (!held.bad.contains(key)) make_room(held.bad, most_in_shard());
+        held.bad[key] = {why, now + rules_.negative};
       }
     }
   }
@@ -71,35 +71,35 @@ void token_memory::settle(const sha256_digest& key, const verdict& outcome, time
 }
 
 void token_memory::give_up(const sha256_digest& key, const std::shared_ptr<shared_judgement>& judgement) {
-  auto& shard = of(key);
+  auto& held = of(key);
   {
-    std::lock_guard lock(shard.mutex);
-    auto at = shard.in_flight.find(key);
-    if (at != shard.in_flight.end() && at->second == judgement) shard.in_flight.erase(at);
+    std::lock_guard lock(held.mutex);
+    auto at = held.in_flight.find(key);
+    if (at != held.in_flight.end() && at->second == judgement) held.in_flight.erase(at);
   }
   judgement->over.settle();
 }
 
 void token_memory::forget(const sha256_digest& key) {
-  auto& shard = of(key);
-  std::lock_guard lock(shard.mutex);
-  shard.good.erase(key);
-  shard.bad.erase(key);
+  auto& held = of(key);
+  std::lock_guard lock(held.mutex);
+  held.good.erase(key);
+  held.bad.erase(key);
 }
 
 void token_memory::sweep(time_point now) {
-  for (auto& shard : shards_) {
-    std::lock_guard lock(shard.mutex);
-    boost::unordered::erase_if(shard.good, [now](const auto& e) { return e.second->good_until <= now; });
-    boost::unordered::erase_if(shard.bad, [now](const auto& e) { return e.second.until <= now; });
+  for (auto& held : shards_) {
+    std::lock_guard lock(held.mutex);
+    boost::unordered::erase_if(held.good, [now](const auto& e) { return e.second->good_until <= now; });
+    boost::unordered::erase_if(held.bad, [now](const auto& e) { return e.second.until <= now; });
   }
 }
 
 std::size_t token_memory::size() const {
   std::size_t all = 0;
-  for (auto& shard : shards_) {
-    std::lock_guard lock(shard.mutex);
-    all += shard.good.size() + shard.bad.size();
+  for (auto& held : shards_) {
+    std::lock_guard lock(held.mutex);
+    all += held.good.size() + held.bad.size();
   }
   return all;
 }
