@@ -120,10 +120,10 @@ step token(broker_parts& parts, exchange x) {
     return error_answer(x, request.error());
   }
   auto store = std::make_shared<read_ahead>(parts.world.store);
-  auto client = parts.clients.record_of(request->client.client_id);
-  if (client && check_client_id(client->id)) {
+  auto named = parts.clients.record_of(request->client.client_id);
+  if (named && check_client_id(named->id)) {
     // What fails here fails again where it is needed.
-    (void)store->fetch(std::array{std::move(*client), name_of(request->grant)}, x.now);
+    (void)store->fetch(std::array{std::move(*named), name_of(request->grant)}, x.now);
   }
   return with_authenticated_client(
       parts, x, std::move(request->client),

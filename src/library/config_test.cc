@@ -156,7 +156,9 @@ TEST(LibraryConfig, NamesEachMistake) {
     EXPECT_FALSE(made) << m.what;
     if (made) continue;
     EXPECT_FALSE(made.error().list.empty()) << m.what;
-    if (!m.messages.empty()) EXPECT_EQ(messages(made), m.messages) << m.what;
+    if (!m.messages.empty()) {
+      EXPECT_EQ(messages(made), m.messages) << m.what;
+    }
   }
 }
 

@@ -88,7 +88,9 @@ TEST_F(Library, RefusesEachTokenForItsReason) {
   // No token, and no secret of one, in the log.
   for (const auto& line : world.lines()) {
     for (const auto& r : rows) {
-      if (r.token.size() > 20) EXPECT_THAT(line, Not(HasSubstr(r.token.substr(r.token.size() - 20))));
+      if (r.token.size() > 20) {
+        EXPECT_THAT(line, Not(HasSubstr(r.token.substr(r.token.size() - 20))));
+      }
     }
   }
 }
@@ -285,7 +287,9 @@ TEST_F(Library, KeepsOtherWebPagesOut) {
     asked.headers.emplace_back("Origin", origin);
     auto let_in = g.admit(asked.view());
     EXPECT_EQ(let_in.allowed(), allowed) << origin;
-    if (!allowed) EXPECT_EQ(let_in.answer().status, 403);
+    if (!allowed) {
+      EXPECT_EQ(let_in.answer().status, 403);
+    }
     asked.method = "OPTIONS";
     asked.headers.erase(asked.headers.begin());
     asked.headers.emplace_back("Access-Control-Request-Headers", "authorization, mcp-param-city, x-evil\r\n");
