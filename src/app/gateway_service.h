@@ -83,7 +83,7 @@ class gateway_service final : public net::service {
                                                              const upstream& to, const shown_request& as,
                                                              story& told);
   // Takes the steps that the guard wants, to its verdict.
-  net::task<result<std::shared_ptr<const accepted>>> carry_out(guard_step& step, const snapshot& rules,
+  net::task<result<std::shared_ptr<const accepted>>> carry_out(guard_step& next, const snapshot& rules,
                                                                story& told);
   // What a refusal says besides: of proofs (RFC 9449 §7.1, §9), and in the words of other guards.
   void say_as_a_guard(http_response& refusal, errc why, const std::string& metadata_url,

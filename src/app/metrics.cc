@@ -120,11 +120,11 @@ metrics::metrics() : handles_(std::make_unique<handles>()) {
                           .Name("mop_fetch_failures_total")
                           .Help("Of those, the ones without an answer.")
                           .Register(h.registry);
-  auto& judged = prometheus::BuildCounter()
+  auto& by_way = prometheus::BuildCounter()
                      .Name("mop_tokens_accepted_total")
                      .Help("Requests with a good token of another issuer, by how that was known.")
                      .Register(h.registry);
-  for (std::size_t i = 0; i < judgements.size(); ++i) h.judged[i] = &judged.Add({{"by", judgements[i]}});
+  for (std::size_t i = 0; i < judgements.size(); ++i) h.judged[i] = &by_way.Add({{"by", judgements[i]}});
   h.issuers_ready = &prometheus::BuildGauge()
                          .Name("mop_issuer_ready")
                          .Help("Whether tokens of the issuer can be judged.")

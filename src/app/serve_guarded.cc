@@ -74,20 +74,20 @@ http_response document(std::string text) {
 
 }  // namespace
 
-net::task<result<std::shared_ptr<const accepted>>> gateway_service::carry_out(guard_step& step,
+net::task<result<std::shared_ptr<const accepted>>> gateway_service::carry_out(guard_step& next,
                                                                               const snapshot& rules,
                                                                               story& told) {
   for (;;) {
-    if (auto* verdict = std::get_if<result<std::shared_ptr<const accepted>>>(&step))
-      co_return std::move(*verdict);
-    if (auto* others = std::get_if<wait>(&step)) {
+    if (auto* judged = std::get_if<result<std::shared_ptr<const accepted>>>(&next))
+      co_return std::move(*judged);
+    if (auto* others = std::get_if<wait>(&next)) {
       auto then = std::move(others->then);
       settled waiting(worker_, others->on, others->longest);
       co_await waiting;
-      step = then(wall_clock());
+      next = then(wall_clock());
       continue;
     }
-    auto wanted = std::move(std::get<ask>(step));
+    auto wanted = std::move(std::get<ask>(next));
     auto call = [&]() -> result<http_answer> {
       return net::fetch(wanted.call, wanted.rules, rules.conf.upstream_ca_file);
     };
@@ -105,7 +105,7 @@ net::task<result<std::shared_ptr<const accepted>>> gateway_service::carry_out(gu
       if (!got) end.why = got.error().code;
       end_call(told, end);
     }
-    step = wanted.then(std::move(got), wall_clock());
+    next = wanted.then(std::move(got), wall_clock());
   }
 }
 
@@ -125,10 +125,10 @@ net::task<result<std::shared_ptr<credential>>> gateway_service::judge_token(
   }
   presented request{shown->token, shown->scheme, *proof, as.method, url, as.certificate};
   auto now = wall_clock();
-  auto step = rules.issuers->judge->validate(request, now);
-  auto verdict = co_await carry_out(step, rules, told);
-  if (!verdict) co_return tl::unexpected<error>(verdict.error());
-  const auto& token = *verdict;
+  auto next = rules.issuers->judge->validate(request, now);
+  auto judged = co_await carry_out(next, rules, told);
+  if (!judged) co_return tl::unexpected<error>(judged.error());
+  const auto& token = *judged;
   auto meant = check_resource(rules, *token, to);
   if (!meant) co_return tl::unexpected<error>(meant.error());
   const auto& details = token->token.details();

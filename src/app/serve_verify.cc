@@ -204,23 +204,23 @@ net::task<void> gateway_service::serve_verify(net::exchange& x, const snapshot& 
   if (judged) judged = co_await judge_original(x, rules, about, told);
   if (rules.spans != nullptr) begin_trace(x, told, about.call);
 
-  http_response verdict;
+  http_response said;
   if (judged) {
     const auto& conf = about.to->where.conf();
-    verdict = allowing_verdict(about.who->claims(), conf.inject_headers);
+    said = allowing_verdict(about.who->claims(), conf.inject_headers);
     // A token is for whoever judges it. Envoy does as this says; others have it in their configuration.
     if (head.path != verify_path && conf.authorization != "verified")
-      verdict.fields.add("X-Envoy-Auth-Headers-To-Remove", "authorization");
+      said.fields.add("X-Envoy-Auth-Headers-To-Remove", "authorization");
   } else {
     const auto& why = judged.error();
     if (why.code == errc::client_gone) x.close_after();
-    verdict = about.to == nullptr
-                  ? refuse_plain(why.code)
-                  : refusal_of(about.meant.host, rules, *about.to, why, about.scopes, about.call.id, told);
+    said = about.to == nullptr
+               ? refuse_plain(why.code)
+               : refusal_of(about.meant.host, rules, *about.to, why, about.scopes, about.call.id, told);
     told.why = judged.error();
   }
-  if (options.for_nginx) verdict = for_nginx(std::move(verdict));
-  co_await answer(x, std::move(verdict), false);
+  if (options.for_nginx) said = for_nginx(std::move(said));
+  co_await answer(x, std::move(said), false);
 }
 
 }  // namespace mcp_oauth

@@ -33,9 +33,9 @@ struct guard_app::parts : running {
   time_point next_sweep;
 
   fetch_fn fetcher_of(const settings& of) {
-    return [this, ca_file = of.upstream_ca_file](const http_call& call, const fetch_rules& rules) {
+    return [this, ca_file = of.upstream_ca_file](const http_call& call, const fetch_rules& bounds) {
       auto began = std::chrono::steady_clock::now();
-      auto answer = net::fetch(call, rules, ca_file);
+      auto answer = net::fetch(call, bounds, ca_file);
       counts.fetch(metrics::fetched::from_issuer, std::chrono::steady_clock::now() - began,
                    answer ? nullptr : &answer.error());
       return answer;
@@ -72,8 +72,8 @@ struct guard_app::parts : running {
       if (!missing.empty() && !effective.start_retry) return tl::unexpected<error>(joined(missing));
       issuers = std::move(made);
     }
-    auto fresh = make_snapshot(effective, issuers, session_key, exporter_for(effective),
-                               source_of(policies_then));
+    auto fresh =
+        make_snapshot(effective, issuers, session_key, exporter_for(effective), source_of(policies_then));
     if (!fresh) return tl::unexpected<error>(fresh.error());
     auto taken = take_up(next, std::move(effective), std::move(*fresh), policies_then);
     if (taken) fingerprint = std::move(wanted);
@@ -154,8 +154,8 @@ tl::expected<std::unique_ptr<guard_app>, guard_start_failure> guard_app::start(
     return tl::unexpected(guard_start_failure{{}, std::move(missing)});
 
   p.policies = p.source_for(p.conf);
-  auto first_rules = make_snapshot(p.conf, std::move(issuers), p.session_key, p.exporter_for(p.conf),
-                                   p.policies.get());
+  auto first_rules =
+      make_snapshot(p.conf, std::move(issuers), p.session_key, p.exporter_for(p.conf), p.policies.get());
   if (!first_rules) return failed(first_rules.error());
   p.rules = std::move(*first_rules);
 

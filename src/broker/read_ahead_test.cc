@@ -53,10 +53,18 @@ TEST_F(ReadAhead, KnowsNothingAnyMoreAfterAWrite) {
     c.erase.emplace_back("a", "1");
     ASSERT_TRUE(store.commit(c, now).value());
     ASSERT_TRUE(ahead.get("a", "1", now)->has_value());
-    if (how == 0) EXPECT_TRUE(ahead.commit({}, now));
-    if (how == 1) EXPECT_TRUE(ahead.take("a", "none", now));
-    if (how == 2) EXPECT_TRUE(ahead.erase_grant("none"));
-    if (how == 3) EXPECT_TRUE(ahead.sweep(now, 1));
+    if (how == 0) {
+      EXPECT_TRUE(ahead.commit({}, now));
+    }
+    if (how == 1) {
+      EXPECT_TRUE(ahead.take("a", "none", now));
+    }
+    if (how == 2) {
+      EXPECT_TRUE(ahead.erase_grant("none"));
+    }
+    if (how == 3) {
+      EXPECT_TRUE(ahead.sweep(now, 1));
+    }
     if (how == 4) ahead.forget();
     EXPECT_FALSE(ahead.get("a", "1", now)->has_value()) << how;
   }
