@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <map>
+#include <mutex>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -120,20 +121,21 @@ class watched_store final : public record_store {
   std::vector<std::string> asked;  // what a far store would be asked, one by one
 
   result<std::optional<record>> get(std::string_view kind, std::string_view id, time_point now) override {
-    asked.push_back("get " + std::string(kind));
+    note("get " + std::string(kind));
     return behind_.get(kind, id, now);
   }
   result<std::vector<std::optional<record>>> get_each(std::span<const record_name> names,
                                                       time_point now) override {
-    asked.emplace_back("get_each");
-    for (const auto& n : names) asked.back() += " " + n.kind;
+    std::string question = "get_each";
+    for (const auto& n : names) question += " " + n.kind;
+    note(std::move(question));
     return behind_.get_each(names, now);
   }
   result<std::optional<record>> take(std::string_view kind, std::string_view id, time_point now) override {
     return behind_.take(kind, id, now);
   }
   result<bool> commit(const change& wanted, time_point now) override {
-    asked.emplace_back("commit");
+    note("commit");
     if (before_commit) std::exchange(before_commit, nullptr)();
     if (fails || commit_fails) return fail(errc::store_unavailable, "disk full");
     return behind_.commit(wanted, now);
@@ -156,6 +158,12 @@ class watched_store final : public record_store {
   bool commit_fails = false;
 
  private:
+  // Some tests ask from many threads.
+  void note(std::string question) {
+    std::lock_guard lock(asking_);
+    asked.push_back(std::move(question));
+  }
+  std::mutex asking_;
   record_store& behind_;
 };
 
