@@ -40,11 +40,8 @@ class client_directory final {
   explicit client_directory(const broker_world& world) : world_(world) {}
 
   // What is known without asking anybody; nothing when the client's document has to be fetched first.
-  // Errors: client_unknown, client_document_refused, those of the store.
-  result<std::optional<known_client>> find(std::string_view client_id, time_point now) {
-    return find(client_id, now, world_.store);
-  }
-  // Looks for a registered one in that store instead.
+  // A registered one is looked for in `store`. Errors: client_unknown, client_document_refused, those of the
+  // store.
   result<std::optional<known_client>> find(std::string_view client_id, time_point now, record_store& store);
   // What `find` will read; nothing for a client that is not registered.
   std::optional<record_name> record_of(std::string_view client_id) const;

@@ -93,5 +93,16 @@ TEST_F(ReadAhead, AClientIdThatCannotBeOneIsNotLookedFor) {
   EXPECT_THAT(watched.asked, IsEmpty());
 }
 
+TEST_F(ReadAhead, AsksEachTimeForWhatIsNoSingleRecord) {
+  put(make("a", "1"));
+  read_ahead ahead(watched);
+  EXPECT_EQ(ahead.count("a", now).value(), 1U);
+  EXPECT_EQ(ahead.list("a", now, 10, {}).value().size(), 1U);
+  put(make("a", "2"));
+  EXPECT_EQ(ahead.count("a", now).value(), 2U);
+  EXPECT_EQ(ahead.list("a", now, 10, {}).value().size(), 2U);
+  EXPECT_TRUE(ahead.check());
+}
+
 }  // namespace
 }  // namespace mcp_oauth

@@ -50,6 +50,13 @@ TEST_F(SigningKeys, AnotherEncryptionKeyIsNamedAsTheCause) {
   EXPECT_EQ(state.error().code, errc::seal_broken);
 }
 
+TEST_F(SigningKeys, AStoredOneTellsWhetherAnEncryptionKeyIsTheRightOne) {
+  at(start);
+  auto stored = (*store.list("signing_key", start, 10, {})).at(0);
+  EXPECT_TRUE(check_opens(stored, seal));
+  EXPECT_FALSE(check_opens(stored, *sealer::of({secret(std::string(32, 'x'))})));
+}
+
 TEST_F(SigningKeys, TheNextOneIsPublishedAnHourBeforeItSigns) {
   auto first = kid(at(start));
   auto turn = start + rules.lifetime;

@@ -135,5 +135,16 @@ TEST(Credential, OfNobodyHasNoNameAndNoEnd) {
   EXPECT_GT(nobody->claims().expires, from_unix(4'000'000'000));
 }
 
+TEST_F(TokenCache, ThePolicyIsAskedWithWhatTheTokenSays) {
+  auto who = *find(token("g"));
+  auto asks = who->asks();
+  EXPECT_EQ(asks.subject, who->claims().subject);
+  EXPECT_EQ(asks.client_id, who->claims().client_id);
+  EXPECT_EQ(asks.scopes.size(), who->claims().scopes.size());
+  EXPECT_EQ(asks.claims.ours, &who->claims());
+  EXPECT_EQ(asks.claims.theirs, nullptr);
+  EXPECT_EQ(credential::of_nobody()->asks().subject, "");
+}
+
 }  // namespace
 }  // namespace mcp_oauth

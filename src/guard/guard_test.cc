@@ -316,6 +316,9 @@ TEST_F(Guard, ForgetsATokenWhenTold) {
 }
 
 TEST_F(Guard, TellsHealthWhatItKnows) {
+  guard_rules asked;
+  asked.dpop = dpop_use::required;
+  EXPECT_EQ(guard({an_issuer()}, asked, counted).rules().dpop, dpop_use::required);
   auto g = of(an_issuer());
   EXPECT_FALSE(g.status(now)[0].ready);
   net.run_errands(g, now);

@@ -1,7 +1,9 @@
 #include "mcp_oauth/c.h"
 
 #include "library/fixture.h"
+#include "oauth/certificate_binding.h"
 
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <stdexcept>
@@ -226,6 +228,70 @@ TEST_F(LibraryC, LetsTheHostFetchStepByStep) {
   c_user user(mcp_oauth_check_user(known.get(), nullptr));
   EXPECT_EQ(text(mcp_oauth_user_subject(user.get())), "ada");
   EXPECT_EQ(mcp_oauth_check_admission(known.get()), nullptr);
+}
+
+TEST_F(LibraryC, TellsTheHostAllOfWhatToFetch) {
+  auto g = guard();
+  auto token = world.token(), other = world.token_with({{"sub", "grace"}});
+  c_check first(mcp_oauth_begin_validate(g.get(), token.data(), token.size()));
+  c_check second(mcp_oauth_begin_validate(g.get(), other.data(), other.size()));
+  ASSERT_EQ(mcp_oauth_check_next(first.get()), MCP_OAUTH_FETCH);
+  auto* wanted = mcp_oauth_check_wanted(first.get());
+  EXPECT_GT(mcp_oauth_fetch_timeout_seconds(wanted), 0U);
+  bool accepts = false;
+  for (std::size_t i = 0; i < mcp_oauth_fetch_header_count(wanted); ++i) {
+    accepts = accepts || text(mcp_oauth_fetch_header_name(wanted, i)) == "Accept";
+    EXPECT_NE(text(mcp_oauth_fetch_header_value(wanted, i)), "");
+  }
+  EXPECT_TRUE(accepts);
+  auto past_the_end = mcp_oauth_fetch_header_count(wanted);
+  EXPECT_EQ(text(mcp_oauth_fetch_header_name(wanted, past_the_end)), "");
+  EXPECT_EQ(text(mcp_oauth_fetch_header_value(wanted, past_the_end)), "");
+  EXPECT_EQ(mcp_oauth_fetch_timeout_seconds(nullptr), 0U);
+
+  // The second waits for what the first fetches, and hears that it failed.
+  ASSERT_EQ(mcp_oauth_check_next(second.get()), MCP_OAUTH_WAIT);
+  mcp_oauth_fetch_fail(wanted, "no route", 8);
+  mcp_oauth_check_give(first.get());
+  while (mcp_oauth_check_next(first.get()) == MCP_OAUTH_FETCH) {
+    mcp_oauth_fetch_fail(mcp_oauth_check_wanted(first.get()), "no route", 8);
+    mcp_oauth_check_give(first.get());
+  }
+  mcp_oauth_error* raw = nullptr;
+  EXPECT_EQ(mcp_oauth_check_user(first.get(), &raw), nullptr);
+  c_error away(raw);
+  EXPECT_EQ(mcp_oauth_error_status(away.get()), 503);
+  mcp_oauth_check_proceed(second.get());
+  while (mcp_oauth_check_next(second.get()) == MCP_OAUTH_FETCH) {
+    mcp_oauth_fetch_fail(mcp_oauth_check_wanted(second.get()), "no route", 8);
+    mcp_oauth_check_give(second.get());
+  }
+  EXPECT_EQ(mcp_oauth_check_next(second.get()), MCP_OAUTH_DONE);
+  EXPECT_EQ(mcp_oauth_check_user(second.get(), nullptr), nullptr);
+}
+
+TEST_F(LibraryC, MayBeMadeFromTheEnvironmentAndToldOfACertificate) {
+  ::unsetenv("OAUTH_ISSUER_URL");
+  mcp_oauth_error* raw = nullptr;
+  EXPECT_EQ(mcp_oauth_guard_new_from_environment(&callbacks, &raw), nullptr);
+  c_error problems(raw);
+  EXPECT_GE(mcp_oauth_error_problem_count(problems.get()), 1U);
+  ::setenv("OAUTH_ISSUER_URL", "https://idp.example.com", 1);
+  ::setenv("MCP_URL", "https://mcp.example.com/mcp", 1);
+  c_guard g(mcp_oauth_guard_new_from_environment(&callbacks, nullptr));
+  ::unsetenv("OAUTH_ISSUER_URL");
+  ::unsetenv("MCP_URL");
+  ASSERT_NE(g, nullptr);
+  json::object cnf;
+  cnf["x5t#S256"] = json::string(certificate_thumbprint("der"));
+  auto token = world.token_with({{"cnf", cnf}});
+  auto r = request(token, R"({"jsonrpc":"2.0","id":1,"method":"ping"})");
+  mcp_oauth_request_set_client_certificate(r.get(), "der", 3);
+  c_admission in(mcp_oauth_admit(g.get(), r.get()));
+  EXPECT_EQ(mcp_oauth_admission_allowed(in.get()), 1);
+  mcp_oauth_request_set_client_certificate(r.get(), "xyz", 3);
+  c_admission out(mcp_oauth_admit(g.get(), r.get()));
+  EXPECT_EQ(mcp_oauth_admission_allowed(out.get()), 0);
 }
 
 TEST_F(LibraryC, FiltersAnAnswerInPieces) {

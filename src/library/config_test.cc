@@ -3,6 +3,7 @@
 #include "library/parts.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <map>
 
@@ -99,6 +100,12 @@ TEST(LibraryConfig, NamesEachMistake) {
       {"an issuer without scheme",
        [](options& o) { o.server.issuer = "company.okta.com"; },
        {R"(issuer URL must use http or https scheme, got "company.okta.com")"}},
+      {"an issuer of another scheme",
+       [](options& o) { o.server.issuer = "ftp://company.okta.com"; },
+       {R"(issuer URL must use http or https scheme, got "ftp://company.okta.com")"}},
+      {"an issuer with a query",
+       [](options& o) { o.server.issuer = "https://company.okta.com?x=1"; },
+       {R"(issuer URL must have neither query nor fragment, got "https://company.okta.com?x=1")"}},
       {"an issuer in clear",
        [](options& o) { o.server.issuer = "http://company.okta.com"; },
        {R"(issuer URL must use HTTPS for non-localhost hosts, got "http://company.okta.com")"}},
@@ -325,6 +332,30 @@ TEST(LibraryEnvironment, RefusesToGuess) {
     v1::problem_list problems;
     read(set, problems);
     EXPECT_THAT(problems.take().text(), HasSubstr(text));
+  }
+}
+
+TEST(LibraryEnvironment, IsThatOfTheProcess) {
+  ::setenv("OAUTH_ISSUER_URL", "https://idp.example.com", 1);
+  ::setenv("MCP_URL", "https://mcp.example.com/mcp", 1);
+  ::setenv("OAUTH_REQUIRED_SCOPES", R"(["a", "b"])", 1);
+  auto made = config::from_environment();
+  EXPECT_TRUE(made) << (made ? "" : made.error().text());
+  if (made) {
+    EXPECT_EQ(made->resource(), "https://mcp.example.com/mcp");
+  }
+  EXPECT_TRUE(v1::guard::from_environment());
+  ::unsetenv("OAUTH_ISSUER_URL");
+  EXPECT_FALSE(v1::guard::from_environment());
+  ::unsetenv("MCP_URL");
+  ::unsetenv("OAUTH_REQUIRED_SCOPES");
+}
+
+TEST(LibraryEnvironment, TakesScopesAsAListOrAsWords) {
+  for (auto text : {R"(["a", "b", 7])", "a b", "a,b", " a , b "}) {
+    v1::problem_list problems;
+    auto o = read({{"OAUTH_REQUIRED_SCOPES", text}}, problems);
+    EXPECT_EQ(o.scopes, (std::vector<std::string>{"a", "b"})) << text;
   }
 }
 

@@ -417,6 +417,11 @@ TEST_F(Library, FiltersAnAnswerInPieces) {
   EXPECT_FALSE(filter.finish(out));
   EXPECT_EQ(out, R"({"result":{"tools":[{"name":"echo"}]}})");
 
+  filter = let_in.call().begin_filter("text/event-stream");
+  out.clear();
+  EXPECT_FALSE(filter.feed("data: " + whole + "\n\n", out));
+  EXPECT_EQ(out, "data: {\"result\":{\"tools\":[{\"name\":\"echo\"}]}}\n\n");
+
   auto broken = let_in.call().begin_filter("application/json");
   EXPECT_TRUE(broken.feed("<", out));
   EXPECT_TRUE(broken.feed("{}", out));
@@ -436,6 +441,15 @@ TEST_F(Library, WantsTheCertificateThatATokenIsBoundTo) {
   EXPECT_EQ(g.admit(asked.view()).refused()->reason(), "certificate_mismatch");
   asked.certificate = der;
   EXPECT_TRUE(g.admit(asked.view()).allowed());
+}
+
+TEST_F(Library, ReadsARequestOfManyHeaders) {
+  auto g = made(world.options());
+  auto asked = call_of(world.token(), "echo");
+  for (int i = 0; i < 100; ++i) asked.headers.emplace_back("X-" + std::to_string(i), "v");
+  EXPECT_TRUE(g.admit(asked.view()).allowed());
+  asked.headers.emplace_back("Authorization", "Bearer other");
+  EXPECT_EQ(g.admit(asked.view()).answer().status, 400) << "the last one is seen as well";
 }
 
 TEST_F(Library, AsksForDpopWhereItIsRequired) {

@@ -120,6 +120,13 @@ TEST_F(LibraryPending, TakesMisuseCalmly) {
   EXPECT_DEATH((void)moved.wanted(), "");
 }
 
+TEST_F(LibraryPending, OneMayTakeThePlaceOfAnother) {
+  auto check = g.begin_validate(world.token());
+  check = g.begin_validate("");
+  EXPECT_EQ(check.next(), step::done);
+  EXPECT_EQ(check.result().error().reason(), "token_missing");
+}
+
 TEST_F(LibraryPending, KeepsItsGuardAlive) {
   std::optional<v1::guard> only(*v1::guard::make(world.options()));
   auto check = only->begin_validate(world.token());

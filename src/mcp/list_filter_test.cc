@@ -194,6 +194,20 @@ TEST(ListFilter, CountsWhatWasThereAndWhatStays) {
   EXPECT_FALSE(list_counts().any());
 }
 
+TEST(ListFilter, KnowsTheMethodsThatList) {
+  for (auto method : {"tools/list", "resources/list", "resources/templates/list", "prompts/list"})
+    EXPECT_TRUE(lists_items(method)) << method;
+  for (auto method : {"tools/call", "tools/lis", "tools/list2", "Tools/list", "roots/list", ""})
+    EXPECT_FALSE(lists_items(method)) << method;
+}
+
+TEST(EventListFilter, CountsWhatWasThereAndWhatStays) {
+  event_list_filter filter(not_hidden, most);
+  std::string out;
+  ASSERT_TRUE(filter.feed("data: " + answer(R"({"tools":[{"name":"hidden"},{"name":"a"}]})") + "\n\n", out));
+  EXPECT_EQ(filter.counts().describe(), "2 tools, 1 visible");
+}
+
 TEST(EventListFilter, FiltersTheMessagesOfAStream) {
   auto list = answer(R"({"tools":[{"name":"hidden"},{"name":"a"}]})");
   auto less = answer(R"({"tools":[{"name":"a"}]})");

@@ -96,6 +96,35 @@ TEST(Schema, GoesUpAndDownByTheUrl) {
   EXPECT_EQ(apply_migrations(url)->version, up->latest);
 }
 
+TEST(Schema, TheNewestOfAKindIsLookedAtWithoutMakingADatabase) {
+  test_folder folder;
+  auto url = "sqlite://" + folder.file("oauth.db");
+  auto now = from_unix(1'800'000'000);
+  EXPECT_FALSE(look_at_newest(url, "signing_key", now)->has_value());
+  EXPECT_FALSE(std::filesystem::exists(folder.file("oauth.db")));
+  EXPECT_FALSE(look_at_newest("sqlite::memory:", "signing_key", now)->has_value());
+  EXPECT_EQ(look_at_newest("mysql://db", "signing_key", now).error().code, errc::config_invalid);
+  std::vector<std::string> warnings;
+  auto store = open_store(url, warnings);
+  ASSERT_TRUE(store);
+  EXPECT_FALSE(look_at_newest(url, "signing_key", now)->has_value());
+  for (auto [id, made] :
+       {std::pair{"old", now - seconds(9)}, {"new", now - seconds(5)}, {"older", now - seconds(20)}}) {
+    record r;
+    r.kind = "signing_key";
+    r.id = id;
+    r.created = made;
+    r.expires = now + seconds(100);
+    change c;
+    c.put.push_back(std::move(r));
+    ASSERT_TRUE((*store)->commit(c, now).value());
+  }
+  EXPECT_EQ(look_at_newest(url, "signing_key", now)->value().id, "new");
+  EXPECT_FALSE(look_at_newest(url, "signing_key", now + seconds(100))->has_value()) << "expired";
+  ASSERT_TRUE((*store)->clock());
+  EXPECT_FALSE((*store)->clock()->has_value()) << "it is this machine's";
+}
+
 TEST(Schema, OfADatabaseThatNobodyServesIsAnError) {
   for (const char* url : {"mysql://db/name", "oauth.db", ""}) {
     EXPECT_EQ(apply_migrations(url).error().code, errc::config_invalid) << url;

@@ -1,6 +1,7 @@
 // What the contract does not say: servers that restart, hang and cut, other processes, and what is announced.
 #include "store/postgres_store.h"
 
+#include "store/open.h"
 #include "store/test_postgres.h"
 
 #include <atomic>
@@ -288,6 +289,28 @@ TEST_F(PostgresStore, TellsOthersWhatAChangeWantsToldOnceItIsDone) {
   EXPECT_TRUE(wait_for("provider_token g3"));
   std::lock_guard lock(mutex);
   EXPECT_THAT(told, Not(testing::Contains("provider_token g2")));
+}
+
+TEST_F(PostgresStore, TellsOfItsSchemaAndTheNewestOfAKindWithoutChangingIt) {
+  auto before = read_schema_state(url);
+  ASSERT_TRUE(before) << before.error().detail;
+  EXPECT_EQ(before->version, 0U);
+  EXPECT_TRUE(before->may_create);
+  EXPECT_EQ(before->role, test_postgres::user);
+  EXPECT_TRUE(before->clock);
+  EXPECT_FALSE(look_at_newest(url, "signing_key", now)->has_value());
+  auto store = open(url);
+  EXPECT_FALSE(look_at_newest(url, "signing_key", now)->has_value());
+  record r;
+  r.kind = "signing_key";
+  r.id = "k";
+  r.created = now;
+  r.expires = now + seconds(100);
+  change c;
+  c.put.push_back(r);
+  ASSERT_TRUE(store->commit(c, now).value());
+  EXPECT_EQ(look_at_newest(url, "signing_key", now)->value().id, "k");
+  EXPECT_GT(read_schema_state(url)->version, 0U);
 }
 
 TEST_F(PostgresStore, SaysWhatTimeItIsThere) {

@@ -1,0 +1,65 @@
+#include "config/derive_policy.h"
+
+#include "config/load.h"
+
+#include <gtest/gtest.h>
+
+namespace mcp_oauth {
+namespace {
+
+settings good(const std::string& text) {
+  auto answer = load({"config.yaml", text});
+  if (answer) return answer->value;
+  for (const auto& e : answer.error()) ADD_FAILURE() << to_string(e);
+  return {};
+}
+
+const std::string text =
+    "public_url: https://mcp.example.com\n"
+    "tools: {echo: [a]}\n"
+    "policy: {prompts: {greet: [b]}, scope_hierarchy: {admin: [a]}, filter_lists: false}\n"
+    "upstreams:\n"
+    "  - {name: one, url: http://localhost:1, paths: [/one], scopes: [base]}\n"
+    "  - {name: two, url: http://localhost:2, paths: [/two], tools: {own: [c]}}\n"
+    "  - {name: open, url: http://localhost:3, paths: [/open], require_auth: false}\n";
+
+TEST(RulesOf, AServerHasItsOwnSectionsAndTheOthersOfAll) {
+  auto s = good(text);
+  ASSERT_EQ(s.upstreams.size(), 3U);
+  auto one = rules_of(s, s.upstreams[0]);
+  EXPECT_EQ(one.tools.rules.at(0).pattern, "echo");
+  EXPECT_EQ(one.prompts.rules.at(0).pattern, "greet");
+  EXPECT_EQ(one.base_scopes, std::vector<std::string>{"base"});
+  EXPECT_FALSE(one.filter_lists);
+  EXPECT_EQ(one.hierarchy.size(), 1U);
+  auto two = rules_of(s, s.upstreams[1]);
+  EXPECT_EQ(two.tools.rules.at(0).pattern, "own");
+  EXPECT_EQ(two.tools.rules.size(), 1U);
+  EXPECT_TRUE(two.prompts.given);
+}
+
+TEST(RulesOf, RulesForThoseWhoSignInSayNothingWhereNobodyDoes) {
+  auto s = good(text);
+  auto open = rules_of(s, s.upstreams.at(2));
+  EXPECT_FALSE(open.tools.given);
+  EXPECT_FALSE(open.prompts.given);
+}
+
+TEST(RulesOf, APolicyFromElsewhereStandsBetweenAServersOwnAndThoseOfAll) {
+  auto s = good(text);
+  policy_document remote;
+  access_rule far;
+  far.pattern = "far";
+  remote.rules.tools = {true, {far}};
+  EXPECT_EQ(rules_of(s, s.upstreams.at(0), &remote).tools.rules.at(0).pattern, "far");
+  EXPECT_EQ(rules_of(s, s.upstreams.at(1), &remote).tools.rules.at(0).pattern, "own");
+  EXPECT_EQ(rules_of(s, s.upstreams.at(0), &remote).prompts.rules.at(0).pattern, "greet");
+  // A document without tools leaves nothing open.
+  policy_document silent;
+  auto rules = rules_of(s, s.upstreams.at(0), &silent);
+  EXPECT_TRUE(rules.tools.given);
+  EXPECT_TRUE(rules.tools.rules.empty());
+}
+
+}  // namespace
+}  // namespace mcp_oauth
