@@ -24,7 +24,7 @@ std::optional<config_flaw> database(std::string_view value);         // sqlite:/
 std::optional<config_flaw> encryption_key(std::string_view value);   // 32 bytes, as if drawn by lot
 std::optional<config_flaw> provider_secret(std::string_view value);  // no word of an example
 std::optional<config_flaw> shared_secret(std::string_view value);
-std::optional<config_flaw> client_secret(std::string_view value);    // that, and 128 bits long
+std::optional<config_flaw> client_secret(std::string_view value);  // that, and 128 bits long
 std::optional<config_flaw> upstream_url(
     std::string_view value);  // http(s), no query, fragment or user information
 std::optional<config_flaw> resource(std::string_view value);     // RFC 8707 §2: absolute, no fragment

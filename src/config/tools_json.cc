@@ -17,7 +17,7 @@ tl::unexpected<config_flaw> flaw(std::string rule) {
 }
 
 tl::expected<access_rule, config_flaw> rule_of(const std::string& tool, const json::value& value,
-                                             scopes_needed of_a_list) {
+                                               scopes_needed of_a_list) {
   access_rule rule{tool, {}, of_a_list};
   const json::value* list = &value;
   if (const auto* named = value.if_object()) {
@@ -48,7 +48,7 @@ tl::expected<access_rule, config_flaw> rule_of(const std::string& tool, const js
 }  // namespace
 
 tl::expected<std::vector<access_rule>, config_flaw> tools_of_json(std::string_view text,
-                                                                scopes_needed of_a_list) {
+                                                                  scopes_needed of_a_list) {
   auto document = parse_json_object(text);
   if (!document) return flaw("must be a JSON object from tools to scopes: " + document.error().detail);
   std::vector<access_rule> rules;

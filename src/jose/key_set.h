@@ -17,8 +17,8 @@ class key_set final {
   // says; so the set may be empty. Errors: key_malformed when the text is no JWK Set, is over 512 KiB or
   // holds over 100 keys.
   static result<key_set> parse(std::string_view jwks_json);
-  // PEM with one or several public keys (SPKI, RFC 7468 §13) or certificates, of which only the key counts: neither
-  // names nor dates are looked at. They have no `kid`; an RSA key is for every RSA algorithm. Errors:
+  // PEM with one or several public keys (SPKI, RFC 7468 §13) or certificates, of which only the key counts:
+  // neither names nor dates are looked at. They have no `kid`; an RSA key is for every RSA algorithm. Errors:
   // key_malformed, also for a private key, which does not belong there, and for anything else; key_weak.
   static result<key_set> from_pem(std::string_view pem);
   static key_set of(std::vector<public_key> keys);

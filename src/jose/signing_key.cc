@@ -81,7 +81,8 @@ result<evp_pkey> public_key_in(std::string_view label, const unsigned char* byte
     std::unique_ptr<X509, free_with<X509_free>> certificate(d2i_X509(nullptr, &bytes, size));
     if (certificate != nullptr) pkey.reset(X509_get_pubkey(certificate.get()));
   } else if (label.ends_with("PRIVATE KEY")) {
-    return fail(errc::key_malformed, "a private key: only its owner may have it, and its public part belongs here");
+    return fail(errc::key_malformed,
+                "a private key: only its owner may have it, and its public part belongs here");
   } else {
     return fail(errc::key_malformed, "PEM that is neither a public key nor a certificate");
   }

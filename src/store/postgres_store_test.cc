@@ -236,13 +236,13 @@ TEST_F(PostgresStore, TellsASecondAttemptThatSomebodyElseWasFirst) {
 }
 
 TEST_F(PostgresStore, ALostRaceWritesNothingAndIsNoErrorToTheServer) {
+  std::atomic<bool> heard_lost = false, heard_next = false;  // before the store, whose thread writes to them
   auto direct = open(url);
   auto wanted = changing(*direct);
   ASSERT_TRUE(direct->commit(wanted, now).value());
   wanted.put.push_back(make("revoked", "2"));
   wanted.erase.emplace_back("grant", "3");
   ASSERT_TRUE(direct->commit(putting("grant", "3"), now).value());
-  std::atomic<bool> heard_lost = false, heard_next = false;
   direct->watch([&](std::string_view, std::string_view id) {
     heard_lost = heard_lost || id == "2";
     heard_next = heard_next || id == "3";
@@ -261,11 +261,11 @@ TEST_F(PostgresStore, ALostRaceWritesNothingAndIsNoErrorToTheServer) {
 }
 
 TEST_F(PostgresStore, TellsOthersWhatAChangeWantsToldOnceItIsDone) {
-  auto writer = open(url);
-  auto reader = open(url);
   std::mutex mutex;
   std::vector<std::string> told;
   std::condition_variable heard;
+  auto writer = open(url);
+  auto reader = open(url);
   reader->watch([&](std::string_view kind, std::string_view id) {
     std::lock_guard lock(mutex);
     told.push_back(std::string(kind) + " " + std::string(id));
@@ -426,11 +426,11 @@ TEST_F(PostgresStore, GivesUpOnAServerThatHangsAndGoesOnWhenItIsBack) {
 }
 
 TEST_F(PostgresStore, TellsOtherProcessesWhatEveryoneMustKnow) {
-  auto here = open(url);
-  auto there = open(url);
   std::mutex mutex;
   std::condition_variable heard;
   std::multiset<std::string> said;
+  auto here = open(url);
+  auto there = open(url);
   there->watch([&](std::string_view kind, std::string_view id) {
     std::lock_guard lock(mutex);
     said.insert(std::string(kind) + "/" + std::string(id));
