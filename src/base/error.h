@@ -31,6 +31,8 @@ enum class errc {
   token_subject_mismatch,
   token_audience_absent,
   token_binding_missing,
+  token_unbound,
+  token_certificate_missing,
   dpop_proof_invalid,
   dpop_proof_replayed,
   dpop_nonce_needed,
@@ -39,6 +41,7 @@ enum class errc {
   policy_denied,
   policy_unavailable,
   policy_incomplete,
+  policy_document_invalid,
   list_unreadable,
 
   // a reverse proxy that asks for a verdict
@@ -46,6 +49,7 @@ enum class errc {
   original_request_unclear,
   identity_claimed,
   call_unseen,
+  call_headers_missing,
 
   // who issued the token, where that is somebody else
   issuer_unreachable,
@@ -170,6 +174,7 @@ enum class errc {
   store_unavailable,
   store_busy,
   store_corrupt,
+  store_not_a_database,
   store_schema_newer,
   store_unreachable,
   store_login_refused,
@@ -190,6 +195,8 @@ enum class errc {
   file_unwritable,
   telemetry_unreachable,
   tls_certificate_invalid,
+  tls_certificate_out_of_date,
+  ca_file_invalid,
   json_malformed,
   url_malformed,
   internal,
