@@ -133,7 +133,7 @@ net::task<result<std::shared_ptr<credential>>> gateway_service::judge_token(
   if (!meant) co_return tl::unexpected<error>(meant.error());
   const auto& details = token->token.details();
   if (rules.conf.binding.certificate == "require" && (!details || details->certificate_thumbprint.empty())) {
-    co_return fail(errc::token_binding_missing, "certificate_binding: require, and cnf has no x5t#S256");
+    co_return fail(errc::token_unbound, "certificate_binding: require, and cnf has no x5t#S256");
   }
   told.remembered = token->judged < now;
   told.issuer = token->token.claims().issuer;
@@ -156,7 +156,9 @@ void gateway_service::say_as_a_guard(http_response& refusal, errc why, const std
   if (rules.dpop == dpop_use::off) return;
   if (auto nonce = judge.fresh_nonce(wall_clock()); !nonce.empty()) refusal.fields.add("DPoP-Nonce", nonce);
   if (refusal.fields.count("WWW-Authenticate") == 0) return;
-  bool only = rules.dpop == dpop_use::required || told.by_dpop;
+  // Whoever sent an unbound token with a proof may send it as it is, unless bound ones are demanded.
+  bool as_bearer = why == errc::token_unbound && rules.dpop != dpop_use::required;
+  bool only = rules.dpop == dpop_use::required || (told.by_dpop && !as_bearer);
   if (!only && why != errc::token_binding_missing) return;
   auto challenge = dpop_challenge(why, metadata_url, scopes, rules.proofs.algorithms);
   // Bearer first where both are good: clients that know only that one look no further.

@@ -288,10 +288,9 @@ result<void> guard::check_key_binding(const presented& request, const verified_t
     if (!bound_to.empty())
       return fail(errc::token_binding_missing, "bound to a key (cnf.jkt), and sent as Bearer");
     if (rules_.dpop != dpop_use::required) return {};
-    return fail(errc::token_binding_missing, "not bound to a key, which dpop: required demands");
+    return fail(errc::token_unbound, "not bound to a key, which dpop: require demands");
   }
-  if (bound_to.empty())
-    return fail(errc::token_binding_missing, "sent with the scheme DPoP, and not bound to a key");
+  if (bound_to.empty()) return fail(errc::token_unbound, "sent with the scheme DPoP, and not bound to a key");
   if (!request.dpop_proof) return fail(errc::dpop_proof_invalid, "no DPoP field");
   auto proof = verify_dpop_proof(*request.dpop_proof, {request.method, request.url, request.token},
                                  rules_.proofs, now);
