@@ -101,8 +101,10 @@ result<envelope> envelope_of_mirrored_headers(std::span<const field> fields) {
   auto found = collect(fields);
   if (!found) return tl::unexpected<error>(found.error());
   if (!found->version || !mirrors(*found->version))
-    return fail(errc::header_mismatch, "MCP-Protocol-Version names no revision that mirrors the body");
-  if (!found->method) return fail(errc::header_mismatch, "no Mcp-Method");
+    return fail(errc::call_headers_missing,
+                found->version ? "MCP-Protocol-Version names no revision that mirrors the body"
+                               : "no MCP-Protocol-Version");
+  if (!found->method) return fail(errc::call_headers_missing, "no Mcp-Method");
   auto method = decode_mirrored_value(*found->method);
   if (!method || method->empty()) return fail(errc::header_mismatch, "Mcp-Method is malformed");
   envelope said;
@@ -111,7 +113,7 @@ result<envelope> envelope_of_mirrored_headers(std::span<const field> fields) {
   said.protocol_version = *found->version;
   said.complete = true;
   if (name_of(said.method) == name_member::none) return said;
-  if (!found->name) return fail(errc::header_mismatch, "no Mcp-Name");
+  if (!found->name) return fail(errc::call_headers_missing, "no Mcp-Name");
   auto name = decode_mirrored_value(*found->name);
   if (!name) return fail(errc::header_mismatch, "Mcp-Name is malformed");
   said.has_name = true;
