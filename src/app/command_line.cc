@@ -126,6 +126,10 @@ exit_code run(command_line& line) {
   if (!line.host.empty()) in.flags.emplace_back("host", line.host);
   if (!line.port.empty()) in.flags.emplace_back("port", line.port);
   if (!line.mcp_server_url.empty()) in.flags.emplace_back("mcp_server_url", line.mcp_server_url);
+  if (!line.file.empty() && !in.config_file.empty() && line.file != in.config_file) {
+    usage("two configuration files are named: --config " + in.config_file + " and " + line.file);
+    return exit_code::usage;
+  }
   if (!line.file.empty()) in.config_file = line.file;
   if (*line.demo) return demo_command(in);
   if (*line.demo_server) return demo_server_command("127.0.0.1", line.demo_port);
