@@ -1,7 +1,9 @@
 #include "app/running.h"
 
 #include "app/version.h"
+#include "base/base64url.h"
 #include "config/load.h"
+#include "jose/random.h"
 #include "net/http_client.h"
 
 #include <algorithm>
@@ -94,6 +96,7 @@ void running::make_threads() {
   strangers = std::make_unique<net::blocking_pool>(stranger_threads, most_strangers_waiting);
   introspecting = std::make_unique<net::blocking_pool>(introspection_threads, most_strangers_waiting);
   shared.started = wall_clock();
+  shared.pseudonym = "mop-" + base64url_encode(random_bytes(9));
   shared.log = log.get();
   shared.counts = &counts;
   shared.blocking = blocking.get();

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <filesystem>
 #include <future>
 #include <mutex>
 #include <thread>
@@ -81,6 +82,11 @@ TEST(LibraryThreads, RefreshFetchesWithoutARequest) {
   // The guard is gone, and its thread with it: nothing of this frame is used any more.
 }
 
+std::ptrdiff_t threads_of_this_process() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/task"),
+                       std::filesystem::directory_iterator());
+}
+
 TEST(LibraryThreads, TheLastCopyMayGoOnTheRefreshThread) {
   // Shared, since the thread may outlive this frame by moments.
   auto world = std::make_shared<library_world>();
@@ -100,11 +106,18 @@ TEST(LibraryThreads, TheLastCopyMayGoOnTheRefreshThread) {
   holder->emplace(*v1::guard::make(o));
   o.fetch = nullptr;
   bell.reset();
+  auto before = threads_of_this_process();
   v1::guard(**holder).start_background_refresh();
   only_one_left.set_value();
   gone.get_future().wait();
   EXPECT_FALSE(holder->has_value());
   EXPECT_GT(world->fetches, 0);
+  // It was let go, not joined, and has memory of OpenSSL until it ends.
+  for (auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+       threads_of_this_process() > before && std::chrono::steady_clock::now() < until;) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(threads_of_this_process(), before);
 }
 
 }  // namespace
