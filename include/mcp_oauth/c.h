@@ -224,6 +224,13 @@ MCP_OAUTH_API mcp_oauth_answer* mcp_oauth_admission_filtered(const mcp_oauth_adm
                                                              int32_t status, const char* content_type,
                                                              size_t content_type_size, const char* body,
                                                              size_t body_size);
+/* What the head of every answer to this call should have besides (CORS, DPoP-Nonce): _filtered adds it; this
+ * is for answers that go out in pieces. As of when the call was admitted. */
+MCP_OAUTH_API size_t mcp_oauth_admission_answer_header_count(const mcp_oauth_admission* admission);
+MCP_OAUTH_API mcp_oauth_text mcp_oauth_admission_answer_header_name(const mcp_oauth_admission* admission,
+                                                                    size_t index);
+MCP_OAUTH_API mcp_oauth_text mcp_oauth_admission_answer_header_value(const mcp_oauth_admission* admission,
+                                                                     size_t index);
 /* 0: the answer to this call holds nothing to take out, and may go out as it comes. */
 MCP_OAUTH_API int32_t mcp_oauth_admission_filters(const mcp_oauth_admission* admission);
 /* Gives a filter for an answer that goes out in pieces; for one thread at a time. */

@@ -89,8 +89,15 @@ struct options {
   std::vector<call_rule> resources;  // resources/read, subscribe and unsubscribe, by the URI
   std::vector<call_rule> prompts;    // prompts/get, by the name
 
-  std::string dpop = "off";         // off, accepted (bound tokens come with a proof) or required (RFC 9449)
-  std::chrono::seconds leeway{60};  // tolerated difference of the clocks, for exp and nbf; at most 600
+  std::string dpop = "off";  // off, accepted (bound tokens come with a proof) or required (RFC 9449)
+  // Each proof needs a nonce of ours, which every answer brings (DPoP-Nonce): what was made in advance is
+  // worthless.
+  bool dpop_nonces = false;
+  // Processes with one key take each other's nonces: 32 bytes or more. Empty: each has nonces of its own.
+  std::string dpop_nonce_key;
+  // accepted (bound tokens need the client's certificate) or required: no others are taken (RFC 8705)
+  std::string certificate_binding = "accepted";
+  std::chrono::seconds leeway{60};     // tolerated difference of the clocks, for exp and nbf; at most 600
   std::chrono::seconds remember{300};  // how long a verdict counts, but never beyond exp; 0 to 3600
   std::chrono::seconds remember_introspection{30};  // the same for what introspection said
   std::size_t remembered_tokens = 10'000;           // verdicts that are kept, by the digest of the token

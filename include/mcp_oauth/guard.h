@@ -99,11 +99,14 @@ class MCP_OAUTH_API call final {
   bool filters() const noexcept;
   // The answer of the MCP server without the tools, resources and prompts that this caller may not use; what
   // needs no filter comes back as it was. A list that is not strict JSON, of another type or compressed
-  // becomes 502 (list_unreadable): what cannot be read cannot be filtered. Adds the fields that let a web
-  // page of an allowed origin read the answer (CORS).
+  // becomes 502 (list_unreadable): what cannot be read cannot be filtered. Adds `answer_headers`.
   response filtered(response answer) const noexcept;
   // The same for the body of an answer that goes out in pieces, and is not compressed (Content-Encoding).
   answer_filter begin_filter(std::string_view content_type) const noexcept;
+  // What the head of every answer to this call should have besides: the fields that let a web page of an
+  // allowed origin read it (CORS), and the nonce of the next proof where nonces are demanded (RFC 9449 §8.2).
+  // For answers that go out in pieces, and so not through `filtered`.
+  std::vector<std::pair<std::string, std::string>> answer_headers() const noexcept;
 
   // For the library.
   struct MCP_OAUTH_LOCAL parts;

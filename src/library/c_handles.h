@@ -46,6 +46,7 @@ struct mcp_oauth_admission {
   std::optional<mcp_oauth_error> refused;
   std::optional<mcp_oauth_user> user;
   std::string token, method, name;
+  std::vector<std::pair<std::string, std::string>> answer_headers;
   explicit mcp_oauth_admission(mcp_oauth::v1::admission from);
 };
 

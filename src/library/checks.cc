@@ -45,8 +45,9 @@ std::string_view query_of(std::string_view target) {
   return mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
 }
 
-admission refused(const engine& g, const denial& why, std::string_view origin, std::string_view raw_id = {}) {
-  auto answer = refuse(g.conf.inside(), why, raw_id);
+admission refused(const engine& g, const denial& why, std::string_view origin, bool by_dpop = false,
+                  std::string_view raw_id = {}) {
+  auto answer = refuse(g, why, by_dpop, raw_id);
   add_cors(answer, origin);
   return admission(std::move(answer), why);
 }
@@ -68,6 +69,15 @@ result<void> read_message(const config::parts& conf, const request& asked, envel
   if (auto ended = scanner.finish(); !ended) return ended;
   const core_fields fields(asked.headers);
   return check_mirrored_headers(scanner.seen(), fields.view());
+}
+
+// RFC 8705 §3, where every token has to be bound.
+result<std::shared_ptr<const accepted>> bound_as_demanded(
+    const config::parts& conf, const result<std::shared_ptr<const accepted>>& verdict) {
+  if (!verdict || !conf.wants_certificates) return verdict;
+  const auto& details = (*verdict)->token.details();
+  if (details && !details->certificate_thumbprint.empty()) return verdict;
+  return fail(errc::token_binding_missing, "certificate_binding: required, and cnf has no x5t#S256");
 }
 
 }  // namespace
@@ -113,12 +123,14 @@ std::variant<admission, asked_call> read_request(const engine& g, const request&
 }
 
 admission conclude(const std::shared_ptr<engine>& g, const asked_call& asked,
-                   const result<std::shared_ptr<const accepted>>& verdict) {
+                   const result<std::shared_ptr<const accepted>>& judged) {
   const auto& conf = g->conf.inside();
+  bool by_dpop = asked.shown.scheme == token_scheme::dpop;
+  auto verdict = bound_as_demanded(conf, judged);
   if (!verdict) {
     auto why = deny(verdict.error());
     log_refusal(*g, why, {}, asked.about.method, {});
-    return refused(*g, why, asked.origin);
+    return refused(*g, why, asked.origin, by_dpop);
   }
   const auto& claims = (*verdict)->token.claims();
   auto who = caller_of(**verdict);
@@ -126,7 +138,7 @@ admission conclude(const std::shared_ptr<engine>& g, const asked_call& asked,
       g, user(*verdict), std::string(asked.token), std::string("stream"), {}, {}, asked.origin, true});
   auto stop = [&](const denial& why) {
     log_refusal(*g, why, claims.subject, made->method, made->name);
-    return refused(*g, why, asked.origin, made->id);
+    return refused(*g, why, asked.origin, by_dpop, made->id);
   };
   if (asked.about.method == "POST") {
     envelope_scanner scanner;
@@ -149,7 +161,8 @@ admission conclude(const std::shared_ptr<engine>& g, const asked_call& asked,
   return admission(call(std::move(made)));
 }
 
-outcome<user> conclude(const engine& g, const result<std::shared_ptr<const accepted>>& verdict) {
+outcome<user> conclude(const engine& g, const result<std::shared_ptr<const accepted>>& judged) {
+  auto verdict = bound_as_demanded(g.conf.inside(), judged);
   if (verdict) return user(*verdict);
   auto why = deny(verdict.error());
   log_refusal(g, why, {}, {}, {});

@@ -137,6 +137,22 @@ TEST(LibraryConfig, NamesEachMistake) {
       {"hours of leeway", [](options& o) { o.leeway = std::chrono::hours(1); }, {"3600 is out of range"}},
       {"no memory of tokens", [](options& o) { o.remembered_tokens = 0; }, {"0 is out of range"}},
       {"half a word for dpop", [](options& o) { o.dpop = "on"; }, {R"(unknown: "on")"}},
+      {"nonces for proofs that are not taken",
+       [](options& o) { o.dpop_nonces = true; },
+       {"dpop_nonces is set, and dpop is off"}},
+      {"a short key for nonces",
+       [](options& o) {
+         o.dpop = "accepted";
+         o.dpop_nonces = true;
+         o.dpop_nonce_key = "short";
+       },
+       {"dpop_nonce_key has 5 bytes"}},
+      {"a key for no nonces",
+       [](options& o) { o.dpop_nonce_key = std::string(32, 'k'); },
+       {"dpop_nonce_key is set, and no nonces are demanded"}},
+      {"half a word for certificates",
+       [](options& o) { o.certificate_binding = "on"; },
+       {R"(unknown: "on")"}},
       {"a second server without issuer",
        [](options& o) { o.more_servers.resize(1); },
        {"issuer is required"}},

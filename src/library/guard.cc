@@ -127,7 +127,7 @@ admission guard::admit(const request& asked) const noexcept {
 }
 
 std::optional<response> guard::metadata(const request& asked) const noexcept {
-  return safely([&] { return metadata_answer(parts_->g->conf.inside(), asked); },
+  return safely([&] { return metadata_answer(*parts_->g, asked); },
                 [] { return std::optional<response>(broken().answer()); });
 }
 std::string_view guard::metadata_url() const noexcept { return parts_->g->conf.inside().metadata_url; }
@@ -154,7 +154,7 @@ outcome<std::string> guard::filter_list(const user& who, std::string_view answer
 }
 
 response guard::refuse(const denial& why) const noexcept {
-  return safely([&] { return v1::refuse(parts_->g->conf.inside(), why); }, [] { return broken().answer(); });
+  return safely([&] { return v1::refuse(*parts_->g, why); }, [] { return broken().answer(); });
 }
 
 std::optional<denial> guard::prepare() const noexcept {
@@ -216,7 +216,7 @@ response call::filtered(response answer) const noexcept {
           auto failed = filter.feed(answer.body, kept);
           if (!failed) failed = filter.finish(kept);
           if (failed) {
-            answer = v1::refuse(parts_->g->conf.inside(), *failed, parts_->id);
+            answer = v1::refuse(*parts_->g, *failed, false, parts_->id);
           } else {
             answer.body = std::move(kept);
             // It may have become shorter.
@@ -225,9 +225,21 @@ response call::filtered(response answer) const noexcept {
           }
         }
         add_cors(answer, parts_->origin);
+        add_nonce(answer, *parts_->g);
         return std::move(answer);
       },
       [] { return broken().answer(); });
+}
+
+std::vector<std::pair<std::string, std::string>> call::answer_headers() const noexcept {
+  return safely(
+      [&] {
+        response none;
+        add_cors(none, parts_->origin);
+        add_nonce(none, *parts_->g);
+        return std::move(none.headers);
+      },
+      [] { return std::vector<std::pair<std::string, std::string>>(); });
 }
 
 const call* current_call() noexcept { return serving_now; }

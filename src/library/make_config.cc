@@ -14,6 +14,7 @@
 MCP_OAUTH_BEGIN
 namespace {
 
+constexpr std::size_t least_key_bytes = 32;
 constexpr std::string_view metadata_name = "/.well-known/oauth-protected-resource";
 
 struct preset {
@@ -318,6 +319,33 @@ void check_numbers(const options& o, problem_list& problems) {
               1024, 512 * 1024 * 1024, problems);
 }
 
+void check_bindings(const options& o, config::parts& made, problem_list& problems) {
+  auto& rules = made.rules;
+  if (o.dpop == "required")
+    rules.dpop = dpop_use::required;
+  else if (o.dpop == "accepted")
+    rules.dpop = dpop_use::accepted;
+  else if (o.dpop != "off")
+    problems.add("dpop", "unknown: " + quoted(o.dpop), "off, accepted or required");
+  if (o.dpop_nonces && o.dpop == "off") {
+    problems.add("dpop_nonces", "dpop_nonces is set, and dpop is off", "set dpop to accepted or required");
+  }
+  if (!o.dpop_nonce_key.empty() && o.dpop_nonce_key.size() < least_key_bytes) {
+    problems.add("dpop_nonce_key", "dpop_nonce_key has " + std::to_string(o.dpop_nonce_key.size()) + " bytes",
+                 "32 or more: openssl rand -hex 32 makes one");
+  }
+  if (!o.dpop_nonce_key.empty() && !o.dpop_nonces) {
+    problems.add("dpop_nonce_key", "dpop_nonce_key is set, and no nonces are demanded",
+                 "set dpop_nonces, or remove it");
+  }
+  rules.dpop_nonces = o.dpop_nonces;
+  rules.nonce_key = secret(o.dpop_nonce_key);
+  made.wants_certificates = o.certificate_binding == "required";
+  if (!made.wants_certificates && o.certificate_binding != "accepted") {
+    problems.add("certificate_binding", "unknown: " + quoted(o.certificate_binding), "accepted or required");
+  }
+}
+
 std::vector<std::string> every_scope(const options& o) {
   auto all = o.scopes;
   for (const auto* rules : {&o.tools, &o.methods, &o.resources, &o.prompts}) {
@@ -339,9 +367,10 @@ std::string metadata_document(const options& o, const config::parts& made) {
   }
   about.scopes = every_scope(o);
   about.name = o.resource_name;
-  auto document = protected_resource_metadata(about);
-  if (o.dpop == "required") document["dpop_bound_access_tokens_required"] = true;
-  return json::serialize(document);
+  if (made.rules.dpop != dpop_use::off) about.dpop_algorithms = made.rules.proofs.algorithms;
+  about.dpop_required = made.rules.dpop == dpop_use::required;
+  about.certificate_bound = made.wants_certificates;
+  return json::serialize(protected_resource_metadata(about));
 }
 
 void warn(const options& o, config::parts& made) {
@@ -398,12 +427,7 @@ std::shared_ptr<const config::parts> make_parts(options o, problem_list& problem
   check_rules(o.resources, "resources", problems);
   check_rules(o.prompts, "prompts", problems);
   check_numbers(o, problems);
-  if (o.dpop == "required")
-    made->rules.dpop = dpop_use::required;
-  else if (o.dpop == "accepted")
-    made->rules.dpop = dpop_use::accepted;
-  else if (o.dpop != "off")
-    problems.add("dpop", "unknown: " + quoted(o.dpop), "off, accepted or required");
+  check_bindings(o, *made, problems);
   if (!problems.empty()) return nullptr;
 
   made->rules.memory.most = o.remembered_tokens;

@@ -33,6 +33,7 @@ struct MCP_OAUTH_LOCAL config::parts {
 
   std::vector<trusted_issuer> issuers;
   guard_rules rules;
+  bool wants_certificates = false;  // of every token
   policy calls = policy({}, false, {});
   std::vector<std::string> scopes;
   std::size_t most_body_bytes = 0;
