@@ -234,6 +234,14 @@ TEST(LibraryConfig, WarnsOfWhatIsPossibleAndWide) {
   EXPECT_THAT(made->warnings(), Contains(HasSubstr("in clear")));
 }
 
+TEST(LibraryConfig, WarnsOfATableWithoutRules) {
+  auto o = good();
+  o.tools = {};
+  auto made = config::make(o);
+  ASSERT_TRUE(made);
+  EXPECT_THAT(made->warnings(), ElementsAre("tools is empty: no tool can be called"));
+}
+
 TEST(LibraryConfigJson, ReadsEveryKindOfMember) {
   library_world world;
   auto made = config::from_json(R"({"keys": )" + world.keys() + R"(,
@@ -331,6 +339,13 @@ TEST(LibraryEnvironment, ReadsToolScopesAsAnyOfThem) {
   ASSERT_EQ(o.tools.size(), 2U);
   EXPECT_TRUE(o.tools[0].needed.any);
   EXPECT_FALSE(o.tools[1].needed.any);
+}
+
+TEST(LibraryEnvironment, TakesAnEmptyTableOfToolsAsOneThatDeniesAll) {
+  v1::problem_list problems;
+  EXPECT_TRUE(read({{"TOOL_SCOPES_JSON", "{}"}}, problems).tools.given());
+  EXPECT_FALSE(read({{"TOOL_SCOPES_JSON", ""}}, problems).tools.given());
+  EXPECT_TRUE(problems.empty());
 }
 
 TEST(LibraryEnvironment, RefusesToGuess) {

@@ -290,7 +290,7 @@ void check_scopes(const std::vector<std::string>& scopes, const std::string& fie
   }
 }
 
-void check_rules(const std::vector<call_rule>& rules, const std::string& field, problem_list& problems) {
+void check_rules(const rule_table& rules, const std::string& field, problem_list& problems) {
   for (const auto& rule : rules) {
     if (rule.pattern.empty()) problems.add(field, "a rule has no name", "* stands for any");
     check_scopes(rule.needed.scopes, field + "[" + quoted(rule.pattern) + "]", problems);
@@ -374,7 +374,9 @@ std::string metadata_document(const options& o, const config::parts& made) {
 }
 
 void warn(const options& o, config::parts& made) {
-  if (o.tools.empty()) {
+  if (o.tools.given() && o.tools.empty()) {
+    made.warnings.emplace_back("tools is empty: no tool can be called");
+  } else if (!o.tools.given()) {
     made.warnings.emplace_back("no rules for tools: every valid token may call every tool");
   }
   if (o.danger_any_audience) {

@@ -3,9 +3,9 @@
 MCP_OAUTH_BEGIN
 namespace {
 
-rule_set set_of(const std::vector<call_rule>& rules) {
+rule_set set_of(const rule_table& rules) {
   rule_set set;
-  set.given = !rules.empty();
+  set.given = rules.given();
   for (const auto& rule : rules) {
     access_rule access;
     access.pattern = rule.pattern;
