@@ -27,6 +27,13 @@ int main(int count, char** words) {
                        answer.set_content(text, "application/json");
                    });
   // [guard]
+  // [health]
+  server.Get("/health", [guard](const httplib::Request&, httplib::Response& answer) {
+    auto now = guard->status();
+    answer.status = now.ready ? 200 : 503;
+    answer.set_content(now.ready ? "ready\n" : "not ready\n", "text/plain");
+  });
+  // [health]
   int port = count > 1 ? std::atoi(words[1]) : 8080;
   if (port == 0)
     port = server.bind_to_any_port("127.0.0.1");

@@ -116,6 +116,15 @@ struct options {
   rule_table resources = rule_table::not_given();  // resources/read, subscribe and unsubscribe, by the URI
   rule_table prompts = rule_table::not_given();    // prompts/get, by the name
 
+  // The rules out of a JSON document at this URL instead of `tools` (docs/library/policy.md); the other
+  // tables count where it has none of that kind. It is asked again every `policy_refresh`, and counts for
+  // `policy_max_age` after it was asked for: when no newer one can be had by then, every call is refused
+  // (503).
+  std::string policy_url;
+  std::string policy_token;                  // sent there as Bearer, or as it is: "Basic …"
+  std::chrono::seconds policy_refresh{30};   // 1 to 3600
+  std::chrono::seconds policy_max_age{120};  // 1 to 86400
+
   std::string dpop = "off";  // off, accepted (bound tokens come with a proof) or required (RFC 9449)
   // Each proof needs a nonce of ours, which every answer brings (DPoP-Nonce): what was made in advance is
   // worthless.

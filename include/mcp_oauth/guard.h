@@ -18,6 +18,7 @@
 #include "mcp_oauth/http.h"
 #include "mcp_oauth/log.h"
 #include "mcp_oauth/outcome.h"
+#include "mcp_oauth/status.h"
 
 #include <chrono>
 #include <cstdlib>
@@ -272,7 +273,8 @@ class MCP_OAUTH_API guard final {
   std::string_view metadata_url() const noexcept;
   const std::vector<std::string>& metadata_paths() const noexcept;
 
-  // Whether that caller may call that tool. Nothing: yes.
+  // Whether that caller may call that tool. Nothing: yes. Fetches nothing: a policy that comes from a URL is
+  // fetched by `validate`, `admit`, `prepare` and the background.
   std::optional<denial> authorize_tool(const user& who, std::string_view tool) const noexcept;
   // The answer to a list request (a JSON-RPC message) without what that caller may not use, as
   // `call::filtered`; for hosts that have no request. Errors: list_unreadable.
@@ -282,17 +284,20 @@ class MCP_OAUTH_API guard final {
   // The answer that tells a client of a denial, with its challenge.
   response refuse(const denial& why) const noexcept;
 
-  // --- keys
-  // ----------------------------------------------------------------------------------------------------------
+  // --- keys and policy
+  // -----------------------------------------------------------------------------------------------
 
-  // Fetches metadata and keys of every issuer now, so that the first call need not wait and a wrong issuer
-  // shows at the start. Nothing: all are there. Errors: issuer_unreachable, issuer_metadata_invalid,
-  // issuer_keys_unavailable.
+  // Fetches metadata and keys of every issuer now, and the policy where it comes from a URL, so that the
+  // first call need not wait and a wrong issuer shows at the start. Nothing: all are there. Errors:
+  // issuer_unreachable, issuer_metadata_invalid, issuer_keys_unavailable, policy_unavailable.
   std::optional<denial> prepare() const noexcept;
 
-  // Starts one thread that renews keys before they are old; the second call changes nothing. It ends with
-  // `stop_background_refresh`, or with the last copy of the guard, and is waited for. False when no thread
-  // can be made.
+  // What is known now of issuers and policy, and how old it is. Fetches nothing.
+  guard_status status() const noexcept;
+
+  // Starts one thread that renews keys and policy before they are old; the second call changes nothing. It
+  // ends with `stop_background_refresh`, or with the last copy of the guard, and is waited for. False when no
+  // thread can be made.
   bool start_background_refresh() const noexcept;
   void stop_background_refresh() const noexcept;
 

@@ -346,6 +346,31 @@ void check_bindings(const options& o, config::parts& made, problem_list& problem
   }
 }
 
+void check_policy(const options& o, config::parts& made, problem_list& problems) {
+  if (o.policy_url.empty()) {
+    if (!o.policy_token.empty()) {
+      problems.add("policy_token", "policy_token is set, and policy_url is not",
+                   "set policy_url, or remove it");
+    }
+    return;
+  }
+  check_url(o.policy_url, "policy_url", "policy_url", o.danger_allow_http, problems);
+  if (o.tools.given()) {
+    problems.add("policy_url", "tools and policy_url are both given", "remove one of the two");
+  }
+  bool token_is_clean =
+      std::all_of(o.policy_token.begin(), o.policy_token.end(), [](char c) { return c >= 0x20 && c < 0x7F; });
+  if (!token_is_clean) problems.add("policy_token", "policy_token is no text of visible characters");
+  check_range("policy_refresh", o.policy_refresh.count(), 1, 3600, problems);
+  check_range("policy_max_age", o.policy_max_age.count(), 1, 86'400, problems);
+  if (o.policy_max_age <= o.policy_refresh) {
+    problems.add("policy_max_age", "policy_max_age is not longer than policy_refresh",
+                 "a policy would be too old before the next one is asked for");
+  }
+  made.remote = policy_feed_rules{
+      o.policy_url, secret(o.policy_token), {o.policy_refresh, o.policy_max_age}, rules_of(o)};
+}
+
 std::vector<std::string> every_scope(const options& o) {
   auto all = o.scopes;
   for (const auto* rules : {&o.tools, &o.methods, &o.resources, &o.prompts}) {
@@ -376,7 +401,7 @@ std::string metadata_document(const options& o, const config::parts& made) {
 void warn(const options& o, config::parts& made) {
   if (o.tools.given() && o.tools.empty()) {
     made.warnings.emplace_back("tools is empty: no tool can be called");
-  } else if (!o.tools.given()) {
+  } else if (!o.tools.given() && o.policy_url.empty()) {
     made.warnings.emplace_back("no rules for tools: every valid token may call every tool");
   }
   if (o.danger_any_audience) {
@@ -430,6 +455,7 @@ std::shared_ptr<const config::parts> make_parts(options o, problem_list& problem
   check_rules(o.prompts, "prompts", problems);
   check_numbers(o, problems);
   check_bindings(o, *made, problems);
+  check_policy(o, *made, problems);
   if (!problems.empty()) return nullptr;
 
   made->rules.memory.most = o.remembered_tokens;

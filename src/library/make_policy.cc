@@ -18,14 +18,16 @@ rule_set set_of(const rule_table& rules) {
 
 }  // namespace
 
-policy make_policy(const options& from) {
+policy_rules rules_of(const options& from) {
   policy_rules rules;
   rules.tools = set_of(from.tools);
   rules.methods = set_of(from.methods);
   rules.resources = set_of(from.resources);
   rules.prompts = set_of(from.prompts);
   rules.base_scopes = from.scopes;
-  return policy(std::move(rules));
+  return rules;
 }
+
+policy make_policy(const options& from) { return policy(rules_of(from)); }
 
 MCP_OAUTH_END
