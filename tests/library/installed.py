@@ -69,8 +69,30 @@ def by_pkg_config(prefix, folder, issuer):
           '200 data: {"result":{"tools":[{"name":"echo"}]}}\n\n')
     linked = run("ldd", folder / "host_static")
     check("what a static host is linked to", "libmcp_oauth" in linked, False)
+    run("gcc", "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", sources / "older.c", *flags, "-o", folder / "host_older")
+    metadata = json.dumps({"issuer": issuer.url, "jwks_uri": f"{issuer.url}/keys"})
+    asked = json.dumps({"issuer": issuer.url, "resource": RESOURCE})
+    check("a host with a shorter struct", run(folder / "host_older", asked, issuer.jwks, metadata, token, env=at), "ada 2\n")
     config = json.dumps({"issuer": issuer.url, "resource": RESOURCE, "keys": json.loads(issuer.jwks)})
     check("host_c", run(folder / "host_c", config, token, env=at), "ada\n")
+
+
+def headers_alone(prefix, folder):
+    """The C header by itself, in every language that may read it, and the others in C++20, without a word of complaint."""
+    include = next(prefix.rglob("mcp_oauth/c.h")).parents[1]
+    strict = ["-Wall", "-Wextra", "-pedantic", "-Wconversion", "-Wshadow", "-Werror", "-fsyntax-only", f"-I{include}"]
+    compilers = [("gcc", "c99"), ("gcc", "c11"), ("g++", "c++17"), ("g++", "c++20")]
+    if shutil.which("clang-19"):
+        compilers += [("clang-19", "c99"), ("clang++-19", "c++17"), ("clang++-19", "c++20")]
+    for compiler, standard in compilers:
+        plain = standard.startswith("c++")
+        source = folder / f"alone.{'cc' if plain else 'c'}"
+        # The same twice, and with names of its own that a careless header would have taken.
+        names = ["c.h", "abi.h"] + (sorted(h.name for h in (include / "mcp_oauth").glob("*.h")
+                                          if h.name not in ("beast.h", "cpp_httplib.h")) if standard == "c++20" else [])
+        source.write_text("".join(f"#include <mcp_oauth/{name}>\n" for name in names + names[:1]) + "int main(void) { return 0; }\n")
+        more = ["-Wold-style-cast"] if plain else ["-Wstrict-prototypes"]
+        run(compiler, f"-std={standard}", *strict, *more, source)
 
 
 class Server:
@@ -201,6 +223,7 @@ def main():
     prefix = folder / "prefix"
     run("cmake", "--install", build, "--component", "library", "--prefix", prefix)
     regions_of_docs()
+    headers_alone(prefix, folder)
     issuer = Issuer(folder)
     by_pkg_config(prefix, folder, issuer)
     example_servers(build, prefix, folder, issuer)
