@@ -20,6 +20,11 @@ int main(int count, char** words) {
   httplib::Server server;
   mcp_oauth::mount(server, "/mcp", *guard,
                    [](const httplib::Request& asked, httplib::Response& answer, const mcp_oauth::call& call) {
+                     if (call.method() == "stream") {  // no events here
+                       answer.status = 405;
+                       answer.set_header("Allow", "POST");
+                       return;
+                     }
                      auto text = example::answer_to(asked.body, call.user().subject());
                      if (text.empty())
                        answer.status = 202;
