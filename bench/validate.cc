@@ -18,7 +18,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <functional>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <vector>
@@ -164,20 +166,36 @@ void beside_openssl(const key_pair& key, std::size_t tokens, int rounds, std::in
   EVP_MD_CTX_free(ready);
 }
 
-// Validations a second, all threads together. Each thread gets `each` of them to do, from a place of its own
-// among the samples, and all begin at once.
-double rate(const v1::guard& guard, const std::vector<sample>& samples, int threads, std::size_t each) {
+// What threads of one run did. The processor time is that of the threads alone: others that use the same
+// cores make them wait, and do not make it longer.
+struct pace {
+  double a_second = 0;      // validations, all threads together
+  double processor_ns = 0;  // of one validation
+};
+
+double processor_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+// Each thread gets `each` validations to do, from a place of its own among the samples, and all begin at
+// once.
+pace run(const v1::guard& guard, const std::vector<sample>& samples, int threads, std::size_t each) {
   std::barrier begin(threads);
   std::vector<steady::time_point> from(static_cast<std::size_t>(threads)), to(from);
+  std::vector<double> used(from.size());
   std::vector<std::thread> workers;
-  for (int t = 0; t < threads; ++t) {
-    workers.emplace_back([&, me = static_cast<std::size_t>(t)] {
+  for (std::size_t me = 0; me < from.size(); ++me) {
+    workers.emplace_back([&, me] {
       auto at = me * each % samples.size();
       begin.arrive_and_wait();
       from[me] = steady::now();
+      auto before = processor_seconds();
       for (std::size_t i = 0; i < each; ++i, at = (at + 1) % samples.size()) {
         if (!guard.validate(samples[at].token)) stop("a good token was refused");
       }
+      used[me] = processor_seconds() - before;
       to[me] = steady::now();
     });
   }
@@ -185,33 +203,34 @@ double rate(const v1::guard& guard, const std::vector<sample>& samples, int thre
   auto took = std::chrono::duration<double>(*std::max_element(to.begin(), to.end()) -
                                             *std::min_element(from.begin(), from.end()))
                   .count();
-  return static_cast<double>(each) * threads / took;
+  auto done = static_cast<double>(each) * threads;
+  return {done / took, std::accumulate(used.begin(), used.end(), 0.0) / done * 1e9};
 }
 
-// One thread and many, in turn within each round, and the rate of many divided by that of one. `cold`: a
-// guard that has seen none of the tokens.
+// One thread and many, in turn within each round. `cold`: a guard that has seen none of the tokens.
 void side_by_side(const char* what, const key_pair& key, const std::vector<sample>& samples, bool cold,
                   int threads, std::size_t each, int rounds) {
   auto warm = guard_for(key);
   for (const auto& s : samples) {
     if (!cold && !warm.validate(s.token)) stop("a good token was refused");
   }
-  std::vector<double> one, many, ratios;
+  std::vector<double> one, many, ratios, costs;
   for (int round = 0; round <= rounds; ++round) {
-    auto a = rate(cold ? guard_for(key) : warm, samples, 1, each);
-    auto b = rate(cold ? guard_for(key) : warm, samples, threads, each);
+    auto a = run(cold ? guard_for(key) : warm, samples, 1, each);
+    auto b = run(cold ? guard_for(key) : warm, samples, threads, each);
     if (round == 0) continue;  // warms up
-    one.push_back(a), many.push_back(b), ratios.push_back(b / a);
+    one.push_back(a.a_second), many.push_back(b.a_second);
+    ratios.push_back(b.a_second / a.a_second), costs.push_back(b.processor_ns / a.processor_ns);
   }
-  std::printf("%-18s %7d  %12.4f %12.4f  %6.2f  %10.2f\n", what, threads, median(one) / 1e6,
-              median(many) / 1e6, median(ratios), median(ratios) / threads);
+  std::printf("%-18s %7d  %10.4f %10.4f  %6.2f  %9.2f  %9.2f\n", what, threads, median(one) / 1e6,
+              median(many) / 1e6, median(ratios), median(ratios) / threads, median(costs));
 }
 
 void with_threads(const key_pair& key, std::int64_t now, int rounds, std::size_t cold_each,
                   std::size_t cached_each) {
-  std::printf("\n                            million a second               ratio / threads\n");
-  std::printf("%-18s %7s  %12s %12s  %6s  %10s\n", key.name.c_str(), "threads", "one thread", "all", "ratio",
-              "1: linear");
+  std::printf("\n                             million a second            ratio /  processor\n");
+  std::printf("%-18s %7s  %10s %10s  %6s  %9s  %9s\n", key.name.c_str(), "threads", "one", "all", "ratio",
+              "threads", "all/one");
   // More threads than cores can gain nothing.
   int most = std::max(2, static_cast<int>(std::thread::hardware_concurrency()));
   std::vector<int> counts;

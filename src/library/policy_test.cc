@@ -171,6 +171,18 @@ TEST_F(LibraryPolicy, StandsBeforeTheTablesOfTheOptions) {
   for (const auto& line : world.lines()) EXPECT_EQ(line.find("abc"), std::string::npos) << line;
 }
 
+TEST_F(LibraryPolicy, MayHaveASecretInItsUrlThatNoLogSees) {
+  auto o = options();
+  o.policy_url = "https://policy.example.com/other?key=hush";
+  auto g = *v1::guard::make(o);
+  auto why = g.prepare();
+  ASSERT_TRUE(why);
+  EXPECT_EQ(why->reason(), "policy_unavailable");
+  EXPECT_THAT(world.lines(), Contains(HasSubstr("url=https://policy.example.com/other")));
+  for (const auto& line : world.lines()) EXPECT_EQ(line.find("hush"), std::string::npos) << line;
+  EXPECT_EQ(g.status().json().find("hush"), std::string::npos);
+}
+
 TEST_F(LibraryPolicy, IsFetchedStepByStepWithoutBlocking) {
   auto g = guard();
   auto request = call_of(world.token(), "echo");

@@ -52,9 +52,11 @@ void stop(const std::shared_ptr<refresh_order>& order, std::thread& refresher) n
 void learn_policy(const engine& g, const policy_feed::wanted& fetch, const result<http_answer>& answer,
                   time_point now) {
   auto news = g.feed->learned(fetch, answer, now);
-  const auto& rules = g.feed->rules();
+  // A query may hold a secret.
+  auto place = std::string_view(g.feed->rules().url);
+  place = place.substr(0, place.find('?'));
   auto tell = [&](level how, std::string_view message, std::string_view detail) {
-    const std::array fields = {log_field{"url", rules.url}, log_field{"detail", detail}};
+    const std::array fields = {log_field{"url", place}, log_field{"detail", detail}};
     g.log(how, message, fields);
   };
   if (news.away) {
