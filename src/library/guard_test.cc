@@ -251,7 +251,9 @@ TEST_F(Library, DeniesEveryToolByATableWithoutRules) {
   auto g = made(o);
   auto who = g.validate(world.token());
   EXPECT_EQ(*g.filter_list(*who, R"({"result":{"tools":[{"name":"echo"}]}})"), R"({"result":{"tools":[]}})");
-  EXPECT_EQ(g.authorize_tool(*who, "echo")->reason(), "policy_denied");
+  auto denied = g.authorize_tool(*who, "echo");
+  ASSERT_TRUE(denied);
+  EXPECT_EQ(denied->reason(), "policy_denied");
 }
 
 TEST_F(Library, GovernsMethodsResourcesAndPromptsAsWell) {

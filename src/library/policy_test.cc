@@ -112,7 +112,9 @@ TEST_F(LibraryPolicy, CountsUntilItIsTooOldAndThenNothingIsAllowed) {
   EXPECT_EQ(refused.answer().header_value("Retry-After"), "5");
   auto who = g.validate(world.token());
   ASSERT_TRUE(who) << "the token is good whatever becomes of the policy";
-  EXPECT_EQ(g.authorize_tool(*who, "echo")->reason(), "policy_unavailable");
+  auto denied = g.authorize_tool(*who, "echo");
+  ASSERT_TRUE(denied);
+  EXPECT_EQ(denied->reason(), "policy_unavailable");
   EXPECT_EQ(*g.filter_list(*who, R"({"result":{"tools":[{"name":"echo"}]}})"), R"({"result":{"tools":[]}})");
   // An answer that cannot be read, or leaves every tool open, is none.
   status = 200;

@@ -1,5 +1,6 @@
-/* A host that was built when mcp_oauth_callbacks ended behind `fetch_data`: CONFIG JWKS METADATA TOKEN -> "subject".
- * Its struct ends where readable memory ends, so that a library that read more of it would not come back. */
+/* A host that was built when mcp_oauth_callbacks ended behind `fetch_data`: CONFIG JWKS METADATA TOKEN ->
+ * "subject". Its struct ends where readable memory ends, so that a library that read more of it would not
+ * come back. */
 
 #define _DEFAULT_SOURCE
 #include <mcp_oauth/c.h>
@@ -37,9 +38,11 @@ int main(int count, char** words) {
   callbacks->size = sizeof *callbacks;
   callbacks->fetch = fetch;
   callbacks->fetch_data = &fetched;
-  guard = mcp_oauth_guard_new(words[1], strlen(words[1]), (const mcp_oauth_callbacks*)(const void*)callbacks, &error);
+  guard = mcp_oauth_guard_new(words[1], strlen(words[1]), (const mcp_oauth_callbacks*)(const void*)callbacks,
+                              &error);
   if (guard != NULL) user = mcp_oauth_validate(guard, words[4], strlen(words[4]), &error);
-  printf("%s %d\n", user != NULL ? mcp_oauth_user_subject(user).data : mcp_oauth_error_text(error).data, fetched);
+  printf("%s %d\n", user != NULL ? mcp_oauth_user_subject(user).data : mcp_oauth_error_text(error).data,
+         fetched);
   count = user == NULL;
   mcp_oauth_user_free(user);
   mcp_oauth_guard_free(guard);
