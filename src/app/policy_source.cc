@@ -13,22 +13,10 @@ namespace {
 
 time_point wall_clock() { return std::chrono::system_clock::now(); }
 
-http_call call_for(const policy_settings& of) {
-  http_call call;
-  call.url = of.url;
-  call.fields.add("Accept", "application/json, application/yaml;q=0.9");
-  if (of.token.empty()) return call;
-  std::string token(of.token.reveal());
-  bool has_scheme = token.find(' ') != std::string::npos;
-  call.fields.add("Authorization", has_scheme ? token : "Bearer " + token);
-  return call;
-}
-
 result<policy_document> document_in(const http_answer& answer) {
-  if (answer.status != 200) {
-    return fail(errc::policy_unavailable, "status " + std::to_string(answer.status));
-  }
-  return read_policy_document(answer.body);
+  auto text = policy_text(answer);
+  if (!text) return tl::unexpected<error>(text.error());
+  return read_policy_document(*text);
 }
 
 }  // namespace
@@ -66,7 +54,7 @@ bool policy_source::is_for(const policy_settings& of) const {
 // Whether it says something else than before.
 bool policy_source::ask() {
   auto asked = wall_clock();
-  auto answer = fetch_(call_for(of_), given_up_);
+  auto answer = fetch_(policy_call(of_.url, of_.token), given_up_);
   auto document = answer ? document_in(*answer) : tl::unexpected<error>(answer.error());
   if (!document) {
     {

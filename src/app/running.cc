@@ -65,14 +65,9 @@ result<http_answer> send_spans(const http_call& call, const span_receiver& to,
   return net::fetch(call, rules, to.ca_file);
 }
 
-// What the policy of `policy.url` may weigh.
-constexpr std::size_t largest_policy = 1024 * 1024;
-
 policy_source::fetch_fn fetch_of_policies(const settings& conf) {
   return [ca_file = conf.upstream_ca_file](const http_call& call, const std::atomic<bool>& given_up) {
-    fetch_rules rules;
-    rules.most_bytes = largest_policy;
-    rules.timeout = seconds(5);
+    auto rules = policy_fetch_rules();
     rules.given_up = &given_up;
     return net::fetch(call, rules, ca_file);
   };
