@@ -160,10 +160,9 @@ void check_issuers(const settings& conf, seconds patience, start_findings& into,
 
 void check_policy(const settings& conf, seconds patience, start_findings& into) {
   if (conf.access.url.empty()) return;
-  fetch_rules rules;
-  rules.timeout = patience;
-  rules.most_bytes = largest_policy;
-  auto answer = net::fetch(policy_request(conf.access), rules, conf.upstream_ca_file);
+  auto rules = policy_fetch_rules();
+  rules.timeout = std::min(rules.timeout, patience);
+  auto answer = net::fetch(policy_call(conf.access.url, conf.access.token), rules, conf.upstream_ca_file);
   auto got = answer ? process_policy_answer(*answer) : tl::unexpected<error>(answer.error());
   auto trouble = policy_trouble(conf.access, got);
   if (!trouble) {

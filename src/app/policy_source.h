@@ -28,12 +28,7 @@ class policy_freshness {
   std::atomic<std::int64_t> until_{0};
 };
 
-// What the policy of `policy.url` may weigh.
-inline constexpr std::size_t largest_policy = 1024 * 1024;
-
-// The request for the policy, and what its answer says. Errors: policy_unavailable (its status),
-// policy_document_invalid.
-http_call policy_request(const policy_settings& of);
+// What the answer to `policy_call` says. Errors: policy_unavailable (its status), policy_document_invalid.
 result<policy_document> process_policy_answer(const http_answer& answer);
 
 // What it means for calls that the policy could not be had, or is not finished; nothing where all is well.

@@ -2,7 +2,9 @@
 
 #include "app/certificate_doubts.h"
 #include "app/version.h"
+#include "base/base64url.h"
 #include "config/load.h"
+#include "jose/random.h"
 #include "net/http_client.h"
 
 #include <algorithm>
@@ -66,9 +68,7 @@ result<http_answer> send_spans(const http_call& call, const span_receiver& to,
 
 policy_source::fetch_fn fetch_of_policies(const settings& conf) {
   return [ca_file = conf.upstream_ca_file](const http_call& call, const std::atomic<bool>& given_up) {
-    fetch_rules rules;
-    rules.most_bytes = largest_policy;
-    rules.timeout = seconds(5);
+    auto rules = policy_fetch_rules();
     rules.given_up = &given_up;
     return net::fetch(call, rules, ca_file);
   };
@@ -92,6 +92,7 @@ void running::make_threads() {
   strangers = std::make_unique<net::blocking_pool>(stranger_threads, most_strangers_waiting);
   introspecting = std::make_unique<net::blocking_pool>(introspection_threads, most_strangers_waiting);
   shared.started = wall_clock();
+  shared.pseudonym = "mop-" + base64url_encode(random_bytes(9));
   shared.log = log.get();
   shared.counts = &counts;
   shared.blocking = blocking.get();

@@ -8,6 +8,7 @@
 #include "app/watched_call.h"
 #include "base/form.h"
 #include "base/text.h"
+#include "gateway/loop.h"
 #include "gateway/loopback.h"
 #include "gateway/media_type.h"
 #include "gateway/session_query.h"
@@ -321,7 +322,7 @@ net::task<result<void>> gateway_service::read_call(net::exchange& x, const polic
 
 std::string gateway_service::upstream_head(const net::exchange& x, const upstream& to, const snapshot& rules,
                                            credential& who, std::string_view session, std::string_view query,
-                                           std::string_view client_address) {
+                                           std::string_view client_address) const {
   const auto& head = x.head();
   std::string out;
   out.reserve(x.head_text().size() - head.find("authorization").value_or("").size() + who.identity.size() +
@@ -353,6 +354,9 @@ std::string gateway_service::upstream_head(const net::exchange& x, const upstrea
   net::append_field(out, "X-Forwarded-Proto",
                     rules.conf.public_url.rfind("https", 0) == 0 ? "https" : "http");
   net::append_field(out, "X-Request-Id", x.request_id());
+  out += "Via: 1.1 ";
+  out += parts_.pseudonym;
+  out += "\r\n";
   return out;
 }
 
@@ -420,6 +424,11 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
   if (origin && !rules.cors.may_call_mcp(*origin)) {
     why = error{errc::origin_refused,
                 "Origin " + std::string(*origin) + " may not call: " + rules.cors.near_miss(*origin)};
+    co_return co_await refuse_mcp(x, to, told, why, scopes, id);
+  }
+  // Before the token: behind the first turn of a loop there is none, and 401 would mislead.
+  if (came_through(parts_.pseudonym, head.fields)) {
+    why = error{errc::upstream_loop, "Via names " + parts_.pseudonym + ", which is this process"};
     co_return co_await refuse_mcp(x, to, told, why, scopes, id);
   }
   // Who is not signed in hears of that first, whatever the rest of the request is.
