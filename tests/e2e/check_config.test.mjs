@@ -222,3 +222,12 @@ test('in native mode start_retry makes an issuer that is away a warning, and one
   assert.match(two.err, /issuers\.one: keys_file none\.json: No such file or directory/);
   assert.match(two.err, /Issuer: http:\/\/127\.0\.0\.1:9/);
 });
+
+test('a provider that states its issuer with a slash more fails the check, and the check says what to write', async () => {
+  let stated;
+  const idp = await startAnswering(scope, (_, answer) => answer.end(JSON.stringify({ issuer: stated })));
+  stated = `${idp}/`;
+  const wrong = await check({ providers: { corp: { type: 'oidc', issuer: idp, client_id: 'c', client_secret: 'kept-apart-from-all' } } });
+  assert.equal(wrong.code, 4, wrong.out);
+  assert.match(wrong.err, new RegExp(`providers\\.corp: the discovery document says issuer '${idp}/', configured is '${idp}': write issuer: ${idp}/`));
+});
