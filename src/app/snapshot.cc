@@ -26,7 +26,7 @@ result<upstream> make_upstream(const settings& conf, const upstream_settings& of
   resource.resource = of.resource;
   resource.authorization_servers = {conf.public_url};
   resource.scopes = of.scopes.empty() ? conf.scopes_supported : of.scopes;
-  resource.name = of.name;
+  resource.name = of.resource_name.empty() ? of.name : of.resource_name;
   if (issuers != nullptr) {
     resource.authorization_servers = issuers->authorization_servers;
     const auto& rules = issuers->judge->rules();
