@@ -108,7 +108,7 @@ class gateway_service final : public net::service {
   // The answer to a request for `to` under that host that goes no further.
   http_response refusal_of(std::string_view host, const snapshot& rules, const upstream& to, const error& why,
                            std::vector<std::string> scopes, std::string_view raw_id, const story& told) const;
-  const policy& current_rules(const upstream& of) const;
+  const policy& rules_of_server(std::string_view name) const;
   net::task<void> refuse_mcp(net::exchange& x, const upstream& to, story& told, error why,
                              std::vector<std::string> scopes, std::string raw_id);
 

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "config/config_error.h"
+#include "config/derive_policy.h"
 #include "config/policy_document.h"
 #include "policy/doubts.h"
 
@@ -13,7 +14,9 @@ namespace {
 
 time_point wall_clock() { return std::chrono::system_clock::now(); }
 
-http_call call_for(const policy_settings& of) {
+}  // namespace
+
+http_call policy_request(const policy_settings& of) {
   http_call call;
   call.url = of.url;
   call.fields.add("Accept", "application/json, application/yaml;q=0.9");
@@ -24,14 +27,20 @@ http_call call_for(const policy_settings& of) {
   return call;
 }
 
-result<policy_document> document_in(const http_answer& answer) {
+result<policy_document> process_policy_answer(const http_answer& answer) {
   if (answer.status != 200) {
     return fail(errc::policy_unavailable, "status " + std::to_string(answer.status));
   }
   return read_policy_document(answer.body);
 }
 
-}  // namespace
+std::vector<std::string> scopes_out_of_reach(const settings& conf, const policy_document& said) {
+  if (conf.is_guard()) return {};
+  auto known = conf.scopes_supported;
+  auto had = static_cast<std::ptrdiff_t>(known.size());
+  add_scopes(known, said.rules);
+  return {known.begin() + had, known.end()};
+}
 
 policy_source::policy_source(const policy_settings& of, fetch_fn fetch, log_sink& log)
     : of_(of), fetch_(std::move(fetch)), log_(log), known_({of.refresh, of.max_age}) {
@@ -66,8 +75,8 @@ bool policy_source::is_for(const policy_settings& of) const {
 // Whether it says something else than before.
 bool policy_source::ask() {
   auto asked = wall_clock();
-  auto answer = fetch_(call_for(of_), given_up_);
-  auto document = answer ? document_in(*answer) : tl::unexpected<error>(answer.error());
+  auto answer = fetch_(policy_request(of_), given_up_);
+  auto document = answer ? process_policy_answer(*answer) : tl::unexpected<error>(answer.error());
   if (!document) {
     {
       std::lock_guard lock(mutex_);

@@ -9,11 +9,11 @@
 namespace mcp_oauth {
 
 // Of a stream that was opened long ago as well, what holds now.
-const policy& gateway_service::current_rules(const upstream& of) const {
+const policy& gateway_service::rules_of_server(std::string_view name) const {
   static const auto nothing =
       policy::closed(errc::policy_unavailable, "the server is not configured any more");
   for (const auto& u : rules_->upstreams) {
-    if (u.where.conf().name == of.where.conf().name) return u.rules_now();
+    if (u.where.conf().name == name) return u.rules_now();
   }
   return nothing;
 }

@@ -1,6 +1,7 @@
 #include "app/running.h"
 
 #include "app/version.h"
+#include "base/text.h"
 #include "config/load.h"
 #include "net/http_client.h"
 
@@ -130,6 +131,7 @@ result<void> running::serve(net::listeners open, const std::function<void(gatewa
   auto place = open.address();
   auto started = server->start(std::move(open));
   if (!started) return started;
+  say_what_is_out_of_reach();
   if (policies) policies->follow([this] { return adopt_policy(); });
   log->event(log_level::info, "proxy",
              "listening on " + place + (conf.host.empty() ? "" : " (host: " + conf.host + ")"));
@@ -177,11 +179,22 @@ std::unique_ptr<policy_source> running::source_for(const settings& of) const {
   return std::make_unique<policy_source>(of.access, fetch_of_policies(of), *log);
 }
 
+void running::say_what_is_out_of_reach() const {
+  auto document = policies ? policies->latest().document : nullptr;
+  if (document == nullptr) return;
+  auto scopes = scopes_out_of_reach(conf, *document);
+  if (scopes.empty()) return;
+  log->event(log_level::warn, "policy",
+             "policy.url asks for scopes that nobody can get, as scopes_supported lacks them: " +
+                 join(scopes, ", "));
+}
+
 bool running::adopt_policy() {
   std::lock_guard lock(changing);
   auto next = make_snapshot(conf, tokens_of(*rules), session_key, spans.get(), policies.get());
   if (next) {
     adopt(std::move(*next));
+    say_what_is_out_of_reach();
     return true;
   }
   log->event(log_level::error, "policy", "the policy could not be taken up", &next.error());
@@ -209,6 +222,7 @@ result<void> running::take_up(const settings& next, settings effective, std::sha
     if (policies) policies->follow([this] { return adopt_policy(); });
   }
   adopt(std::move(fresh));
+  say_what_is_out_of_reach();
   return {};
 }
 

@@ -95,6 +95,8 @@ struct running {
   // Goes on under `effective`, of which `fresh` was made; all or nothing. `changing` is held.
   result<void> take_up(const settings& next, settings effective, std::shared_ptr<const snapshot> fresh,
                        policy_change& then);
+  // Scopes of the policy in use that the gateway gives to nobody, for the log.
+  void say_what_is_out_of_reach() const;
   // The policy of policy.url says something else. Whether it is in use now.
   bool adopt_policy();
   // Reads, compares with what cannot change, and hands the rest to `take`.
