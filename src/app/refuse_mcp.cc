@@ -22,7 +22,8 @@ http_response gateway_service::refusal_of(std::string_view host, const snapshot&
                                           const error& why, std::vector<std::string> scopes,
                                           std::string_view raw_id, const story& told) const {
   // Where no scope would help, none is named.
-  bool hopeless = why.code == errc::policy_denied || why.code == errc::policy_incomplete;
+  bool hopeless = why.code == errc::policy_denied || why.code == errc::policy_incomplete ||
+                  why.code == errc::audit_unwritable;
   if (scopes.empty() && !hopeless) scopes = to.where.conf().scopes;
   // Who has to sign in anew learns what to ask for (MCP, scope selection).
   if (scopes.empty() && explain(why.code).status == 401) scopes = rules.conf.scopes_supported;
@@ -36,7 +37,17 @@ http_response gateway_service::refusal_of(std::string_view host, const snapshot&
 
 net::task<void> gateway_service::refuse_mcp(net::exchange& x, const upstream& to, story& told, error why,
                                             std::vector<std::string> scopes, std::string raw_id) {
-  http_response refusal = refusal_of(x.head().host, *rules_, to, why, std::move(scopes), raw_id, told);
+  auto rules = rules_;
+  bool denies = !told.permitted && why.code != errc::client_gone && why.code != errc::audit_unwritable;
+  if (rules->conf.audit.enabled() && denies) {
+    auto recorded = co_await record_decision(x, *rules, told, decision::denied, &why);
+    if (!recorded) {
+      told.notes.emplace_back("unrecorded", explain(why.code).id);
+      why = recorded.error();
+      scopes.clear();
+    }
+  }
+  http_response refusal = refusal_of(x.head().host, *rules, to, why, std::move(scopes), raw_id, told);
   told.why = std::move(why);
   co_await answer(x, std::move(refusal), false);
 }

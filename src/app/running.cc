@@ -86,7 +86,8 @@ result<void> running::open_log(const settings& of) {
   if (!opened) return tl::unexpected<error>(opened.error());
   log = std::move(*opened);
   watched = watched_by(of.log);
-  return {};
+  audit = std::make_unique<audit_trail>(*log);
+  return audit->change(of.audit);
 }
 
 void running::make_threads() {
@@ -95,7 +96,11 @@ void running::make_threads() {
   strangers = std::make_unique<net::blocking_pool>(stranger_threads, most_strangers_waiting);
   introspecting = std::make_unique<net::blocking_pool>(introspection_threads, most_strangers_waiting);
   shared.started = wall_clock();
+  // One after the other, in one file.
+  auditing = std::make_unique<net::blocking_pool>(1U);
   shared.log = log.get();
+  shared.audit = audit.get();
+  shared.auditing = auditing.get();
   shared.counts = &counts;
   shared.blocking = blocking.get();
   shared.fetching = fetching.get();
@@ -209,8 +214,13 @@ result<void> running::take_up(const settings& next, settings effective, std::sha
     if (!tls) return tl::unexpected<error>(tls.error());
     certificate = *tls;
   }
+  auto recording = audit->change(effective.audit);
+  if (!recording) return recording;
   auto logging = log->change(effective.log);
-  if (!logging) return logging;
+  if (!logging) {
+    (void)audit->change(conf.audit);
+    return logging;
+  }
   if (certificate) server->use_tls(certificate);
   server->use_limits(exchange_limits_of(effective), effective.limits.connections);
   if (effective.telemetry.enabled()) spans->send_to(receiver_of_spans(effective));
@@ -260,7 +270,11 @@ result<void> running::reopen_log() {
   if (!opened)
     log->event(log_level::error, "log", "the log file could not be opened again; the old one stays",
                &opened.error());
-  return opened;
+  auto recording = audit->reopen();
+  if (!recording)
+    log->event(log_level::error, "audit",
+               "the file of decisions could not be opened again; the old one stays", &recording.error());
+  return opened ? recording : opened;
 }
 
 void running::saw_clock(std::string_view whose, time_point theirs) {
@@ -281,6 +295,7 @@ void running::keep_house(milliseconds pause, const std::function<bool()>& hurry,
     lock.unlock();
     try {
       job();
+      audit->retry();
     } catch (const std::exception& e) {
       // A defect, or no memory: we go on, and this is tried again.
       error why{errc::internal, std::string("an exception: ") + e.what()};
@@ -306,6 +321,7 @@ bool running::stop(const std::function<void()>& cut) {
   strangers.reset();
   fetching.reset();
   blocking.reset();
+  auditing.reset();
   server.reset();
   rules.reset();
   spans.reset();

@@ -518,6 +518,14 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
     }
   }
 
+  if (rules.conf.audit.wants_allowed()) {
+    auto recorded = co_await record_decision(x, rules, told, decision::allowed, nullptr);
+    if (!recorded) {
+      why = recorded.error();
+      co_return co_await refuse_mcp(x, to, told, why, scopes, id);
+    }
+  }
+
   tell_remembered(x, rules, told);
   auto query = without_parameter(asked->rest, "access_token");
   mcp_watcher watcher(*this, x, to, rules, **who, in);
@@ -569,6 +577,9 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
   if (auto ours = watcher.ended_for()) {
     told.why = std::move(ours);
     x.close_after();
+    const error* ended = &*told.why;
+    // It has ended already, whether that can be written or not.
+    if (rules.conf.audit.enabled()) (void)co_await record_decision(x, rules, told, decision::ended, ended);
     co_return;
   }
   if (outcome.ended) co_return;
