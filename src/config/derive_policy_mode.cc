@@ -20,7 +20,8 @@ class policy_mode_derivation {
       return;
     s_.policy_mode = named(s_.policy_mode);
     bool elsewhere = s_.policy_mode.empty() || s_.policy_mode.starts_with("remote");
-    if (!s_.resource_server_id.empty()) elsewhere ? ask_resource_server() : leave_resource_server();
+    if (!s_.resource_server_id.empty() && elsewhere) ask_resource_server();
+    if (!s_.resource_server_id.empty() && !elsewhere) leave_resource_server();
     if (s_.policy_mode.starts_with("remote")) remote();
     if (s_.policy_mode == "local") local();
     if (s_.policy_mode == "open") open();
