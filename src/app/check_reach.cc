@@ -2,6 +2,8 @@
 #include "app/clock_watch.h"
 #include "app/file_access.h"
 #include "app/issuer_fetch.h"
+#include "app/policy_source.h"
+#include "base/text.h"
 #include "base/url.h"
 #include "config/provider_kind.h"
 #include "gateway/issuers.h"
@@ -68,6 +70,22 @@ bool speaks_tls(http_call call, const fetch_rules& rules, const std::string& ca_
   call.url.insert(std::string_view("http").size(), "s");
   auto answer = net::fetch(call, rules, ca_file);
   return answer || answer.error().detail.find("certificate") != std::string::npos;
+}
+
+warnings ask_for_policy(const settings& conf, seconds patience) {
+  auto rules = policy_fetch_rules();
+  rules.timeout = patience;
+  auto answer = net::fetch(policy_call(conf.access.url, conf.access.token), rules, conf.upstream_ca_file);
+  auto said = answer ? process_policy_answer(*answer) : tl::unexpected<error>(answer.error());
+  if (!said) return {"policy.url gives no policy: " + told(said.error())};
+  warnings found;
+  if (!said->complete)
+    found.push_back("policy.url says that the policy is not finished (" + said->state + ")");
+  auto lacking = scopes_out_of_reach(conf, *said);
+  if (!lacking.empty())
+    found.push_back("policy.url asks for scopes that nobody can get, as scopes_supported lacks them: " +
+                    join(lacking, ", "));
+  return found;
 }
 
 bool is_unknown(const result<http_answer>& answer) { return answer && answer->status == 404; }
@@ -142,6 +160,8 @@ std::vector<std::string> check_reach(const settings& conf, seconds patience) {
     asked.push_back(
         std::async(std::launch::async, [&] { return ask_provider(p, rules, conf.upstream_ca_file); }));
   }
+  if (!conf.access.url.empty())
+    asked.push_back(std::async(std::launch::async, [&] { return ask_for_policy(conf, patience); }));
   for (const auto& u : conf.upstreams) {
     asked.push_back(
         std::async(std::launch::async, [&] { return ask_server(u, rules, conf.upstream_ca_file); }));

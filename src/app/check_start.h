@@ -27,8 +27,9 @@ struct issuer_failure;
 void check_issuers(const settings& conf, seconds patience, start_findings& into,
                    std::vector<issuer_failure>& failures);
 
-// Asks every identity provider for its metadata and every MCP server for anything, all at the same time, and
-// waits at most as long as `patience`. One warning for each that does not answer as it should.
+// Asks every identity provider for its metadata, policy.url for the policy, and every MCP server for
+// anything, all at the same time, and waits at most as long as `patience`. One warning for each that does not
+// answer as it should.
 std::vector<std::string> check_reach(const settings& conf, seconds patience);
 
 }  // namespace mcp_oauth

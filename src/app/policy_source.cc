@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "config/config_error.h"
+#include "config/derive_policy.h"
 #include "config/policy_document.h"
 #include "policy/doubts.h"
 
@@ -13,13 +14,21 @@ namespace {
 
 time_point wall_clock() { return std::chrono::system_clock::now(); }
 
-result<policy_document> document_in(const http_answer& answer) {
+}  // namespace
+
+result<policy_document> process_policy_answer(const http_answer& answer) {
   auto text = policy_text(answer);
   if (!text) return tl::unexpected<error>(text.error());
   return read_policy_document(*text);
 }
 
-}  // namespace
+std::vector<std::string> scopes_out_of_reach(const settings& conf, const policy_document& said) {
+  if (conf.is_guard()) return {};
+  auto known = conf.scopes_supported;
+  auto had = static_cast<std::ptrdiff_t>(known.size());
+  add_scopes(known, said.rules);
+  return {known.begin() + had, known.end()};
+}
 
 policy_source::policy_source(const policy_settings& of, fetch_fn fetch, log_sink& log)
     : of_(of), fetch_(std::move(fetch)), log_(log), known_({of.refresh, of.max_age}) {
@@ -55,7 +64,7 @@ bool policy_source::is_for(const policy_settings& of) const {
 bool policy_source::ask() {
   auto asked = wall_clock();
   auto answer = fetch_(policy_call(of_.url, of_.token), given_up_);
-  auto document = answer ? document_in(*answer) : tl::unexpected<error>(answer.error());
+  auto document = answer ? process_policy_answer(*answer) : tl::unexpected<error>(answer.error());
   if (!document) {
     {
       std::lock_guard lock(mutex_);

@@ -13,8 +13,16 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace mcp_oauth {
+
+// What the answer of `policy.url` says. Errors: policy_unavailable.
+result<policy_document> process_policy_answer(const http_answer& answer);
+
+// Of a gateway: the scopes that a fetched policy asks for and that it gives to nobody. A guard only tells
+// clients of them, and gives none.
+std::vector<std::string> scopes_out_of_reach(const settings& conf, const policy_document& said);
 
 // Until when a policy that was fetched counts. Shared by everything that was made of it, and prolonged by
 // every answer that says the same again.

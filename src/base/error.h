@@ -39,6 +39,8 @@ enum class errc {
   policy_denied,
   policy_unavailable,
   policy_incomplete,
+  audit_unwritable,
+  policy_changed,
   list_unreadable,
 
   // a reverse proxy that asks for a verdict

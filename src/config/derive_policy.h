@@ -12,8 +12,15 @@ namespace mcp_oauth {
 void derive_policy(config_reading& reading,
                    const std::function<void(const std::string&, config_flaw)>& refuse);
 
+// What `policy.mode` says is meant, and the policy of an AuthSec resource server: makes policy.url,
+// policy.token and policy.fallback of them, and refuses what they contradict.
+void derive_policy_mode(config_reading& reading,
+                        const std::function<void(const std::string&, config_flaw)>& refuse);
+
 // Every scope that rules and the hierarchy name, in their order.
 std::vector<std::string> scopes_of_rules(const settings& conf);
+// Adds those that the rules name and `named` does not have.
+void add_scopes(std::vector<std::string>& named, const policy_rules& rules);
 
 // The rules that hold for a server: its own sections, each in place of that at the top level; without sign-in
 // its own alone. With `remote`, that stands between the two (`rules_for`).

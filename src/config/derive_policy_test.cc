@@ -66,6 +66,19 @@ TEST(RulesOf, APublicServerWithItsOwnIsNotWarnedOf) {
   EXPECT_EQ(rules_of(answer->value, answer->value.upstreams.at(0)).tools.rules.at(0).pattern, "*");
 }
 
+TEST(ScopesOfRules, AreThoseOfEachSectionAndOfTheHierarchyOnce) {
+  policy_rules rules;
+  access_rule tool, prompt;
+  tool.scopes = {"a", "b"};
+  prompt.scopes = {"b", "c"};
+  rules.tools = {true, {tool}};
+  rules.prompts = {true, {prompt}};
+  rules.hierarchy = {{"admin", {"a", "d"}}};
+  std::vector<std::string> named{"had", "c"};
+  add_scopes(named, rules);
+  EXPECT_EQ(named, (std::vector<std::string>{"had", "c", "a", "b", "admin", "d"}));
+}
+
 TEST(RulesOf, APolicyFromElsewhereStandsBetweenAServersOwnAndThoseOfAll) {
   auto s = good(text);
   policy_document remote;
