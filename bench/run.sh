@@ -13,7 +13,8 @@ case "${1:-}" in
     ;;
   validate)
     cmake --build "$here/../build/release" --target validate_bench
-    exec "$here/../build/release/validate_bench"
+    shift
+    exec "$here/../build/release/validate_bench" "$@"
     ;;
   idle_streams | login | share | stores | tokens | start | endurance)
     bench=$1

@@ -1,4 +1,5 @@
-// What the library spends on a token, beside what OpenSSL spends on its signature: ./dev bench validate
+// What the library spends on a token, beside what OpenSSL spends on its signature, and whether threads get in
+// each other's way: ./dev bench validate [--short]
 //
 // Every round measures all three in turn, so that what else the machine does meets each of them; the medians
 // count.
@@ -12,12 +13,14 @@
 #include "library/names.h"
 
 #include <algorithm>
-#include <atomic>
+#include <barrier>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <functional>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <vector>
@@ -163,36 +166,93 @@ void beside_openssl(const key_pair& key, std::size_t tokens, int rounds, std::in
   EVP_MD_CTX_free(ready);
 }
 
-void with_threads(const key_pair& key, int threads, std::int64_t now) {
-  auto samples = sign(key, 512, now);
-  auto guard = guard_for(key);
-  for (const auto& s : samples) {
-    if (!guard.validate(s.token)) stop("a good token was refused");
-  }
-  std::atomic<bool> over{false};
-  std::atomic<std::uint64_t> all{0};
+// What threads of one run did. The processor time is that of the threads alone: others that use the same
+// cores make them wait, and do not make it longer.
+struct pace {
+  double a_second = 0;      // validations, all threads together
+  double processor_ns = 0;  // of one validation
+};
+
+double processor_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+// Each thread gets `each` validations to do, from a place of its own among the samples, and all begin at
+// once.
+pace run(const v1::guard& guard, const std::vector<sample>& samples, int threads, std::size_t each) {
+  std::barrier begin(threads);
+  std::vector<steady::time_point> from(static_cast<std::size_t>(threads)), to(from);
+  std::vector<double> used(from.size());
   std::vector<std::thread> workers;
-  for (int t = 0; t < threads; ++t) {
-    workers.emplace_back([&, t] {
-      std::uint64_t mine = 0;
-      for (auto at = static_cast<std::size_t>(t) * 64; !over; at = (at + 1) % samples.size()) {
+  for (std::size_t me = 0; me < from.size(); ++me) {
+    workers.emplace_back([&, me] {
+      auto at = me * each % samples.size();
+      begin.arrive_and_wait();
+      from[me] = steady::now();
+      auto before = processor_seconds();
+      for (std::size_t i = 0; i < each; ++i, at = (at + 1) % samples.size()) {
         if (!guard.validate(samples[at].token)) stop("a good token was refused");
-        ++mine;
       }
-      all += mine;
+      used[me] = processor_seconds() - before;
+      to[me] = steady::now();
     });
   }
-  auto from = steady::now();
-  std::this_thread::sleep_for(std::chrono::milliseconds(1500));
-  over = true;
   for (auto& w : workers) w.join();
-  auto took = std::chrono::duration<double>(steady::now() - from).count();
-  std::printf("%7d  %12.2f\n", threads, static_cast<double>(all) / took / 1e6);
+  auto took = std::chrono::duration<double>(*std::max_element(to.begin(), to.end()) -
+                                            *std::min_element(from.begin(), from.end()))
+                  .count();
+  auto done = static_cast<double>(each) * threads;
+  return {done / took, std::accumulate(used.begin(), used.end(), 0.0) / done * 1e9};
+}
+
+// One thread and many, in turn within each round. `cold`: a guard that has seen none of the tokens.
+void side_by_side(const char* what, const key_pair& key, const std::vector<sample>& samples, bool cold,
+                  int threads, std::size_t each, int rounds) {
+  auto warm = guard_for(key);
+  for (const auto& s : samples) {
+    if (!cold && !warm.validate(s.token)) stop("a good token was refused");
+  }
+  std::vector<double> one, many, ratios, costs;
+  for (int round = 0; round <= rounds; ++round) {
+    auto a = run(cold ? guard_for(key) : warm, samples, 1, each);
+    auto b = run(cold ? guard_for(key) : warm, samples, threads, each);
+    if (round == 0) continue;  // warms up
+    one.push_back(a.a_second), many.push_back(b.a_second);
+    ratios.push_back(b.a_second / a.a_second), costs.push_back(b.processor_ns / a.processor_ns);
+  }
+  std::printf("%-18s %7d  %10.4f %10.4f  %6.2f  %9.2f  %9.2f\n", what, threads, median(one) / 1e6,
+              median(many) / 1e6, median(ratios), median(ratios) / threads, median(costs));
+}
+
+void with_threads(const key_pair& key, std::int64_t now, int rounds, std::size_t cold_each,
+                  std::size_t cached_each) {
+  std::printf("\n                             million a second            ratio /  processor\n");
+  std::printf("%-18s %7s  %10s %10s  %6s  %9s  %9s\n", key.name.c_str(), "threads", "one", "all", "ratio",
+              "threads", "all/one");
+  // More threads than cores can gain nothing.
+  int most = std::max(2, static_cast<int>(std::thread::hardware_concurrency()));
+  std::vector<int> counts;
+  for (int threads = 2; threads < most; threads *= 2) counts.push_back(threads);
+  counts.push_back(most);
+  for (int threads : counts) {
+    auto fresh = sign(key, cold_each * static_cast<std::size_t>(threads), now);
+    side_by_side("cold", key, fresh, true, threads, cold_each, rounds);
+    auto samples = sign(key, 512, now);
+    side_by_side("cached", key, samples, false, threads, cached_each, rounds);
+    samples.resize(1);
+    side_by_side("cached, one token", key, samples, false, threads, cached_each, rounds);
+  }
 }
 
 }  // namespace
 
-int main() {
+int main(int count, char** words) {
+  // Enough to see that it runs; its figures say nothing.
+  bool brief = count > 1 && std::strcmp(words[1], "--short") == 0;
+  if (count > 1 && !brief) stop("usage: validate_bench [--short]");
+  int rounds = brief ? 2 : 15;
   // What was freed is used again, as in a server that has run for a while: the first use of a page costs more
   // than the rest of a validation, and is none of its business.
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
@@ -200,14 +260,16 @@ int main() {
   auto now =
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
           .count();
-  std::printf("%s, %u cores, medians of 15 rounds\n\n", OpenSSL_version(OPENSSL_VERSION),
-              std::thread::hardware_concurrency());
+  std::printf("%s, %u cores, medians of %d rounds\n\n", OpenSSL_version(OPENSSL_VERSION),
+              std::thread::hardware_concurrency(), rounds);
   std::printf("               OpenSSL, µs         guard, µs  guard / OpenSSL    cached\n");
   std::printf("%-6s %6s  %9s %9s  %9s  %8s %8s  %9s\n", "alg", "bytes", "usual", "prepared", "cold", "usual",
               "prepared", "ns");
   std::vector<key_pair> keys;
   for (const char* name : {"RS256", "ES256", "EdDSA"}) keys.push_back(generate(name));
-  for (const auto& key : keys) beside_openssl(key, key.name == "RS256" ? 500 : 300, 15, now);
-  std::printf("\nthreads  million cached validations a second\n");
-  for (int threads : {1, 2, 4}) with_threads(keys[1], threads, now);
+  for (const auto& key : keys) {
+    std::size_t tokens = key.name == "RS256" ? 500 : 300;
+    beside_openssl(key, brief ? 20 : tokens, rounds, now);
+  }
+  with_threads(keys[1], now, rounds, brief ? 50 : 2'000, brief ? 2'000 : 200'000);
 }

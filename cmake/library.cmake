@@ -8,7 +8,8 @@ include(CMakePackageConfigHelpers)
 file(STRINGS ${CMAKE_SOURCE_DIR}/include/mcp_oauth/abi.h abi_line REGEX "^#define MCP_OAUTH_ABI [0-9]+$")
 string(REGEX REPLACE "[^0-9]" "" MCP_OAUTH_ABI "${abi_line}")
 
-set(library_rooms library net guard policy mcp oauth jose symptom base)
+# Of `config` only the grammar of policies is taken, which needs no YAML; the linker leaves the rest behind.
+set(library_rooms library net guard config policy mcp oauth jose symptom base)
 list(TRANSFORM library_rooms PREPEND room_ OUTPUT_VARIABLE library_targets)
 set_target_properties(${library_targets} PROPERTIES POSITION_INDEPENDENT_CODE ON)
 # What the static library needs besides; the shared one brings it along.

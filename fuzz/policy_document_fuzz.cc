@@ -23,6 +23,9 @@ envelope call_of(std::string_view name) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   auto document = read_policy_document(text_of(data, size));
+  auto of_json = read_policy_json(text_of(data, size));
+  require(of_json.has_value() ||
+          (of_json.error().code == errc::policy_unavailable && !of_json.error().detail.empty()));
   if (!document) {
     require(document.error().code == errc::policy_unavailable && !document.error().detail.empty());
     return 0;

@@ -20,6 +20,7 @@ using asio::ip::tcp;
 // [guard]
 // What calls the tools: only requests that the guard has let in.
 mcp_oauth::response handle(const mcp_oauth::request& asked, const mcp_oauth::call& call) {
+  if (call.method() == "stream") return {405, {{"Allow", "POST"}}, ""};  // no events here
   auto answer = example::answer_to(asked.body, call.user().subject());
   if (answer.empty()) return {202, {}, ""};
   return {200, {{"Content-Type", "application/json"}}, answer};

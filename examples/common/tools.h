@@ -11,12 +11,24 @@ namespace example {
 
 namespace json = boost::json;
 
-// The answer to one JSON-RPC message; "" where none is due (a notification).
+// A text in an object, or "" when it is not there.
+inline std::string text_in(const json::object& object, const char* name) {
+  const auto* value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string().c_str()) : std::string();
+}
+
+// The answer to one JSON-RPC message; "" where none is due (a notification). The guard has seen that it is
+// one, but a batch, which this server does not know, is one as well.
 inline std::string answer_to(std::string_view body, std::string_view user) {
-  auto message = json::parse(json::string_view(body.data(), body.size())).as_object();
-  if (!message.contains("id")) return "";
-  json::object answer{{"jsonrpc", "2.0"}, {"id", message["id"]}};
-  auto method = std::string(message["method"].as_string().c_str());
+  json::error_code broken;
+  auto read = json::parse(json::string_view(body.data(), body.size()), broken);
+  if (broken || !read.is_object())
+    return R"({"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"one message at a time"}})";
+  const auto& message = read.get_object();
+  const auto* id = message.if_contains("id");
+  if (id == nullptr) return "";
+  json::object answer{{"jsonrpc", "2.0"}, {"id", *id}};
+  auto method = text_in(message, "method");
   if (method == "initialize") {
     answer["result"] = {{"protocolVersion", "2025-11-25"},
                         {"capabilities", {{"tools", json::object()}}},
@@ -29,7 +41,9 @@ inline std::string answer_to(std::string_view body, std::string_view user) {
     answer["result"] = {
         {"tools", json::array{tool("whoami", "says who calls"), tool("delete_note", "deletes a note")}}};
   } else if (method == "tools/call") {
-    auto name = std::string(message["params"].as_object()["name"].as_string().c_str());
+    const auto* params = message.if_contains("params");
+    auto name =
+        params != nullptr && params->is_object() ? text_in(params->get_object(), "name") : std::string();
     auto text = name == "whoami" ? "you are " + std::string(user) : name + " is done";
     answer["result"] = {{"content", json::array{json::object{{"type", "text"}, {"text", text}}}}};
   } else {

@@ -20,6 +20,11 @@ int main(int count, char** words) {
   httplib::Server server;
   mcp_oauth::mount(server, "/mcp", *guard,
                    [](const httplib::Request& asked, httplib::Response& answer, const mcp_oauth::call& call) {
+                     if (call.method() == "stream") {  // no events here
+                       answer.status = 405;
+                       answer.set_header("Allow", "POST");
+                       return;
+                     }
                      auto text = example::answer_to(asked.body, call.user().subject());
                      if (text.empty())
                        answer.status = 202;
@@ -27,6 +32,13 @@ int main(int count, char** words) {
                        answer.set_content(text, "application/json");
                    });
   // [guard]
+  // [health]
+  server.Get("/health", [guard](const httplib::Request&, httplib::Response& answer) {
+    auto now = guard->status();
+    answer.status = now.ready ? 200 : 503;
+    answer.set_content(now.ready ? "ready\n" : "not ready\n", "text/plain");
+  });
+  // [health]
   int port = count > 1 ? std::atoi(words[1]) : 8080;
   if (port == 0)
     port = server.bind_to_any_port("127.0.0.1");

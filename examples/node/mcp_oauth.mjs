@@ -20,6 +20,9 @@ for (const declaration of [
   'const char *mcp_oauth_version()',
   'void *mcp_oauth_guard_new(const char *config, size_t size, void *callbacks, _Out_ void **error)',
   'void mcp_oauth_guard_free(void *guard)',
+  'void *mcp_oauth_guard_status(void *guard)',
+  'mcp_oauth_text mcp_oauth_status_json(void *status)',
+  'void mcp_oauth_status_free(void *status)',
   'void *mcp_oauth_request_new(const char *method, size_t method_size, const char *target, size_t target_size)',
   'void mcp_oauth_request_add_header(void *request, const char *name, size_t name_size, const char *value, size_t size)',
   'void mcp_oauth_request_set_body(void *request, const uint8_t *body, size_t size)',
@@ -50,6 +53,9 @@ for (const declaration of [
   'mcp_oauth_text mcp_oauth_admission_method(void *admission)',
   'mcp_oauth_text mcp_oauth_admission_name(void *admission)',
   'void *mcp_oauth_admission_filtered(void *admission, int32_t status, const char *type, size_t type_size, const uint8_t *body, size_t size)',
+  'size_t mcp_oauth_admission_answer_header_count(void *admission)',
+  'mcp_oauth_text mcp_oauth_admission_answer_header_name(void *admission, size_t index)',
+  'mcp_oauth_text mcp_oauth_admission_answer_header_value(void *admission, size_t index)',
   'void mcp_oauth_admission_free(void *admission)',
   'int32_t mcp_oauth_answer_status(void *answer)',
   'size_t mcp_oauth_answer_header_count(void *answer)',
@@ -132,6 +138,10 @@ class Call {
     const data = Buffer.from(body);
     return taken(c.admission_filtered(this.#handle, status, ...given(contentType), data, data.length));
   }
+  /** For answers that go out in pieces: `filtered` has them already. */
+  answerHeaders() {
+    return pairs(c.admission_answer_header_count, c.admission_answer_header_name, c.admission_answer_header_value, this.#handle);
+  }
 }
 
 /** Fetches what a check wants by Node's own means; a failure is an answer, too. */
@@ -171,6 +181,17 @@ export class Guard {
     });
   }
 
+  /** Which keys and which policy are there, how old they are, and what failed last. */
+  status() {
+    const handle = c.guard_status(this.#handle);
+    try {
+      return JSON.parse(text(c.status_json(handle)));
+    } finally {
+      c.status_free(handle);
+    }
+  }
+
+  /** `headers`: pairs of name and value, all of them; `body`: a Buffer or text. */
   async admit(method, target, headers, body) {
     const check = this.#with(method, target, headers, body, (request) => c.begin_admit(this.#handle, request));
     try {

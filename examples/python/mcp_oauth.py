@@ -55,6 +55,9 @@ _guard_new = _declare(c_void_p, "guard_new", *_text_in, POINTER(_Callbacks), _er
 _guard_free = _declare(None, "guard_free", c_void_p)
 _prepare = _declare(c_int32, "guard_prepare", c_void_p, _error_out)
 _start = _declare(c_int32, "guard_start_background_refresh", c_void_p)
+_guard_status = _declare(c_void_p, "guard_status", c_void_p)
+_status_json = _declare(_Text, "status_json", c_void_p)
+_status_free = _declare(None, "status_free", c_void_p)
 _validate = _declare(c_void_p, "validate", c_void_p, *_text_in, _error_out)
 _authorize_tool = _declare(c_int32, "authorize_tool", c_void_p, c_void_p, *_text_in, _error_out)
 _request_new = _declare(c_void_p, "request_new", *_text_in, *_text_in)
@@ -68,6 +71,10 @@ _admission_user = _declare(c_void_p, "admission_user", c_void_p)
 _admission_method = _declare(_Text, "admission_method", c_void_p)
 _admission_name = _declare(_Text, "admission_name", c_void_p)
 _filtered = _declare(c_void_p, "admission_filtered", c_void_p, c_int32, *_text_in, *_text_in)
+_admission_authorize = _declare(c_int32, "admission_authorize_tool", c_void_p, *_text_in, _error_out)
+_more_count = _declare(c_size_t, "admission_answer_header_count", c_void_p)
+_more_name = _declare(_Text, "admission_answer_header_name", c_void_p, c_size_t)
+_more_value = _declare(_Text, "admission_answer_header_value", c_void_p, c_size_t)
 _admission_free = _declare(None, "admission_free", c_void_p)
 _status = _declare(c_int32, "answer_status", c_void_p)
 _header_count = _declare(c_size_t, "answer_header_count", c_void_p)
@@ -161,6 +168,16 @@ class Call:
         finally:
             _answer_free(handle)
 
+    def authorize_tool(self, tool):
+        """Raises Refused where this caller may not call that tool."""
+        error = c_void_p()
+        if not _admission_authorize(self._handle, *_in(tool), ctypes.byref(error)):
+            raise Refused(error)
+
+    def answer_headers(self):
+        """For answers that go out in pieces: `filtered` has them already."""
+        return [(str(_more_name(self._handle, i)), str(_more_value(self._handle, i))) for i in range(_more_count(self._handle))]
+
     def __del__(self):
         _admission_free(self._handle)
 
@@ -190,6 +207,14 @@ class Guard:
     def start_background_refresh(self):
         return bool(_start(self._handle))
 
+    def status(self):
+        """Which keys and which policy are there, how old they are, and what failed last."""
+        handle = _guard_status(self._handle)
+        try:
+            return json.loads(str(_status_json(handle)))
+        finally:
+            _status_free(handle)
+
     def validate(self, token):
         error = c_void_p()
         handle = _validate(self._handle, *_in(token), ctypes.byref(error))
@@ -214,6 +239,7 @@ class Guard:
             _answer_free(handle)
 
     def admit(self, method, target, headers, body):
+        """`headers`: (name, value) pairs, all of them; `body`: bytes or text."""
         request = self._request(method, target, headers, body)
         try:
             return Call(_admit(self._handle, request))

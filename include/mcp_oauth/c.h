@@ -15,7 +15,7 @@
  *     NULL, puts a mcp_oauth_error there, which is yours. Where nothing failed, NULL is put there.
  *  4. A struct of yours begins with its size; of a struct that is shorter than ours the rest counts as 0. Values of
  *     enums and reasons are never used again for something else.
- *  5. A guard, a user, an admission, an answer and an error may be used by many threads at once, but for their _free.
+ *  5. A guard, a status, a user, an admission, an answer and an error may be used by many threads at once, but for their _free.
  *     A request, a check, a fetch and a filter are for one thread at a time.
  *  6. Callbacks are called on the thread that called us (or on that of mcp_oauth_guard_start_background_refresh),
  *     from many threads at once. They must return: no longjmp, and no exception of any language may leave them.
@@ -50,6 +50,7 @@ typedef struct mcp_oauth_admission mcp_oauth_admission;
 typedef struct mcp_oauth_check mcp_oauth_check;
 typedef struct mcp_oauth_fetch mcp_oauth_fetch;
 typedef struct mcp_oauth_filter mcp_oauth_filter;
+typedef struct mcp_oauth_status mcp_oauth_status;
 
 /* "0.1.0", and the number of the interface. */
 MCP_OAUTH_API const char* mcp_oauth_version(void);
@@ -133,12 +134,35 @@ MCP_OAUTH_API mcp_oauth_guard* mcp_oauth_guard_new_from_environment(const mcp_oa
                                                                     mcp_oauth_error** error);
 MCP_OAUTH_API void mcp_oauth_guard_free(mcp_oauth_guard* guard);
 
-/* Fetches the keys of every issuer now. Blocks. 1: all are there. */
+/* Fetches the keys of every issuer now, and the policy where it comes from a URL. Blocks. 1: all are there.
+ */
 MCP_OAUTH_API int32_t mcp_oauth_guard_prepare(const mcp_oauth_guard* guard, mcp_oauth_error** error);
-/* One thread that renews keys before they are old. 1: it runs. _free ends it as well. */
+/* One thread that renews keys and policy before they are old. 1: it runs. _free ends it as well. */
 MCP_OAUTH_API int32_t mcp_oauth_guard_start_background_refresh(const mcp_oauth_guard* guard);
 MCP_OAUTH_API void mcp_oauth_guard_stop_background_refresh(const mcp_oauth_guard* guard);
 MCP_OAUTH_API void mcp_oauth_guard_forget(const mcp_oauth_guard* guard, const char* token, size_t token_size);
+
+/* Gives what is known now of issuers and policy; fetches nothing. Ages are in seconds, -1 where there is
+ * none. See mcp_oauth/status.h. */
+MCP_OAUTH_API mcp_oauth_status* mcp_oauth_guard_status(const mcp_oauth_guard* guard);
+MCP_OAUTH_API int32_t mcp_oauth_status_ready(const mcp_oauth_status* status); /* 1: issuers and policy are */
+MCP_OAUTH_API size_t mcp_oauth_status_issuer_count(const mcp_oauth_status* status);
+MCP_OAUTH_API mcp_oauth_text mcp_oauth_status_issuer(const mcp_oauth_status* status, size_t index);
+MCP_OAUTH_API int32_t mcp_oauth_status_issuer_ready(const mcp_oauth_status* status, size_t index);
+MCP_OAUTH_API size_t mcp_oauth_status_issuer_keys(const mcp_oauth_status* status, size_t index);
+MCP_OAUTH_API int64_t mcp_oauth_status_issuer_keys_age(const mcp_oauth_status* status, size_t index);
+MCP_OAUTH_API mcp_oauth_text mcp_oauth_status_issuer_failure(const mcp_oauth_status* status,
+                                                             size_t index); /* of the last one that failed */
+MCP_OAUTH_API int32_t
+mcp_oauth_status_policy_from_url(const mcp_oauth_status* status); /* 0: your configuration */
+MCP_OAUTH_API int32_t mcp_oauth_status_policy_ready(const mcp_oauth_status* status);
+MCP_OAUTH_API int64_t mcp_oauth_status_policy_age(const mcp_oauth_status* status);
+MCP_OAUTH_API int64_t mcp_oauth_status_policy_good_for(const mcp_oauth_status* status);
+MCP_OAUTH_API mcp_oauth_text
+mcp_oauth_status_policy_failure(const mcp_oauth_status* status); /* "": the last question was answered */
+MCP_OAUTH_API mcp_oauth_text
+mcp_oauth_status_json(const mcp_oauth_status* status); /* all of it, for health */
+MCP_OAUTH_API void mcp_oauth_status_free(mcp_oauth_status* status);
 
 MCP_OAUTH_API mcp_oauth_text mcp_oauth_guard_metadata_url(const mcp_oauth_guard* guard);
 MCP_OAUTH_API size_t mcp_oauth_guard_metadata_path_count(const mcp_oauth_guard* guard);
@@ -224,6 +248,13 @@ MCP_OAUTH_API mcp_oauth_answer* mcp_oauth_admission_filtered(const mcp_oauth_adm
                                                              int32_t status, const char* content_type,
                                                              size_t content_type_size, const char* body,
                                                              size_t body_size);
+/* What the head of every answer to this call should have besides (CORS, DPoP-Nonce): _filtered adds it; this
+ * is for answers that go out in pieces. As of when the call was admitted. */
+MCP_OAUTH_API size_t mcp_oauth_admission_answer_header_count(const mcp_oauth_admission* admission);
+MCP_OAUTH_API mcp_oauth_text mcp_oauth_admission_answer_header_name(const mcp_oauth_admission* admission,
+                                                                    size_t index);
+MCP_OAUTH_API mcp_oauth_text mcp_oauth_admission_answer_header_value(const mcp_oauth_admission* admission,
+                                                                     size_t index);
 /* 0: the answer to this call holds nothing to take out, and may go out as it comes. */
 MCP_OAUTH_API int32_t mcp_oauth_admission_filters(const mcp_oauth_admission* admission);
 /* Gives a filter for an answer that goes out in pieces; for one thread at a time. */

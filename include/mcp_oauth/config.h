@@ -32,11 +32,38 @@ inline needed_scopes any_of(std::initializer_list<std::string> some) {
 }
 
 // Who may do what: the pattern of a name (`*` stands for any run of characters) and the scopes that it takes.
-// Every rule that matches has to be satisfied. Once there is a rule of a kind, a name of that kind that none
-// matches is denied. No scopes: whoever has a valid token may.
+// No scopes: whoever has a valid token may.
 struct call_rule {
   std::string pattern;
   needed_scopes needed;
+};
+
+// The rules of one kind. Once they are given, every rule that matches a name has to be satisfied, and a name
+// that none matches is denied: `{}` is a table that denies everything. Where none is given, a valid token is
+// enough. Not for two threads at once.
+class rule_table final {
+ public:
+  rule_table(std::initializer_list<call_rule> rules) : given_(true), rules_(rules) {}
+  rule_table(std::vector<call_rule> rules) : given_(true), rules_(std::move(rules)) {}
+  rule_table& operator=(std::initializer_list<call_rule> rules) { return *this = rule_table(rules); }
+  static rule_table not_given() { return rule_table(); }
+
+  void add(call_rule rule) {
+    given_ = true;
+    rules_.push_back(std::move(rule));
+  }
+
+  bool given() const noexcept { return given_; }
+  bool empty() const noexcept { return rules_.empty(); }
+  std::size_t size() const noexcept { return rules_.size(); }
+  const call_rule& operator[](std::size_t index) const noexcept { return rules_[index]; }
+  std::vector<call_rule>::const_iterator begin() const noexcept { return rules_.begin(); }
+  std::vector<call_rule>::const_iterator end() const noexcept { return rules_.end(); }
+
+ private:
+  rule_table() = default;
+  bool given_ = false;
+  std::vector<call_rule> rules_;
 };
 
 // A claim that tokens must have, with one of these values; with none given, any value.
@@ -84,13 +111,29 @@ struct options {
   // transports).
   std::vector<std::string> allowed_origins;
 
-  std::vector<call_rule> tools;      // tools/call, by the name of the tool
-  std::vector<call_rule> methods;    // by the JSON-RPC method
-  std::vector<call_rule> resources;  // resources/read, subscribe and unsubscribe, by the URI
-  std::vector<call_rule> prompts;    // prompts/get, by the name
+  rule_table tools = rule_table::not_given();      // tools/call, by the name of the tool
+  rule_table methods = rule_table::not_given();    // by the JSON-RPC method
+  rule_table resources = rule_table::not_given();  // resources/read, subscribe and unsubscribe, by the URI
+  rule_table prompts = rule_table::not_given();    // prompts/get, by the name
 
-  std::string dpop = "off";         // off, accepted (bound tokens come with a proof) or required (RFC 9449)
-  std::chrono::seconds leeway{60};  // tolerated difference of the clocks, for exp and nbf; at most 600
+  // The rules out of a JSON document at this URL instead of `tools` (docs/library/policy.md); the other
+  // tables count where it has none of that kind. It is asked again every `policy_refresh`, and counts for
+  // `policy_max_age` after it was asked for: when no newer one can be had by then, every call is refused
+  // (503).
+  std::string policy_url;
+  std::string policy_token;                  // sent there as Bearer, or as it is: "Basic …"
+  std::chrono::seconds policy_refresh{30};   // 1 to 3600
+  std::chrono::seconds policy_max_age{120};  // 1 to 86400
+
+  std::string dpop = "off";  // off, accepted (bound tokens come with a proof) or required (RFC 9449)
+  // Each proof needs a nonce of ours, which every answer brings (DPoP-Nonce): what was made in advance is
+  // worthless.
+  bool dpop_nonces = false;
+  // Processes with one key take each other's nonces: 32 bytes or more. Empty: each has nonces of its own.
+  std::string dpop_nonce_key;
+  // accepted (bound tokens need the client's certificate) or required: no others are taken (RFC 8705)
+  std::string certificate_binding = "accepted";
+  std::chrono::seconds leeway{60};     // tolerated difference of the clocks, for exp and nbf; at most 600
   std::chrono::seconds remember{300};  // how long a verdict counts, but never beyond exp; 0 to 3600
   std::chrono::seconds remember_introspection{30};  // the same for what introspection said
   std::size_t remembered_tokens = 10'000;           // verdicts that are kept, by the digest of the token
@@ -141,7 +184,7 @@ class MCP_OAUTH_API config final {
   static outcome<config, config_problems> from_environment(options callbacks = {}) noexcept;
 
   const std::string& resource() const noexcept;
-  // What is possible but should be looked at: "no tool rules: every valid token may call every tool".
+  // What is possible but should be looked at: "no rules for tools: every valid token may call every tool".
   const std::vector<std::string>& warnings() const noexcept;
 
   // For the library.

@@ -81,6 +81,9 @@ inline void filter_stream(const call& call, httplib::Response& answer) {
 inline void send_filtered(const call& call, httplib::Response& answer) {
   if (answer.status == -1) answer.status = 200;
   if (answer.content_provider_) {
+    for (auto& [name, value] : call.answer_headers()) {
+      if (!answer.has_header(name)) answer.headers.emplace(name, value);
+    }
     if (!call.filters()) return;
     // With a length that was promised nothing can be taken out.
     if (answer.is_chunked_content_provider_)

@@ -18,6 +18,7 @@
 #include "mcp_oauth/http.h"
 #include "mcp_oauth/log.h"
 #include "mcp_oauth/outcome.h"
+#include "mcp_oauth/status.h"
 
 #include <chrono>
 #include <cstdlib>
@@ -99,11 +100,14 @@ class MCP_OAUTH_API call final {
   bool filters() const noexcept;
   // The answer of the MCP server without the tools, resources and prompts that this caller may not use; what
   // needs no filter comes back as it was. A list that is not strict JSON, of another type or compressed
-  // becomes 502 (list_unreadable): what cannot be read cannot be filtered. Adds the fields that let a web
-  // page of an allowed origin read the answer (CORS).
+  // becomes 502 (list_unreadable): what cannot be read cannot be filtered. Adds `answer_headers`.
   response filtered(response answer) const noexcept;
   // The same for the body of an answer that goes out in pieces, and is not compressed (Content-Encoding).
   answer_filter begin_filter(std::string_view content_type) const noexcept;
+  // What the head of every answer to this call should have besides: the fields that let a web page of an
+  // allowed origin read it (CORS), and the nonce of the next proof where nonces are demanded (RFC 9449 §8.2).
+  // For answers that go out in pieces, and so not through `filtered`.
+  std::vector<std::pair<std::string, std::string>> answer_headers() const noexcept;
 
   // For the library.
   struct MCP_OAUTH_LOCAL parts;
@@ -269,7 +273,8 @@ class MCP_OAUTH_API guard final {
   std::string_view metadata_url() const noexcept;
   const std::vector<std::string>& metadata_paths() const noexcept;
 
-  // Whether that caller may call that tool. Nothing: yes.
+  // Whether that caller may call that tool. Nothing: yes. Fetches nothing: a policy that comes from a URL is
+  // fetched by `validate`, `admit`, `prepare` and the background.
   std::optional<denial> authorize_tool(const user& who, std::string_view tool) const noexcept;
   // The answer to a list request (a JSON-RPC message) without what that caller may not use, as
   // `call::filtered`; for hosts that have no request. Errors: list_unreadable.
@@ -279,17 +284,20 @@ class MCP_OAUTH_API guard final {
   // The answer that tells a client of a denial, with its challenge.
   response refuse(const denial& why) const noexcept;
 
-  // --- keys
-  // ----------------------------------------------------------------------------------------------------------
+  // --- keys and policy
+  // -----------------------------------------------------------------------------------------------
 
-  // Fetches metadata and keys of every issuer now, so that the first call need not wait and a wrong issuer
-  // shows at the start. Nothing: all are there. Errors: issuer_unreachable, issuer_metadata_invalid,
-  // issuer_keys_unavailable.
+  // Fetches metadata and keys of every issuer now, and the policy where it comes from a URL, so that the
+  // first call need not wait and a wrong issuer shows at the start. Nothing: all are there. Errors:
+  // issuer_unreachable, issuer_metadata_invalid, issuer_keys_unavailable, policy_unavailable.
   std::optional<denial> prepare() const noexcept;
 
-  // Starts one thread that renews keys before they are old; the second call changes nothing. It ends with
-  // `stop_background_refresh`, or with the last copy of the guard, and is waited for. False when no thread
-  // can be made.
+  // What is known now of issuers and policy, and how old it is. Fetches nothing.
+  guard_status status() const noexcept;
+
+  // Starts one thread that renews keys and policy before they are old; the second call changes nothing. It
+  // ends with `stop_background_refresh`, or with the last copy of the guard, and is waited for. False when no
+  // thread can be made.
   bool start_background_refresh() const noexcept;
   void stop_background_refresh() const noexcept;
 

@@ -73,7 +73,7 @@ bool speaks_tls(http_call call, const fetch_rules& rules, const std::string& ca_
 }
 
 warnings ask_for_policy(const settings& conf, const fetch_rules& rules) {
-  auto answer = net::fetch(policy_request(conf.access), rules, conf.upstream_ca_file);
+  auto answer = net::fetch(policy_call(conf.access.url, conf.access.token), rules, conf.upstream_ca_file);
   auto said = answer ? process_policy_answer(*answer) : tl::unexpected<error>(answer.error());
   if (!said) return {"policy.url gives no policy: " + told(said.error())};
   warnings found;

@@ -107,6 +107,7 @@ class Gateway : public testing::Test {
     parts.introspecting = &blocking;
     parts.connections = [this] { return server->connections(); };
     parts.started = now();
+    parts.pseudonym = "mop-test";
     server = std::make_unique<net::server>(net::server_options{}, [this](net::worker& w) {
       return std::make_unique<gateway_service>(w, parts, rules);
     });

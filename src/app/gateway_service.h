@@ -35,6 +35,7 @@ struct gateway_parts {
   net::blocking_pool* strangers = nullptr;      // outbound HTTP to anybody else, who may be slow on purpose
   std::function<std::size_t()> connections;     // open, over all workers
   std::shared_ptr<announced_paths> announced = std::make_shared<announced_paths>();
+  std::string pseudonym;              // of this process, in `Via`; never the same twice
   std::function<void()> key_unknown;  // a token names a key that another gateway may have made
   time_point started;
   // Somebody whom the operator named said what time it is.
@@ -100,9 +101,9 @@ class gateway_service final : public net::service {
 
   result<std::string> session_of(const net::exchange& x, const upstream& to, credential& who,
                                  const session_query& query);
-  static std::string upstream_head(const net::exchange& x, const upstream& to, const snapshot& rules,
-                                   credential& who, std::string_view session, std::string_view query,
-                                   std::string_view client_address);
+  std::string upstream_head(const net::exchange& x, const upstream& to, const snapshot& rules,
+                            credential& who, std::string_view session, std::string_view query,
+                            std::string_view client_address) const;
   static void append_authorization(std::string& out, const net::exchange& x, const upstream& to,
                                    const snapshot& rules, credential& who);
   static std::string minted_for(const net::exchange& x, const upstream& to, const snapshot& rules,

@@ -40,6 +40,24 @@ TEST_F(Gateway, SendsIdentityUpstreamAndNeverTheToken) {
   EXPECT_EQ(client.until("{}").substr(9, 3), "200");
 }
 
+TEST_F(Gateway, NamesItselfInViaAndKnowsWhatComesBackToIt) {
+  auto client = connect();
+  client.send(post(call, with_token("Via: 1.0 before\r\n")));
+  auto up = upstream_end();
+  auto seen = up.until(call);
+  EXPECT_TRUE(has(seen, "\r\nVia: 1.0 before\r\n")) << seen;
+  EXPECT_TRUE(has(seen, "\r\nVia: 1.1 mop-test\r\n")) << seen;
+  up.send(ok);
+  client.until("{}");
+  // With a token and without: 401 would send people after the wrong thing.
+  for (const auto& fields :
+       {with_token("Via: 1.0 before, 1.1 mop-test\r\n"), std::string("Via: 1.1 mop-test\r\n")}) {
+    auto answer = answer_to(post(call, fields));
+    EXPECT_EQ(answer.substr(9, 3), "508") << answer;
+    EXPECT_TRUE(has(answer, "MOP-UPS-008")) << answer;
+  }
+}
+
 TEST_F(Gateway, RemovesForgedIdentityInEverySpelling) {
   for (const char* name :
        {"X-User-Id", "x-user-id", "X-USER-ID", "X_User_Id", "x_user-id", "X-User_Email", "X-User-Anything",

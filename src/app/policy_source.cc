@@ -16,22 +16,10 @@ time_point wall_clock() { return std::chrono::system_clock::now(); }
 
 }  // namespace
 
-http_call policy_request(const policy_settings& of) {
-  http_call call;
-  call.url = of.url;
-  call.fields.add("Accept", "application/json, application/yaml;q=0.9");
-  if (of.token.empty()) return call;
-  std::string token(of.token.reveal());
-  bool has_scheme = token.find(' ') != std::string::npos;
-  call.fields.add("Authorization", has_scheme ? token : "Bearer " + token);
-  return call;
-}
-
 result<policy_document> process_policy_answer(const http_answer& answer) {
-  if (answer.status != 200) {
-    return fail(errc::policy_unavailable, "status " + std::to_string(answer.status));
-  }
-  return read_policy_document(answer.body);
+  auto text = policy_text(answer);
+  if (!text) return tl::unexpected<error>(text.error());
+  return read_policy_document(*text);
 }
 
 std::vector<std::string> scopes_out_of_reach(const settings& conf, const policy_document& said) {
@@ -75,7 +63,7 @@ bool policy_source::is_for(const policy_settings& of) const {
 // Whether it says something else than before.
 bool policy_source::ask() {
   auto asked = wall_clock();
-  auto answer = fetch_(policy_request(of_), given_up_);
+  auto answer = fetch_(policy_call(of_.url, of_.token), given_up_);
   auto document = answer ? process_policy_answer(*answer) : tl::unexpected<error>(answer.error());
   if (!document) {
     {

@@ -17,8 +17,7 @@
 
 namespace mcp_oauth {
 
-// The question that is asked at `policy.url`, and what its answer says. Errors: policy_unavailable.
-http_call policy_request(const policy_settings& of);
+// What the answer of `policy.url` says. Errors: policy_unavailable.
 result<policy_document> process_policy_answer(const http_answer& answer);
 
 // Of a gateway: the scopes that a fetched policy asks for and that it gives to nobody. A guard only tells

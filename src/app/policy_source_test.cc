@@ -144,14 +144,17 @@ TEST_F(PolicySource, ThatNothingIsAllowedIsNoOutage) {
   EXPECT_EQ(judged(*made(), now(), "local"), errc::policy_denied);
 }
 
-TEST_F(PolicySource, AServersOwnSectionsStandAndPublicServersAreNotItsMatter) {
+TEST_F(PolicySource, AServersOwnSectionsStandAndPublicServersAreHeldToItToo) {
   conf.upstreams[0].tools_given = true;
   conf.upstreams[0].tools = {{"own", {}}};
   follow();
   EXPECT_EQ(judged(*made(), now(), "own"), errc::count_);
   EXPECT_EQ(judged(*made(), now(), "echo"), errc::policy_denied);
   conf.upstreams[0].require_auth = false;
-  EXPECT_EQ(judged(*made(), now() + seconds(1000), "own"), errc::count_);
+  EXPECT_EQ(judged(*made(), now(), "own"), errc::count_);
+  EXPECT_EQ(judged(*made(), now() + seconds(1000), "own"), errc::policy_unavailable);
+  conf.upstreams[0].tools_given = false;
+  EXPECT_EQ(judged(*made(), now(), "own"), errc::policy_denied);
 }
 
 TEST_F(PolicySource, IsAskedInItsPaceAndTellsOfChangesOnly) {

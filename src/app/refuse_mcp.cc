@@ -30,7 +30,10 @@ http_response gateway_service::refusal_of(std::string_view host, const snapshot&
   auto metadata_url =
       (to.origin.empty() ? origin_as_reached(rules.conf.public_url, host) : to.origin) + to.metadata_path;
   http_response refusal = refuse_call(why, metadata_url, scopes, raw_id);
-  if (rules.issuers != nullptr) say_as_a_guard(refusal, why.code, metadata_url, scopes, told);
+  // Where nobody signs in, nothing is gained by it.
+  if (to.is_public()) refusal.fields.erase("WWW-Authenticate");
+  if (rules.issuers != nullptr && !to.is_public())
+    say_as_a_guard(refusal, why.code, metadata_url, scopes, told);
   if (why.code == errc::http_method_refused) refusal.fields.add("Allow", "GET, POST, DELETE, OPTIONS");
   return refusal;
 }

@@ -1,8 +1,10 @@
 #include "app/running.h"
 
 #include "app/version.h"
+#include "base/base64url.h"
 #include "base/text.h"
 #include "config/load.h"
+#include "jose/random.h"
 #include "net/http_client.h"
 
 #include <algorithm>
@@ -64,14 +66,9 @@ result<http_answer> send_spans(const http_call& call, const span_receiver& to,
   return net::fetch(call, rules, to.ca_file);
 }
 
-// What the policy of `policy.url` may weigh.
-constexpr std::size_t largest_policy = 1024 * 1024;
-
 policy_source::fetch_fn fetch_of_policies(const settings& conf) {
   return [ca_file = conf.upstream_ca_file](const http_call& call, const std::atomic<bool>& given_up) {
-    fetch_rules rules;
-    rules.most_bytes = largest_policy;
-    rules.timeout = seconds(5);
+    auto rules = policy_fetch_rules();
     rules.given_up = &given_up;
     return net::fetch(call, rules, ca_file);
   };
@@ -96,6 +93,7 @@ void running::make_threads() {
   strangers = std::make_unique<net::blocking_pool>(stranger_threads, most_strangers_waiting);
   introspecting = std::make_unique<net::blocking_pool>(introspection_threads, most_strangers_waiting);
   shared.started = wall_clock();
+  shared.pseudonym = "mop-" + base64url_encode(random_bytes(9));
   // One after the other, in one file.
   auditing = std::make_unique<net::blocking_pool>(1U);
   shared.log = log.get();

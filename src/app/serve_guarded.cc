@@ -156,11 +156,10 @@ void gateway_service::say_as_a_guard(http_response& refusal, errc why, const std
   if (rules.dpop == dpop_use::off) return;
   if (auto nonce = judge.fresh_nonce(wall_clock()); !nonce.empty()) refusal.fields.add("DPoP-Nonce", nonce);
   if (refusal.fields.count("WWW-Authenticate") == 0) return;
-  bool only = rules.dpop == dpop_use::required || told.by_dpop;
-  if (!only && why != errc::token_binding_missing) return;
+  auto offer = schemes_to_offer(rules.dpop, told.by_dpop, why);
+  if (!offer.dpop) return;
   auto challenge = dpop_challenge(why, metadata_url, scopes, rules.proofs.algorithms);
-  // Bearer first where both are good: clients that know only that one look no further.
-  if (only) refusal.fields.erase("WWW-Authenticate");
+  if (!offer.bearer) refusal.fields.erase("WWW-Authenticate");
   refusal.fields.add("WWW-Authenticate", std::move(challenge));
 }
 

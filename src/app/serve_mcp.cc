@@ -8,6 +8,7 @@
 #include "app/watched_call.h"
 #include "base/form.h"
 #include "base/text.h"
+#include "gateway/loop.h"
 #include "gateway/loopback.h"
 #include "gateway/media_type.h"
 #include "gateway/session_query.h"
@@ -21,8 +22,6 @@
 
 namespace mcp_oauth {
 namespace {
-
-constexpr std::chrono::minutes minted_lifetime{5};
 
 std::string_view authority_of(std::string_view origin) {
   return origin.substr(std::min(origin.find("://") + 3, origin.size()));
@@ -325,7 +324,7 @@ net::task<result<void>> gateway_service::read_call(net::exchange& x, const polic
 
 std::string gateway_service::upstream_head(const net::exchange& x, const upstream& to, const snapshot& rules,
                                            credential& who, std::string_view session, std::string_view query,
-                                           std::string_view client_address) {
+                                           std::string_view client_address) const {
   const auto& head = x.head();
   std::string out;
   out.reserve(x.head_text().size() - head.find("authorization").value_or("").size() + who.identity.size() +
@@ -357,51 +356,10 @@ std::string gateway_service::upstream_head(const net::exchange& x, const upstrea
   net::append_field(out, "X-Forwarded-Proto",
                     rules.conf.public_url.rfind("https", 0) == 0 ? "https" : "http");
   net::append_field(out, "X-Request-Id", x.request_id());
+  out += "Via: 1.1 ";
+  out += parts_.pseudonym;
+  out += "\r\n";
   return out;
-}
-
-// What `upstream_authorization` says. The token that came is sent only where that says verified, and only
-// after it was verified for this very resource.
-void gateway_service::append_authorization(std::string& out, const net::exchange& x, const upstream& to,
-                                           const snapshot& rules, credential& who) {
-  const auto& conf = to.where.conf();
-  if (conf.authorization == "static") {
-    net::append_field(out, "Authorization", conf.credential.reveal());
-    return;
-  }
-  if (!who.token) return;
-  std::string token;
-  if (conf.authorization == "verified") {
-    auto came = bearer_token(x.head().fields, x.head().query);
-    if (!came) return;
-    token = std::string(*came);
-  } else if (conf.authorization == "minted") {
-    token = minted_for(x, to, rules, who);
-  } else if (conf.authorization == "provider") {
-    token = std::string(who.provider_token.reveal());
-  } else {
-    return;
-  }
-  net::append_field(out, "Authorization", "Bearer " + token);
-  for (const auto& name : conf.inject_headers) {
-    if (equal_ignoring_case(name, "X-Forwarded-Token")) net::append_field(out, "X-Forwarded-Token", token);
-  }
-}
-
-std::string gateway_service::minted_for(const net::exchange& x, const upstream& to, const snapshot& rules,
-                                        credential& who) {
-  auto now = std::chrono::system_clock::now();
-  if (!who.minted.empty() && now < who.minted_until) return who.minted;
-  access_claims claims = who.claims();
-  // For that server alone: at our door it opens nothing.
-  claims.audience = to.where.conf().url;
-  claims.grant_id.clear();
-  claims.token_id = x.request_id();
-  claims.issued = now;
-  claims.expires = std::min(claims.expires, now + minted_lifetime);
-  who.minted = mint_access_token(claims, rules.authorization_server->keys()->current);
-  who.minted_until = claims.expires - minted_lifetime / 2;
-  return who.minted;
 }
 
 net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rules, const upstream& to,
@@ -424,6 +382,11 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
   if (origin && !rules.cors.may_call_mcp(*origin)) {
     why = error{errc::origin_refused,
                 "Origin " + std::string(*origin) + " may not call: " + rules.cors.near_miss(*origin)};
+    co_return co_await refuse_mcp(x, to, told, why, scopes, id);
+  }
+  // Before the token: behind the first turn of a loop there is none, and 401 would mislead.
+  if (came_through(parts_.pseudonym, head.fields)) {
+    why = error{errc::upstream_loop, "Via names " + parts_.pseudonym + ", which is this process"};
     co_return co_await refuse_mcp(x, to, told, why, scopes, id);
   }
   // Who is not signed in hears of that first, whatever the rest of the request is.

@@ -163,7 +163,7 @@ result<std::shared_ptr<const snapshot>> make_snapshot(const settings& conf, toke
     auto one = make_upstream(made.conf, of, made.issuers.get(), *tls);
     if (!one) return tl::unexpected<error>(one.error());
     if (of.require_auth) server.protected_resources.push_back(of.resource);
-    if (of.require_auth && remote != nullptr) use_remote_rules(*one, conf, *remote);
+    if (remote != nullptr) use_remote_rules(*one, conf, *remote);
     made.upstreams.push_back(std::move(*one));
   }
   if (made.authorization_server) {

@@ -87,6 +87,7 @@ enum class errc {
   upstream_malformed,
   upstream_not_mcp,
   upstream_tls_failed,
+  upstream_loop,
 
   // authorization endpoint, token endpoint, registration (RFC 6749, 7591, 7636, 8707)
   parameter_missing,

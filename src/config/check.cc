@@ -92,14 +92,6 @@ flaw http_url(std::string_view value, url& parts) {
 
 }  // namespace
 
-flaw clean_text(std::string_view value) {
-  if (!is_valid_utf8(value)) return config_flaw{"must be UTF-8"};
-  if (!all_are(value, [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7F; })) {
-    return config_flaw{"must not have line breaks or other control characters"};
-  }
-  return fine;
-}
-
 flaw listen_host(std::string_view value) {
   if (is_address(value, AF_INET) || is_address(value, AF_INET6)) return fine;
   if (value.find("://") != std::string_view::npos) {
@@ -260,13 +252,6 @@ flaw cidr(std::string_view value) {
   if (!length || *length > (ipv4 ? 32U : 128U)) {
     return config_flaw{std::string("must have a prefix length from 0 to ") + (ipv4 ? "32" : "128")};
   }
-  return fine;
-}
-
-flaw scope(std::string_view value) {
-  bool ok =
-      !value.empty() && all_are(value, [](char c) { return c > 0x20 && c < 0x7F && c != '"' && c != '\\'; });
-  if (!ok) return config_flaw{"must be a scope: printable ASCII without blank, quote and backslash"};
   return fine;
 }
 

@@ -181,6 +181,11 @@ class derivation {
     if (u.url.empty() && reading_.is_usable(here + ".url")) {
       refuse(here, {"has no url", "add url: http://localhost:3000"});
     }
+    if (is_this_gateway(u.url)) {
+      refuse(reading_.has("mcp_server_url") ? "mcp_server_url" : here + ".url",
+             {"is where this gateway itself listens: each request would come back to it",
+              "write where the MCP server listens, or another port for one of the two"});
+    }
     if (u.paths.empty() && reading_.is_usable(here + ".paths")) {
       if (!alone)
         refuse(here, {"has no paths", "add paths: [/" +
@@ -209,6 +214,15 @@ class derivation {
     if (!u.resource.empty() && !resources.insert(u.resource).second && reading_.has(here + ".resource")) {
       refuse(here + ".resource", {"must differ from the others: a token for one would open both"});
     }
+  }
+
+  bool is_this_gateway(const std::string& address) const {
+    auto at = url::parse(address);
+    if (!at || s_.port == 0 || at->effective_port() != s_.port) return false;
+    if (equal_ignoring_case(at->host, s_.host)) return true;
+    bool at_each_address = s_.host == "0.0.0.0" || s_.host == "::";
+    bool by_name = at->host == "localhost" || equal_ignoring_case(s_.host, "localhost");
+    return at->is_loopback() && (at_each_address || (by_name && is_loopback_host(s_.host)));
   }
 
   // Under its own host, with the scheme and the port of our public address.

@@ -71,6 +71,31 @@ void check_url(config_reading& reading, const std::function<void(const std::stri
   }
 }
 
+// A public server has the rules of the top level like every other, and nobody there has scopes or claims.
+void warn_of_inherited(config_reading& reading, const policy_rules& own, const std::string& name) {
+  auto all = rules_of_all(reading.draft);
+  auto none_if_own = [](const rule_set& mine, rule_set& top) {
+    if (mine.given) top = {};
+  };
+  none_if_own(own.tools, all.tools);
+  none_if_own(own.methods, all.methods);
+  none_if_own(own.resources, all.resources);
+  none_if_own(own.prompts, all.prompts);
+  std::string closed;
+  each_rule(all, [&](const char* section, const access_rule& rule) {
+    bool claims = std::any_of(rule.when.begin(), rule.when.end(),
+                              [](const rule_condition& c) { return c.of == rule_condition::source::claim; });
+    if (rule.scopes.empty() && !claims) return;
+    closed += (closed.empty() ? "" : ", ") + std::string(section) + "." + displayed(rule.pattern);
+  });
+  if (closed.empty()) return;
+  reading.warnings.push_back(
+      "upstreams: " + displayed(name) +
+      " has require_auth: false and the rules of the top level, so that nobody there may "
+      "do what they ask scopes or claims for: " +
+      closed + "; give the server rules of its own");
+}
+
 }  // namespace
 
 policy_rules rules_of(const settings& conf, const upstream_settings& of, const policy_document* remote) {
@@ -78,8 +103,6 @@ policy_rules rules_of(const settings& conf, const upstream_settings& of, const p
   rules.base_scopes = of.scopes;
   rules.hierarchy = conf.access.hierarchy;
   rules.filter_lists = conf.access.filter_lists;
-  // Without sign-in the rules of those who sign in say nothing.
-  if (!of.require_auth) return rules;
   auto all = rules_of_all(conf);
   if (remote != nullptr) return rules_for(*remote, rules, all);
   auto inherit = [](rule_set& own, rule_set& top) {
@@ -136,6 +159,7 @@ void derive_policy(config_reading& reading,
       });
       if (claims) refuse(at, {"asks for claims, which nobody has with require_auth: false"});
     });
+    warn_of_inherited(reading, own, u.name);
   }
 }
 

@@ -2,10 +2,13 @@
 
 #include "config/load.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace mcp_oauth {
 namespace {
+
+using testing::Contains, testing::HasSubstr, testing::Not;
 
 settings good(const std::string& text) {
   auto answer = load({"config.yaml", text});
@@ -38,11 +41,29 @@ TEST(RulesOf, AServerHasItsOwnSectionsAndTheOthersOfAll) {
   EXPECT_TRUE(two.prompts.given);
 }
 
-TEST(RulesOf, RulesForThoseWhoSignInSayNothingWhereNobodyDoes) {
-  auto s = good(text);
-  auto open = rules_of(s, s.upstreams.at(2));
-  EXPECT_FALSE(open.tools.given);
-  EXPECT_FALSE(open.prompts.given);
+TEST(RulesOf, APublicServerHasThoseOfAllToo) {
+  auto answer = load({"config.yaml", text});
+  ASSERT_TRUE(answer);
+  const auto& s = answer->value;
+  EXPECT_EQ(rules_of(s, s.upstreams.at(2)).tools.rules.at(0).pattern, "echo");
+  EXPECT_EQ(rules_of(s, s.upstreams.at(2)).prompts.rules.at(0).pattern, "greet");
+  EXPECT_THAT(
+      answer->warnings,
+      Contains("upstreams: open has require_auth: false and the rules of the top level, so that nobody "
+               "there may do what they ask scopes or claims for: tools.echo, policy.prompts.greet; give "
+               "the server rules of its own"));
+}
+
+TEST(RulesOf, APublicServerWithItsOwnIsNotWarnedOf) {
+  auto answer = load({"config.yaml",
+                      "public_url: https://mcp.example.com\n"
+                      "tools: {echo: [a], del: {denied: true}}\n"
+                      "upstreams:\n"
+                      "  - {name: open, url: http://localhost:3, paths: [/open], require_auth: false, tools: "
+                      "{\"*\": []}}\n"});
+  ASSERT_TRUE(answer);
+  EXPECT_THAT(answer->warnings, Not(Contains(HasSubstr("require_auth"))));
+  EXPECT_EQ(rules_of(answer->value, answer->value.upstreams.at(0)).tools.rules.at(0).pattern, "*");
 }
 
 TEST(ScopesOfRules, AreThoseOfEachSectionAndOfTheHierarchyOnce) {

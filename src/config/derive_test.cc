@@ -118,6 +118,36 @@ TEST(Derive, SeveralUpstreamsAreToldApart) {
   EXPECT_THAT(errors, HasSubstr("upstreams[2]: has no paths"));
 }
 
+TEST(Derive, AnUpstreamIsNotTheGatewayItself) {
+  struct row {
+    std::string host, url;
+    bool refused;
+  };
+  const std::string text = "public_url: https://a.example\nport: 3000\nhost: ";
+  for (const auto& [host, url, refused] : {
+           row{"127.0.0.1", "http://localhost:3000/mcp", true},
+           row{"127.0.0.1", "http://127.0.0.1:3000", true},
+           row{"localhost", "https://127.0.0.1:3000", true},
+           row{"0.0.0.0", "http://127.0.0.2:3000", true},
+           row{"\"::\"", "http://[::1]:3000", true},
+           row{"10.0.0.1", "http://10.0.0.1:3000", true},
+           row{"127.0.0.1", "http://127.0.0.2:3000", false},
+           row{"127.0.0.1", "http://localhost:3001", false},
+           row{"127.0.0.1", "http://localhost", false},
+           row{"0.0.0.0", "http://mcp.internal:3000", false},
+       }) {
+    auto file = text + host + "\nmcp_server_url: \"" + url + "\"\n";
+    if (refused) {
+      EXPECT_THAT(bad(file), HasSubstr("config.yaml:4: mcp_server_url: value \"" + url +
+                                       "\": is where this gateway itself listens"));
+    } else {
+      good(file);
+    }
+  }
+  EXPECT_THAT(bad(text + "127.0.0.1\nupstreams: [{url: \"http://localhost:3000\"}]\n"),
+              HasSubstr("upstreams[0].url: value \"http://localhost:3000\": is where this gateway itself"));
+}
+
 TEST(Derive, AnUpstreamIsGivenOnce) {
   EXPECT_THAT(bad("port: 1\n"),
               HasSubstr("mcp_server_url: is missing: there is no MCP server to protect (add mcp_server_url"));

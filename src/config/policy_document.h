@@ -19,4 +19,7 @@ namespace mcp_oauth {
 // tool open. Errors: policy_unavailable, with the line and what is wrong.
 result<policy_document> read_policy_document(std::string_view text);
 
+// The same of JSON alone, for those who do without a reader of YAML. Errors: policy_unavailable.
+result<policy_document> read_policy_json(std::string_view text);
+
 }  // namespace mcp_oauth

@@ -24,6 +24,48 @@ std::string bad(std::string_view text) {
   return read ? "" : read.error().detail;
 }
 
+TEST(PolicyJson, SaysTheSameAsYamlAndIsRefusedForTheSame) {
+  const std::vector<std::string> same = {
+      R"({"tools":{"echo":["a"],"read":{"any_of":["b"],"when":{"argument.p":{"inside":"/x"}}}},
+          "resources":{"f:*":[]},"scope_hierarchy":{"b":["a"]}})",
+      R"({"policy":{"tools":{"x":{"public":true},"y":{"denied":true}}},"complete":true,"state":"fine"})",
+      R"({"complete":false,"state":"needs_setup"})",
+      R"({"policy_complete":true,"tool_policy":[{"name":"a","required_scopes":["s"]},{"name":"b","is_public":true},
+          {"name":"c","required_scopes":null}]})",
+      R"({"tools":{}})"};
+  for (const auto& text : same) {
+    auto read = read_policy_json(text);
+    ASSERT_TRUE(read) << text << read.error().detail;
+    EXPECT_EQ(*read, good(text)) << text;
+  }
+  std::string deep(40, '['), wide = "[0";
+  for (int i = 0; i < 60'000; ++i) wide += ",0";
+  std::string nested = R"({"tools":)";
+  for (int i = 0; i < 20; ++i) nested += R"({"a":)";
+  nested += "1" + std::string(21, '}');
+  const std::vector<std::pair<std::string, const char*>> rows = {
+      {"", "no JSON"},
+      {"tools: {}", "no JSON"},
+      {R"({"tools":{},"tools":{}})", "no JSON"},
+      {deep, "no JSON"},
+      {nested, "deeper or larger"},
+      {R"({"state":)" + wide + "]}", "deeper or larger"},
+      {std::string(1024 * 1024 + 1, ' '), "over 1 MiB"},
+      {"[]", "must be a map"},
+      {"{}", "every tool would be open"},
+      {R"({"tools":null})", "must be a map"},
+      {R"({"tools":{"a":5.5}, "x":1})", "is no part of a policy"},
+      {R"({"tools":{"a":["two words"]}})", "must be a scope"},
+  };
+  for (const auto& [text, words] : rows) {
+    auto read = read_policy_json(text);
+    ASSERT_FALSE(read) << text.substr(0, 80);
+    EXPECT_EQ(read.error().code, errc::policy_unavailable);
+    EXPECT_THAT(read.error().detail, HasSubstr(words)) << text.substr(0, 80);
+    EXPECT_EQ(read.error().detail.find("line 0"), std::string::npos);
+  }
+}
+
 TEST(PolicyDocument, ReadsWhatConfigYamlWouldSay) {
   auto yaml = good(
       "tools:\n  echo: [a]\n  read: {any_of: [b], when: {argument.p: {inside: /x}}}\npolicy:\n  resources:\n"

@@ -170,13 +170,6 @@ std::string cause_of(const std::string& reason, std::string_view text, int line)
 
 }  // namespace
 
-const yaml_node* yaml_node::find(std::string_view name) const {
-  for (std::size_t i = 0; i < names.size() && i < items.size(); ++i) {
-    if (names[i] == name) return &items[i];
-  }
-  return nullptr;
-}
-
 tl::expected<yaml_node, yaml_fault> parse_yaml(std::string_view text) {
   if (auto fault = refuse_bytes(text)) return tl::unexpected(*fault);
   // yaml-cpp takes a quote that never closes for closed where a line break ends the text.

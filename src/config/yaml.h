@@ -19,7 +19,12 @@ struct yaml_node {
   std::vector<int> name_lines;     // 1-based, one per name
   std::vector<yaml_node> items;    // of a list, or the values of a map
 
-  const yaml_node* find(std::string_view name) const;
+  const yaml_node* find(std::string_view name) const {
+    for (std::size_t i = 0; i < names.size() && i < items.size(); ++i) {
+      if (names[i] == name) return &items[i];
+    }
+    return nullptr;
+  }
 };
 
 struct yaml_fault {

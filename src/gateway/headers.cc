@@ -75,9 +75,9 @@ constexpr std::array<std::string_view, 8> our_prefixes = {"x-user-",     "x-forw
                                                           "x-remote-",   "remote-",      "x-mop-",
                                                           "x-original-", "x-rewrite-"};
 
-constexpr std::array<std::string_view, 10> mcp_needs = {
-    "accept",        "accept-encoding", "accept-language", "cache-control", "content-type",
-    "last-event-id", "user-agent",      "traceparent",     "tracestate",    "baggage"};
+constexpr std::array<std::string_view, 11> mcp_needs = {
+    "accept",     "accept-encoding", "accept-language", "cache-control", "content-type", "last-event-id",
+    "user-agent", "traceparent",     "tracestate",      "baggage",       "via"};
 
 constexpr std::array<std::string_view, 10> not_of_this_server = {
     "www-authenticate",          "set-cookie",   "server", "x-request-id",    "alt-svc",

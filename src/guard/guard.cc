@@ -48,6 +48,14 @@ verdict waited_too_long() {
 
 }  // namespace
 
+offered_schemes schemes_to_offer(dpop_use use, bool by_dpop, errc why) {
+  if (use == dpop_use::off) return {true, false};
+  bool about_a_proof =
+      why == errc::dpop_proof_invalid || why == errc::dpop_proof_replayed || why == errc::dpop_nonce_needed;
+  if (use == dpop_use::required || by_dpop || about_a_proof) return {false, true};
+  return {true, why == errc::token_binding_missing};
+}
+
 struct guard::judgement {
   kept_request request;
   sha256_digest key;

@@ -39,6 +39,14 @@ enum class dpop_use {
   required,  // every token has to be bound
 };
 
+// Which challenges a refusal has (RFC 9449 §7.1). Bearer first where both are good: clients that know only
+// that one look no further. `by_dpop`: the request used that scheme.
+struct offered_schemes {
+  bool bearer = true;
+  bool dpop = false;
+};
+offered_schemes schemes_to_offer(dpop_use use, bool by_dpop, errc why);
+
 struct guard_rules {
   memory_rules memory;
   dpop_use dpop = dpop_use::off;

@@ -219,7 +219,10 @@ issuer_status issuer_keys::status(time_point now) const {
   s.keys = known.keys ? known.keys->size() : 0;
   s.introspection_endpoint = by_endpoint ? known.introspection_endpoint : "";
   std::lock_guard lock(mutex_);
-  if (reads_keys()) s.jwks_uri = jwks_uri();
+  if (reads_keys()) {
+    s.jwks_uri = jwks_uri();
+    s.keys_fetched = keys_times_.since;
+  }
   s.last_success = last_success_;
   s.last_failure = last_failure_;
   s.failure = failure_;

@@ -25,6 +25,7 @@ struct issuer_status {
   std::string jwks_uri;                // "" while it is not known, and where there is none
   std::string introspection_endpoint;  // likewise
   std::size_t keys = 0;
+  std::optional<time_point> keys_fetched;  // nothing where they were given
   std::optional<time_point> last_success;  // of a fetch
   std::optional<time_point> last_failure;
   std::optional<error>

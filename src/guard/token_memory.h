@@ -6,6 +6,7 @@
 #include "jose/digest_map.h"
 #include "oauth/access_token.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -79,18 +80,19 @@ class token_memory final {
     error why;
     time_point until;
   };
-  struct shard {
+  // On lines of its own: threads that look up different tokens write nothing that they share.
+  struct alignas(64) shard {
     mutable std::mutex mutex;
     digest_map<std::shared_ptr<const accepted>> good;
     digest_map<refusal> bad;
     digest_map<std::shared_ptr<shared_judgement>> in_flight;
   };
   shard& of(const sha256_digest& key) const { return shards_[key.back() % shards_.size()]; }
-  std::size_t most_in_shard() const { return rules_.most / shards_.size() + 1; }
+  std::size_t most_in_shard() const { return std::max<std::size_t>(rules_.most / shards_.size(), 1); }
   void give_up(const sha256_digest& key, const std::shared_ptr<shared_judgement>& judgement);
 
   memory_rules rules_;
-  mutable std::array<shard, 16> shards_;
+  mutable std::array<shard, 64> shards_;
 };
 
 }  // namespace mcp_oauth

@@ -45,7 +45,8 @@ std::string_view response::header_value(std::string_view name) const noexcept {
   return {};
 }
 
-response refuse(const config::parts& conf, const denial& why, std::string_view raw_id) {
+response refuse(const engine& g, const denial& why, bool by_dpop, std::string_view raw_id) {
+  const auto& conf = g.conf.inside();
   auto code = why.inside().code;
   const auto& row = explain(code);
   int status = why.status();
@@ -56,6 +57,7 @@ response refuse(const config::parts& conf, const denial& why, std::string_view r
     auto answer =
         with_json(status, jsonrpc_error(raw_id, jsonrpc_code(code), row.description, std::move(data)));
     if (status == 405) answer.headers.emplace_back("Allow", std::string(mcp_methods));
+    add_nonce(answer, g);
     return answer;
   }
   const auto& scopes = why.required_scopes().empty() ? conf.scopes : why.required_scopes();
@@ -64,15 +66,17 @@ response refuse(const config::parts& conf, const denial& why, std::string_view r
       json::serialize(error_body(code, status == 403 ? why.required_scopes() : std::vector<std::string>{})));
   if (status == 405) answer.headers.emplace_back("Allow", std::string(mcp_methods));
   if (challenges(row)) {
-    if (conf.rules.dpop != dpop_use::required) {
+    auto offer = schemes_to_offer(conf.rules.dpop, by_dpop, code);
+    if (offer.bearer) {
       answer.headers.emplace_back("WWW-Authenticate", bearer_challenge(code, conf.metadata_url, scopes));
     }
-    if (conf.rules.dpop != dpop_use::off) {
+    if (offer.dpop) {
       answer.headers.emplace_back(
           "WWW-Authenticate", dpop_challenge(code, conf.metadata_url, scopes, conf.rules.proofs.algorithms));
     }
   }
   if (status == 429 || status == 503) answer.headers.emplace_back("Retry-After", "5");
+  add_nonce(answer, g);
   return answer;
 }
 
@@ -85,8 +89,16 @@ std::optional<std::string_view> allowed_origin(const config::parts& conf, const 
 void add_cors(response& answer, std::string_view origin) {
   if (origin.empty() || !answer.header_value("Access-Control-Allow-Origin").empty()) return;
   answer.headers.emplace_back("Access-Control-Allow-Origin", std::string(origin));
-  answer.headers.emplace_back("Access-Control-Expose-Headers", "WWW-Authenticate, Mcp-Session-Id");
+  answer.headers.emplace_back(
+      "Access-Control-Expose-Headers",
+      "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, Retry-After, DPoP-Nonce");
   answer.headers.emplace_back("Vary", "Origin");
+}
+
+void add_nonce(response& answer, const engine& g) {
+  auto nonce = g.core.fresh_nonce(g.now());
+  if (!nonce.empty() && answer.header_value("DPoP-Nonce").empty())
+    answer.headers.emplace_back("DPoP-Nonce", std::move(nonce));
 }
 
 response preflight(const config::parts&, const request& asked, std::string_view origin) {
@@ -110,7 +122,8 @@ response preflight(const config::parts&, const request& asked, std::string_view 
   return answer;
 }
 
-std::optional<response> metadata_answer(const config::parts& conf, const request& asked) {
+std::optional<response> metadata_answer(const engine& g, const request& asked) {
+  const auto& conf = g.conf.inside();
   auto path = asked.target.substr(0, asked.target.find('?'));
   auto found = match_metadata_path(path);
   if (!found || found->kind != metadata_path::document::protected_resource) return std::nullopt;
@@ -126,7 +139,7 @@ std::optional<response> metadata_answer(const config::parts& conf, const request
     return answer;
   }
   if (asked.method != "GET" && asked.method != "HEAD") {
-    answer = refuse(conf, deny(errc::http_method_refused));
+    answer = refuse(g, deny(errc::http_method_refused));
     for (auto& [name, value] : answer.headers) {
       if (name == "Allow") value = "GET, HEAD, OPTIONS";
     }

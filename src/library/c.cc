@@ -414,6 +414,19 @@ mcp_oauth_answer* mcp_oauth_admission_filtered(const mcp_oauth_admission* admiss
       },
       [] { return static_cast<mcp_oauth_answer*>(nullptr); });
 }
+size_t mcp_oauth_admission_answer_header_count(const mcp_oauth_admission* admission) {
+  return admission != nullptr ? admission->answer_headers.size() : 0;
+}
+mcp_oauth_text mcp_oauth_admission_answer_header_name(const mcp_oauth_admission* admission, size_t index) {
+  return index < mcp_oauth_admission_answer_header_count(admission)
+             ? to_text(admission->answer_headers[index].first)
+             : no_text();
+}
+mcp_oauth_text mcp_oauth_admission_answer_header_value(const mcp_oauth_admission* admission, size_t index) {
+  return index < mcp_oauth_admission_answer_header_count(admission)
+             ? to_text(admission->answer_headers[index].second)
+             : no_text();
+}
 int32_t mcp_oauth_admission_filters(const mcp_oauth_admission* admission) {
   return mcp_oauth_admission_allowed(admission) != 0 && admission->admission.call().filters() ? 1 : 0;
 }

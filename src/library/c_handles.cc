@@ -35,6 +35,7 @@ mcp_oauth_admission::mcp_oauth_admission(mcp_oauth::v1::admission from) : admiss
     token = call.token();
     method = call.method();
     name = call.name();
+    answer_headers = call.answer_headers();
   } else {
     answer.emplace(mcp_oauth_answer{admission.answer()});
   }

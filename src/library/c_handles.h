@@ -21,6 +21,15 @@ struct mcp_oauth_guard {
   mcp_oauth::v1::guard guard;
 };
 
+struct mcp_oauth_status {
+  mcp_oauth::v1::guard_status status;
+  std::string json;
+
+  const mcp_oauth::v1::issuer_state* issuer(size_t index) const {
+    return index < status.issuers.size() ? &status.issuers[index] : nullptr;
+  }
+};
+
 struct mcp_oauth_user {
   mcp_oauth::v1::user user;
   // With a NUL behind each, which views into a token have not.
@@ -46,6 +55,7 @@ struct mcp_oauth_admission {
   std::optional<mcp_oauth_error> refused;
   std::optional<mcp_oauth_user> user;
   std::string token, method, name;
+  std::vector<std::pair<std::string, std::string>> answer_headers;
   explicit mcp_oauth_admission(mcp_oauth::v1::admission from);
 };
 

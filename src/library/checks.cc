@@ -5,6 +5,7 @@
 #include "library/denials.h"
 #include "library/fetch.h"
 #include "library/filter.h"
+#include "library/refresh.h"
 #include "mcp/envelope.h"
 #include "mcp/headers.h"
 #include "oauth/certificate_binding.h"
@@ -45,8 +46,9 @@ std::string_view query_of(std::string_view target) {
   return mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
 }
 
-admission refused(const engine& g, const denial& why, std::string_view origin, std::string_view raw_id = {}) {
-  auto answer = refuse(g.conf.inside(), why, raw_id);
+admission refused(const engine& g, const denial& why, std::string_view origin, bool by_dpop = false,
+                  std::string_view raw_id = {}) {
+  auto answer = refuse(g, why, by_dpop, raw_id);
   add_cors(answer, origin);
   return admission(std::move(answer), why);
 }
@@ -68,6 +70,23 @@ result<void> read_message(const config::parts& conf, const request& asked, envel
   if (auto ended = scanner.finish(); !ended) return ended;
   const core_fields fields(asked.headers);
   return check_mirrored_headers(scanner.seen(), fields.view());
+}
+
+// RFC 8705 §3, where every token has to be bound.
+result<void> check_bound_as_demanded(const config::parts& conf, const accepted& verdict) {
+  if (!conf.wants_certificates) return {};
+  const auto& details = verdict.token.details();
+  if (details && !details->certificate_thumbprint.empty()) return {};
+  return fail(errc::token_binding_missing, "certificate_binding: required, and cnf has no x5t#S256");
+}
+
+// Why not, where the token is refused.
+std::optional<denial> refused_by(const config::parts& conf,
+                                 const result<std::shared_ptr<const accepted>>& verdict) {
+  if (!verdict) return deny(verdict.error());
+  auto bound = check_bound_as_demanded(conf, **verdict);
+  if (!bound) return deny(bound.error());
+  return std::nullopt;
 }
 
 }  // namespace
@@ -115,18 +134,19 @@ std::variant<admission, asked_call> read_request(const engine& g, const request&
 admission conclude(const std::shared_ptr<engine>& g, const asked_call& asked,
                    const result<std::shared_ptr<const accepted>>& verdict) {
   const auto& conf = g->conf.inside();
-  if (!verdict) {
-    auto why = deny(verdict.error());
-    log_refusal(*g, why, {}, asked.about.method, {});
-    return refused(*g, why, asked.origin);
+  bool by_dpop = asked.shown.scheme == token_scheme::dpop;
+  if (auto why = refused_by(conf, verdict)) {
+    log_refusal(*g, *why, {}, asked.about.method, {});
+    return refused(*g, *why, asked.origin, by_dpop);
   }
   const auto& claims = (*verdict)->token.claims();
   auto who = caller_of(**verdict);
+  const rules_now rules(*g);
   auto made = std::make_shared<call::parts>(call::parts{
-      g, user(*verdict), std::string(asked.token), std::string("stream"), {}, {}, asked.origin, true});
+      g, rules, user(*verdict), std::string(asked.token), std::string("stream"), {}, {}, asked.origin, true});
   auto stop = [&](const denial& why) {
     log_refusal(*g, why, claims.subject, made->method, made->name);
-    return refused(*g, why, asked.origin, made->id);
+    return refused(*g, why, asked.origin, by_dpop, made->id);
   };
   if (asked.about.method == "POST") {
     envelope_scanner scanner;
@@ -136,11 +156,11 @@ admission conclude(const std::shared_ptr<engine>& g, const asked_call& asked,
     made->method = message.kind == envelope::kind::batch ? "batch" : message.method;
     made->name = message.name;
     if (!good) return stop(deny(good.error()));
-    auto permitted = authorize(conf.calls, who, message, asked.about.body);
+    auto permitted = authorize(*rules, who, message, asked.about.body);
     if (!permitted) return stop(deny(std::move(permitted.error())));
     made->may_hold_lists = may_hold_lists(made->method);
   } else {
-    auto permitted = authorize_stream(conf.calls, who);
+    auto permitted = authorize_stream(*rules, who);
     if (!permitted) return stop(deny(std::move(permitted.error())));
   }
   const std::array fields = {log_field{"subject", claims.subject}, log_field{"client_id", claims.client_id},
@@ -150,10 +170,55 @@ admission conclude(const std::shared_ptr<engine>& g, const asked_call& asked,
 }
 
 outcome<user> conclude(const engine& g, const result<std::shared_ptr<const accepted>>& verdict) {
-  if (verdict) return user(*verdict);
-  auto why = deny(verdict.error());
-  log_refusal(g, why, {}, {}, {});
-  return why;
+  auto why = refused_by(g.conf.inside(), verdict);
+  if (!why) return user(*verdict);
+  log_refusal(g, *why, {}, {}, {});
+  return *why;
+}
+
+namespace {
+
+guard_step policy_first(const engine& g, std::shared_ptr<const accepted> told) {
+  auto now = g.now();
+  if (auto wanted = g.feed->needed(now)) {
+    ask question;
+    question.call = wanted->call;
+    question.rules = wanted->rules;
+    question.then = [&g, told, wanted](const result<http_answer>& answer, time_point later) -> guard_step {
+      learn_policy(g, *wanted, answer, later);
+      return verdict(told);
+    };
+    return question;
+  }
+  auto others = g.feed->awaited(now);
+  if (others == nullptr) return verdict(std::move(told));
+  // Where whoever asked gave up, this asks instead.
+  auto then = [&g, told, others](time_point) -> guard_step {
+    if (!others->settled()) return verdict(told);
+    return policy_first(g, told);
+  };
+  return wait{others, std::move(then)};
+}
+
+}  // namespace
+
+guard_step with_policy(const engine& g, guard_step at) {
+  if (g.feed == nullptr) return at;
+  if (auto* told = std::get_if<verdict>(&at)) {
+    if (!*told) return at;
+    return policy_first(g, std::move(**told));
+  }
+  if (auto* question = std::get_if<ask>(&at)) {
+    question->then = [&g, then = std::move(question->then)](result<http_answer> answer,
+                                                            time_point now) -> guard_step {
+      return with_policy(g, then(std::move(answer), now));
+    };
+  } else if (auto* waits = std::get_if<wait>(&at)) {
+    waits->then = [&g, then = std::move(waits->then)](time_point now) -> guard_step {
+      return with_policy(g, then(now));
+    };
+  }
+  return at;
 }
 
 result<std::shared_ptr<const accepted>> drive(const engine& g, guard_step at) {

@@ -27,6 +27,11 @@ admission conclude(const std::shared_ptr<engine>& g, const asked_call& asked,
                    const result<std::shared_ptr<const accepted>>& verdict);
 outcome<user> conclude(const engine& g, const result<std::shared_ptr<const accepted>>& verdict);
 
+// A step of the guard's, and behind its last one the fetch of the policy where that comes from a URL and has
+// to be had first. A policy that cannot be had fails no token: what it denies is decided later. `g` has to
+// outlive it.
+guard_step with_policy(const engine& g, guard_step at);
+
 // Fetches and waits until the verdict is there. Blocks.
 result<std::shared_ptr<const accepted>> drive(const engine& g, guard_step at);
 

@@ -137,6 +137,52 @@ TEST(LibraryConfig, NamesEachMistake) {
       {"hours of leeway", [](options& o) { o.leeway = std::chrono::hours(1); }, {"3600 is out of range"}},
       {"no memory of tokens", [](options& o) { o.remembered_tokens = 0; }, {"0 is out of range"}},
       {"half a word for dpop", [](options& o) { o.dpop = "on"; }, {R"(unknown: "on")"}},
+      {"nonces for proofs that are not taken",
+       [](options& o) { o.dpop_nonces = true; },
+       {"dpop_nonces is set, and dpop is off"}},
+      {"a short key for nonces",
+       [](options& o) {
+         o.dpop = "accepted";
+         o.dpop_nonces = true;
+         o.dpop_nonce_key = "short";
+       },
+       {"dpop_nonce_key has 5 bytes"}},
+      {"a key for no nonces",
+       [](options& o) { o.dpop_nonce_key = std::string(32, 'k'); },
+       {"dpop_nonce_key is set, and no nonces are demanded"}},
+      {"a policy from two places",
+       [](options& o) {
+         o.policy_url = "https://policy.example.com";
+         o.tools = {};
+       },
+       {"tools and policy_url are both given"}},
+      {"a policy in clear",
+       [](options& o) { o.policy_url = "http://policy.example.com"; },
+       {R"(policy_url must use HTTPS for non-localhost hosts, got "http://policy.example.com")"}},
+      {"a policy that is too old before it is renewed",
+       [](options& o) {
+         o.policy_url = "https://policy.example.com";
+         o.policy_max_age = o.policy_refresh;
+       },
+       {"policy_max_age is not longer than policy_refresh"}},
+      {"a policy for ever",
+       [](options& o) {
+         o.policy_url = "https://policy.example.com";
+         o.policy_max_age = std::chrono::hours(48);
+       },
+       {"172800 is out of range"}},
+      {"a token with a line break",
+       [](options& o) {
+         o.policy_url = "https://policy.example.com";
+         o.policy_token = "a\nb";
+       },
+       {"policy_token is no text of visible characters"}},
+      {"a token for no policy",
+       [](options& o) { o.policy_token = "abc"; },
+       {"policy_token is set, and policy_url is not"}},
+      {"half a word for certificates",
+       [](options& o) { o.certificate_binding = "on"; },
+       {R"(unknown: "on")"}},
       {"a second server without issuer",
        [](options& o) { o.more_servers.resize(1); },
        {"issuer is required"}},
@@ -216,6 +262,14 @@ TEST(LibraryConfig, WarnsOfWhatIsPossibleAndWide) {
   EXPECT_THAT(made->warnings(), Contains(HasSubstr("every valid token may call every tool")));
   EXPECT_THAT(made->warnings(), Contains(HasSubstr("danger_any_audience")));
   EXPECT_THAT(made->warnings(), Contains(HasSubstr("in clear")));
+}
+
+TEST(LibraryConfig, WarnsOfATableWithoutRules) {
+  auto o = good();
+  o.tools = {};
+  auto made = config::make(o);
+  ASSERT_TRUE(made);
+  EXPECT_THAT(made->warnings(), ElementsAre("tools is empty: no tool can be called"));
 }
 
 TEST(LibraryConfigJson, ReadsEveryKindOfMember) {
@@ -317,6 +371,24 @@ TEST(LibraryEnvironment, ReadsToolScopesAsAnyOfThem) {
   EXPECT_FALSE(o.tools[1].needed.any);
 }
 
+TEST(LibraryEnvironment, TakesAnEmptyTableOfToolsAsOneThatDeniesAll) {
+  v1::problem_list problems;
+  EXPECT_TRUE(read({{"TOOL_SCOPES_JSON", "{}"}}, problems).tools.given());
+  EXPECT_FALSE(read({{"TOOL_SCOPES_JSON", ""}}, problems).tools.given());
+  EXPECT_TRUE(problems.empty());
+}
+
+TEST(LibraryEnvironment, TakesAPolicyFromAUrl) {
+  v1::problem_list problems;
+  auto o = read({{"MCP_OAUTH_POLICY_URL", "https://policy.example.com"},
+                 {"MCP_OAUTH_POLICY_TOKEN", "abc"},
+                 {"AUTHSEC_POLICY_MODE", "remote_required"}},
+                problems);
+  EXPECT_TRUE(problems.empty());
+  EXPECT_EQ(o.policy_url, "https://policy.example.com");
+  EXPECT_EQ(o.policy_token, "abc");
+}
+
 TEST(LibraryEnvironment, RefusesToGuess) {
   const std::vector<std::pair<variables, const char*>> rows = {
       {{{"OAUTH_ISSUER_URL", "https://a.example"}, {"OIDC_ISSUER", "https://b.example"}},
@@ -324,7 +396,7 @@ TEST(LibraryEnvironment, RefusesToGuess) {
       {{{"OAUTH_MODE", "proxy"}}, "mode proxy is no part of the library"},
       {{{"OAUTH_MODE", "relay"}}, "mode must be 'native' or 'proxy', got: relay"},
       {{{"OIDC_SKIP_AUDIENCE_CHECK", "true"}}, "is not honoured"},
-      {{{"AUTHSEC_POLICY_MODE", "remote_required"}}, "a policy from elsewhere"},
+      {{{"AUTHSEC_POLICY_MODE", "remote_required"}}, "a policy of AuthSec's service"},
       {{{"TOOL_SCOPES_JSON", "{"}}, "is no JSON object"},
       {{{"JWT_SECRET_FILE", "/nowhere/at/all"}}, "the file cannot be read"},
   };

@@ -27,9 +27,10 @@ bool is_type(std::string_view content_type, std::string_view wanted) {
 }  // namespace
 
 struct MCP_OAUTH_LOCAL answer_filter::parts {
-  parts(std::shared_ptr<engine> of, const user& caller) : g(std::move(of)), who(caller) {
+  parts(std::shared_ptr<engine> of, const rules_now& by, const user& caller)
+      : g(std::move(of)), rules(by), who(caller) {
     keep = [this](listed what, std::string_view name) {
-      return may_list(g->conf.inside().calls, caller_of(verdict_of(who)), what, name);
+      return may_list(*rules, caller_of(verdict_of(who)), what, name);
     };
   }
   std::optional<denial> failed(const error& why) {
@@ -40,6 +41,7 @@ struct MCP_OAUTH_LOCAL answer_filter::parts {
   }
 
   std::shared_ptr<engine> g;
+  rules_now rules;
   user who;
   keep_listed keep;
   std::variant<std::monostate, list_filter, event_list_filter> with;  // nothing: all of it may pass
@@ -100,11 +102,10 @@ bool may_hold_lists(std::string_view method) {
   return std::find(lists.begin(), lists.end(), method) != lists.end();
 }
 
-answer_filter begin_filter(std::shared_ptr<engine> g, const user& who, std::string_view content_type,
-                           content what) {
-  auto made = std::make_unique<answer_filter::parts>(std::move(g), who);
-  if (what == content::without_lists || !made->g->conf.inside().calls.filters_lists())
-    return answer_filter(std::move(made));
+answer_filter begin_filter(std::shared_ptr<engine> g, const rules_now& rules, const user& who,
+                           std::string_view content_type, content what) {
+  auto made = std::make_unique<answer_filter::parts>(std::move(g), rules, who);
+  if (what == content::without_lists || !rules->filters_lists()) return answer_filter(std::move(made));
   bool events = is_type(content_type, "text/event-stream");
   if (events) {
     made->with.emplace<event_list_filter>(made->keep, most_item_bytes);

@@ -20,8 +20,8 @@ enum class content {
   without_lists,  // everything passes
 };
 
-// JSON and event streams are filtered by the guard's rules. Where no rule asks for it, everything passes.
-answer_filter begin_filter(std::shared_ptr<engine> g, const user& who, std::string_view content_type,
-                           content what);
+// JSON and event streams are filtered by these rules. Where none asks for it, everything passes.
+answer_filter begin_filter(std::shared_ptr<engine> g, const rules_now& rules, const user& who,
+                           std::string_view content_type, content what);
 
 MCP_OAUTH_END

@@ -39,11 +39,15 @@ std::optional<denial> may_call(const engine& g, const user& who, std::string_vie
         message.has_name = true;
         message.name = tool;
         message.complete = true;
-        auto permitted = authorize(g.conf.inside().calls, caller_of(verdict_of(who)), message);
+        auto permitted = authorize(*rules_now(g), caller_of(verdict_of(who)), message);
         if (permitted) return std::nullopt;
         return deny(std::move(permitted.error()));
       },
       [] { return std::optional<denial>(deny(errc::internal)); });
+}
+
+result<std::shared_ptr<const accepted>> judged(const engine& g, const presented& shown) {
+  return drive(g, with_policy(g, g.core.validate(shown, g.now())));
 }
 
 thread_local const call* serving_now = nullptr;
@@ -51,7 +55,9 @@ thread_local const call* serving_now = nullptr;
 }  // namespace
 
 engine::engine(const config& from)
-    : conf(from), core(conf.inside().issuers, conf.inside().rules, &random_bytes) {}
+    : conf(from),
+      core(conf.inside().issuers, conf.inside().rules, &random_bytes),
+      feed(conf.inside().remote ? std::make_unique<policy_feed>(*conf.inside().remote) : nullptr) {}
 
 time_point engine::now() const noexcept {
   const auto& clock = conf.inside().clock;
@@ -108,7 +114,7 @@ outcome<user> guard::validate(std::string_view token) const noexcept {
       [&]() -> outcome<user> {
         presented shown;
         shown.token = token;
-        return conclude(*parts_->g, drive(*parts_->g, parts_->g->core.validate(shown, parts_->g->now())));
+        return conclude(*parts_->g, judged(*parts_->g, shown));
       },
       [] { return outcome<user>(deny(errc::internal)); });
 }
@@ -120,14 +126,13 @@ admission guard::admit(const request& asked) const noexcept {
         if (auto* answered = std::get_if<admission>(&read)) return std::move(*answered);
         auto& call = std::get<asked_call>(read);
         call.shown.certificate_thumbprint = call.certificate_thumbprint;
-        return conclude(parts_->g, call,
-                        drive(*parts_->g, parts_->g->core.validate(call.shown, parts_->g->now())));
+        return conclude(parts_->g, call, judged(*parts_->g, call.shown));
       },
       [] { return broken(); });
 }
 
 std::optional<response> guard::metadata(const request& asked) const noexcept {
-  return safely([&] { return metadata_answer(parts_->g->conf.inside(), asked); },
+  return safely([&] { return metadata_answer(*parts_->g, asked); },
                 [] { return std::optional<response>(broken().answer()); });
 }
 std::string_view guard::metadata_url() const noexcept { return parts_->g->conf.inside().metadata_url; }
@@ -144,7 +149,7 @@ outcome<std::string> guard::filter_list(const user& who, std::string_view answer
   return safely(
       [&]() -> outcome<std::string> {
         std::string kept;
-        auto filter = begin_filter(parts_->g, who, content_type, content::lists);
+        auto filter = begin_filter(parts_->g, rules_now(*parts_->g), who, content_type, content::lists);
         auto failed = filter.feed(answer, kept);
         if (!failed) failed = filter.finish(kept);
         if (failed) return *failed;
@@ -154,7 +159,7 @@ outcome<std::string> guard::filter_list(const user& who, std::string_view answer
 }
 
 response guard::refuse(const denial& why) const noexcept {
-  return safely([&] { return v1::refuse(parts_->g->conf.inside(), why); }, [] { return broken().answer(); });
+  return safely([&] { return v1::refuse(*parts_->g, why); }, [] { return broken().answer(); });
 }
 
 std::optional<denial> guard::prepare() const noexcept {
@@ -164,6 +169,10 @@ std::optional<denial> guard::prepare() const noexcept {
         for (const auto& issuer : parts_->g->core.status(parts_->g->now())) {
           if (issuer.ready) continue;
           return issuer.failure ? deny(*issuer.failure) : deny(errc::issuer_unreachable, issuer.issuer);
+        }
+        if (parts_->g->feed) {
+          auto policy = parts_->g->feed->state(parts_->g->now());
+          if (!policy.ready) return deny(errc::policy_unavailable, policy.failure);
         }
         return std::nullopt;
       },
@@ -187,9 +196,7 @@ const mcp_oauth::user& call::user() const noexcept { return parts_->user; }
 std::string_view call::token() const noexcept { return parts_->token; }
 std::string_view call::method() const noexcept { return parts_->method; }
 std::string_view call::name() const noexcept { return parts_->name; }
-bool call::filters() const noexcept {
-  return parts_->may_hold_lists && parts_->g->conf.inside().calls.filters_lists();
-}
+bool call::filters() const noexcept { return parts_->may_hold_lists && parts_->rules->filters_lists(); }
 
 std::optional<denial> call::authorize_tool(std::string_view tool) const noexcept {
   return may_call(*parts_->g, parts_->user, tool);
@@ -199,7 +206,7 @@ answer_filter call::begin_filter(std::string_view content_type) const noexcept {
   auto what = !filters()                   ? content::without_lists
               : parts_->method == "stream" ? content::stream
                                            : content::lists;
-  return v1::begin_filter(parts_->g, parts_->user, content_type, what);
+  return v1::begin_filter(parts_->g, parts_->rules, parts_->user, content_type, what);
 }
 
 response call::filtered(response answer) const noexcept {
@@ -211,12 +218,13 @@ response call::filtered(response answer) const noexcept {
           std::string type(answer.header_value("Content-Type"));
           auto coding = answer.header_value("Content-Encoding");
           bool plain = coding.empty() || equal_ignoring_case(coding, "identity");
-          auto filter = plain ? begin_filter(type)
-                              : v1::begin_filter(parts_->g, parts_->user, "compressed", content::lists);
+          auto filter =
+              plain ? begin_filter(type)
+                    : v1::begin_filter(parts_->g, parts_->rules, parts_->user, "compressed", content::lists);
           auto failed = filter.feed(answer.body, kept);
           if (!failed) failed = filter.finish(kept);
           if (failed) {
-            answer = v1::refuse(parts_->g->conf.inside(), *failed, parts_->id);
+            answer = v1::refuse(*parts_->g, *failed, false, parts_->id);
           } else {
             answer.body = std::move(kept);
             // It may have become shorter.
@@ -225,9 +233,21 @@ response call::filtered(response answer) const noexcept {
           }
         }
         add_cors(answer, parts_->origin);
+        add_nonce(answer, *parts_->g);
         return std::move(answer);
       },
       [] { return broken().answer(); });
+}
+
+std::vector<std::pair<std::string, std::string>> call::answer_headers() const noexcept {
+  return safely(
+      [&] {
+        response none;
+        add_cors(none, parts_->origin);
+        add_nonce(none, *parts_->g);
+        return std::move(none.headers);
+      },
+      [] { return std::vector<std::pair<std::string, std::string>>(); });
 }
 
 const call* current_call() noexcept { return serving_now; }

@@ -204,6 +204,58 @@ TEST_F(Library, DeniesByRulesWithTheScopesToAskFor) {
   EXPECT_EQ(g.authorize_tool(*who, "delete_note")->reason(), "scope_insufficient");
 }
 
+// Which of these is the table that denies everything, and which is none, is nothing that may be read two
+// ways.
+TEST_F(Library, DeniesEveryToolByATableWithoutRules) {
+  struct row {
+    const char* what;
+    std::function<void(v1::options&)> set;
+    bool allowed;
+  };
+  const std::vector<row> rows = {
+      {"nothing said", [](v1::options&) {}, true},
+      {"not given", [](v1::options& o) { o.tools = v1::rule_table::not_given(); }, true},
+      {"{}", [](v1::options& o) { o.tools = {}; }, false},
+      {"an empty vector", [](v1::options& o) { o.tools = std::vector<v1::call_rule>(); }, false},
+      {"a table of {}", [](v1::options& o) { o.tools = v1::rule_table({}); }, false},
+      {"another's rule", [](v1::options& o) { o.tools.add({"other", {}}); }, false},
+      {"its rule, added", [](v1::options& o) { o.tools.add({"echo", {}}); }, true},
+      {"its rule", [](v1::options& o) { o.tools = {{"echo", {}}}; }, true},
+      {"tools of no rule for methods", [](v1::options& o) { o.methods = {}; }, false},
+  };
+  for (const auto& r : rows) {
+    auto o = world.options();
+    r.set(o);
+    auto g = made(o);
+    auto asked = call_of(world.token(), "echo");
+    auto let_in = g.admit(asked.view());
+    EXPECT_EQ(let_in.allowed(), r.allowed) << r.what;
+    if (!r.allowed && !let_in.allowed()) {
+      EXPECT_EQ(let_in.answer().status, 403) << r.what;
+      EXPECT_EQ(let_in.refused()->reason(), "policy_denied") << r.what;
+    }
+  }
+  const std::vector<std::pair<const char*, bool>> texts = {
+      {"{}", true}, {R"({"tools": {}})", false}, {R"({"tools": {"echo": []}})", true}};
+  for (const auto& [text, allowed] : texts) {
+    auto whole = R"({"issuer": "https://idp.example.com", "resource": "https://mcp.example.com/mcp")" +
+                 std::string(text == std::string_view("{}") ? "" : ", ") + (text + 1);
+    auto conf = v1::config::from_json(whole, world.options());
+    ASSERT_TRUE(conf) << conf.error().text();
+    auto asked = call_of(world.token(), "echo");
+    EXPECT_EQ(v1::guard::make(*conf)->admit(asked.view()).allowed(), allowed) << text;
+  }
+  // What nobody may call is in no list.
+  auto o = world.options();
+  o.tools = {};
+  auto g = made(o);
+  auto who = g.validate(world.token());
+  EXPECT_EQ(*g.filter_list(*who, R"({"result":{"tools":[{"name":"echo"}]}})"), R"({"result":{"tools":[]}})");
+  auto denied = g.authorize_tool(*who, "echo");
+  ASSERT_TRUE(denied);
+  EXPECT_EQ(denied->reason(), "policy_denied");
+}
+
 TEST_F(Library, GovernsMethodsResourcesAndPromptsAsWell) {
   auto o = world.options();
   o.methods = {{"tools/*", {}}, {"resources/*", {}}, {"prompts/*", {}}};

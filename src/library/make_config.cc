@@ -14,6 +14,7 @@
 MCP_OAUTH_BEGIN
 namespace {
 
+constexpr std::size_t least_key_bytes = 32;
 constexpr std::string_view metadata_name = "/.well-known/oauth-protected-resource";
 
 struct preset {
@@ -289,7 +290,7 @@ void check_scopes(const std::vector<std::string>& scopes, const std::string& fie
   }
 }
 
-void check_rules(const std::vector<call_rule>& rules, const std::string& field, problem_list& problems) {
+void check_rules(const rule_table& rules, const std::string& field, problem_list& problems) {
   for (const auto& rule : rules) {
     if (rule.pattern.empty()) problems.add(field, "a rule has no name", "* stands for any");
     check_scopes(rule.needed.scopes, field + "[" + quoted(rule.pattern) + "]", problems);
@@ -318,6 +319,58 @@ void check_numbers(const options& o, problem_list& problems) {
               1024, 512 * 1024 * 1024, problems);
 }
 
+void check_bindings(const options& o, config::parts& made, problem_list& problems) {
+  auto& rules = made.rules;
+  if (o.dpop == "required")
+    rules.dpop = dpop_use::required;
+  else if (o.dpop == "accepted")
+    rules.dpop = dpop_use::accepted;
+  else if (o.dpop != "off")
+    problems.add("dpop", "unknown: " + quoted(o.dpop), "off, accepted or required");
+  if (o.dpop_nonces && o.dpop == "off") {
+    problems.add("dpop_nonces", "dpop_nonces is set, and dpop is off", "set dpop to accepted or required");
+  }
+  if (!o.dpop_nonce_key.empty() && o.dpop_nonce_key.size() < least_key_bytes) {
+    problems.add("dpop_nonce_key", "dpop_nonce_key has " + std::to_string(o.dpop_nonce_key.size()) + " bytes",
+                 "32 or more: openssl rand -hex 32 makes one");
+  }
+  if (!o.dpop_nonce_key.empty() && !o.dpop_nonces) {
+    problems.add("dpop_nonce_key", "dpop_nonce_key is set, and no nonces are demanded",
+                 "set dpop_nonces, or remove it");
+  }
+  rules.dpop_nonces = o.dpop_nonces;
+  rules.nonce_key = secret(o.dpop_nonce_key);
+  made.wants_certificates = o.certificate_binding == "required";
+  if (!made.wants_certificates && o.certificate_binding != "accepted") {
+    problems.add("certificate_binding", "unknown: " + quoted(o.certificate_binding), "accepted or required");
+  }
+}
+
+void check_policy(const options& o, config::parts& made, problem_list& problems) {
+  if (o.policy_url.empty()) {
+    if (!o.policy_token.empty()) {
+      problems.add("policy_token", "policy_token is set, and policy_url is not",
+                   "set policy_url, or remove it");
+    }
+    return;
+  }
+  check_url(o.policy_url, "policy_url", "policy_url", o.danger_allow_http, problems);
+  if (o.tools.given()) {
+    problems.add("policy_url", "tools and policy_url are both given", "remove one of the two");
+  }
+  bool token_is_clean =
+      std::all_of(o.policy_token.begin(), o.policy_token.end(), [](char c) { return c >= 0x20 && c < 0x7F; });
+  if (!token_is_clean) problems.add("policy_token", "policy_token is no text of visible characters");
+  check_range("policy_refresh", o.policy_refresh.count(), 1, 3600, problems);
+  check_range("policy_max_age", o.policy_max_age.count(), 1, 86'400, problems);
+  if (o.policy_max_age <= o.policy_refresh) {
+    problems.add("policy_max_age", "policy_max_age is not longer than policy_refresh",
+                 "a policy would be too old before the next one is asked for");
+  }
+  made.remote = policy_feed_rules{
+      o.policy_url, secret(o.policy_token), {o.policy_refresh, o.policy_max_age}, rules_of(o)};
+}
+
 std::vector<std::string> every_scope(const options& o) {
   auto all = o.scopes;
   for (const auto* rules : {&o.tools, &o.methods, &o.resources, &o.prompts}) {
@@ -339,13 +392,16 @@ std::string metadata_document(const options& o, const config::parts& made) {
   }
   about.scopes = every_scope(o);
   about.name = o.resource_name;
-  auto document = protected_resource_metadata(about);
-  if (o.dpop == "required") document["dpop_bound_access_tokens_required"] = true;
-  return json::serialize(document);
+  if (made.rules.dpop != dpop_use::off) about.dpop_algorithms = made.rules.proofs.algorithms;
+  about.dpop_required = made.rules.dpop == dpop_use::required;
+  about.certificate_bound = made.wants_certificates;
+  return json::serialize(protected_resource_metadata(about));
 }
 
 void warn(const options& o, config::parts& made) {
-  if (o.tools.empty()) {
+  if (o.tools.given() && o.tools.empty()) {
+    made.warnings.emplace_back("tools is empty: no tool can be called");
+  } else if (!o.tools.given() && o.policy_url.empty()) {
     made.warnings.emplace_back("no rules for tools: every valid token may call every tool");
   }
   if (o.danger_any_audience) {
@@ -398,12 +454,8 @@ std::shared_ptr<const config::parts> make_parts(options o, problem_list& problem
   check_rules(o.resources, "resources", problems);
   check_rules(o.prompts, "prompts", problems);
   check_numbers(o, problems);
-  if (o.dpop == "required")
-    made->rules.dpop = dpop_use::required;
-  else if (o.dpop == "accepted")
-    made->rules.dpop = dpop_use::accepted;
-  else if (o.dpop != "off")
-    problems.add("dpop", "unknown: " + quoted(o.dpop), "off, accepted or required");
+  check_bindings(o, *made, problems);
+  check_policy(o, *made, problems);
   if (!problems.empty()) return nullptr;
 
   made->rules.memory.most = o.remembered_tokens;

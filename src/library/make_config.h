@@ -24,7 +24,7 @@ void read_environment(const variable_fn& variable, options& into, problem_list& 
 
 // {"pattern": ["scope"] or {"any_of": […]}}: the value of `tools`, and of TOOL_SCOPES_JSON, where a bare list
 // is `any` one of them. `field` is for the messages.
-void read_rules(std::string_view json_text, std::string_view field, bool any, std::vector<call_rule>& into,
+void read_rules(std::string_view json_text, std::string_view field, bool any, rule_table& into,
                 problem_list& problems);
 
 MCP_OAUTH_END

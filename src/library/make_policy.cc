@@ -3,9 +3,9 @@
 MCP_OAUTH_BEGIN
 namespace {
 
-rule_set set_of(const std::vector<call_rule>& rules) {
+rule_set set_of(const rule_table& rules) {
   rule_set set;
-  set.given = !rules.empty();
+  set.given = rules.given();
   for (const auto& rule : rules) {
     access_rule access;
     access.pattern = rule.pattern;
@@ -18,14 +18,16 @@ rule_set set_of(const std::vector<call_rule>& rules) {
 
 }  // namespace
 
-policy make_policy(const options& from) {
+policy_rules rules_of(const options& from) {
   policy_rules rules;
   rules.tools = set_of(from.tools);
   rules.methods = set_of(from.methods);
   rules.resources = set_of(from.resources);
   rules.prompts = set_of(from.prompts);
   rules.base_scopes = from.scopes;
-  return policy(std::move(rules));
+  return rules;
 }
+
+policy make_policy(const options& from) { return policy(rules_of(from)); }
 
 MCP_OAUTH_END

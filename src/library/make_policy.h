@@ -9,5 +9,6 @@ MCP_OAUTH_BEGIN
 
 // The rules of the options as the core has them. The options were checked.
 policy make_policy(const options& from);
+policy_rules rules_of(const options& from);
 
 MCP_OAUTH_END

@@ -3,10 +3,10 @@
 // What stands behind the classes of the interface.
 
 #include "library/names.h"
+#include "library/policy_feed.h"
 #include "oauth/metadata.h"
 #include "policy/policy.h"
 
-#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -33,7 +33,9 @@ struct MCP_OAUTH_LOCAL config::parts {
 
   std::vector<trusted_issuer> issuers;
   guard_rules rules;
+  bool wants_certificates = false;  // of every token
   policy calls = policy({}, false, {});
+  std::optional<policy_feed_rules> remote;  // where the policy comes from instead
   std::vector<std::string> scopes;
   std::size_t most_body_bytes = 0;
 
@@ -52,6 +54,21 @@ struct MCP_OAUTH_LOCAL engine {
 
   const config conf;
   mutable core_guard core;
+  const std::unique_ptr<policy_feed> feed;  // nothing where the options have the policy
+};
+
+// The rules that count now. Those that were fetched are kept; the others are borrowed from the engine.
+class rules_now {
+ public:
+  explicit rules_now(const engine& g) : given_(&g.conf.inside().calls) {
+    if (g.feed) fetched_ = g.feed->in_force(g.now());
+  }
+  const policy& operator*() const { return fetched_ ? *fetched_ : *given_; }
+  const policy* operator->() const { return &**this; }
+
+ private:
+  const policy* given_;
+  std::optional<policy> fetched_;
 };
 
 // Tells the background thread to stop. It outlives the guard by moments where that went on the thread itself.
@@ -77,6 +94,7 @@ struct MCP_OAUTH_LOCAL guard::parts {
 
 struct MCP_OAUTH_LOCAL call::parts {
   std::shared_ptr<engine> g;
+  rules_now rules;  // that let it in
   mcp_oauth::user user;
   std::string token;
   std::string method, name, id;

@@ -36,7 +36,7 @@ std::unique_ptr<pending_parts> begin_check(const std::shared_ptr<engine>& g, std
   made->g = g;
   presented shown;
   shown.token = token;
-  made->arrive(g->core.validate(shown, g->now()));
+  made->arrive(with_policy(*g, g->core.validate(shown, g->now())));
   return made;
 }
 
@@ -50,7 +50,7 @@ std::unique_ptr<pending_parts> begin_check(const std::shared_ptr<engine>& g, con
   }
   made->asked = std::move(std::get<asked_call>(read));
   made->asked->shown.certificate_thumbprint = made->asked->certificate_thumbprint;
-  made->arrive(g->core.validate(made->asked->shown, g->now()));
+  made->arrive(with_policy(*g, g->core.validate(made->asked->shown, g->now())));
   return made;
 }
 

@@ -30,6 +30,8 @@ constexpr std::array client_secret_names = {"OAUTH_INTROSPECTION_CLIENT_SECRET",
                                             "AUTHSEC_INTROSPECTION_CLIENT_SECRET",
                                             "AUTHSEC_INTROSPECTION_SECRET"};
 constexpr std::array mode_names = {"OAUTH_VALIDATION_MODE", "AUTHSEC_VALIDATION_MODE"};
+constexpr std::array policy_url_names = {"MCP_OAUTH_POLICY_URL"};
+constexpr std::array policy_token_names = {"MCP_OAUTH_POLICY_TOKEN"};
 
 class environment final {
  public:
@@ -99,10 +101,11 @@ void refuse_what_is_not_here(environment& env, problem_list& problems) {
     problems.add("OIDC_SKIP_AUDIENCE_CHECK", "is not honoured: tokens for other servers would be good here",
                  "set OIDC_AUDIENCE to what your tokens have in aud");
   }
-  if (auto policy = env.one("AUTHSEC_POLICY_MODE"); policy && policy->starts_with("remote")) {
+  if (auto policy = env.one("AUTHSEC_POLICY_MODE");
+      policy && policy->starts_with("remote") && !env.one("MCP_OAUTH_POLICY_URL")) {
     problems.add(
-        "AUTHSEC_POLICY_MODE", "a policy from elsewhere is no part of the library",
-        "give the rules (AUTHSEC_TOOL_SCOPES_JSON), or run the program mcp-oauth-proxy before this server");
+        "AUTHSEC_POLICY_MODE", "a policy of AuthSec's service is not asked for under this name",
+        "set MCP_OAUTH_POLICY_URL to where the policy is, or give the rules (AUTHSEC_TOOL_SCOPES_JSON)");
   }
 }
 
@@ -123,6 +126,8 @@ void read_environment(const variable_fn& variable, options& into, problem_list& 
   set(into.server.introspection_client_id, client_id_names);
   set(into.server.introspection_client_secret, client_secret_names);
   set(into.server.validation_mode, mode_names);
+  set(into.policy_url, policy_url_names);
+  set(into.policy_token, policy_token_names);
   if (auto audience = env.find(audience_names)) into.audiences = {std::move(*audience)};
   for (const char* name : {"TOOL_SCOPES_JSON", "AUTHSEC_TOOL_SCOPES_JSON"}) {
     // There a list means any one of its scopes.

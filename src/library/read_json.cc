@@ -17,7 +17,7 @@ using list_field = text_list options::*;
 using flag_field = bool options::*;
 using size_field = std::size_t options::*;
 using seconds_field = std::chrono::seconds options::*;
-using rules_field = std::vector<call_rule> options::*;
+using rules_field = rule_table options::*;
 using server_text = std::string trusted_server::*;
 using server_list = text_list trusted_server::*;
 
@@ -37,7 +37,14 @@ const std::array own_members = {
     own_member{"methods", &options::methods},
     own_member{"resources", &options::resources},
     own_member{"prompts", &options::prompts},
+    own_member{"policy_url", &options::policy_url},
+    own_member{"policy_token", &options::policy_token},
+    own_member{"policy_refresh", &options::policy_refresh},
+    own_member{"policy_max_age", &options::policy_max_age},
     own_member{"dpop", &options::dpop},
+    own_member{"dpop_nonces", &options::dpop_nonces},
+    own_member{"dpop_nonce_key", &options::dpop_nonce_key},
+    own_member{"certificate_binding", &options::certificate_binding},
     own_member{"leeway", &options::leeway},
     own_member{"remember", &options::remember},
     own_member{"remember_introspection", &options::remember_introspection},
@@ -88,10 +95,9 @@ class reader final {
     }
   }
 
-  void read_rules_of(const json::value& value, std::string_view field, bool any,
-                     std::vector<call_rule>& into) {
+  void read_rules_of(const json::value& value, std::string_view field, bool any, rule_table& into) {
     if (!value.is_object()) return wrong(field, "an object of pattern and scopes");
-    into.clear();
+    into = {};
     for (const auto& member : value.get_object()) {
       auto pattern = view(member.key());
       auto place = std::string(field) + "[\"" + std::string(pattern) + "\"]";
@@ -111,7 +117,7 @@ class reader final {
       }
       if (!list(*scopes, place, needed.scopes)) continue;
       if (needed.scopes.empty()) needed.any = false;
-      into.push_back({std::string(pattern), std::move(needed)});
+      into.add({std::string(pattern), std::move(needed)});
     }
   }
 
@@ -182,7 +188,7 @@ class reader final {
   void take(const json::value& value, std::string_view field, std::chrono::seconds& into) {
     if (auto n = number(value, field)) into = std::chrono::seconds(*n);
   }
-  void take(const json::value& value, std::string_view field, std::vector<call_rule>& into) {
+  void take(const json::value& value, std::string_view field, rule_table& into) {
     read_rules_of(value, field, false, into);
   }
 
@@ -258,7 +264,7 @@ void read_json(std::string_view text, options& into, problem_list& problems) {
   reader(problems).read_options(*object, into);
 }
 
-void read_rules(std::string_view json_text, std::string_view field, bool any, std::vector<call_rule>& into,
+void read_rules(std::string_view json_text, std::string_view field, bool any, rule_table& into,
                 problem_list& problems) {
   auto object = parse_json_object(json_text);
   if (!object) {

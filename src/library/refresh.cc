@@ -5,6 +5,7 @@
 #include "library/fetch.h"
 #include "library/safely.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 
@@ -18,6 +19,7 @@ void run(const std::shared_ptr<refresh_order>& order, const std::shared_ptr<engi
   for (int looks = 0;; ++looks) {
     {
       auto pause = looks == 0 ? std::chrono::seconds(0) : between_looks;
+      if (g->feed) pause = std::min(pause, g->feed->rules().pace.refresh);
       std::unique_lock hold(order->mutex);
       if (order->news.wait_for(hold, pause, [&] { return order->stop; })) return;
     }
@@ -47,7 +49,31 @@ void stop(const std::shared_ptr<refresh_order>& order, std::thread& refresher) n
 
 }  // namespace
 
+void learn_policy(const engine& g, const policy_feed::wanted& fetch, const result<http_answer>& answer,
+                  time_point now) {
+  auto news = g.feed->learned(fetch, answer, now);
+  // A query may hold a secret.
+  auto place = std::string_view(g.feed->rules().url);
+  place = place.substr(0, place.find('?'));
+  auto tell = [&](level how, std::string_view message, std::string_view detail) {
+    const std::array fields = {log_field{"url", place}, log_field{"detail", detail}};
+    g.log(how, message, fields);
+  };
+  if (news.away) {
+    tell(level::error, "the policy cannot be fetched; what it said last counts until it is too old",
+         news.away->detail);
+  }
+  if (news.back) tell(level::info, "the policy can be fetched again", {});
+  if (news.other) tell(level::info, "the policy is new", news.what);
+}
+
 void run_errands(const engine& g) {
+  if (g.feed) {
+    if (auto wanted = g.feed->due(g.now())) {
+      learn_policy(g, *wanted, fetch_by(g.conf.inside().fetch, to_host(wanted->call, wanted->rules)),
+                   g.now());
+    }
+  }
   // The metadata says where the keys are. What failed is not due again for a while, so this ends.
   for (auto errands = g.core.due(g.now()); !errands.empty(); errands = g.core.due(g.now())) {
     for (const auto& errand : errands) {
@@ -72,6 +98,7 @@ bool guard::start_background_refresh() const noexcept {
         std::thread started([order, g = parts_->g] { run(order, g); });
         parts_->order = std::move(order);
         parts_->refresher = std::move(started);
+        if (parts_->g->feed) parts_->g->feed->in_background(true);
         return true;
       },
       [] { return false; });
@@ -84,6 +111,7 @@ void guard::stop_background_refresh() const noexcept {
     const std::lock_guard hold(parts_->refresh_mutex);
     order = std::move(parts_->order);
     refresher = std::move(parts_->refresher);
+    if (parts_->g->feed) parts_->g->feed->in_background(false);
   }
   stop(order, refresher);
 }

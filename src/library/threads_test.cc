@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <filesystem>
 #include <future>
 #include <mutex>
 #include <thread>
@@ -58,6 +59,60 @@ TEST(LibraryThreads, FetchOnceForAllThatWait) {
   EXPECT_EQ(world.fetches, 2);
 }
 
+// The keys lose one and get it back, which makes every verdict void, and the policy changes, while host
+// threads validate and decide. All that is fetched is good, so every answer is known.
+TEST(LibraryThreads, JudgeWhileKeysAndPolicyAreSwapped) {
+  library_world world;
+  auto other = signing_key::generate_es256();
+  std::atomic<int> keys_asked{0}, policies_asked{0};
+  auto o = world.options();
+  o.log = nullptr;
+  o.policy_url = "https://policy.example.com/mcp.json";
+  o.policy_refresh = std::chrono::seconds(1);
+  o.policy_max_age = std::chrono::hours(24);
+  o.fetch = [&](const v1::fetch_request& asked) {
+    auto answer = world.answer(asked);
+    if (asked.url == o.policy_url) {
+      answer.status = 200;
+      answer.body = ++policies_asked % 2 == 0 ? R"({"tools":{"echo":[]}})"
+                                              : R"({"tools":{"echo":["tools:read"],"more":[]}})";
+    } else if (asked.url.ends_with("/keys") && ++keys_asked % 2 == 0) {
+      answer.body = json::serialize(key_set::of({world.key.public_part(), other.public_part()}).to_json());
+    }
+    return answer;
+  };
+  auto g = *v1::guard::make(o);
+  std::vector<std::string> tokens;
+  for (int i = 0; i < 8; ++i) {
+    tokens.push_back(world.token_with({{"jti", json::value(i)}, {"exp", world.seconds_now + 86'400}}));
+  }
+  ASSERT_TRUE(g.start_background_refresh());
+  constexpr int rounds = 60;
+  std::atomic<int> allowed{0}, denied{0}, valid{0}, ready{0};
+  on_threads(4, [&](int thread) {
+    for (int i = 0; i < rounds; ++i) {
+      if (thread == 0) {  // as the background does, and later than anything that was fetched is good for
+        world.seconds_now += 301;
+        if (!g.prepare()) ++ready;
+        continue;
+      }
+      const auto& token = tokens[static_cast<std::size_t>(i + thread) % tokens.size()];
+      auto good = call_of(token, "echo"), bad = call_of(token, "other");
+      if (g.admit(good.view()).allowed()) ++allowed;
+      auto refused = g.admit(bad.view());
+      if (!refused.allowed() && refused.refused()->reason() == "policy_denied") ++denied;
+      auto who = g.validate(token);
+      if (who && !g.authorize_tool(*who, "echo")) ++valid;
+      (void)g.status().json();
+    }
+  });
+  EXPECT_EQ(allowed, 3 * rounds);
+  EXPECT_EQ(denied, 3 * rounds);
+  EXPECT_EQ(valid, 3 * rounds);
+  EXPECT_GT(keys_asked, 1);
+  EXPECT_GT(policies_asked, 1);
+}
+
 TEST(LibraryThreads, RefreshFetchesWithoutARequest) {
   library_world world;
   auto o = world.options();
@@ -81,6 +136,11 @@ TEST(LibraryThreads, RefreshFetchesWithoutARequest) {
   // The guard is gone, and its thread with it: nothing of this frame is used any more.
 }
 
+std::ptrdiff_t threads_of_this_process() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/task"),
+                       std::filesystem::directory_iterator());
+}
+
 TEST(LibraryThreads, TheLastCopyMayGoOnTheRefreshThread) {
   // Shared, since the thread may outlive this frame by moments.
   auto world = std::make_shared<library_world>();
@@ -100,11 +160,18 @@ TEST(LibraryThreads, TheLastCopyMayGoOnTheRefreshThread) {
   holder->emplace(*v1::guard::make(o));
   o.fetch = nullptr;
   bell.reset();
+  auto before = threads_of_this_process();
   v1::guard(**holder).start_background_refresh();
   only_one_left.set_value();
   gone.get_future().wait();
   EXPECT_FALSE(holder->has_value());
   EXPECT_GT(world->fetches, 0);
+  // It was let go, not joined, and has memory of OpenSSL until it ends.
+  for (auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+       threads_of_this_process() > before && std::chrono::steady_clock::now() < until;) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(threads_of_this_process(), before);
 }
 
 }  // namespace

@@ -9,7 +9,35 @@ namespace {
 // A source that was away is asked again sooner, but never all the time.
 constexpr seconds retry{5};
 
+constexpr std::size_t largest_document = 1024 * 1024;
+
 }  // namespace
+
+http_call policy_call(const std::string& url, const secret& token) {
+  http_call call;
+  call.url = url;
+  call.fields.add("Accept", "application/json, application/yaml;q=0.9");
+  if (!token.empty()) {
+    std::string text(token.reveal());
+    bool has_scheme = text.find(' ') != std::string::npos;
+    call.fields.add("Authorization", has_scheme ? text : "Bearer " + text);
+  }
+  return call;
+}
+
+fetch_rules policy_fetch_rules() {
+  fetch_rules rules;
+  rules.most_bytes = largest_document;
+  rules.timeout = seconds(5);
+  return rules;
+}
+
+result<std::string_view> policy_text(const http_answer& answer) {
+  if (answer.status != 200) {
+    return fail(errc::policy_unavailable, "status " + std::to_string(answer.status));
+  }
+  return std::string_view(answer.body);
+}
 
 bool remote_policy::fetched(policy_document document, time_point asked) {
   failure_.reset();

@@ -1,6 +1,9 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/fetch.h"
+#include "base/http.h"
+#include "base/secret.h"
 #include "base/time.h"
 #include "policy/policy.h"
 
@@ -50,6 +53,13 @@ class remote_policy {
   time_point due_{};
   std::optional<error> failure_;
 };
+
+// How a source is asked for its policy. The token goes there as Bearer, or with the scheme that it names
+// ("Basic …"); with "" none goes.
+http_call policy_call(const std::string& url, const secret& token);
+fetch_rules policy_fetch_rules();
+// The text of the document in its answer. Errors: policy_unavailable.
+result<std::string_view> policy_text(const http_answer& answer);
 
 // The rules of a server: sections that it has itself, then those of the document, then those written for all
 // servers beside it. Tools are never taken from there: a document without any leaves nothing open.

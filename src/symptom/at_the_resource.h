@@ -260,6 +260,10 @@ inline constexpr std::array resource_rows = std::to_array<symptom>({
      "TLS to the MCP server failed",
      "The certificate of the MCP server is not trusted or is for another name.",
      "Correct the certificate, or name its CA in upstream_ca_file; with 'wrong version number' the server speaks plain http: write http://."},
+    {errc::upstream_loop, "MOP-UPS-008", "upstream_loop", 508, "",
+     "The request came back to the gateway that had sent it on",
+     "mcp_server_url leads to this gateway itself, directly or by way of another proxy.",
+     "Let mcp_server_url name the MCP server: its own host and port, not the public address and not `port`."},
 });
 // clang-format on
 

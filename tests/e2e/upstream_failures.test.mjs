@@ -1,6 +1,7 @@
 // What a client reads when the MCP server is not there, not in time, or no MCP server.
 
 import assert from 'node:assert/strict';
+import { request } from 'node:http';
 import { before, test } from 'node:test';
 
 import { Gateway, startDemoServer } from './lib/gateway.mjs';
@@ -15,6 +16,7 @@ const nobody = await portOfNobody();
 const servers = {}; // by path: what it does -> its URL
 let gateway;
 const tokens = {};
+let turns = 0; // of a request that comes back to the gateway
 
 before(async () => {
   const demo = await startDemoServer(scope);
@@ -28,6 +30,13 @@ before(async () => {
   servers.breaks = await startAnswering(scope, (request) => request.socket.destroy());
   servers.limits = await startAnswering(scope, (_, r) =>
     r.writeHead(429, { 'content-type': 'application/json', 'retry-after': '7', 'set-cookie': 'a=b' }).end('{"slow":"down"}'));
+  servers.loop = await startAnswering(scope, (asked, answer) => {
+    turns += 1;
+    asked.pipe(request(`${gateway.origin}/loop`, { method: asked.method, headers: { ...asked.headers, host: 'x' } }, (back) => {
+      answer.writeHead(back.statusCode, back.headers);
+      back.pipe(answer);
+    }));
+  });
   gateway = await Gateway.start(scope, {
     upstreams: Object.entries(servers).map(([name, url]) => ({ name, url, paths: [`/${name}`] })),
     request_timeout: 300,
@@ -66,6 +75,13 @@ test('a web page is no answer to a call: 502 invalid_protocol', () => assertRefu
 test('too slow: 504 with the time that was given', () => assertRefused('silent', 504, /timeout of 300ms exceeded/));
 
 test('a connection that breaks before the answer: 502', () => assertRefused('breaks', 502, /Failed to proxy request to MCP server/));
+
+test('a server that sends calls back to the gateway: 508 after one turn, not thousands', async () => {
+  const answer = await send('loop');
+  assert.equal(answer.status, 508);
+  assert.equal((await answer.json()).error.data.name, 'upstream_loop');
+  assert.equal(turns, 1);
+});
 
 test('a challenge of the upstream is not passed on: it would lead the client to another sign-in', async () => {
   const answer = await assertRefused('wants', 502, /./);

@@ -69,8 +69,30 @@ def by_pkg_config(prefix, folder, issuer):
           '200 data: {"result":{"tools":[{"name":"echo"}]}}\n\n')
     linked = run("ldd", folder / "host_static")
     check("what a static host is linked to", "libmcp_oauth" in linked, False)
+    run("gcc", "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", sources / "older.c", *flags, "-o", folder / "host_older")
+    metadata = json.dumps({"issuer": issuer.url, "jwks_uri": f"{issuer.url}/keys"})
+    asked = json.dumps({"issuer": issuer.url, "resource": RESOURCE})
+    check("a host with a shorter struct", run(folder / "host_older", asked, issuer.jwks, metadata, token, env=at), "ada 2\n")
     config = json.dumps({"issuer": issuer.url, "resource": RESOURCE, "keys": json.loads(issuer.jwks)})
     check("host_c", run(folder / "host_c", config, token, env=at), "ada\n")
+
+
+def headers_alone(prefix, folder):
+    """The C header by itself, in every language that may read it, and the others in C++20, without a word of complaint."""
+    include = next(prefix.rglob("mcp_oauth/c.h")).parents[1]
+    strict = ["-Wall", "-Wextra", "-pedantic", "-Wconversion", "-Wshadow", "-Werror", "-fsyntax-only", f"-I{include}"]
+    compilers = [("gcc", "c99"), ("gcc", "c11"), ("g++", "c++17"), ("g++", "c++20")]
+    if shutil.which("clang-19"):
+        compilers += [("clang-19", "c99"), ("clang++-19", "c++17"), ("clang++-19", "c++20")]
+    for compiler, standard in compilers:
+        plain = standard.startswith("c++")
+        source = folder / f"alone.{'cc' if plain else 'c'}"
+        # The same twice, and with names of its own that a careless header would have taken.
+        names = ["c.h", "abi.h"] + (sorted(h.name for h in (include / "mcp_oauth").glob("*.h")
+                                          if h.name not in ("beast.h", "cpp_httplib.h")) if standard == "c++20" else [])
+        source.write_text("".join(f"#include <mcp_oauth/{name}>\n" for name in names + names[:1]) + "int main(void) { return 0; }\n")
+        more = ["-Wold-style-cast"] if plain else ["-Wstrict-prototypes"]
+        run(compiler, f"-std={standard}", *strict, *more, source)
 
 
 class Server:
@@ -129,6 +151,18 @@ def try_server(server, issuer):
         listed = [tool["name"] for tool in json.loads(body)["result"]["tools"]] if status == 200 else body
         check(f"{name}: the list", listed, tools)
 
+    status, _, body = server.call("initialize", good)
+    check(f"{name}: what every client begins with", (status, "serverInfo" in json.loads(body).get("result", {})), (200, True))
+    # Allowed, and no call: a server must not take for a message what the guard did not look at.
+    for method, sent, wanted in (("GET", None, 405), ("DELETE", None, 405), ("POST", [{"jsonrpc": "2.0", "id": 1, "method": "ping"}], 200)):
+        status, _, _ = server.ask(method, "/mcp", sent, good)
+        check(f"{name}: {method} of {sent}", status, wanted)
+    status, _, _ = server.ask("POST", "/mcp", {"jsonrpc": "2.0", "id": 1, "result": {}}, good)
+    check(f"{name}: an answer instead of a call", status, lambda s: s in (200, 202))
+    if not name.startswith("beast"):
+        status, _, body = server.ask("GET", "/health")
+        check(f"{name}: its health", (status, body.strip()), (200, "ready"))
+
     now = int(time.time())
     for what, token, words in (
             ("another audience", issuer.token("https://other.example.com"), "audience mismatch"),
@@ -181,6 +215,37 @@ def example_servers(build, prefix, folder, issuer):
     print(f"called: {', '.join(commands)}")
 
 
+def snippets_of_docs(prefix, folder):
+    """What the documents show in C and C++ beside regions compiles, and what they configure is a configuration."""
+    include = next(prefix.rglob("mcp_oauth/c.h")).parents[1]
+    before = {
+        "cpp": ("#include <mcp_oauth/guard.h>\n#include <iostream>\n"
+                "void snippet(mcp_oauth::options& options, const mcp_oauth::outcome<mcp_oauth::guard, mcp_oauth::config_problems>& guard) {\n"
+                "(void)options; (void)guard;\n"),
+        "c": ("#include <mcp_oauth/c.h>\n#include <stdio.h>\n#include <string.h>\n"
+              "void snippet(const char* config, const char* token);\nvoid snippet(const char* config, const char* token) {\n"),
+    }
+    compilers = {"cpp": ["g++", "-std=c++20"], "c": ["gcc", "-std=c99"]}
+    seen = {"cpp": 0, "c": 0, "json": 0}
+    for page in sorted((ROOT / "docs/library").glob("*.md")):
+        for note, language, shown in re.findall(r"^(?:<!-- ([^\n]*) -->\n)?```(cpp|c|json)\n(.*?)^```", page.read_text(), re.S | re.M):
+            if note.startswith(("region", "a coroutine")):
+                continue
+            if language == "json":
+                if "issuer" not in json.loads(shown):
+                    continue
+                at = {"LD_LIBRARY_PATH": str(next(prefix.rglob("mcp_oauth.pc")).parents[1])}
+                done = subprocess.run([folder / "host_c", shown, "no token"], env=at, capture_output=True, text=True)
+                check(f"{page.name}: a configuration", done.stdout, lambda told: told.startswith("token_"))
+            else:
+                source = folder / f"snippet.{'cc' if language == 'cpp' else 'c'}"
+                source.write_text(before[language] + shown + "}\n")
+                run(*compilers[language], "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{include}", source)
+            seen[language] += 1
+    for language, count in seen.items():
+        check(f"snippets of {language} in the documents", count, lambda n: n > 0)
+
+
 def regions_of_docs():
     """C++ in the documents is what stands between `// [NAME]` lines of a compiled example."""
     marked = re.compile(r"<!-- region (\w+) of (\S+) -->\n```cpp\n(.*?)^```", re.S | re.M)
@@ -201,8 +266,10 @@ def main():
     prefix = folder / "prefix"
     run("cmake", "--install", build, "--component", "library", "--prefix", prefix)
     regions_of_docs()
+    headers_alone(prefix, folder)
     issuer = Issuer(folder)
     by_pkg_config(prefix, folder, issuer)
+    snippets_of_docs(prefix, folder)
     example_servers(build, prefix, folder, issuer)
     print("\n".join(failures) or "all is well")
     sys.exit(1 if failures else 0)

@@ -30,7 +30,11 @@ int main(int count, char** words) {
   std::thread serving([&] { server.listen_after_bind(); });
   httplib::Client client("127.0.0.1", port);
   client.set_bearer_token_auth(words[4]);
-  auto got = client.Post("/mcp", R"({"jsonrpc":"2.0","id":1,"method":"tools/list"})", "application/json");
+  auto got = client.Post("/mcp", {{"Origin", "https://mcp.example.com"}},
+                         R"({"jsonrpc":"2.0","id":1,"method":"tools/list"})", "application/json");
+  // What streams has the head that other answers have.
+  if (got && got->get_header_value("Access-Control-Allow-Origin") != "https://mcp.example.com")
+    std::cout << "no page could read it: ";
   std::cout << (got ? std::to_string(got->status) + " " + got->body : "nothing");
   server.stop();
   serving.join();
