@@ -26,7 +26,7 @@ http_response gateway_service::refusal_of(std::string_view host, const snapshot&
                   why.code == errc::audit_unwritable;
   if (scopes.empty() && !hopeless) scopes = to.where.conf().scopes;
   // Who has to sign in anew learns what to ask for (MCP, scope selection).
-  if (scopes.empty() && explain(why.code).status == 401) scopes = rules.conf.scopes_supported;
+  if (scopes.empty() && explain(why.code).status == 401) scopes = to.metadata.scopes;
   auto metadata_url =
       (to.origin.empty() ? origin_as_reached(rules.conf.public_url, host) : to.origin) + to.metadata_path;
   http_response refusal = refuse_call(why, metadata_url, scopes, raw_id);

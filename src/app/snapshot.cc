@@ -25,7 +25,7 @@ result<upstream> make_upstream(const settings& conf, const upstream_settings& of
   resource_description resource;
   resource.resource = of.resource;
   resource.authorization_servers = {conf.public_url};
-  resource.scopes = of.scopes.empty() ? conf.scopes_supported : of.scopes;
+  resource.scopes = scopes_of_server(conf, of);
   resource.name = of.resource_name.empty() ? of.name : of.resource_name;
   if (issuers != nullptr) {
     resource.authorization_servers = issuers->authorization_servers;

@@ -135,6 +135,19 @@ std::vector<std::string> scopes_of_rules(const settings& conf) {
   return named;
 }
 
+std::vector<std::string> scopes_of_server(const settings& conf, const upstream_settings& of) {
+  std::vector<std::string> here = of.scopes, of_others;
+  add_scopes(here, rules_of(conf, of));
+  if (!of.scopes.empty()) return here;
+  for (const auto& u : conf.upstreams) {
+    add_names(of_others, u.scopes);
+    add_scopes(of_others, own_rules(u));
+  }
+  auto all = conf.scopes_supported;
+  std::erase_if(all, [&](const std::string& s) { return holds(of_others, s) && !holds(here, s); });
+  return all;
+}
+
 void derive_policy(config_reading& reading,
                    const std::function<void(const std::string&, config_flaw)>& refuse) {
   const auto& s = reading.draft;

@@ -22,8 +22,12 @@ std::vector<std::string> scopes_of_rules(const settings& conf);
 // Adds those that the rules name and `named` does not have.
 void add_scopes(std::vector<std::string>& named, const policy_rules& rules);
 
-// The rules that hold for a server: its own sections, each in place of that at the top level; without sign-in
-// its own alone. With `remote`, that stands between the two (`rules_for`).
+// The scopes that are good for something at a server: its own and those of its rules; without own ones all
+// that there are, but for those that other servers alone name.
+std::vector<std::string> scopes_of_server(const settings& conf, const upstream_settings& of);
+
+// The rules that hold for a server: its own sections, each in place of that at the top level. With `remote`,
+// that stands between the two (`rules_for`).
 policy_rules rules_of(const settings& conf, const upstream_settings& of,
                       const policy_document* remote = nullptr);
 

@@ -41,6 +41,14 @@ TEST(RulesOf, AServerHasItsOwnSectionsAndTheOthersOfAll) {
   EXPECT_TRUE(two.prompts.given);
 }
 
+TEST(ScopesOfServer, AreThoseThatAreGoodForSomethingThere) {
+  auto s = good(text);
+  using list = std::vector<std::string>;
+  EXPECT_EQ(s.scopes_supported, (list{"mcp", "base", "c", "a", "b", "admin"}));
+  EXPECT_EQ(scopes_of_server(s, s.upstreams[0]), (list{"base", "a", "b", "admin"}));
+  EXPECT_EQ(scopes_of_server(s, s.upstreams[1]), (list{"mcp", "c", "a", "b", "admin"}));
+}
+
 TEST(RulesOf, APublicServerHasThoseOfAllToo) {
   auto answer = load({"config.yaml", text});
   ASSERT_TRUE(answer);
