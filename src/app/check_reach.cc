@@ -3,6 +3,7 @@
 #include "app/file_access.h"
 #include "app/issuer_fetch.h"
 #include "app/policy_source.h"
+#include "base/text.h"
 #include "base/url.h"
 #include "config/config_error.h"
 #include "config/provider_kind.h"
@@ -174,6 +175,11 @@ void check_policy(const settings& conf, seconds patience, start_findings& into) 
   } else {
     into.warnings.push_back(std::move(*trouble));
   }
+  auto lacking = got ? scopes_out_of_reach(conf, *got) : std::vector<std::string>();
+  if (!lacking.empty())
+    into.warnings.push_back(
+        "policy.url asks for scopes that nobody can get, as scopes_supported lacks them: " +
+        join(lacking, ", "));
 }
 
 void check_reach(const settings& conf, seconds patience, start_findings& into) {

@@ -145,6 +145,10 @@ void check_tls(const settings& conf, start_findings& into) {
 }
 
 void check_log(const settings& conf, start_findings& into) {
+  if (conf.audit.enabled()) {
+    auto audited = check_writable(conf.audit.file);
+    if (!audited) into.failures.push_back({audited.error().code, "audit.file " + audited.error().detail});
+  }
   if (conf.log.file.empty() || conf.log.file == "-") return;
   auto writable = check_writable(conf.log.file);
   if (!writable) into.failures.push_back({writable.error().code, "logging.file " + writable.error().detail});

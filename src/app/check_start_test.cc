@@ -51,6 +51,16 @@ TEST_F(CheckStart, SaysWhatAStartWillMakeAndMakesNothing) {
   EXPECT_THAT(files(), IsEmpty());
 }
 
+TEST_F(CheckStart, AFileOfDecisionsThatCannotBeWrittenIsAFailure) {
+  conf.audit.file = folder.file("audit/audit.log");
+  EXPECT_THAT(check_start(conf).failures, IsEmpty());
+  write("audit", "a file where its folder would be");
+  auto found = check_start(conf);
+  ASSERT_EQ(found.failures.size(), 1U);
+  EXPECT_EQ(found.failures[0].code, errc::file_unwritable);
+  EXPECT_THAT(found.failures[0].detail, HasSubstr("audit.file"));
+}
+
 TEST_F(CheckStart, ADatabaseThatIsThereIsOpenedAndLeftAsItIs) {
   {
     ASSERT_TRUE(sqlite_store::open(folder.file("oauth.db")));

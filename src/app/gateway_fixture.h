@@ -3,6 +3,7 @@
 // The whole gateway in one process and without ports: clients and the MCP server are the test's ends of
 // socket pairs.
 
+#include "app/audit.h"
 #include "app/gateway_service.h"
 #include "app/span_exporter.h"
 #include "jose/random.h"
@@ -95,6 +96,10 @@ class Gateway : public testing::Test {
     rules = dialled_snapshot;
     parts.store = &store;
     parts.log = log.get();
+    audit = std::make_unique<audit_trail>(*log);
+    EXPECT_TRUE(audit->change(made.conf.audit));
+    parts.audit = audit.get();
+    parts.auditing = &blocking;
     parts.counts = &counts;
     parts.blocking = &blocking;
     parts.fetching = &blocking;
@@ -200,6 +205,7 @@ class Gateway : public testing::Test {
   memory_store store;
   std::optional<sealer> seal;
   std::unique_ptr<log_sink> log;
+  std::unique_ptr<audit_trail> audit;
   metrics counts;
   net::blocking_pool blocking{2};
   std::shared_ptr<broker> authorization_server;

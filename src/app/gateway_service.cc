@@ -51,6 +51,7 @@ void gateway_service::use(std::shared_ptr<const snapshot> next) {
   rules_ = std::move(next);
   tokens_.clear();
   callers_.clear();
+  streams_.hold_to_rules([this](std::string_view server) { return rules_of_server(server).filters_lists(); });
 }
 
 void gateway_service::revoke(const std::string& grant, time_point until) {

@@ -20,14 +20,18 @@
 
 namespace mcp_oauth {
 
+class audit_trail;
+
 // What the workers share. Each part is safe to use from all of them.
 struct gateway_parts {
   record_store* store = nullptr;
   log_sink* log = nullptr;
+  audit_trail* audit = nullptr;
   metrics* counts = nullptr;
   net::blocking_pool* blocking = nullptr;       // the store, passwords, names
   net::blocking_pool* fetching = nullptr;       // outbound HTTP to those that the operator named
   net::blocking_pool* introspecting = nullptr;  // questions about tokens that anybody may send
+  net::blocking_pool* auditing = nullptr;       // the file of decisions
   net::blocking_pool* strangers = nullptr;      // outbound HTTP to anybody else, who may be slow on purpose
   std::function<std::size_t()> connections;     // open, over all workers
   std::shared_ptr<announced_paths> announced = std::make_shared<announced_paths>();
@@ -109,9 +113,17 @@ class gateway_service final : public net::service {
   // The answer to a request for `to` under that host that goes no further.
   http_response refusal_of(std::string_view host, const snapshot& rules, const upstream& to, const error& why,
                            std::vector<std::string> scopes, std::string_view raw_id, const story& told) const;
-  const policy& current_rules(const upstream& of) const;
+  const policy& rules_of_server(std::string_view name) const;
   net::task<void> refuse_mcp(net::exchange& x, const upstream& to, story& told, error why,
                              std::vector<std::string> scopes, std::string raw_id);
+
+  // app/record_decision.cc
+  // Writes what was decided to audit.file; `why` null: it was allowed. Errors, where nothing may go on
+  // unrecorded: audit_unwritable. Everything stays until the end.
+  enum class decision { denied, allowed, ended };
+  net::task<result<void>> record_decision(const net::exchange& x, const snapshot& rules, const story& told,
+                                          decision what, const error* why);
+  static std::string audit_line(const net::exchange& x, const story& told, decision what, const error* why);
 
   // app/serve_verify.cc: `rules` stay until the end.
   net::task<void> serve_verify(net::exchange& x, const snapshot& rules, story& told);

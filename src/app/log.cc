@@ -8,13 +8,9 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
-#include <filesystem>
 #include <memory>
 #include <utility>
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace mcp_oauth {
@@ -262,16 +258,7 @@ result<std::unique_ptr<log_sink>> log_sink::open(const std::string& file, log_le
 result<int> log_sink::open_target(const log_settings& conf) {
   if (conf.output == "stdout") return STDOUT_FILENO;
   if (conf.output == "stderr") return STDERR_FILENO;
-  const auto& file = conf.file;
-  std::error_code failed;
-  auto folder = std::filesystem::path(file).parent_path();
-  if (!folder.empty()) std::filesystem::create_directories(folder, failed);
-  if (failed)
-    return fail(errc::file_unwritable, "logging.file: folder " + folder.string() + ": " + failed.message());
-  int descriptor = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-  if (descriptor < 0)
-    return fail(errc::file_unwritable, "logging.file " + file + ": " + std::strerror(errno));
-  return descriptor;
+  return open_to_append(conf.file, "logging.file");
 }
 
 result<void> log_sink::reopen() {
@@ -301,15 +288,9 @@ void log_sink::swap_target(std::unique_lock<std::mutex>& lock, const log_setting
   conf_ = conf;
 }
 
-log_sink::file_state log_sink::state_of_file() const {
+file_state log_sink::state_of_file() const {
   if (descriptor_ <= STDERR_FILENO) return file_state::in_place;
-  struct stat open{};
-  struct stat named{};
-  if (::fstat(descriptor_, &open) != 0 || !S_ISREG(open.st_mode)) return file_state::in_place;
-  if (open.st_nlink == 0) return file_state::removed;
-  bool there = ::stat(conf_.file.c_str(), &named) == 0;
-  bool same = there && open.st_dev == named.st_dev && open.st_ino == named.st_ino;
-  return same ? file_state::in_place : file_state::renamed;
+  return state_of(descriptor_, conf_.file);
 }
 
 void log_sink::follow_name() {

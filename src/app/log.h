@@ -1,5 +1,6 @@
 #pragma once
 
+#include "app/append_file.h"
 #include "base/error.h"
 #include "base/time.h"
 #include "base/trace.h"
@@ -85,7 +86,6 @@ class log_sink {
   log_sink(const log_settings& conf, int descriptor);
   static result<int> open_target(const log_settings& conf);
   void swap_target(std::unique_lock<std::mutex>& lock, const log_settings& conf, int descriptor);
-  enum class file_state { in_place, renamed, removed };
   file_state state_of_file() const;
   void follow_name();
   void run();

@@ -56,6 +56,8 @@ struct metrics::handles {
   prometheus::Family<prometheus::Counter>* failed_store = nullptr;
   prometheus::Counter* spans_sent = nullptr;
   prometheus::Counter* spans_dropped = nullptr;
+  prometheus::Counter* audit_written = nullptr;
+  prometheus::Counter* audit_lost = nullptr;
   std::mutex exposing;
 };
 
@@ -171,6 +173,16 @@ metrics::metrics() : handles_(std::make_unique<handles>()) {
                          .Help("Spans that were lost: the collector was away for too long, or refused them.")
                          .Register(h.registry)
                          .Add({});
+  h.audit_written = &prometheus::BuildCounter()
+                         .Name("mop_audit_records_total")
+                         .Help("Decisions that were written to audit.file.")
+                         .Register(h.registry)
+                         .Add({});
+  h.audit_lost = &prometheus::BuildCounter()
+                      .Name("mop_audit_lost_total")
+                      .Help("Decisions that could not be written to audit.file.")
+                      .Register(h.registry)
+                      .Add({});
 }
 
 metrics::~metrics() = default;
@@ -249,6 +261,8 @@ std::string metrics::expose(const readings& now) const {
   }
   catch_up(*h.spans_sent, now.spans_sent);
   catch_up(*h.spans_dropped, now.spans_dropped);
+  catch_up(*h.audit_written, now.audit_written);
+  catch_up(*h.audit_lost, now.audit_lost);
   return prometheus::TextSerializer().Serialize(handles_->registry.Collect());
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "config/config_error.h"
+#include "config/derive_policy.h"
 #include "config/policy_document.h"
 #include "policy/doubts.h"
 #include "symptom/catalogue.h"
@@ -33,6 +34,14 @@ std::optional<std::string> policy_trouble(const policy_settings& of, const resul
          (got.error().detail.empty() ? "" : " (" + got.error().detail + ")") +
          (of.fallback == "local" ? ": the rules of the configuration count until it does"
                                  : ": every call is refused with 503 until it does");
+}
+
+std::vector<std::string> scopes_out_of_reach(const settings& conf, const policy_document& said) {
+  if (conf.is_guard()) return {};
+  auto known = conf.scopes_supported;
+  auto had = static_cast<std::ptrdiff_t>(known.size());
+  add_scopes(known, said.rules);
+  return {known.begin() + had, known.end()};
 }
 
 policy_source::policy_source(const policy_settings& of, fetch_fn fetch, log_sink& log)

@@ -14,8 +14,16 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace mcp_oauth {
+
+// What the answer of `policy.url` says. Errors: policy_unavailable (its status), policy_document_invalid.
+result<policy_document> process_policy_answer(const http_answer& answer);
+
+// Of a gateway: the scopes that a fetched policy asks for and that it gives to nobody. A guard only tells
+// clients of them, and gives none.
+std::vector<std::string> scopes_out_of_reach(const settings& conf, const policy_document& said);
 
 // Until when a policy that was fetched counts. Shared by everything that was made of it, and prolonged by
 // every answer that says the same again.
@@ -27,9 +35,6 @@ class policy_freshness {
  private:
   std::atomic<std::int64_t> until_{0};
 };
-
-// What the answer to `policy_call` says. Errors: policy_unavailable (its status), policy_document_invalid.
-result<policy_document> process_policy_answer(const http_answer& answer);
 
 // What it means for calls that the policy could not be had, or is not finished; nothing where all is well.
 std::optional<std::string> policy_trouble(const policy_settings& of, const result<policy_document>& got);

@@ -9,11 +9,11 @@
 namespace mcp_oauth {
 
 // Of a stream that was opened long ago as well, what holds now.
-const policy& gateway_service::current_rules(const upstream& of) const {
+const policy& gateway_service::rules_of_server(std::string_view name) const {
   static const auto nothing =
       policy::closed(errc::policy_unavailable, "the server is not configured any more");
   for (const auto& u : rules_->upstreams) {
-    if (u.where.conf().name == of.where.conf().name) return u.rules_now();
+    if (u.where.conf().name == name) return u.rules_now();
   }
   return nothing;
 }
@@ -22,10 +22,11 @@ http_response gateway_service::refusal_of(std::string_view host, const snapshot&
                                           const error& why, std::vector<std::string> scopes,
                                           std::string_view raw_id, const story& told) const {
   // Where no scope would help, none is named.
-  bool hopeless = why.code == errc::policy_denied || why.code == errc::policy_incomplete;
+  bool hopeless = why.code == errc::policy_denied || why.code == errc::policy_incomplete ||
+                  why.code == errc::audit_unwritable;
   if (scopes.empty() && !hopeless) scopes = to.where.conf().scopes;
   // Who has to sign in anew learns what to ask for (MCP, scope selection).
-  if (scopes.empty() && explain(why.code).status == 401) scopes = rules.conf.scopes_supported;
+  if (scopes.empty() && explain(why.code).status == 401) scopes = to.metadata.scopes;
   auto metadata_url =
       (to.origin.empty() ? origin_as_reached(rules.conf.public_url, host) : to.origin) + to.metadata_path;
   http_response refusal = refuse_call(why, metadata_url, scopes, raw_id);
@@ -39,7 +40,17 @@ http_response gateway_service::refusal_of(std::string_view host, const snapshot&
 
 net::task<void> gateway_service::refuse_mcp(net::exchange& x, const upstream& to, story& told, error why,
                                             std::vector<std::string> scopes, std::string raw_id) {
-  http_response refusal = refusal_of(x.head().host, *rules_, to, why, std::move(scopes), raw_id, told);
+  auto rules = rules_;
+  bool denies = !told.permitted && why.code != errc::client_gone && why.code != errc::audit_unwritable;
+  if (rules->conf.audit.enabled() && denies) {
+    auto recorded = co_await record_decision(x, *rules, told, decision::denied, &why);
+    if (!recorded) {
+      told.notes.emplace_back("unrecorded", explain(why.code).id);
+      why = recorded.error();
+      scopes.clear();
+    }
+  }
+  http_response refusal = refusal_of(x.head().host, *rules, to, why, std::move(scopes), raw_id, told);
   told.why = std::move(why);
   co_await answer(x, std::move(refusal), false);
 }

@@ -3,6 +3,7 @@
 #include "app/certificate_doubts.h"
 #include "app/version.h"
 #include "base/base64url.h"
+#include "base/text.h"
 #include "config/load.h"
 #include "jose/random.h"
 #include "net/http_client.h"
@@ -83,7 +84,8 @@ result<void> running::open_log(const settings& of) {
   if (!opened) return tl::unexpected<error>(opened.error());
   log = std::move(*opened);
   watched = watched_by(of.log);
-  return {};
+  audit = std::make_unique<audit_trail>(*log);
+  return audit->change(of.audit);
 }
 
 void running::make_threads() {
@@ -93,7 +95,11 @@ void running::make_threads() {
   introspecting = std::make_unique<net::blocking_pool>(introspection_threads, most_strangers_waiting);
   shared.started = wall_clock();
   shared.pseudonym = "mop-" + base64url_encode(random_bytes(9));
+  // One after the other, in one file.
+  auditing = std::make_unique<net::blocking_pool>(1U);
   shared.log = log.get();
+  shared.audit = audit.get();
+  shared.auditing = auditing.get();
   shared.counts = &counts;
   shared.blocking = blocking.get();
   shared.fetching = fetching.get();
@@ -131,6 +137,7 @@ result<void> running::serve(net::listeners open, const std::function<void(gatewa
   auto place = open.address();
   auto started = server->start(std::move(open));
   if (!started) return started;
+  say_what_is_out_of_reach();
   if (policies) {
     if (auto trouble = policies->trouble()) noticed.push_back(std::move(*trouble));
     policies->follow([this] { return adopt_policy(); });
@@ -186,11 +193,22 @@ std::unique_ptr<policy_source> running::source_for(const settings& of) const {
   return std::make_unique<policy_source>(of.access, fetch_of_policies(of), *log);
 }
 
+void running::say_what_is_out_of_reach() const {
+  auto document = policies ? policies->latest().document : nullptr;
+  if (document == nullptr) return;
+  auto scopes = scopes_out_of_reach(conf, *document);
+  if (scopes.empty()) return;
+  log->event(log_level::warn, "policy",
+             "policy.url asks for scopes that nobody can get, as scopes_supported lacks them: " +
+                 join(scopes, ", "));
+}
+
 bool running::adopt_policy() {
   std::lock_guard lock(changing);
   auto next = make_snapshot(conf, tokens_of(*rules), session_key, spans.get(), policies.get());
   if (next) {
     adopt(std::move(*next));
+    say_what_is_out_of_reach();
     return true;
   }
   log->event(log_level::error, "policy", "the policy could not be taken up", &next.error());
@@ -205,8 +223,13 @@ result<void> running::take_up(const settings& next, settings effective, std::sha
     if (!tls) return tl::unexpected<error>(tls.error());
     certificate = *tls;
   }
+  auto recording = audit->change(effective.audit);
+  if (!recording) return recording;
   auto logging = log->change(effective.log);
-  if (!logging) return logging;
+  if (!logging) {
+    (void)audit->change(conf.audit);
+    return logging;
+  }
   if (certificate) {
     look_at_certificate(effective, *certificate);
     server->use_tls(certificate);
@@ -222,6 +245,7 @@ result<void> running::take_up(const settings& next, settings effective, std::sha
     if (policies) policies->follow([this] { return adopt_policy(); });
   }
   adopt(std::move(fresh));
+  say_what_is_out_of_reach();
   return {};
 }
 
@@ -261,7 +285,11 @@ result<void> running::reopen_log() {
   if (!opened)
     log->event(log_level::error, "log", "the log file could not be opened again; the old one stays",
                &opened.error());
-  return opened;
+  auto recording = audit->reopen();
+  if (!recording)
+    log->event(log_level::error, "audit",
+               "the file of decisions could not be opened again; the old one stays", &recording.error());
+  return opened ? recording : opened;
 }
 
 void running::saw_clock(std::string_view whose, time_point theirs) {
@@ -282,6 +310,7 @@ void running::keep_house(milliseconds pause, const std::function<bool()>& hurry,
     lock.unlock();
     try {
       job();
+      audit->retry();
     } catch (const std::exception& e) {
       // A defect, or no memory: we go on, and this is tried again.
       error why{errc::internal, std::string("an exception: ") + e.what()};
@@ -307,6 +336,7 @@ bool running::stop(const std::function<void()>& cut) {
   strangers.reset();
   fetching.reset();
   blocking.reset();
+  auditing.reset();
   server.reset();
   rules.reset();
   spans.reset();

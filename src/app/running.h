@@ -1,5 +1,6 @@
 #pragma once
 
+#include "app/audit.h"
 #include "app/clock_watch.h"
 #include "app/gateway_service.h"
 #include "app/policy_source.h"
@@ -44,6 +45,7 @@ struct running {
   settings asked;  // as they were loaded: `conf` before the port was known
   settings conf;
   std::unique_ptr<log_sink> log;
+  std::unique_ptr<audit_trail> audit;
   metrics counts;
   std::atomic<topics> watched{};
   std::unique_ptr<span_exporter> spans;     // from the first settings on that want traces
@@ -52,6 +54,7 @@ struct running {
   std::unique_ptr<net::blocking_pool> fetching;
   std::unique_ptr<net::blocking_pool> strangers;
   std::unique_ptr<net::blocking_pool> introspecting;
+  std::unique_ptr<net::blocking_pool> auditing;
   gateway_parts shared;
   std::shared_ptr<const snapshot> rules;
   secret session_key;
@@ -98,6 +101,8 @@ struct running {
   // Goes on under `effective`, of which `fresh` was made; all or nothing. `changing` is held.
   result<void> take_up(const settings& next, settings effective, std::shared_ptr<const snapshot> fresh,
                        policy_change& then);
+  // Scopes of the policy in use that the gateway gives to nobody, for the log.
+  void say_what_is_out_of_reach() const;
   // The policy of policy.url says something else. Whether it is in use now.
   bool adopt_policy();
   // Reads, compares with what cannot change, and hands the rest to `take`.

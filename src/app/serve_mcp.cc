@@ -23,8 +23,6 @@
 namespace mcp_oauth {
 namespace {
 
-constexpr std::chrono::minutes minted_lifetime{5};
-
 std::string_view authority_of(std::string_view origin) {
   return origin.substr(std::min(origin.find("://") + 3, origin.size()));
 }
@@ -98,6 +96,7 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
     // 404 is how a server ends a session; without one it is how it knows no such path.
     if (head.status == 404 && call && !x_.head().find("mcp-session-id"))
       of_.warn_of_path(to_, x_.head().path);
+    if (!lists && lists_by_now) lists = lists_by_now();
     if (lists) {
       auto readable = lists->on_head(head);
       if (!readable) {
@@ -158,13 +157,16 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
   std::chrono::steady_clock::time_point stream_began;
   std::optional<error> replacement;
   std::unique_ptr<list_answers> lists;  // what the caller may not see is taken out of the answer
+  // The same, or null, when rules may have come between the call and its answer.
+  std::function<std::unique_ptr<list_answers>()> lists_by_now;
   // Why we ended the stream, if it was us.
   std::optional<error> ended_for() const { return counted_ ? open_->ended_for : std::nullopt; }
 
  private:
   void count() {
     const auto& c = who_.claims();
-    open_ = of_.streams_.add(c.grant_id, c.expires + to_.tokens.leeway, x_, x_.head().method == "GET");
+    open_streams::kind kind{x_.head().method == "GET", lists != nullptr, to_.where.conf().name};
+    open_ = of_.streams_.add(c.grant_id, c.expires + to_.tokens.leeway, x_, std::move(kind));
     of_.parts_.counts->stream_opened();
     counted_ = true;
   }
@@ -360,50 +362,6 @@ std::string gateway_service::upstream_head(const net::exchange& x, const upstrea
   return out;
 }
 
-// What `upstream_authorization` says. The token that came is sent only where that says verified, and only
-// after it was verified for this very resource.
-void gateway_service::append_authorization(std::string& out, const net::exchange& x, const upstream& to,
-                                           const snapshot& rules, credential& who) {
-  const auto& conf = to.where.conf();
-  if (conf.authorization == "static") {
-    net::append_field(out, "Authorization", conf.credential.reveal());
-    return;
-  }
-  if (!who.token) return;
-  std::string token;
-  if (conf.authorization == "verified") {
-    auto came = bearer_token(x.head().fields, x.head().query);
-    if (!came) return;
-    token = std::string(*came);
-  } else if (conf.authorization == "minted") {
-    token = minted_for(x, to, rules, who);
-  } else if (conf.authorization == "provider") {
-    token = std::string(who.provider_token.reveal());
-  } else {
-    return;
-  }
-  net::append_field(out, "Authorization", "Bearer " + token);
-  for (const auto& name : conf.inject_headers) {
-    if (equal_ignoring_case(name, "X-Forwarded-Token")) net::append_field(out, "X-Forwarded-Token", token);
-  }
-}
-
-std::string gateway_service::minted_for(const net::exchange& x, const upstream& to, const snapshot& rules,
-                                        credential& who) {
-  auto now = std::chrono::system_clock::now();
-  if (!who.minted.empty() && now < who.minted_until) return who.minted;
-  access_claims claims = who.claims();
-  // For that server alone: at our door it opens nothing.
-  claims.audience = to.where.conf().url;
-  claims.grant_id.clear();
-  claims.token_id = x.request_id();
-  claims.issued = now;
-  claims.expires = std::min(claims.expires, now + minted_lifetime);
-  who.minted = mint_access_token(claims, rules.authorization_server->keys()->current);
-  who.minted_until = claims.expires - minted_lifetime / 2;
-  return who.minted;
-}
-
 net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rules, const upstream& to,
                                            story& told) {
   const auto& head = x.head();
@@ -523,16 +481,32 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
     }
   }
 
+  if (rules.conf.audit.wants_allowed()) {
+    auto recorded = co_await record_decision(x, rules, told, decision::allowed, nullptr);
+    if (!recorded) {
+      why = recorded.error();
+      co_return co_await refuse_mcp(x, to, told, why, scopes, id);
+    }
+  }
+
   tell_remembered(x, rules, told);
   auto query = without_parameter(asked->rest, "access_token");
   mcp_watcher watcher(*this, x, to, rules, **who, in);
-  bool lists = judged.filters_lists() && may_hold_lists(head.method, in.scanner.seen());
+  bool may_list_items = may_hold_lists(head.method, in.scanner.seen());
+  bool lists = judged.filters_lists() && may_list_items;
+  const auto& server_name = to.where.conf().name;
   auto visible = [&](listed what, std::string_view name) {
-    return may_list(current_rules(to), asks, what, name);
+    return may_list(rules_of_server(server_name), asks, what, name);
   };
   using asked_for = list_answers::asked;
   auto what = head.method == "GET" ? asked_for::stream : asked_for::list;
-  if (lists) watcher.lists = std::make_unique<list_answers>(what, visible, rules.conf.limits.list);
+  auto filter = [&] { return std::make_unique<list_answers>(what, visible, rules.conf.limits.list); };
+  if (lists) watcher.lists = filter();
+  if (may_list_items && !lists) {
+    watcher.lists_by_now = [&]() -> std::unique_ptr<list_answers> {
+      return rules_of_server(server_name).filters_lists() ? filter() : nullptr;
+    };
+  }
   net::relay_order order{to.target, upstream_head(x, to, rules, **who, *session, query, told.client), in.held,
                          may_repeat(head.method, in.scanner.seen())};
   if (lists) ask_for_plain_content(order.head);
@@ -547,7 +521,7 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
   told.stream = outcome.stream;
   told.answered = watcher.status != 0;
   told.stream_began = watcher.stream_began;
-  if (lists && watcher.lists->counts().any())
+  if (watcher.lists && watcher.lists->counts().any())
     told.notes.emplace_back("listed", watcher.lists->counts().describe());
   if (told.trace) {
     auto address = to.target.key + to.where.upstream_path(head.path);
@@ -566,6 +540,9 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
   if (auto ours = watcher.ended_for()) {
     told.why = std::move(ours);
     x.close_after();
+    const error* ended = &*told.why;
+    // It has ended already, whether that can be written or not.
+    if (rules.conf.audit.enabled()) (void)co_await record_decision(x, rules, told, decision::ended, ended);
     co_return;
   }
   if (outcome.ended) co_return;

@@ -1,5 +1,6 @@
 // What needs no decision: metadata, health, metrics, the front page.
 
+#include "app/audit.h"
 #include "app/gateway_service.h"
 #include "app/span_exporter.h"
 #include "app/story.h"
@@ -94,13 +95,19 @@ net::task<http_response> gateway_service::health(std::string_view path) {
                      std::all_of(rules_->upstreams.begin(), rules_->upstreams.end(), [&](const upstream& u) {
                        return u.is_fresh(now) || rules_->conf.access.fallback == "local";
                      });
-  bool well = store_well && servers_well && policy_well && issuers_well;
+  auto audited = parts_.audit->now();
+  bool audit_well = path != "/ready" || !audited.failing || rules_->conf.audit.on_failure == "continue";
+  bool well = store_well && servers_well && policy_well && issuers_well && audit_well;
   auto uptime = std::chrono::duration_cast<seconds>(now - parts_.started).count();
   std::string body = "{\"status\": \"" + std::string(well ? "healthy" : "unhealthy") + "\"";
   if (wants_store)
     body += std::string(", \"database\": \"") + (store_well ? "connected" : "unavailable") + "\"";
   if (wants_servers)
     body += std::string(", \"mcp_server\": \"") + (servers_well ? "reachable" : "unreachable") + "\"";
+  if (audited.enabled) {
+    body += std::string(", \"audit\": \"") + (audited.failing ? "failing" : "written") +
+            "\", \"audit_lost\": " + std::to_string(audited.lost);
+  }
   if (wants_issuers) body += ", \"issuers\": " + json::serialize(of_issuers);
   if (!well) {
     json::array reasons;
@@ -109,6 +116,7 @@ net::task<http_response> gateway_service::health(std::string_view path) {
       for (const auto& text : store_reasons_) reasons.emplace_back(text);
     if (!servers_well)
       for (const auto& text : servers_reasons_) reasons.emplace_back(text);
+    if (!audit_well) reasons.emplace_back("audit: audit_unwritable");
     if (!policy_well) reasons.emplace_back("policy: policy_unavailable");
     body += ", \"reasons\": " + json::serialize(reasons);
   }
@@ -172,6 +180,9 @@ net::task<void> gateway_service::serve_plain(net::exchange& x, story& told) {
     response.fields.add("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
     metrics::readings now;
     now.connections = parts_.connections();
+    auto audited = parts_.audit->now();
+    now.audit_written = audited.written;
+    now.audit_lost = audited.lost;
     if (rules_->spans != nullptr) {
       now.spans_sent = rules_->spans->sent();
       now.spans_dropped = rules_->spans->dropped();

@@ -203,6 +203,18 @@ net::task<void> gateway_service::serve_verify(net::exchange& x, const snapshot& 
   }
   if (judged) judged = co_await judge_original(x, rules, about, told);
   if (rules.spans != nullptr) begin_trace(x, told, about.call);
+  bool recorded_kind = judged ? rules.conf.audit.wants_allowed()
+                              : rules.conf.audit.enabled() && judged.error().code != errc::client_gone;
+  if (recorded_kind) {
+    auto kind = judged ? decision::allowed : decision::denied;
+    const error* why = judged ? nullptr : &judged.error();
+    auto recorded = co_await record_decision(x, rules, told, kind, why);
+    if (!recorded) {
+      told.permitted = false;
+      about.scopes.clear();
+      judged = tl::unexpected<error>(recorded.error());
+    }
+  }
 
   http_response said;
   if (judged) {

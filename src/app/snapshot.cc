@@ -25,8 +25,8 @@ result<upstream> make_upstream(const settings& conf, const upstream_settings& of
   resource_description resource;
   resource.resource = of.resource;
   resource.authorization_servers = {conf.public_url};
-  resource.scopes = of.scopes.empty() ? conf.scopes_supported : of.scopes;
-  resource.name = of.name;
+  resource.scopes = scopes_of_server(conf, of);
+  resource.name = of.resource_name.empty() ? of.name : of.resource_name;
   if (issuers != nullptr) {
     resource.authorization_servers = issuers->authorization_servers;
     const auto& rules = issuers->judge->rules();
@@ -150,13 +150,17 @@ result<std::shared_ptr<const snapshot>> make_snapshot(const settings& conf, toke
   if (auto* others = std::get_if<std::shared_ptr<const issuers_in_use>>(&tokens))
     made.issuers = std::move(*others);
 
+  // A client has to know what to ask for. Which of our own scopes there are, only the operator says.
+  auto fetched = remote != nullptr ? remote->latest().document : nullptr;
+  if (made.issuers && fetched) add_scopes(made.conf.scopes_supported, fetched->rules);
+
   server_description server;
   server.issuer = conf.public_url;
   server.dynamic_registration = conf.registration.dynamic;
   server.client_documents = conf.registration.client_documents;
   server.scopes = conf.scopes_supported;
   for (const auto& of : conf.upstreams) {
-    auto one = make_upstream(conf, of, made.issuers.get(), *tls);
+    auto one = make_upstream(made.conf, of, made.issuers.get(), *tls);
     if (!one) return tl::unexpected<error>(one.error());
     if (of.require_auth) server.protected_resources.push_back(of.resource);
     if (remote != nullptr) use_remote_rules(*one, conf, *remote);

@@ -45,8 +45,11 @@ struct guard_app::parts : running {
     auto made = std::make_shared<issuers_in_use>();
     made->for_the_resource = std::move(plan.for_the_resource);
     made->authorization_servers = std::move(plan.authorization_servers);
-    made->judge = std::make_unique<guard>(std::move(plan.issuers), std::move(plan.rules),
-                                          [](std::size_t n) { return random_bytes(n); });
+    // A proof that came before a reload is no good after it.
+    auto seen = rules ? rules->issuers->judge->proofs_seen() : nullptr;
+    made->judge = std::make_unique<guard>(
+        std::move(plan.issuers), std::move(plan.rules), [](std::size_t n) { return random_bytes(n); },
+        std::move(seen));
     return made;
   }
 

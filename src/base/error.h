@@ -42,6 +42,8 @@ enum class errc {
   policy_unavailable,
   policy_incomplete,
   policy_document_invalid,
+  audit_unwritable,
+  policy_changed,
   list_unreadable,
 
   // a reverse proxy that asks for a verdict

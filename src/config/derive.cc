@@ -149,9 +149,14 @@ class derivation {
       only.name = "mcp";
       only.url = s_.mcp_server_url;
       only.resource = s_.resource;
+      only.resource_name = s_.resource_name;
     } else if (reading_.has("resource")) {
       refuse("resource",
              {"is that of mcp_server_url, which is not given", "write it to one of the upstreams"});
+    }
+    if (list && reading_.has("resource_name")) {
+      reading_.warnings.emplace_back(
+          "resource_name is not used: it is that of mcp_server_url; write it to one of the upstreams");
     }
     if (s_.upstreams.empty()) {
       if (input_.standalone_ok || !reading_.is_usable("upstreams")) return;
@@ -471,6 +476,14 @@ class derivation {
       reading_.warnings.push_back("logging.file is not used: logging.output is " + log.output);
     }
     if (log.output != "file") log.file = "-";
+    if (s_.audit.enabled() && s_.audit.file == log.file) {
+      refuse("audit.file",
+             {"is the file of the log as well, from which lines may be dropped", "name another file"});
+    }
+    if (!s_.audit.enabled() && (reading_.has("audit.decisions") || reading_.has("audit.on_failure"))) {
+      refuse("audit.file",
+             {"is missing: nothing else of audit has a meaning without it", "add audit.file: audit.log"});
+    }
     // Other programs read DEBUG as well, so what it holds for them is no mistake.
     std::vector<std::string> unknown;
     topics::of(log.debug, &unknown);

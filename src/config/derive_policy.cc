@@ -35,6 +35,12 @@ void each_rule(const policy_rules& rules, Take take) {
   for (const auto& rule : rules.prompts.rules) take("policy.prompts", rule);
 }
 
+void add_names(std::vector<std::string>& named, const std::vector<std::string>& scopes) {
+  for (const auto& scope : scopes) {
+    if (!holds(named, scope)) named.push_back(scope);
+  }
+}
+
 void check_url(config_reading& reading, const std::function<void(const std::string&, config_flaw)>& refuse) {
   const auto& s = reading.draft;
   const auto& access = s.access;
@@ -109,31 +115,43 @@ policy_rules rules_of(const settings& conf, const upstream_settings& of, const p
   return rules;
 }
 
+void add_scopes(std::vector<std::string>& named, const policy_rules& rules) {
+  each_rule(rules, [&](const char*, const access_rule& rule) { add_names(named, rule.scopes); });
+  for (const auto& [above, below] : rules.hierarchy) {
+    add_names(named, {above});
+    add_names(named, below);
+  }
+}
+
 std::vector<std::string> scopes_of_rules(const settings& conf) {
   std::vector<std::string> named;
-  auto add = [&](const std::vector<std::string>& scopes) {
-    for (const auto& scope : scopes) {
-      if (!holds(named, scope)) named.push_back(scope);
-    }
-  };
-  auto add_all = [&](const policy_rules& rules) {
-    each_rule(rules, [&](const char*, const access_rule& rule) { add(rule.scopes); });
-  };
   for (const auto& u : conf.upstreams) {
-    add(u.scopes);
-    add_all(own_rules(u));
+    add_names(named, u.scopes);
+    add_scopes(named, own_rules(u));
   }
-  add_all(rules_of_all(conf));
-  for (const auto& [above, below] : conf.access.hierarchy) {
-    add({above});
-    add(below);
-  }
+  auto all = rules_of_all(conf);
+  all.hierarchy = conf.access.hierarchy;
+  add_scopes(named, all);
   return named;
+}
+
+std::vector<std::string> scopes_of_server(const settings& conf, const upstream_settings& of) {
+  std::vector<std::string> here = of.scopes, of_others;
+  add_scopes(here, rules_of(conf, of));
+  if (!of.scopes.empty()) return here;
+  for (const auto& u : conf.upstreams) {
+    add_names(of_others, u.scopes);
+    add_scopes(of_others, own_rules(u));
+  }
+  auto all = conf.scopes_supported;
+  std::erase_if(all, [&](const std::string& s) { return holds(of_others, s) && !holds(here, s); });
+  return all;
 }
 
 void derive_policy(config_reading& reading,
                    const std::function<void(const std::string&, config_flaw)>& refuse) {
   const auto& s = reading.draft;
+  derive_policy_mode(reading, refuse);
   check_url(reading, refuse);
   auto doubt = [&](std::vector<std::string> doubts) {
     for (auto& text : doubts) reading.warnings.push_back(std::move(text));

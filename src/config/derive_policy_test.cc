@@ -41,6 +41,14 @@ TEST(RulesOf, AServerHasItsOwnSectionsAndTheOthersOfAll) {
   EXPECT_TRUE(two.prompts.given);
 }
 
+TEST(ScopesOfServer, AreThoseThatAreGoodForSomethingThere) {
+  auto s = good(text);
+  using list = std::vector<std::string>;
+  EXPECT_EQ(s.scopes_supported, (list{"mcp", "base", "c", "a", "b", "admin"}));
+  EXPECT_EQ(scopes_of_server(s, s.upstreams[0]), (list{"base", "a", "b", "admin"}));
+  EXPECT_EQ(scopes_of_server(s, s.upstreams[1]), (list{"mcp", "c", "a", "b", "admin"}));
+}
+
 TEST(RulesOf, APublicServerHasThoseOfAllToo) {
   auto answer = load({"config.yaml", text});
   ASSERT_TRUE(answer);
@@ -64,6 +72,19 @@ TEST(RulesOf, APublicServerWithItsOwnIsNotWarnedOf) {
   ASSERT_TRUE(answer);
   EXPECT_THAT(answer->warnings, Not(Contains(HasSubstr("require_auth"))));
   EXPECT_EQ(rules_of(answer->value, answer->value.upstreams.at(0)).tools.rules.at(0).pattern, "*");
+}
+
+TEST(ScopesOfRules, AreThoseOfEachSectionAndOfTheHierarchyOnce) {
+  policy_rules rules;
+  access_rule tool, prompt;
+  tool.scopes = {"a", "b"};
+  prompt.scopes = {"b", "c"};
+  rules.tools = {true, {tool}};
+  rules.prompts = {true, {prompt}};
+  rules.hierarchy = {{"admin", {"a", "d"}}};
+  std::vector<std::string> named{"had", "c"};
+  add_scopes(named, rules);
+  EXPECT_EQ(named, (std::vector<std::string>{"had", "c", "a", "b", "admin", "d"}));
 }
 
 TEST(RulesOf, APolicyFromElsewhereStandsBetweenAServersOwnAndThoseOfAll) {

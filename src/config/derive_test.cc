@@ -232,6 +232,29 @@ TEST(Derive, WarnsOfHeadersInBothListsAndOfTopicsThatNobodyKnows) {
                   "DEBUG: oauth:pkc watches nothing (did you mean oauth:pkce?)"));
 }
 
+TEST(Derive, ARecordOfDecisionsHasAFileOfItsOwn) {
+  auto s = good(upstream + "audit: {file: audit.log}\n");
+  EXPECT_TRUE(s.audit.enabled());
+  EXPECT_FALSE(s.audit.wants_allowed());
+  EXPECT_EQ(s.audit.on_failure, "refuse");
+  EXPECT_TRUE(good(upstream + "audit: {file: audit.log, decisions: all}\n").audit.wants_allowed());
+  for (const char* without : {"decisions: all", "on_failure: refuse"}) {
+    EXPECT_THAT(bad(upstream + "audit: {" + without + "}\n"), HasSubstr("audit.file: is missing")) << without;
+  }
+  EXPECT_THAT(bad(upstream + "audit: {file: logs/proxy.log}\n"),
+              HasSubstr("is the file of the log as well, from which lines may be dropped"));
+}
+
+TEST(Derive, AResourceNameIsOfOneServer) {
+  EXPECT_EQ(good(upstream + "resource_name: Tickets\n").upstreams.at(0).resource_name, "Tickets");
+  auto answer = load({"config.yaml",
+                      "upstreams: [{name: a, url: http://localhost:1, resource_name: A}]\n"
+                      "resource_name: Tickets\n"});
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->value.upstreams.at(0).resource_name, "A");
+  EXPECT_THAT(answer->warnings, testing::Contains(HasSubstr("resource_name is not used")));
+}
+
 TEST(Derive, ListingAuthorizationMeansTheVerifiedTokenUnlessSomethingElseIsSaid) {
   const std::string listed = "header_forwarding: {forward_headers: [authorization]}\n";
   EXPECT_EQ(good(upstream).upstreams[0].authorization, "none");

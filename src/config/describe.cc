@@ -353,6 +353,8 @@ std::string to_yaml(const settings& s) {
       items = prefix;
       continue;
     }
+    // Without its file the rest says nothing, and would be an error.
+    if (key.path.starts_with("audit.") && !draft.audit.enabled()) continue;
     auto value = yaml_of(key, draft, 0);
     auto dot = key.path.find('.');
     auto owner = dot == std::string_view::npos ? std::string_view() : key.path.substr(0, dot);

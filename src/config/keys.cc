@@ -79,6 +79,7 @@ constexpr config_key table[] = {
   {.path = "database_start_timeout", .slot = &at<&S::database_start_timeout>, .doc = "How long a start tries again while PostgreSQL is away.", .most = an_hour},
   {.path = "mcp_server_url", .slot = &at<&config_draft::mcp_server_url>, .doc = "The MCP server behind /mcp. Several servers are written under upstreams instead.", .environment = "MCP_SERVER_URL", .check = checks::upstream_url},
   {.path = "resource", .slot = &at<&D::resource>, .doc = "Resource identifier (RFC 8707) of the MCP server at mcp_server_url; public_url and /mcp unless given.", .environment = "AUTHSEC_RESOURCE_URI AUTHSEC_RESOURCE", .check = checks::resource},
+  {.path = "resource_name", .slot = &at<&D::resource_name>, .doc = "What its metadata calls it, for people; mcp unless given.", .environment = "AUTHSEC_RESOURCE_NAME"},
   {.path = "encryption_key", .slot = &at<&S::encryption_key>, .doc = "32 bytes in base64, base64url or hex that seal what the database keeps. Without it a key file is made beside an SQLite database; with PostgreSQL it must be given, the same for every gateway.", .environment = "ENCRYPTION_KEY", .check = checks::encryption_key},
   {.path = "trusted_proxies", .slot = &at<&S::trusted_proxies>, .doc = "Addresses or prefixes of reverse proxies whose word about the client's address is believed.", .check = checks::cidr},
   {.path = "trusted_proxy_header", .slot = &at<&S::trusted_proxy_header>, .doc = "The header in which they give that word; the other one is not looked at.", .choices = "X-Forwarded-For Forwarded"},
@@ -166,6 +167,7 @@ constexpr config_key table[] = {
   {.path = "upstreams[].url", .slot = &of<&S::upstreams, &U::url>, .doc = "The MCP server.", .check = checks::upstream_url},
   {.path = "upstreams[].paths", .slot = &of<&S::upstreams, &U::paths>, .doc = "Public paths that lead to it, with everything below; /mcp unless given where it is the only one, needed otherwise.", .check = checks::public_path},
   {.path = "upstreams[].resource", .slot = &of<&S::upstreams, &U::resource>, .doc = "Resource identifier (RFC 8707); public_url and the first path unless given.", .check = checks::resource},
+  {.path = "upstreams[].resource_name", .slot = &of<&S::upstreams, &U::resource_name>, .doc = "What its metadata calls it, for people; its name unless given."},
   {.path = "upstreams[].scopes", .slot = &of<&S::upstreams, &U::scopes>, .doc = "Scopes that every call to it needs.", .check = checks::scope},
   {.path = "upstreams[].hosts", .slot = &of<&S::upstreams, &U::hosts>, .doc = "Host names that lead to it, with the port where clients write one; any unless given.", .check = checks::host_name},
   {.path = "upstreams[].require_auth", .slot = &of<&S::upstreams, &U::require_auth>, .doc = "false lets anybody call it without a token; it learns of nobody who calls."},
@@ -196,6 +198,8 @@ constexpr config_key table[] = {
   {.path = "policy.max_age", .slot = &in<&S::access, &A::max_age>, .doc = "How long it counts while no newer one can be had; then nothing is allowed.", .least = 1, .most = a_day},
   {.path = "policy.token", .slot = &in<&S::access, &A::token>, .doc = "Sent there as Bearer token; with the name of another scheme before it, as that: Basic ....", .check = checks::visible_text},
   {.path = "policy.fallback", .slot = &in<&S::access, &A::fallback>, .doc = "What counts when the policy is too old: none allows nothing, local is what this file says. A policy that denies everything is not away.", .choices = "none local"},
+  {.path = "policy.mode", .slot = &at<&D::policy_mode>, .doc = "What is meant, so that a start refuses what is not. remote (remote_required, enforce) wants a policy from elsewhere, remote_with_local_fallback tools to fall back to as well; local (local_only) wants tools; open (observe) wants no rules, and then every accepted token opens every tool. Unless given, it follows from the others.", .environment = "AUTHSEC_POLICY_MODE", .choices = "remote remote_required enforce remote_with_local_fallback local local_only open observe"},
+  {.path = "policy.resource_server_id", .slot = &at<&D::resource_server_id>, .doc = "Of AuthSec: the id of this server there. policy.url is then its sdk-policy below issuer, asked with the credentials for introspection, unless policy.url and policy.token say otherwise.", .environment = "AUTHSEC_RESOURCE_SERVER_ID", .check = checks::item_name},
 
   {.path = "clients[].client_id", .slot = &of<&S::clients, &C::client_id>, .doc = "A client that need not register itself.", .check = checks::visible_text},
   {.path = "clients[].client_secret", .slot = &of<&S::clients, &C::client_secret>, .doc = "Its secret, at least 22 characters; none makes it a public client.", .check = checks::client_secret},
@@ -208,7 +212,7 @@ constexpr config_key table[] = {
   {.path = "registration.client_documents_from_private_addresses", .slot = &in<&S::registration, &R::client_documents_from_private_addresses>, .doc = "Fetch such documents from private addresses too; for tests and closed networks."},
   {.path = "registration.most_unused", .slot = &in<&S::registration, &R::most_unused>, .doc = "Registered clients with which nobody has signed in yet; beyond it the oldest of them are forgotten. 0 is any number.", .most = 10'000'000},
   {.path = "registration.unused_lifetime", .slot = &in<&S::registration, &R::unused_lifetime>, .doc = "How long such a client is remembered.", .least = a_minute, .most = a_year},
-  {.path = "registration.private_use_schemes", .slot = &in<&S::registration, &R::private_use_schemes>, .doc = "Schemes of applications that redirect URIs may have, such as cursor.", .check = checks::uri_scheme},
+  {.path = "registration.private_use_schemes", .slot = &in<&S::registration, &R::private_use_schemes>, .doc = "Schemes of applications that redirect URIs may have, such as cursor.", .environment = "OAUTH_ALLOWED_CLIENT_REDIRECT_SCHEMES", .check = checks::uri_scheme},
 
   {.path = "header_forwarding.forward_headers", .slot = &in<&S::headers, &header_settings::forward>, .doc = "Request headers that reach the MCP server, with * as wildcard; every end-to-end header unless given.", .check = checks::header_name},
   {.path = "header_forwarding.blocked_headers", .slot = &in<&S::headers, &header_settings::blocked>, .doc = "Request headers that never do.", .also = "blocked_headers", .check = checks::header_name},
@@ -238,6 +242,10 @@ constexpr config_key table[] = {
   {.path = "logging.responses", .slot = &in<&S::log, &log_settings::responses>, .doc = "Log the head of each answer of an MCP server; the same as watching proxy:response.", .environment = "LOG_RESPONSES"},
   {.path = "logging.debug", .slot = &in<&S::log, &log_settings::debug>, .doc = "What to watch in detail, such as oauth:*, proxy:headers or -mcp:*; see the guide.", .environment = "DEBUG"},
   {.path = "logging.fields", .slot = &in<&S::log, &log_settings::fields>, .doc = "Names and values that every line of the log has, such as service and environment.", .check = checks::field_name},
+
+  {.path = "audit.file", .slot = &in<&S::audit, &audit_settings::file>, .doc = "File to which decisions about calls are written before they are answered, a JSON object a line. None unless given."},
+  {.path = "audit.decisions", .slot = &in<&S::audit, &audit_settings::decisions>, .doc = "Which: what was denied, or all.", .choices = "denied all"},
+  {.path = "audit.on_failure", .slot = &in<&S::audit, &audit_settings::on_failure>, .doc = "What becomes of a call whose decision cannot be written: refuse answers 503, so that nothing passes unrecorded; continue goes on, and counts what is lost.", .choices = "refuse continue"},
 
   {.path = "telemetry.endpoint", .slot = &in<&S::telemetry, &E::endpoint>, .doc = "OpenTelemetry collector that traces are sent to, by OTLP over HTTP in JSON: http://localhost:4318. /v1/traces is added where it is missing. None are made unless given.", .environment = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT OTEL_EXPORTER_OTLP_ENDPOINT", .check = checks::upstream_url},
   {.path = "telemetry.headers", .slot = &in<&S::telemetry, &E::headers>, .doc = "Header fields of those requests, such as an API key; as one text name=value, apart by commas and percent-encoded.", .environment = "OTEL_EXPORTER_OTLP_TRACES_HEADERS OTEL_EXPORTER_OTLP_HEADERS", .check = checks::field_token},

@@ -17,8 +17,11 @@ namespace mcp_oauth {
 // derivation needs is beside them.
 struct config_draft : settings {
   std::string mcp_server_url;
-  std::string resource;     // of that server
-  bool one_issuer = false;  // issuers[0] was written at the top level
+  std::string resource;  // of that server
+  std::string resource_name;
+  std::string policy_mode;         // remote, remote_with_local_fallback, local, open or ""
+  std::string resource_server_id;  // of AuthSec, whose policy it names
+  bool one_issuer = false;         // issuers[0] was written at the top level
   // A provider at the top level.
   std::string provider;
   std::string client_id;

@@ -12,6 +12,22 @@ namespace {
 // Scripts name the program itself by it.
 constexpr std::string_view own_program = "MCP_OAUTH_PROXY";
 
+// What the guides have people set for other programs, and what takes its place here.
+struct foreign_name {
+  std::string_view name, why;
+};
+constexpr std::string_view exact_redirects =
+    "is not used: each client registers redirect URIs of its own, and they are compared exactly";
+constexpr foreign_name foreign_names[] = {
+    {"OAUTH_FIXED_REDIRECT_URI", exact_redirects},
+    {"OAUTH_ALLOWED_CLIENT_REDIRECT_DOMAINS", exact_redirects},
+    {"AUTHSEC_PUBLISH_MANIFEST",
+     "is not used: the tools of an MCP server are published nowhere; enter them in the policy"},
+    {"AUTHSEC_TOOL_SCOPE_SUGGESTIONS_JSON",
+     "is not used: what is enforced is tools (AUTHSEC_TOOL_SCOPES_JSON)"},
+};
+constexpr std::string_view authorization_server = "AUTHSEC_AUTHORIZATION_SERVER";
+
 class environment_reader {
  public:
   environment_reader(const config_input& input, config_reading& into) : input_(input), into_(into) {}
@@ -37,13 +53,20 @@ class environment_reader {
       }
     }
     for (const auto& known : known_providers()) provider_of_the_environment(known);
+    for (const auto& [name, why] : foreign_names) {
+      known_.emplace_back(name);
+      if (set(std::string(name)))
+        into_.warnings.push_back("environment: " + std::string(name) + " " + std::string(why));
+    }
+    compare_authorization_server();
     for (const auto& name : input_.variables) warn_of_unknown(name);
   }
 
  private:
   // A misspelt variable would otherwise be a setting that silently has its default.
   void warn_of_unknown(const std::string& name) {
-    if (!name.starts_with(environment_name("")) || name == own_program) return;
+    bool ours = name.starts_with(environment_name("")) && name != own_program;
+    if (!ours && !name.starts_with("AUTHSEC_")) return;
     if (std::find(known_.begin(), known_.end(), name) != known_.end()) return;
     if (auto of = provider_meant_by(name); !of.empty()) {
       into_.warnings.push_back("environment: " + displayed(name) +
@@ -105,6 +128,18 @@ class environment_reader {
     }
     into_.warnings.push_back(both + " make " + name +
                              " the provider that people sign in with, as the file names none");
+  }
+
+  // There the issuer is what stands in iss, and this is where it is reached.
+  void compare_authorization_server() {
+    known_.emplace_back(authorization_server);
+    auto there = set(std::string(authorization_server));
+    const auto& issuers = into_.draft.issuers;
+    if (!there || issuers.size() != 1 || issuers.front().issuer == *there) return;
+    into_.refuse(std::string(authorization_server),
+                 {"environment", 0, std::string(authorization_server), displayed(*there)},
+                 {"differs from issuer, which is where the authorization server is reached",
+                  "set MCP_OAUTH_ISSUER to it, and MCP_OAUTH_TOKEN_ISSUER to what stands in iss"});
   }
 
   // The key for one item; an item without a name cannot be meant.

@@ -122,6 +122,7 @@ struct upstream_settings {
   std::string url;                  // of the MCP server
   std::vector<std::string> paths;   // public path prefixes, "/mcp"
   std::string resource;             // RFC 8707 identifier, <public_url><first path> unless given
+  std::string resource_name;        // for people, in its metadata; "": `name`
   std::vector<std::string> scopes;  // that every call to it needs
   std::vector<std::string> hosts;   // Host fields, "mail.example.com"; empty: any
   bool require_auth = true;         // false: anybody may call, and nobody is named to it
@@ -232,6 +233,15 @@ struct log_settings {
   bool copy_to_stderr = false;     // of the command line, not of the file
 };
 
+// The record of decisions that is written before the answer goes out.
+struct audit_settings {
+  std::string file;                   // "": none is kept
+  std::string decisions = "denied";   // or "all"
+  std::string on_failure = "refuse";  // or "continue"
+  bool enabled() const { return !file.empty(); }
+  bool wants_allowed() const { return enabled() && decisions == "all"; }
+};
+
 struct telemetry_settings {  // traces, to an OpenTelemetry collector
   std::string endpoint;      // where spans are posted to; "": no traces are made
   secret_map headers;        // of those requests
@@ -293,6 +303,7 @@ struct settings {
   transform_settings transform;
   metrics_settings metrics;
   log_settings log;
+  audit_settings audit;
   telemetry_settings telemetry;
 
   bool is_guard() const { return mode == "native"; }

@@ -70,11 +70,12 @@ struct guard::judgement {
   int fetches = 0;
 };
 
-guard::guard(std::vector<trusted_issuer> issuers, guard_rules rules, random_fn random)
+guard::guard(std::vector<trusted_issuer> issuers, guard_rules rules, random_fn random,
+             std::shared_ptr<dpop_replays> seen)
     : rules_(std::move(rules)),
       random_(std::move(random)),
       memory_(rules_.memory),
-      replays_(rules_.most_proofs) {
+      replays_(seen ? std::move(seen) : std::make_shared<dpop_replays>(rules_.most_proofs)) {
   for (auto& issuer : issuers) issuers_.push_back(std::make_unique<issuer_keys>(std::move(issuer)));
   if (rules_.dpop_nonces && rules_.dpop != dpop_use::off) {
     auto key = rules_.nonce_key.empty() ? secret(random_(32)) : rules_.nonce_key;
@@ -308,7 +309,7 @@ result<void> guard::check_key_binding(const presented& request, const verified_t
   if (!equal_constant_time(proof->key_thumbprint(), bound_to)) {
     return fail(errc::dpop_proof_invalid, "its key is not the one that the token is bound to");
   }
-  return replays_.admit(*proof, now);
+  return replays_->admit(*proof, now);
 }
 
 std::vector<guard::errand> guard::due(time_point now) {

@@ -85,7 +85,9 @@ struct wait {
 class guard final {
  public:
   // The issuers are as `check_trusted_issuers` let them pass; what it complains of is refused token by token.
-  guard(std::vector<trusted_issuer> issuers, guard_rules rules, random_fn random);
+  // `seen`: the proofs that a guard before this one has seen, so that none of them comes again; null: none.
+  guard(std::vector<trusted_issuer> issuers, guard_rules rules, random_fn random,
+        std::shared_ptr<dpop_replays> seen = nullptr);
 
   // By the `iss` that it claims the token's issuer is found, and only that one is asked for anything; an
   // opaque token is of the one issuer that may have such. Then as `verify_issuer_token` and
@@ -113,6 +115,8 @@ class guard final {
   // For the DPoP-Nonce field of every answer where nonces are demanded; "" where they are not.
   std::string fresh_nonce(time_point now) const;
   const guard_rules& rules() const { return rules_; }
+  // For the guard that takes this one's place.
+  const std::shared_ptr<dpop_replays>& proofs_seen() const { return replays_; }
 
   // No longer good, by whatever its issuer says later: the next request judges it anew.
   void forget(std::string_view token);
@@ -138,7 +142,7 @@ class guard final {
   std::vector<std::unique_ptr<issuer_keys>> issuers_;
   token_memory memory_;
   std::optional<dpop_nonces> nonces_;
-  dpop_replays replays_;
+  std::shared_ptr<dpop_replays> replays_;
 };
 
 }  // namespace mcp_oauth

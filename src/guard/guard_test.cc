@@ -364,6 +364,17 @@ TEST_F(BoundToken, ComesWithAFreshProofEachTime) {
   EXPECT_TRUE(judge(g, with(bound, second)));
 }
 
+TEST_F(BoundToken, AProofThatCameIsKnownToTheGuardThatTakesThePlaceOfAnother) {
+  auto before = of(an_issuer(), taking(dpop_use::accepted));
+  auto seen = proof(bound, "1"), fresh = proof(bound, "2");
+  EXPECT_TRUE(judge(before, with(bound, seen)));
+  guard after({an_issuer()}, taking(dpop_use::accepted), counted, before.proofs_seen());
+  EXPECT_EQ(judge(after, with(bound, seen)).error().code, errc::dpop_proof_replayed);
+  // Requests that are under way with the one before are seen by both.
+  EXPECT_TRUE(judge(after, with(bound, fresh)));
+  EXPECT_EQ(judge(before, with(bound, fresh)).error().code, errc::dpop_proof_replayed);
+}
+
 TEST_F(BoundToken, IsRefusedWithoutWhatItIsBoundTo) {
   auto stranger = signing_key::generate_es256();
   for (auto use : {dpop_use::off, dpop_use::accepted, dpop_use::required}) {

@@ -452,7 +452,8 @@ result<bool> postgres_store::commit(const change& wanted, time_point now) {
     if (is_announced(r.kind)) calls.push_back(announcing(r.kind, r.id));
   };
   for (const auto& r : wanted.put) put(r);
-  if (wanted.put.empty()) put(trace_record(now));
+  // Everything above somebody else may have overwritten before we can look.
+  put(trace_record(now));
   for (const auto& name : wanted.announce) calls.push_back(announcing(name.kind, name.id));
 
   if (can_be_tried_again(wanted)) {

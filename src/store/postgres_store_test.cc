@@ -218,6 +218,32 @@ TEST_F(PostgresStore, KnowsItsOwnChangeAgainByAnyRecordOfIt) {
   EXPECT_FALSE(direct->get("refresh", "3", now).value()) << "not written a second time";
 }
 
+TEST_F(PostgresStore, KnowsItsOwnChangeAgainThoughAllOfItWasOverwrittenAtOnce) {
+  auto direct = open(url);
+  for (bool at_once : {true, false}) {
+    auto wanted = changing(*direct);
+    // Without its condition on itself it could be applied twice.
+    if (!at_once) wanted.when.front() = {"grant", "absent", 0};
+    scissors cut(server->port());
+    auto store = open(through(cut, *server, url));
+    cut.cut_at(at_once ? a_condition : the_commit, true,
+               [&] { ASSERT_TRUE(direct->commit(putting("grant", "1"), now).value()); });
+    auto done = store->commit(wanted, now);
+    ASSERT_TRUE(done.has_value()) << done.error().detail;
+    EXPECT_TRUE(*done) << "it was done, and then undone by somebody else: " << at_once;
+    EXPECT_EQ(direct->get("grant", "1", now).value()->data, "data") << "theirs stays";
+    EXPECT_EQ(cut.cuts(), 1);
+  }
+}
+
+TEST_F(PostgresStore, WhatAChangeIsKnownByIsSweptLater) {
+  auto store = open(url);
+  ASSERT_TRUE(store->commit(putting("grant", "1"), now).value());
+  EXPECT_GE(store->count("commit", now).value(), 1U);
+  ASSERT_TRUE(store->sweep(now + std::chrono::hours(1), 100'000));
+  EXPECT_EQ(store->count("commit", time_point()).value(), 0U);
+}
+
 TEST_F(PostgresStore, TellsASecondAttemptThatSomebodyElseWasFirst) {
   auto direct = open(url);
   auto wanted = changing(*direct);

@@ -150,6 +150,17 @@ inline constexpr std::array resource_rows = std::to_array<symptom>({
      "The policy is not complete",
      "The place that the policy comes from says that it is not finished.",
      "Finish the set-up there."},
+    {errc::audit_unwritable, "MOP-ADT-001", "audit_unwritable", 503, "temporarily_unavailable",
+     "The decision could not be recorded",
+     "The audit file cannot be written: the disk is full, or the file belongs to somebody else; and audit.on_failure is "
+     "refuse.",
+     "Make room, or mend the file's owner and mode; /health and the log say what was seen. audit.on_failure: continue "
+     "goes on without the record."},
+    {errc::policy_changed, "MOP-POL-004", "policy_changed", 0, "",
+     "",
+     "Rules came, by a reload or from policy.url, that say what of a list a client sees; streams that were opened before "
+     "them could not be held to them and were ended.",
+     "Nothing to do: clients open such a stream again."},
     {errc::list_unreadable, "MOP-POL-003", "list_unreadable", 502, "",
      "The list of the MCP server could not be read",
      "The answer to a list was not strict JSON, compressed without being asked, or larger than limits.list; what "

@@ -89,6 +89,23 @@ test('what is missing is told in the words of the guide, with the name to set, a
   }
 });
 
+test('what the library reads and nobody needs here is said at the start, once, with what takes its place', async (t) => {
+  const environment = {
+    OAUTH_MODE: 'native', OAUTH_PROVIDER: 'oidc', OIDC_ISSUER: issuer.issuer, OIDC_AUDIENCE: 'api://my-server', OIDC_CLIENT_ID: '0oa1', OIDC_SCOPES: 'openid email', MCP_PORT: '0', MCP_SERVER_URL: mcp,
+    OAUTH_REDIRECT_URIS: 'https://app1.com/cb', OAUTH_FIXED_REDIRECT_URI: 'https://app1.com/cb', OAUTH_ALLOWED_CLIENT_REDIRECT_DOMAINS: 'app1.com', OAUTH_ALLOWED_CLIENT_REDIRECT_SCHEMES: 'cursor,vscode',
+  };
+  const started = await Gateway.start(t, null, { environment });
+  const said = started.program.errors.join('\n');
+  for (const [name, why] of [
+    ['OAUTH_REDIRECT_URIS', 'is not used by a guard: clients sign in at the issuer themselves'],
+    ['OIDC_CLIENT_ID', 'is not used by a guard'], ['OIDC_SCOPES', 'is not used by a guard'],
+    ['OAUTH_FIXED_REDIRECT_URI', 'is not used: each client registers redirect URIs of its own'],
+    ['OAUTH_ALLOWED_CLIENT_REDIRECT_DOMAINS', 'is not used: each client registers redirect URIs of its own'],
+  ])
+    assert.equal(said.split(`${name} ${why}`).length, 2, `${name}\n${said}`);
+  assert.equal((await ask(started, issuer.token({ aud: 'api://my-server' }))).status, 200);
+});
+
 // ---- Provider Errors
 test('"Failed to initialize OIDC provider": each of the common mistakes is named', async (t) => {
   const said = async (url) => (await command(t, [], { environment: { OAUTH_ISSUER_URL: url, MCP_SERVER_URL: mcp, PORT: '0' } })).err;

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { createHash, generateKeyPairSync, randomUUID, sign, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { request as httpsRequest } from 'node:https';
 import { before, test } from 'node:test';
 
@@ -14,8 +15,8 @@ import { Person } from './lib/person.mjs';
 import { fileScope } from './lib/scope.mjs';
 import { connectAs, Keychain, redirectUri, textOf } from './lib/sdk_client.mjs';
 import { TokenIssuer } from './lib/token_issuer.mjs';
-import { until } from './lib/until.mjs';
-import { Upstream } from './lib/upstream.mjs';
+import { deferred, until } from './lib/until.mjs';
+import { startAnswering, Upstream } from './lib/upstream.mjs';
 
 const scope = fileScope();
 const tools = { echo: ['tools:read'], whoami: [], slow: [], progress: [], 'delete_*': ['tools:write'] };
@@ -245,6 +246,15 @@ test('several issuers at once: the same subject of two of them is two people', a
   assert.deepEqual(documents.authorization_servers, [one.issuer, two.issuer]);
 });
 
+// With these settings besides, until it says what became of them.
+async function reloaded(guard, settings, pattern = /is in use/) {
+  const seen = guard.program.errors.length;
+  guard.settings = { ...guard.settings, ...settings };
+  await writeFile(`${guard.folder}/config.yaml`, JSON.stringify(guard.settings));
+  guard.program.child.kill('SIGHUP');
+  await until(`after the reload: ${pattern}`, () => guard.program.errors.slice(seen).some((line) => pattern.test(line)));
+}
+
 test('a reload brings another issuer and leaves streams and the rest alone', async (t) => {
   const { issuer, guard, token } = await guardFor(t);
   const other = await TokenIssuer.start(t);
@@ -252,14 +262,7 @@ test('a reload brings another issuer and leaves streams and the rest alone', asy
   assert.equal(stream.status, 200);
   await until('the tool waits', () => upstream.waiting === 1);
 
-  const reload = async (settings, pattern) => {
-    const seen = guard.program.errors.length;
-    guard.settings = { ...guard.settings, ...settings };
-    const { writeFile } = await import('node:fs/promises');
-    await writeFile(`${guard.folder}/config.yaml`, JSON.stringify(guard.settings));
-    guard.program.child.kill('SIGHUP');
-    await until(`after the reload: ${pattern}`, () => guard.program.errors.slice(seen).some((line) => pattern.test(line)));
-  };
+  const reload = (settings, pattern) => reloaded(guard, settings, pattern);
   await reload({ issuer: 'http://127.0.0.1:1' }, /was not taken up/);
   assert.equal((await post(guard.mcp, call('whoami'), token())).status, 200);
   await reload({ issuer: other.issuer }, /is in use/);
@@ -271,6 +274,44 @@ test('a reload brings another issuer and leaves streams and the rest alone', asy
   assert.equal((await post(guard.mcp, call('whoami'), other.token({ aud: guard.mcp, jti: 'y' }))).status, 200);
   await upstream.release();
   assert.match(await stream.text(), /done/);
+  assert.ok(issuer);
+});
+
+test('what is refused is counted by its reason, of calls and of questions at /auth/verify alike', async (t) => {
+  const { guard, issuer, token } = await guardFor(t, { trusted_proxies: ['127.0.0.1'] });
+  const now = Math.floor(Date.now() / 1000);
+  const bad = (text) => `${text.slice(0, -8)}AAAAAAAA`;
+  const reasons = {
+    token_missing: [undefined], token_opaque: ['opaque'],
+    token_issuer_mismatch: [token({ iss: 'https://elsewhere.example' })], token_audience_mismatch: [token({ aud: 'other' })],
+    token_audience_absent: [token({ aud: undefined })], token_expired: [token({ exp: now - 600 })],
+    token_not_yet_valid: [token({ nbf: now + 600 })], token_key_unknown: [token({}, { kid: 'nobody' })],
+    token_signature_invalid: [bad(token({ jti: 'bad' }))], token_claim_missing: [token({ sub: undefined })],
+    scope_insufficient: [token({ scope: 'other' })], policy_denied: [token(), 'nowhere'],
+  };
+  const asks = {
+    call: (given, tool) => post(guard.mcp, call(tool, { text: 'x' }), given),
+    verdict: (given, tool) => fetch(`${guard.origin}/auth/verify`, {
+      method: 'POST', body: JSON.stringify(call(tool, { text: 'x' })),
+      headers: { 'content-type': 'application/json', 'x-forwarded-method': 'POST', 'x-forwarded-host': new URL(guard.origin).host, 'x-forwarded-uri': '/mcp', ...(given && { authorization: `Bearer ${given}` }) },
+    }),
+  };
+  for (const [reason, [given, tool = 'echo']] of Object.entries(reasons)) {
+    for (const [way, ask] of Object.entries(asks)) {
+      const counted = async () => (await (await fetch(`${guard.origin}/metrics`)).text()).split('\n').filter((l) => l.startsWith('mop_refusals_total')).map((l) => [/reason="([^"]*)"/.exec(l)[1], Number(l.split(' ').at(-1))]);
+      const before = new Map(await counted());
+      const answer = await ask(given, tool);
+      await answer.text();
+      assert.ok([401, 403].includes(answer.status), `${reason}, ${way}: ${answer.status}`);
+      const more = await until(`${reason} is counted, ${way}`, async () => {
+        const changed = (await counted()).filter(([name, count]) => count !== (before.get(name) ?? 0));
+        return changed.length > 0 && changed;
+      });
+      assert.deepEqual(more, [[reason, (before.get(reason) ?? 0) + 1]], way);
+    }
+  }
+  assert.equal((await (await asks.verdict(token(), 'echo'))).status, 200);
+  assert.ok((await guard.metric('mop_tokens_accepted_total')) > 0);
   assert.ok(issuer);
 });
 
@@ -314,6 +355,68 @@ test('tokens bound to a key need a fresh proof of it', async (t) => {
   const bare = await post(guard.mcp, call('whoami'), bound);
   assert.equal(bare.status, 401);
   assert.match(challengeOf(bare), /^Bearer error="invalid_token".*, DPoP /);
+
+  // Nor is a proof good again because the issuers have changed.
+  const other = await TokenIssuer.start(t);
+  const first = guard.settings.issuer;
+  await reloaded(guard, { issuer: undefined, issuers: [{ name: 'first', issuer: first }, { name: 'other', issuer: other.issuer }] });
+  assert.equal((await post(guard.mcp, call('whoami'), other.token({ aud: guard.mcp }))).status, 200);
+  const again = await send(one);
+  assert.equal(again.status, 401);
+  assert.match(challengeOf(again), /invalid_dpop_proof/);
+  assert.equal((await send(proof())).status, 200);
+});
+
+test('a stream that was opened before there were rules ends when they come, and the next one is held to them', async (t) => {
+  const server = await Upstream.start(t);
+  const issuer = await TokenIssuer.start(t);
+  const guard = await Gateway.start(t, { mode: 'native', issuer: issuer.issuer, mcp_server_url: server.url });
+  const token = issuer.token({ aud: guard.mcp });
+  const opened = await post(guard.mcp, initialize(), token);
+  await opened.text();
+  const headers = { accept: 'text/event-stream', authorization: `Bearer ${token}`, 'mcp-session-id': opened.headers.get('mcp-session-id'), 'mcp-protocol-version': '2025-11-25' };
+  const listen = async () => {
+    const stream = await fetch(guard.mcp, { headers });
+    assert.equal(stream.status, 200);
+    const state = { ended: false };
+    const read = async () => {
+      for await (const _ of stream.body) void _;
+    };
+    state.over = read().catch(() => {}).then(() => (state.ended = true));
+    return state;
+  };
+  const before = await listen();
+  // What has nothing to do with rules leaves it alone.
+  await reloaded(guard, { log_level: 'debug' });
+  assert.deepEqual([await guard.metric('mop_streams'), before.ended], [1, false]);
+  await reloaded(guard, { tools: { echo: [] } });
+  await before.over;
+  await guard.logged('why it ended', (l) => l.reason === 'policy_changed' && l.http_method === 'GET');
+
+  await until('the server has let go of the first', () => server.requests.some((r) => r.method === 'GET' && r.closed));
+  const after = await listen();
+  await reloaded(guard, { tools: { echo: [], whoami: [] } });
+  assert.deepEqual([await guard.metric('mop_streams'), after.ended], [1, false], 'it asks the rules in force for each list');
+});
+
+test('a stream that begins only after the rules came is held to them', async (t) => {
+  const gate = deferred();
+  let asked = false;
+  const list = { jsonrpc: '2.0', id: 1, result: { tools: ['echo', 'whoami'].map((name) => ({ name, inputSchema: { type: 'object' } })) } };
+  const url = await startAnswering(t, async (request, response) => {
+    asked ||= request.method === 'GET';
+    await gate.promise;
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).end(`data: ${JSON.stringify(list)}\n\n`);
+  });
+  const issuer = await TokenIssuer.start(t);
+  const guard = await Gateway.start(t, { mode: 'native', issuer: issuer.issuer, mcp_server_url: url });
+  const stream = fetch(guard.mcp, { headers: { accept: 'text/event-stream', authorization: `Bearer ${issuer.token({ aud: guard.mcp })}` } });
+  await until('the server was asked', () => asked);
+  await reloaded(guard, { tools: { echo: [] } });
+  gate.resolve();
+  const text = await (await stream).text();
+  assert.match(text, /"echo"/);
+  assert.doesNotMatch(text, /"whoami"/);
 });
 
 test('proofs need a nonce of the guard where dpop_nonces wants one', async (t) => {

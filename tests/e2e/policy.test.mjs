@@ -10,11 +10,12 @@ import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js';
 
-import { Gateway, startDemoServer } from './lib/gateway.mjs';
+import { command, Gateway, startDemoServer } from './lib/gateway.mjs';
 import { authorization, call, initialize, post, redeem, redirectUri, register } from './lib/oauth.mjs';
 import { Person } from './lib/person.mjs';
 import { connect, connectAs, Keychain, redirectUri as sdkRedirectUri } from './lib/sdk_client.mjs';
 import { fileScope, listenOnLoopback } from './lib/scope.mjs';
+import { TokenIssuer } from './lib/token_issuer.mjs';
 import { until } from './lib/until.mjs';
 import { Upstream } from './lib/upstream.mjs';
 
@@ -275,4 +276,32 @@ test('a policy that is fetched is followed, and nothing is allowed when it is to
   assert.match(await ready.text(), /policy_unavailable/);
   says = { status: 200, body: { tools: { echo: [] } } };
   await becomes('echo', 200);
+});
+
+test('scopes that only a fetched policy names: a guard announces them, a gateway says that nobody can get them', async (t) => {
+  const issuer = await TokenIssuer.start(t);
+  const says = (scope) => (issuer.answers['/policy'] = { body: JSON.stringify({ tools: { echo: [scope], whoami: ['tools:known'] }, scope_hierarchy: { 'tools:all': [scope] } }) });
+  says('tools:first');
+  const policy = { url: `${issuer.issuer}/policy`, refresh: 1 };
+  const guard = await Gateway.start(t, { mode: 'native', issuer: issuer.issuer, mcp_server_url: demo.url, scopes_supported: ['tools:known'], policy });
+  const announced = async () => (await (await fetch(`${guard.origin}/.well-known/oauth-protected-resource/mcp`)).json()).scopes_supported;
+  const challenged = async () => / scope="([^"]*)"/.exec((await post(guard.mcp, initialize())).headers.get('www-authenticate'))[1].split(' ');
+  assert.deepEqual(await announced(), ['tools:known', 'tools:first', 'tools:all']);
+  assert.deepEqual(await challenged(), ['tools:known', 'tools:first', 'tools:all']);
+  says('tools:second');
+  await until('the new policy is announced', async () => (await announced()).includes('tools:second'));
+  assert.deepEqual(await announced(), ['tools:known', 'tools:second', 'tools:all']);
+  assert.deepEqual(await challenged(), ['tools:known', 'tools:second', 'tools:all']);
+
+  const settings = { mcp_server_url: demo.url, scopes_supported: ['tools:known'], policy };
+  const lacking = /policy\.url asks for scopes that nobody can get, as scopes_supported lacks them: tools:second, tools:all/;
+  const checked = await command(t, ['check-config', '--config', 'config.yaml'], { settings });
+  assert.match(checked.err + checked.out, lacking);
+  const own = await Gateway.start(t, settings);
+  await own.logged('what nobody can get', (l) => l.level === 'warn' && lacking.test(l.message));
+  const metadata = await (await fetch(`${own.origin}/.well-known/oauth-authorization-server`)).json();
+  assert.ok(!metadata.scopes_supported.includes('tools:second'), 'a document from elsewhere gives nobody a scope');
+  issuer.answers['/policy'] = { status: 500, body: '' };
+  const away = await command(t, ['check-config', '--config', 'config.yaml'], { settings });
+  assert.match(away.err + away.out, /policy\.url gives no policy: .*status 500/);
 });

@@ -83,6 +83,14 @@ test('the longest path wins, and a token for one server opens no other', async (
   assert.equal((await post(`${gateway.origin}/mcp`, call('echo'), deep)).status, 401);
 });
 
+test('a server asks for no scopes that only other servers name', async () => {
+  const answer = await post(`${gateway.origin}/mcp/files`, call('echo'));
+  assert.match(answer.headers.get('www-authenticate'), /scope="mcp"/);
+  const metadata = async (path) => (await (await fetch(`${gateway.origin}/.well-known/oauth-protected-resource${path}`)).json()).scopes_supported;
+  assert.deepEqual(await metadata('/mcp'), ['mcp']);
+  assert.deepEqual(await metadata('/mcp/deep'), ['mcp', 'files:write']);
+});
+
 test('each server has its own header rules', async () => {
   const files = await tokenFor(`${gateway.origin}/mcp`);
   const deep = await tokenFor(`${gateway.origin}/mcp/deep`);

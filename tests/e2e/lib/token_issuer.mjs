@@ -17,6 +17,7 @@ export function hmacToken(secret, claims) {
 
 export class TokenIssuer {
   requests = [];
+  headers = {}; // of the latest request, by path
   keys = [];
   answers = {}; // by path: { status, type, body, headers } in place of the right one
 
@@ -73,6 +74,7 @@ export class TokenIssuer {
 
   async #serve(request, response) {
     this.requests.push(`${request.method} ${request.url}`);
+    this.headers[request.url] = request.headers;
     if (this.gate) await this.gate.promise;
     const path = request.url.startsWith(this.path) ? request.url.slice(this.path.length) : request.url;
     const right = { '/.well-known/openid-configuration': () => this.metadata, '/keys': () => ({ keys: this.keys }) };

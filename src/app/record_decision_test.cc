@@ -1,0 +1,80 @@
+// What becomes of a call whose decision has to be on record, where the file or the thread for it does not do.
+
+#include "app/gateway_fixture.h"
+
+#include <gmock/gmock.h>
+
+namespace mcp_oauth {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class RecordDecision : public Gateway {
+ protected:
+  RecordDecision() {
+    conf.tools_given = true;
+    conf.tools = {{"other", {}}};
+    conf.audit.file = "/dev/full";
+  }
+  std::string allowed() { return post(R"({"jsonrpc":"2.0","id":7,"method":"ping"})", with_token()); }
+  std::string denied() { return post(call, with_token()); }
+  std::string verdict() {
+    std::string body(call);
+    return "POST /auth/verify HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nX-Forwarded-Method: "
+           "POST\r\n"
+           "X-Forwarded-Host: 127.0.0.1:8080\r\nX-Forwarded-Uri: /mcp\r\n" +
+           with_token() + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  }
+};
+
+TEST_F(RecordDecision, WhatIsDeniedIsAnsweredWith503AndSaysNothingOfTheDecision) {
+  conf.trusted_proxies = {"127.0.0.1"};
+  from_address = "127.0.0.1";
+  for (const auto& request : {denied(), post(call, ""), verdict()}) {
+    auto answer = answer_to(request);
+    EXPECT_EQ(status_of(answer), 503) << answer;
+    EXPECT_THAT(answer, HasSubstr("The decision could not be recorded"));
+    EXPECT_THAT(answer, HasSubstr("Retry-After: "));
+    EXPECT_THAT(answer, Not(HasSubstr("WWW-Authenticate")));
+    EXPECT_THAT(answer, Not(HasSubstr("insufficient_scope")));
+  }
+  EXPECT_EQ(audit->now().lost, 3U);
+  EXPECT_THAT(answer_to(get("/ready", "")), HasSubstr("audit_unwritable"));
+}
+
+TEST_F(RecordDecision, WhatIsAllowedGoesNowhereWhereThatHasToBeRecordedToo) {
+  conf.audit.decisions = "all";
+  EXPECT_EQ(status_of(answer_to(allowed())), 503);
+  EXPECT_TRUE(dialled.empty()) << "the MCP server heard of it";
+}
+
+TEST_F(RecordDecision, ThatTooManyWaitIsALossLikeAnyOther) {
+  net::blocking_pool no_room(1, 0);
+  conf.audit.file = "/dev/null";
+  start();
+  parts.auditing = &no_room;
+  EXPECT_EQ(status_of(answer_to(denied())), 503);
+  EXPECT_EQ(audit->now().lost, 1U);
+  EXPECT_TRUE(audit->now().failing);
+  parts.auditing = &blocking;
+  EXPECT_EQ(status_of(answer_to(denied())), 403);
+  EXPECT_FALSE(audit->now().failing);
+  server->stop();
+}
+
+TEST_F(RecordDecision, ContinueAnswersAsDecidedAndCounts) {
+  conf.audit.on_failure = "continue";
+  EXPECT_EQ(status_of(answer_to(denied())), 403);
+  EXPECT_EQ(audit->now().lost, 1U);
+  EXPECT_THAT(answer_to(get("/health", "")), HasSubstr("\"audit\": \"failing\", \"audit_lost\": 1"));
+}
+
+TEST_F(RecordDecision, WithoutAFileNothingIsSaidOfOne) {
+  conf.audit = {};
+  EXPECT_EQ(status_of(answer_to(denied())), 403);
+  EXPECT_THAT(answer_to(get("/health", "")), Not(HasSubstr("audit")));
+}
+
+}  // namespace
+}  // namespace mcp_oauth
