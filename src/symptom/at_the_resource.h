@@ -156,7 +156,7 @@ inline constexpr std::array resource_rows = std::to_array<symptom>({
      "refuse.",
      "Make room, or mend the file's owner and mode; /health and the log say what was seen. audit.on_failure: continue "
      "goes on without the record."},
-    {errc::policy_changed, "MOP-POL-004", "policy_changed", 0, "",
+    {errc::policy_changed, "MOP-POL-005", "policy_changed", 0, "",
      "",
      "Rules came, by a reload or from policy.url, that say what of a list a client sees; streams that were opened before "
      "them could not be held to them and were ended.",
