@@ -5,6 +5,7 @@
 #include "app/file_access.h"
 #include "app/version.h"
 #include "base/text.h"
+#include "bridge/outbound.h"
 #include "bridge/read_settings.h"
 #include "bridge/token_requests.h"
 #include "net/blocking.h"

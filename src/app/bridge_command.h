@@ -1,6 +1,7 @@
 #pragma once
 
 #include "app/bridge_log.h"
+#include "base/error.h"
 #include "bridge/settings.h"
 
 #include <functional>

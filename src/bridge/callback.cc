@@ -5,6 +5,8 @@
 #include "base/text.h"
 #include "base/url.h"
 
+#include <algorithm>
+
 namespace mcp_oauth {
 namespace {
 
@@ -60,7 +62,8 @@ std::variant<callback_answer, not_the_answer> judge_callback(std::string_view me
 }
 
 std::variant<callback_answer, not_the_answer> judge_pasted(std::string_view text, std::string_view state) {
-  auto query = trim(text);
+  auto query = text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
+  query.remove_prefix(std::min(query.find_first_not_of(" \t\r\n"), query.size()));
   if (auto mark = query.find('?'); mark != std::string_view::npos) query.remove_prefix(mark + 1);
   query = query.substr(0, query.find('#'));
   return judge_query(query, state);

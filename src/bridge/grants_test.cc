@@ -1,5 +1,6 @@
 #include "base/base64url.h"
 #include "bridge/sign_in_fixture.h"
+#include "bridge/token_requests.h"
 #include "jose/jws.h"
 #include "oauth/dpop.h"
 
@@ -69,7 +70,8 @@ TEST(Refresh, AClientThatIsGoneIsRegisteredAgain) {
   run.kept.keep(client_kept());
   run.kept.tokens = tokens_kept();
   run.urls["https://as.example/token"] = [](const http_call& call) {
-    if (call.body.find("client-0") != std::string::npos) return json_answer(401, R"({"error":"invalid_client"})");
+    if (call.body.find("client-0") != std::string::npos)
+      return json_answer(401, R"({"error":"invalid_client"})");
     return json_answer(200, R"({"access_token":"access-2"})");
   };
   auto kept = run.run();
@@ -118,7 +120,8 @@ TEST(ClientCredentials, GoByTheMethodThatTheServerTakes) {
     bool basic;
   };
   for (const auto& [offered, wanted, basic] :
-       {row{R"("client_secret_basic")", std::nullopt, true}, row{R"("client_secret_post")", std::nullopt, false},
+       {row{R"("client_secret_basic")", std::nullopt, true},
+        row{R"("client_secret_post")", std::nullopt, false},
         row{R"("client_secret_post","client_secret_basic")", std::nullopt, true},
         row{R"("client_secret_basic")", bridge_client_auth::body, false}}) {
     sign_in_run run;
@@ -127,8 +130,9 @@ TEST(ClientCredentials, GoByTheMethodThatTheServerTakes) {
     s.client_id = "machine id";
     s.client_secret = secret("sec:ret+1");
     s.client_auth = wanted;
-    run.document("https://as.example/.well-known/oauth-authorization-server",
-                 sign_in_run::metadata(",\"token_endpoint_auth_methods_supported\":[" + std::string(offered) + "]"));
+    run.document(
+        "https://as.example/.well-known/oauth-authorization-server",
+        sign_in_run::metadata(",\"token_endpoint_auth_methods_supported\":[" + std::string(offered) + "]"));
     ASSERT_TRUE(run.run());
     auto sent = run.sent_to("https://as.example/token");
     auto header = std::string(run.calls.back().fields.first("Authorization"));
@@ -152,7 +156,8 @@ TEST(ClientCredentials, ProveThemselvesByAKey) {
   ASSERT_TRUE(run.run());
   auto sent = run.sent_to("https://as.example/token");
   EXPECT_EQ(value_of(sent, "client_id"), "(absent)");
-  EXPECT_EQ(value_of(sent, "client_assertion_type"), "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+  EXPECT_EQ(value_of(sent, "client_assertion_type"),
+            "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
   auto parts = split_words(value_of(sent, "client_assertion"), '.');
   ASSERT_EQ(parts.size(), 3U);
   auto claims = *parse_json_object(*base64url_decode(parts[1]));
@@ -177,32 +182,32 @@ TEST(ClientCredentials, AnErrorIsInTheGuidesWords) {
   ASSERT_FALSE(kept);
   EXPECT_THAT(kept.error().detail, HasSubstr("OAuth2 token request failed (status 401): who are you"));
   run.tokens("<html>", 404);
-  EXPECT_THAT(run.run().error().detail, HasSubstr("OAuth2 token endpoint returned non-JSON body (status 404): <html>"));
+  EXPECT_THAT(run.run().error().detail,
+              HasSubstr("OAuth2 token endpoint returned non-JSON body (status 404): <html>"));
 }
 
 TEST(DeviceCode, TellsPollsAndSlowsDown) {
   sign_in_run run;
   run.settings.sign_in.grant = bridge_grant::device_code;
-  run.document("https://as.example/device",
-               R"({"device_code":"dev","user_code":"ABCD-EFGH","verification_uri":"https://as.example/activate",
+  run.document(
+      "https://as.example/device",
+      R"({"device_code":"dev","user_code":"ABCD-EFGH","verification_uri":"https://as.example/activate",
                    "interval":2,"expires_in":100})");
   int polls = 0;
   run.urls["https://as.example/token"] = [&](const http_call&) -> result<http_answer> {
     switch (++polls) {
-      case 1:
-        return json_answer(400, R"({"error":"authorization_pending"})");
-      case 2:
-        return json_answer(400, R"({"error":"slow_down","error_description":"not so fast"})");
-      case 3:
-        return fail(errc::fetch_failed, "gone");
-      default:
-        return json_answer(200, R"({"access_token":"access-d"})");
+      case 1: return json_answer(400, R"({"error":"authorization_pending"})");
+      case 2: return json_answer(400, R"({"error":"slow_down","error_description":"not so fast"})");
+      case 3: return fail(errc::fetch_failed, "gone");
+      default: return json_answer(200, R"({"access_token":"access-d"})");
     }
   };
   auto began = run.now;
   auto kept = run.run();
   ASSERT_TRUE(kept) << kept.error().detail;
-  EXPECT_THAT(run.told, ElementsAre("To sign in, open https://as.example/activate on any device and enter the code ABCD-EFGH"));
+  EXPECT_THAT(
+      run.told,
+      ElementsAre("To sign in, open https://as.example/activate on any device and enter the code ABCD-EFGH"));
   EXPECT_EQ(value_of(run.sent_to("https://as.example/token"), "device_code"), "dev");
   EXPECT_EQ(run.now - began, seconds(2 + 2 + 7 + 12));
 }
@@ -213,8 +218,9 @@ TEST(DeviceCode, EndsWhereThePersonSaysNoOrNothing) {
                               std::pair{R"({"error":"authorization_pending"})", errc::sign_in_timeout}}) {
     sign_in_run run;
     run.settings.sign_in.grant = bridge_grant::device_code;
-    run.document("https://as.example/device",
-                 R"({"device_code":"dev","user_code":"A","verification_uri":"https://as.example/a","expires_in":60})");
+    run.document(
+        "https://as.example/device",
+        R"({"device_code":"dev","user_code":"A","verification_uri":"https://as.example/a","expires_in":60})");
     run.tokens(answer, 400);
     auto kept = run.run();
     ASSERT_FALSE(kept);
@@ -225,8 +231,9 @@ TEST(DeviceCode, EndsWhereThePersonSaysNoOrNothing) {
 TEST(DeviceCode, IsTakenByItselfWhereThereIsNoBrowser) {
   sign_in_run run;
   run.purpose.headless = true;
-  run.document("https://as.example/.well-known/oauth-authorization-server",
-               sign_in_run::metadata(R"(,"grant_types_supported":["urn:ietf:params:oauth:grant-type:device_code"])"));
+  run.document(
+      "https://as.example/.well-known/oauth-authorization-server",
+      sign_in_run::metadata(R"(,"grant_types_supported":["urn:ietf:params:oauth:grant-type:device_code"])"));
   run.document("https://as.example/device",
                R"({"device_code":"dev","user_code":"A","verification_uri":"https://as.example/a"})");
   ASSERT_TRUE(run.run());
@@ -245,8 +252,9 @@ TEST(Enterprise, TurnsTheIdTokenIntoAnAssertionAndThatIntoAToken) {
   run.purpose.assertion = secret("the.id.token");
   run.document("https://idp.example/.well-known/oauth-authorization-server",
                R"({"issuer":"https://idp.example","token_endpoint":"https://idp.example/token"})");
-  run.document("https://idp.example/token",
-               R"({"access_token":"the.jag","token_type":"N_A","issued_token_type":"urn:ietf:params:oauth:token-type:id-jag"})");
+  run.document(
+      "https://idp.example/token",
+      R"({"access_token":"the.jag","token_type":"N_A","issued_token_type":"urn:ietf:params:oauth:token-type:id-jag"})");
   auto kept = run.run();
   ASSERT_TRUE(kept) << kept.error().detail;
   auto first = run.sent_to("https://idp.example/token");
@@ -299,7 +307,9 @@ TEST(Dpop, BindsTheTokenWhereTheServerWantsItAndTakesTheNonce) {
   auto key = signing_key::from_pem(kept->tokens->dpop_key);
   ASSERT_TRUE(key);
   // Our own resource server takes such a proof.
-  auto proof = dpop_proof(*key, "POST", "https://mcp.example/mcp?x=1", "bound", "", [](std::size_t n) { return random_bytes(n); }, run.now);
+  auto proof = dpop_proof(
+      *key, "POST", "https://mcp.example/mcp?x=1", "bound", "", [](std::size_t n) { return random_bytes(n); },
+      run.now);
   dpop_request request{"POST", "https://mcp.example/mcp", "bound"};
   auto verified = verify_dpop_proof(proof, request, dpop_rules{}, run.now);
   ASSERT_TRUE(verified) << verified.error().detail;
@@ -312,7 +322,8 @@ TEST(TokenAnswer, IsReadAsServersWriteIt) {
     std::optional<std::int64_t> lifetime;
   };
   for (const auto& [body, lifetime] :
-       {row{R"({"access_token":"t","expires_in":60})", 60}, row{R"({"access_token":"t","expires_in":"60"})", 60},
+       {row{R"({"access_token":"t","expires_in":60})", 60},
+        row{R"({"access_token":"t","expires_in":"60"})", 60},
         row{R"({"access_token":"t","expires_in":59.9})", 59}, row{R"({"access_token":"t"})", std::nullopt},
         row{R"({"access_token":"t","expires_in":"soon"})", std::nullopt},
         row{R"({"access_token":"t","expires_in":-1,"x":[1]})", std::nullopt},
@@ -323,9 +334,9 @@ TEST(TokenAnswer, IsReadAsServersWriteIt) {
     ASSERT_TRUE(grant) << body;
     EXPECT_EQ(grant->lifetime ? std::optional(grant->lifetime->count()) : std::nullopt, lifetime) << body;
   }
-  for (const char* body : {"", "[]", "{}", R"({"access_token":""})", R"({"access_token":"a b"})",
-                           R"({"access_token":"a\nb"})", R"({"access_token":7})",
-                           R"({"access_token":"t","token_type":"mac"})"}) {
+  for (const char* body :
+       {"", "[]", "{}", R"({"access_token":""})", R"({"access_token":"a b"})", R"({"access_token":"a\nb"})",
+        R"({"access_token":7})", R"({"access_token":"t","token_type":"mac"})"}) {
     auto grant = read_token_answer(json_answer(200, body));
     ASSERT_FALSE(grant) << body;
     EXPECT_EQ(grant.error().code, errc::sign_in_token_invalid) << body;

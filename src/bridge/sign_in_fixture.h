@@ -57,7 +57,8 @@ struct sign_in_run {
                  "scopes_supported":["tools:read"]})");
     document("https://as.example/.well-known/oauth-authorization-server", metadata());
     registration("client-1");
-    tokens(R"({"access_token":"access-1","token_type":"Bearer","expires_in":600,"refresh_token":"refresh-1"})");
+    tokens(
+        R"({"access_token":"access-1","token_type":"Bearer","expires_in":600,"refresh_token":"refresh-1"})");
   }
 
   static std::string metadata(const std::string& more = "") {

@@ -54,8 +54,9 @@ TEST(SignIn, TheChallengeSaysWhereTheMetadataIs) {
   run.purpose.challenged = true;
   run.purpose.demand =
       read_demand(R"(Bearer resource_metadata="https://mcp.example/custom/place", scope="a b")");
-  run.document("https://mcp.example/custom/place",
-               R"({"resource":"https://mcp.example/mcp","authorization_servers":["https://as.example"],"scopes_supported":["z"]})");
+  run.document(
+      "https://mcp.example/custom/place",
+      R"({"resource":"https://mcp.example/mcp","authorization_servers":["https://as.example"],"scopes_supported":["z"]})");
   ASSERT_TRUE(run.run());
   EXPECT_EQ(run.asked().front(), "GET https://mcp.example/custom/place");
   // What the challenge asks for counts, whatever the metadata lists.
@@ -93,8 +94,9 @@ TEST(SignIn, ComparesTheIssuerOfTheAnswerAsItIs) {
         row{true, "https://as.example/", false, false}, row{false, "https://evil.example", false, false},
         row{false, "HTTPS://AS.EXAMPLE", false, false}, row{true, "https://evil.example", true, false}}) {
     sign_in_run run;
-    run.document("https://as.example/.well-known/oauth-authorization-server",
-                 sign_in_run::metadata(advertised ? R"(,"authorization_response_iss_parameter_supported":true)" : ""));
+    run.document(
+        "https://as.example/.well-known/oauth-authorization-server",
+        sign_in_run::metadata(advertised ? R"(,"authorization_response_iss_parameter_supported":true)" : ""));
     run.person = [&, sent = iss, failed = error](const url&, const form&) -> result<callback_answer> {
       callback_answer answer;
       (failed ? answer.error : answer.code) = "phish_me";
@@ -152,16 +154,19 @@ TEST(SignIn, SaysWhatWasTriedWhereNothingIsPublished) {
   auto kept = run.run();
   ASSERT_FALSE(kept);
   EXPECT_EQ(kept.error().code, errc::sign_in_metadata_missing);
-  EXPECT_THAT(kept.error().detail, HasSubstr("https://mcp.example/.well-known/oauth-protected-resource/mcp: status 404"));
+  EXPECT_THAT(kept.error().detail,
+              HasSubstr("https://mcp.example/.well-known/oauth-protected-resource/mcp: status 404"));
   EXPECT_TRUE(run.visited.empty());
 }
 
 TEST(SignIn, MetadataForAnotherResourceEndsItBeforeAnyoneIsAsked) {
-  for (const char* resource : {"https://evil.example/mcp", "https://mcp.example/mc", "https://mcp.example/mcp/deeper",
-                               "http://mcp.example/mcp", "https://mcp.example:444/mcp"}) {
+  for (const char* resource :
+       {"https://evil.example/mcp", "https://mcp.example/mc", "https://mcp.example/mcp/deeper",
+        "http://mcp.example/mcp", "https://mcp.example:444/mcp"}) {
     sign_in_run run;
-    run.document("https://mcp.example/.well-known/oauth-protected-resource/mcp",
-                 R"({"resource":")" + std::string(resource) + R"(","authorization_servers":["https://as.example"]})");
+    run.document(
+        "https://mcp.example/.well-known/oauth-protected-resource/mcp",
+        R"({"resource":")" + std::string(resource) + R"(","authorization_servers":["https://as.example"]})");
     auto kept = run.run();
     ASSERT_FALSE(kept) << resource;
     EXPECT_EQ(kept.error().code, errc::sign_in_resource_mismatch) << resource;
@@ -172,8 +177,9 @@ TEST(SignIn, MetadataForAnotherResourceEndsItBeforeAnyoneIsAsked) {
 TEST(SignIn, SendsTheResourceAsItsMetadataSpellsIt) {
   for (const char* resource : {"https://mcp.example", "https://mcp.example/", "https://MCP.example/mcp"}) {
     sign_in_run run;
-    run.document("https://mcp.example/.well-known/oauth-protected-resource/mcp",
-                 R"({"resource":")" + std::string(resource) + R"(","authorization_servers":["https://as.example"]})");
+    run.document(
+        "https://mcp.example/.well-known/oauth-protected-resource/mcp",
+        R"({"resource":")" + std::string(resource) + R"(","authorization_servers":["https://as.example"]})");
     ASSERT_TRUE(run.run()) << resource;
     EXPECT_EQ(value_of(run.last_visit(), "resource"), resource);
     EXPECT_EQ(value_of(run.sent_to("https://as.example/token"), "resource"), resource);
@@ -182,8 +188,9 @@ TEST(SignIn, SendsTheResourceAsItsMetadataSpellsIt) {
 
 TEST(SignIn, TriesTheFormsOfTheMetadataAddressInOrder) {
   sign_in_run run;
-  run.document("https://mcp.example/.well-known/oauth-protected-resource/mcp",
-               R"({"resource":"https://mcp.example/mcp","authorization_servers":["https://as.example/tenant1"]})");
+  run.document(
+      "https://mcp.example/.well-known/oauth-protected-resource/mcp",
+      R"({"resource":"https://mcp.example/mcp","authorization_servers":["https://as.example/tenant1"]})");
   auto kept = run.run();
   ASSERT_FALSE(kept);
   EXPECT_THAT(run.asked(),
@@ -210,8 +217,9 @@ TEST(SignIn, MetadataWithAnotherIssuerIsNotUsed) {
 
 TEST(SignIn, TakesTheSecondAuthorizationServerWhereTheFirstIsNotThere) {
   sign_in_run run;
-  run.document("https://mcp.example/.well-known/oauth-protected-resource/mcp",
-               R"({"resource":"https://mcp.example/mcp","authorization_servers":["https://away.example","https://as.example"]})");
+  run.document(
+      "https://mcp.example/.well-known/oauth-protected-resource/mcp",
+      R"({"resource":"https://mcp.example/mcp","authorization_servers":["https://away.example","https://as.example"]})");
   auto kept = run.run();
   ASSERT_TRUE(kept) << kept.error().detail;
   EXPECT_EQ(kept->tokens->issuer, "https://as.example");
@@ -294,7 +302,9 @@ TEST(SignIn, ARegistrationThatIsGoneIsMadeAgainBeforeAPersonIsAsked) {
   auto old = client_kept();
   old.since = run.now - seconds(86'400);
   run.kept.keep(old);
-  run.urls["https://as.example/authorize"] = [](const http_call&) { return json_answer(400, "unknown client"); };
+  run.urls["https://as.example/authorize"] = [](const http_call&) {
+    return json_answer(400, "unknown client");
+  };
   ASSERT_TRUE(run.run());
   EXPECT_EQ(run.visited.size(), 1U);
   EXPECT_EQ(value_of(run.last_visit(), "client_id"), "client-1");
@@ -315,7 +325,8 @@ TEST(SignIn, SaysWhichRedirectUriToRegisterWhereNobodyCan) {
 TEST(SignIn, ARefusedRegistrationSaysWhy) {
   sign_in_run run;
   run.urls["https://as.example/register"] = [](const http_call&) {
-    return json_answer(400, R"({"error":"invalid_redirect_uri","error_description":"loopback is not allowed"})");
+    return json_answer(400,
+                       R"({"error":"invalid_redirect_uri","error_description":"loopback is not allowed"})");
   };
   auto kept = run.run();
   ASSERT_FALSE(kept);
@@ -369,8 +380,11 @@ TEST(SignIn, EachTryHasItsOwnStateAndChallenge) {
 
 TEST(SignIn, ExtraParametersReplaceNothingOfOurs) {
   sign_in_run run;
-  run.settings.sign_in.extra_params = {{"state", "x"}, {"code_challenge", "x"}, {"redirect_uri", "x"},
-                                       {"grant_type", "x"}, {"organization", "acme"}};
+  run.settings.sign_in.extra_params = {{"state", "x"},
+                                       {"code_challenge", "x"},
+                                       {"redirect_uri", "x"},
+                                       {"grant_type", "x"},
+                                       {"organization", "acme"}};
   run.settings.sign_in.audience = "https://api.example";
   ASSERT_TRUE(run.run());
   EXPECT_NE(value_of(run.last_visit(), "state"), "x");
