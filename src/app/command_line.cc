@@ -91,8 +91,7 @@ command_line::command_line() {
   }
 
   // Read apart (bridge/read_settings.h): its flags are those of other programs.
-  bridge =
-      cli.add_subcommand("bridge", "A local MCP server that is the one at URL, signed in; --help says more");
+  cli.add_subcommand("bridge", "A local MCP server that is the one at URL, signed in; --help says more");
 
   docs = cli.add_subcommand("docs", "Write the reference of every setting and error, and print its files");
   docs->add_option("--out", folder, "The folder")->type_name("FOLDER")->capture_default_str();

@@ -22,7 +22,7 @@ std::string_view method_for(const server_facts& server) {
 }  // namespace
 
 http_call registration_request_for(const server_facts& server, const std::string& redirect_uri,
-                                   const std::string& scope, const bridge_sign_in_settings& settings) {
+                                   const bridge_sign_in_settings& settings) {
   json::object o;
   o["client_name"] = "mcp-oauth-proxy bridge";
   o["application_type"] = "native";
@@ -32,7 +32,6 @@ http_call registration_request_for(const server_facts& server, const std::string
   o["grant_types"] = std::move(grants);
   o["response_types"] = json::array{"code"};
   o["token_endpoint_auth_method"] = text(method_for(server));
-  if (!scope.empty()) o["scope"] = text(scope);
   if (!settings.client_metadata.empty()) {
     // That it is an object was checked with the settings.
     if (auto more = parse_json_object(settings.client_metadata)) {

@@ -78,6 +78,11 @@ TEST(SignIn, AsksForOfflineAccessOnlyWhereItIsOffered) {
   ASSERT_TRUE(run.run());
   EXPECT_EQ(value_of(run.last_visit(), "scope"), "tools:read offline_access");
   EXPECT_EQ(value_of(run.last_visit(), "prompt"), "consent");
+  run.document(
+      "https://as.example/.well-known/oauth-authorization-server",
+      sign_in_run::metadata(R"(,"scopes_supported":["offline_access"],"prompt_values_supported":["login"])"));
+  ASSERT_TRUE(run.run());
+  EXPECT_EQ(value_of(run.last_visit(), "prompt"), "(absent)");
 }
 
 // RFC 9207 §2.4; MCP authorization, the table of `iss`.
@@ -366,6 +371,24 @@ TEST(SignIn, EntraIsAskedAgainWithoutResource) {
   ASSERT_TRUE(kept) << kept.error().detail;
   EXPECT_EQ(run.visited.size(), 2U);
   EXPECT_EQ(kept->tokens->resource, "");
+}
+
+TEST(SignIn, AServerThatKnowsNoPromptIsAskedWithoutIt) {
+  sign_in_run run;
+  run.document("https://as.example/.well-known/oauth-authorization-server",
+               sign_in_run::metadata(R"(,"scopes_supported":["offline_access"])"));
+  run.person = [](const url&, const form& query) -> result<callback_answer> {
+    callback_answer answer;
+    if (query.find("prompt")) {
+      answer.error = "invalid_request";
+      answer.error_description = "unsupported prompt value requested";
+    } else {
+      answer.code = "c";
+    }
+    return answer;
+  };
+  ASSERT_TRUE(run.run());
+  EXPECT_EQ(run.visited.size(), 2U);
 }
 
 TEST(SignIn, EachTryHasItsOwnStateAndChallenge) {

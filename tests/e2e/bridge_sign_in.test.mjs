@@ -19,7 +19,7 @@ const scope = fileScope();
 let as, server;
 
 before(async () => {
-  as = await AuthorizationServer.start(scope);
+  as = await AuthorizationServer.start(scope, { consent: true });
   server = await ProtectedServer.start(scope, as.issuer);
 });
 
@@ -121,6 +121,16 @@ test('more scopes are asked for once, together with those before', async (t) => 
   assert.equal(vain.code, 5);
   assert.match(vain.err, /was asked for already/);
   assert.equal((await home.pages()).length, 2);
+});
+
+test('a server that knows no prompt=consent is asked without, in the page that is open', async (t) => {
+  const strict = await AuthorizationServer.start(t);
+  const other = await ProtectedServer.start(t, strict.issuer);
+  const home = await BridgeHome.make(t);
+  const done = await home.run(['login', other.url]);
+  assert.equal(done.code, 0, done.err);
+  assert.equal((await home.pages()).length, 1);
+  assert.match((await home.run(['status', other.url])).out, /refresh token none: a new sign-in is needed then/);
 });
 
 test('a device code', async (t) => {
@@ -317,7 +327,7 @@ test('who is killed while a person signs in does not fill the desktop with pages
 });
 
 test('a network that comes back is waited for, and one that does not ends in its own exit code', async (t) => {
-  const own = await AuthorizationServer.start(t);
+  const own = await AuthorizationServer.start(t, { consent: true });
   const protectedServer = await ProtectedServer.start(t, own.issuer);
   const home = await BridgeHome.make(t);
   assert.equal((await home.run(['login', protectedServer.url])).code, 0);
