@@ -48,7 +48,12 @@ net::task<result<http_answer>> bridge_credentials::parts::fetch(http_call call, 
   for (milliseconds pause{250};; pause *= 2) {
     auto place = call.url.substr(0, call.url.find_first_of("?#"));
     log.write(bridge_log_level::debug, component, call.method + " " + place, {{"for", purpose}});
-    auto send = [&] { return net::fetch(call, rules, settings.tls.ca_file); };
+    // Who we are by certificate is for the server that the user named, and for nobody whom that one names.
+    auto to = url::parse(call.url), server = url::parse(settings.upstream.url);
+    net::client_certificate ours;
+    if (to && server && to->origin() == server->origin())
+      ours = {settings.tls.certificate_file, settings.tls.key_file};
+    auto send = [&] { return net::fetch(call, rules, settings.tls.ca_file, ours); };
     net::off_loop sending(worker, pool, send);
     auto answer = co_await sending;
     if (answer) {

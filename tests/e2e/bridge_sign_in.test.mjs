@@ -5,13 +5,14 @@ import { before, test } from 'node:test';
 import { generateKeyPairSync } from 'node:crypto';
 import { chmod, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 
 import { AuthorizationServer } from './lib/authorization_server.mjs';
 import { BridgeHome, ProtectedServer } from './lib/bridge.mjs';
 import { binary, Gateway, Program } from './lib/gateway.mjs';
 import { Person } from './lib/person.mjs';
-import { fileScope, listenOnLoopback } from './lib/scope.mjs';
+import { fileScope, listenOnLoopback, stopListening } from './lib/scope.mjs';
 import { until, within } from './lib/until.mjs';
 import { Upstream } from './lib/upstream.mjs';
 
@@ -221,6 +222,31 @@ test('stray and hostile requests to the callback end nothing', async (t) => {
   assert.match(end.headers.get('content-security-policy'), /default-src 'none'/);
   assert.equal((await within('the end of the login', login.exited))[0], 0, login.errors.join('\n'));
   await assert.rejects(fetch(back), 'the port is closed with the sign-in');
+});
+
+test('localhost is listened on in IPv4 and IPv6, and on nothing else', async (t) => {
+  const home = await BridgeHome.make(t, { BRIDGE_PERSON: 'away' });
+  const login = home.start(['login', server.url, '--host', 'localhost']);
+  const [address] = await until('the page', async () => { const pages = await home.pages(); return pages.length && pages; });
+  const back = new URL(new URL(address).searchParams.get('redirect_uri'));
+  assert.equal(back.hostname, 'localhost');
+  for (const host of ['127.0.0.1', '[::1]']) assert.equal((await fetch(`http://${host}:${back.port}/elsewhere`)).status, 404, host);
+  const outside = Object.values(networkInterfaces()).flat().find((one) => one.family === 'IPv4' && !one.internal)?.address;
+  if (outside) await assert.rejects(fetch(`http://${outside}:${back.port}/elsewhere`));
+  await login.kill();
+});
+
+test('a pinned port that is taken is waited for, and its holder is named', async (t) => {
+  const holder = createServer();
+  const port = await listenOnLoopback(t, holder);
+  const home = await BridgeHome.make(t);
+  const login = home.start(['login', server.url, String(port)]);
+  const line = await until('the reason', () => login.errors.find((one) => one.includes('waiting for the port')));
+  assert.match(line, new RegExp(`listen EADDRINUSE: address already in use 127\\.0\\.0\\.1:${port}, held by PID ${process.pid}`));
+  assert.deepEqual(await home.pages(), []);
+  await stopListening(holder);
+  assert.equal((await within('the end', login.exited))[0], 0, login.errors.join('\n'));
+  assert.equal(new URL(new URL((await home.pages())[0]).searchParams.get('redirect_uri')).port, String(port));
 });
 
 test('where the browser cannot reach this machine, the address is pasted', async (t) => {
