@@ -83,6 +83,4 @@ result<kept_client> read_registration(std::string_view issuer, const std::string
   return client;
 }
 
-bool is_usable(const kept_client& client, time_point now) { return !client.until || now < *client.until; }
-
 }  // namespace mcp_oauth

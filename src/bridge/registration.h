@@ -25,7 +25,4 @@ http_call registration_request_for(const server_facts& server, const std::string
 result<kept_client> read_registration(std::string_view issuer, const std::string& redirect_uri,
                                       const http_answer& answer, time_point now);
 
-// Whether its secret has not ended.
-bool is_usable(const kept_client& client, time_point now);
-
 }  // namespace mcp_oauth

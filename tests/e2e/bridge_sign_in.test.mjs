@@ -242,7 +242,7 @@ test('a pinned port that is taken is waited for, and its holder is named', async
   const home = await BridgeHome.make(t);
   const login = home.start(['login', server.url, String(port)]);
   const line = await until('the reason', () => login.errors.find((one) => one.includes('waiting for the port')));
-  assert.match(line, new RegExp(`listen EADDRINUSE: address already in use 127\\.0\\.0\\.1:${port}, held by PID ${process.pid}`));
+  assert.match(line, new RegExp(`listen EADDRINUSE: address already in use 127\\.0\\.0\\.1:${port}, held by process ${process.pid}`));
   assert.deepEqual(await home.pages(), []);
   await stopListening(holder);
   assert.equal((await within('the end', login.exited))[0], 0, login.errors.join('\n'));
