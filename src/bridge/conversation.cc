@@ -49,9 +49,7 @@ void conversation::log(bridge_log_level level, std::string text) {
   actions_.push_back(std::move(action));
 }
 
-std::string conversation::next_id() {
-  return "\"mcp-oauth-proxy-" + std::to_string(++last_own_id_) + '"';
-}
+std::string conversation::next_id() { return "\"mcp-oauth-proxy-" + std::to_string(++last_own_id_) + '"'; }
 
 conversation::transit* conversation::find(std::uint64_t serial) {
   auto at = transits_.find(serial);
@@ -114,7 +112,8 @@ void conversation::on_line_too_long(milliseconds) {
   refuse_client("", errc::body_too_large, "a line of standard input");
 }
 
-void conversation::route_client(std::shared_ptr<const std::string> line, message_facts facts, milliseconds now) {
+void conversation::route_client(std::shared_ptr<const std::string> line, message_facts facts,
+                                milliseconds now) {
   using kind = enum message_facts::kind;
   switch (facts.kind) {
     case kind::request: return take_request(std::move(line), std::move(facts), now);
@@ -126,14 +125,16 @@ void conversation::route_client(std::shared_ptr<const std::string> line, message
   refuse_client(facts.id, errc::body_malformed, "neither a request nor a notification nor a response");
 }
 
-void conversation::take_request(std::shared_ptr<const std::string> line, message_facts facts, milliseconds now) {
+void conversation::take_request(std::shared_ptr<const std::string> line, message_facts facts,
+                                milliseconds now) {
   if (by_client_id_.contains(facts.id))
     return refuse_client(facts.id, errc::body_malformed, "a request with this id is under way");
   if (facts.method == "tools/call") {
     for (const auto& pattern : options_.upstream.ignored_tools) {
       if (!matches_wildcard(pattern, facts.name)) continue;
-      return write_line(jsonrpc_error(facts.id, jsonrpc::internal_error,
-                                      options_.program + ": the tool " + facts.name + " is switched off here"));
+      return write_line(
+          jsonrpc_error(facts.id, jsonrpc::internal_error,
+                        options_.program + ": the tool " + facts.name + " is switched off here"));
     }
   }
   if (client_ == era::unknown || facts.method == "initialize" || says_stateless(facts)) {
@@ -158,7 +159,8 @@ void conversation::take_notification(std::shared_ptr<const std::string> line, me
            now);
 }
 
-void conversation::take_response(std::shared_ptr<const std::string> line, message_facts facts, milliseconds now) {
+void conversation::take_response(std::shared_ptr<const std::string> line, message_facts facts,
+                                 milliseconds now) {
   if (take_input(facts.id, *line, facts, now)) return;
   if (server_ == era::stateless) {
     return log(bridge_log_level::debug, "a response of the client to a question that nobody asked: dropped");
@@ -171,7 +173,8 @@ void conversation::take_batch(std::shared_ptr<const std::string> line, const mes
   if (facts.items.empty() || facts.items.size() > most_batch)
     return refuse_client("", errc::body_malformed, "a batch of none or too many messages");
   auto spoken = parse_revision(negotiated_);
-  bool has_batches = spoken && mcp_oauth::has_batches(*spoken) && server_ == era::sessions && !legacy_transport_;
+  bool has_batches =
+      spoken && mcp_oauth::has_batches(*spoken) && server_ == era::sessions && !legacy_transport_;
   std::vector<message_facts> items;
   for (const auto& place : facts.items) {
     auto item = scan_message(std::string_view(*line).substr(place.at, place.size));
@@ -255,8 +258,8 @@ void conversation::flush_queue(milliseconds now) {
   }
 }
 
-void conversation::cancel(std::string_view raw_id, std::shared_ptr<const std::string> line, message_facts facts,
-                          milliseconds now) {
+void conversation::cancel(std::string_view raw_id, std::shared_ptr<const std::string> line,
+                          message_facts facts, milliseconds now) {
   for (auto at = subscriptions_.begin(); at != subscriptions_.end(); ++at) {
     if (!same_id(at->raw_id, raw_id)) continue;
     subscriptions_.erase(at);
@@ -288,8 +291,9 @@ void conversation::cancel(std::string_view raw_id, std::shared_ptr<const std::st
     }
   }
   if (client_ == era::stateless && server_ == era::sessions && sent) {
-    auto& told = add_own(purpose::cancel,
-                         make_notification("notifications/cancelled", "{\"requestId\":" + wire_id + "}"), now);
+    auto& told =
+        add_own(purpose::cancel,
+                make_notification("notifications/cancelled", "{\"requestId\":" + wire_id + "}"), now);
     told.again_at = std::max(now, sent_at + head_start);
     told.at = state::delayed;
     wake(told.again_at);
@@ -458,7 +462,8 @@ void conversation::on_time(milliseconds now) {
       continue;
     }
     bridge_failure late;
-    late.why = {errc::upstream_timeout, std::to_string(options_.upstream.timeout.count()) + " ms without a word"};
+    late.why = {errc::upstream_timeout,
+                std::to_string(options_.upstream.timeout.count()) + " ms without a word"};
     late.hint = "Raise upstream.timeoutMs (UPSTREAM_TIMEOUT_MS), or look at the MCP server.";
     auto call = t->call;
     bool tell = t->at != state::queued && server_ == era::sessions && !t->wire_id.empty() &&

@@ -228,6 +228,7 @@ class conversation {
   void opened(transit& t, std::string text, const message_facts& facts, milliseconds now);
   void opening_failed(transit& t, const bridge_failure& failure, milliseconds now);
   bool try_other_transport(transit& t, const bridge_failure& failure, std::int64_t code, milliseconds now);
+  void forget_attempts();
   void reopen(milliseconds now);
   bool session_lost(exchange& x, transit& t, milliseconds now);
   void initialized_done(milliseconds now);
@@ -246,7 +247,8 @@ class conversation {
   // ---- conversation_translate.cc: other revisions on the other side
   bool to_stateless(transit& t, milliseconds now);
   void take_input_required(transit& t, std::string_view text, milliseconds now);
-  bool take_input(std::string_view raw_id, std::string_view text, const message_facts& facts, milliseconds now);
+  bool take_input(std::string_view raw_id, std::string_view text, const message_facts& facts,
+                  milliseconds now);
   void listen_for_client(milliseconds now);
   bool to_sessions(transit& t, milliseconds now);
   bool park(exchange& x, std::string_view text, const message_facts& facts, milliseconds now);
@@ -262,8 +264,8 @@ class conversation {
 
   std::vector<bridge_action> actions_;
   std::string output_;
-  std::string held_lines_;         // wait until the line is free
-  std::uint64_t line_owner_ = 0;   // an exchange that writes a line in parts
+  std::string held_lines_;        // wait until the line is free
+  std::uint64_t line_owner_ = 0;  // an exchange that writes a line in parts
   std::deque<std::uint64_t> line_waiters_;
 
   std::map<std::uint64_t, std::unique_ptr<transit>> transits_;
@@ -275,20 +277,20 @@ class conversation {
 
   era client_ = era::unknown, server_ = era::unknown;
   client_profile profile_;
-  std::string offered_;  // the revision in the client's initialize
+  std::string offered_;        // the revision in the client's initialize
   std::uint64_t opening_ = 0;  // the transit that shows what the server speaks; others wait for it
   bool open_ = false;          // initialize was answered
   json::object initialized_result_;
-  std::uint64_t gate_ = 0;       // what the others wait for: the delivery of `initialized`
-  std::string initialize_;       // as it was answered, under an id of ours, to open a session again
+  std::uint64_t gate_ = 0;  // what the others wait for: the delivery of `initialized`
+  std::string initialize_;  // as it was answered, under an id of ours, to open a session again
   bool initialized_sent_ = false;
   std::string session_, negotiated_;
   bool legacy_transport_ = false;  // HTTP with SSE, of 2024-11-05
   bool tried_stateless_ = false, tried_legacy_ = false, tried_http_ = false;
   std::optional<bridge_failure> first_failure_;
   json::object discovered_;
-  std::string endpoint_;     // of the legacy transport: path and query
-  std::string moved_to_;     // path and query that the server redirected to
+  std::string endpoint_;  // of the legacy transport: path and query
+  std::string moved_to_;  // path and query that the server redirected to
   std::uint64_t legacy_stream_ = 0;
   bool provisional_ = false;  // the client's initialize was answered by us
 

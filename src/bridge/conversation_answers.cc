@@ -30,7 +30,8 @@ void conversation::take_parts(std::uint64_t call, std::vector<answer_part> parts
     switch (part.kind) {
       case kind::message: route_server(*x, std::move(part.text), part.facts, now); break;
       case kind::event:
-        if (part.type == "endpoint" && x->kind == exchange::kind::legacy_stream) legacy_endpoint(part.text, now);
+        if (part.type == "endpoint" && x->kind == exchange::kind::legacy_stream)
+          legacy_endpoint(part.text, now);
         break;
       case kind::unclear:
         log(bridge_log_level::warn, "an event of the server is no JSON: " + part.text);
@@ -67,7 +68,8 @@ void conversation::take_flow(exchange& x, answer_part& part, milliseconds now) {
   end_flow(x, now);
   if (t == nullptr) return;
   bool its_own = facts.kind == message_facts::kind::response && same_id(facts.id, t->wire_id);
-  if (its_own || (facts.kind == message_facts::kind::batch && t->why == purpose::client_batch)) finish(*t, now);
+  if (its_own || (facts.kind == message_facts::kind::batch && t->why == purpose::client_batch))
+    finish(*t, now);
 }
 
 void conversation::end_flow(exchange& x, milliseconds now) {
@@ -153,7 +155,8 @@ void conversation::route_server(exchange& x, std::string text, const message_fac
   if (facts.kind != kind::notification) {
     return log(bridge_log_level::warn, "the server said something that is no message: dropped");
   }
-  if (facts.method == "notifications/progress" && (t == nullptr || t->facts.progress_token != facts.progress_token)) {
+  if (facts.method == "notifications/progress" &&
+      (t == nullptr || t->facts.progress_token != facts.progress_token)) {
     for (auto& [serial, other] : transits_) {
       if (!facts.progress_token.empty() && same_id(other->facts.progress_token, facts.progress_token))
         touch(*other, now);
@@ -161,16 +164,19 @@ void conversation::route_server(exchange& x, std::string text, const message_fac
   }
   bool listening = t != nullptr && t->why == purpose::listen;
   if (listening && facts.method == "notifications/subscriptions/acknowledged") return;
-  if (client_ == era::stateless && server_ == era::sessions && facts.method.find("changed") != std::string::npos)
+  if (client_ == era::stateless && server_ == era::sessions &&
+      facts.method.find("changed") != std::string::npos)
     return notify_subscriptions(text, facts);
-  if (client_ == era::stateless && facts.method == "notifications/resources/updated" && server_ == era::sessions)
+  if (client_ == era::stateless && facts.method == "notifications/resources/updated" &&
+      server_ == era::sessions)
     return notify_subscriptions(text, facts);
   write_line(text);
 }
 
 void conversation::take_answer(exchange& x, std::string text, const message_facts& facts, milliseconds now) {
   auto* t = find(x.serial);
-  bool its_own = t != nullptr && (same_id(facts.id, t->wire_id) || (facts.id.empty() && facts.is_error && t->batch_ids.empty()));
+  bool its_own = t != nullptr && (same_id(facts.id, t->wire_id) ||
+                                  (facts.id.empty() && facts.is_error && t->batch_ids.empty()));
   if (!its_own && t != nullptr) {
     for (const auto& id : t->batch_ids) its_own = its_own || same_id(id, facts.id);
   }
@@ -186,7 +192,8 @@ void conversation::take_answer(exchange& x, std::string text, const message_fact
 
 void conversation::pass_answer(transit& t, std::string text, const message_facts& facts, milliseconds now) {
   if (t.why == purpose::client_batch) {
-    auto id = std::find_if(t.batch_ids.begin(), t.batch_ids.end(), [&](const auto& one) { return same_id(one, facts.id); });
+    auto id = std::find_if(t.batch_ids.begin(), t.batch_ids.end(),
+                           [&](const auto& one) { return same_id(one, facts.id); });
     if (id == t.batch_ids.end()) return;
     by_client_id_.erase(*id);
     t.batch_ids.erase(id);
@@ -233,7 +240,8 @@ void conversation::pass_answer(transit& t, std::string text, const message_facts
       text = std::move(learned->text);
     }
   }
-  if (t.by == route::to_stateless && facts.result_type == "input_required") return take_input_required(t, text, now);
+  if (t.by == route::to_stateless && facts.result_type == "input_required")
+    return take_input_required(t, text, now);
   if (t.by == route::to_sessions && !facts.is_error && facts.result_at > 0 && facts.result_type.empty() &&
       text.size() > facts.result_at) {
     auto about = scan_message(text);

@@ -43,8 +43,7 @@ void conversation::begin_opening(transit& t, milliseconds now) {
   profile_ = profile_of_initialize(*t.line);
   offered_ = t.facts.protocol_version;
   initialize_ = with_id(*t.line, t.facts, next_id());
-  if (server_ == era::stateless)
-    return answer_locally(t, initialize_result_of(discovered_, offered_), now);
+  if (server_ == era::stateless) return answer_locally(t, initialize_result_of(discovered_, offered_), now);
   if (open_) {
     // A client that begins anew gets a session of its own.
     abort_streams();
@@ -105,7 +104,8 @@ void conversation::opened(transit& t, std::string text, const message_facts& fac
   }
   if (!initialize) {
     // The first request of a stateless client says it all.
-    bool not_known = facts.is_error && t.facts.method == "server/discover" && !is_recognized(facts.error_code);
+    bool not_known =
+        facts.is_error && t.facts.method == "server/discover" && !is_recognized(facts.error_code);
     if (not_known && try_other_transport(t, failure, facts.error_code, now)) return;
     server_ = era::stateless;
     opening_ = 0;
@@ -117,16 +117,19 @@ void conversation::opened(transit& t, std::string text, const message_facts& fac
   if (result == nullptr) {
     if (try_other_transport(t, failure, facts.error_code, now)) return;
     if (t.client_id.empty()) return opening_failed(t, failure, now);
+    forget_attempts();
     answer_client(t, text);
     return finish(t, now);
   }
+  forget_attempts();
   server_ = era::sessions;
   open_ = true;
   opening_ = 0;
   initialized_result_ = *result;
   negotiated_ = text_member(*result, "protocolVersion");
   if (!parse_revision(negotiated_))
-    log(bridge_log_level::warn, "the server answers with a revision that was never published: " + negotiated_);
+    log(bridge_log_level::warn,
+        "the server answers with a revision that was never published: " + negotiated_);
   bool ours = t.client_id.empty();
   answer_client(t, text);
   finish(t, now);
@@ -148,8 +151,8 @@ void conversation::announce_changes() {
 // Whether there is another way to speak to this server; then it is being tried.
 bool conversation::try_other_transport(transit& t, const bridge_failure& failure, std::int64_t code,
                                        milliseconds now) {
-  bool refused = failure.status >= 400 && failure.status < 500 && failure.status != 401 && failure.status != 403 &&
-                 failure.status != 429;
+  bool refused = failure.status >= 400 && failure.status < 500 && failure.status != 401 &&
+                 failure.status != 403 && failure.status != 429;
   if (!refused && code == 0) return false;
   if (client_ == era::stateless && t.why == purpose::client_request) {
     if (is_recognized(code)) {
@@ -179,7 +182,8 @@ bool conversation::try_other_transport(transit& t, const bridge_failure& failure
     post(probe, now);
     return true;
   }
-  if (refused && options_.upstream.transport != bridge_transport::http_only && !std::exchange(tried_legacy_, true)) {
+  if (refused && options_.upstream.transport != bridge_transport::http_only &&
+      !std::exchange(tried_legacy_, true)) {
     t.at = state::elsewhere;
     open_legacy_stream(now);
     return true;
@@ -197,8 +201,7 @@ void conversation::opening_failed(transit& t, const bridge_failure& failure, mil
   }
   if (try_other_transport(t, failure, 0, now)) return;
   auto counts = first_failure_.value_or(failure);
-  first_failure_.reset();
-  tried_legacy_ = tried_stateless_ = tried_http_ = false;
+  forget_attempts();
   bool ours = t.client_id.empty();
   bool again = !initialized_result_.empty();
   if (ours) {
@@ -210,6 +213,11 @@ void conversation::opening_failed(transit& t, const bridge_failure& failure, mil
   }
   if (server_ == era::sessions && !open_ && !again) server_ = era::unknown;
   fail(t, counts, now);
+}
+
+void conversation::forget_attempts() {
+  first_failure_.reset();
+  tried_legacy_ = tried_stateless_ = tried_http_ = false;
 }
 
 void conversation::reopen(milliseconds now) {
@@ -279,7 +287,8 @@ void conversation::open_server_stream(milliseconds now) {
   send(x, bridge_action::method::get, nullptr, std::move(fields), "", true);
 }
 
-void conversation::server_stream_ended(const std::string& why, int status, milliseconds wait, milliseconds now) {
+void conversation::server_stream_ended(const std::string& why, int status, milliseconds wait,
+                                       milliseconds now) {
   stream_.call = 0;
   if (client_ended_ || removing_) return;
   bool not_there = status == 405 || status == 501 || (!stream_.worked && (status == 404 || status == 400));
@@ -418,10 +427,10 @@ void conversation::tell_waiting(milliseconds now) {
       drop_exchange(call, true);
     } else if (!t->facts.progress_token.empty() && now - std::max(t->told_at, t->began) >= between_tellings) {
       t->told_at = now;
-      write_line(make_notification(
-          "notifications/progress",
-          "{\"progressToken\":" + t->facts.progress_token + ",\"progress\":" +
-              std::to_string(waited.count() / 1000 + 1) + ",\"message\":" + quoted(waiting_for_) + '}'));
+      write_line(make_notification("notifications/progress",
+                                   "{\"progressToken\":" + t->facts.progress_token +
+                                       ",\"progress\":" + std::to_string(waited.count() / 1000 + 1) +
+                                       ",\"message\":" + quoted(waiting_for_) + '}'));
     } else if (t->facts.progress_token.empty() && waited >= patience_of_call) {
       bridge_failure why;
       why.why = {errc::sign_in_pending, waiting_for_};

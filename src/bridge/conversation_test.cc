@@ -60,7 +60,8 @@ TEST(Conversation, KeepsTheOrderUntilInitializeIsAnsweredAndInitializedDelivered
   t.line(text(call_text));
   auto first = t.next();
   EXPECT_TRUE(t.sent_nothing());
-  t.json(first.call, R"({"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-06-18","capabilities":{}}})");
+  t.json(first.call,
+         R"({"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-06-18","capabilities":{}}})");
   auto second = t.next();
   EXPECT_NE(second.body->find("notifications/initialized"), std::string::npos);
   EXPECT_TRUE(t.sent_nothing());
@@ -121,7 +122,8 @@ INSTANTIATE_TEST_SUITE_P(
         reply{"json_without_type", 200, "", R"({"jsonrpc":"2.0","id":7,"result":{}})", 0, "result"},
         reply{"id_in_other_digits", 200, "application/json", R"({"jsonrpc":"2.0","id":7.0,"result":{}})", 0,
               "result"},
-        reply{"array_of_one", 200, "application/json", R"([{"jsonrpc":"2.0","id":7,"result":{}}])", 0, "result"},
+        reply{"array_of_one", 200, "application/json", R"([{"jsonrpc":"2.0","id":7,"result":{}}])", 0,
+              "result"},
         reply{"a_notification_first", 200, "text/event-stream",
               "data: {\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}\n\n", 0, "result"},
         reply{"events_with_cr", 200, "text/event-stream",
@@ -129,7 +131,8 @@ INSTANTIATE_TEST_SUITE_P(
         reply{"events_with_crlf", 200, "text/event-stream",
               "event: message\r\ndata: {\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}\r\n\r\n", 0, "result"},
         reply{"error_of_the_server", 200, "application/json",
-              R"({"jsonrpc":"2.0","id":7,"error":{"code":-32602,"message":"no such tool"}})", -32602, "no such tool"},
+              R"({"jsonrpc":"2.0","id":7,"error":{"code":-32602,"message":"no such tool"}})", -32602,
+              "no such tool"},
         reply{"error_without_id", 200, "application/json",
               R"({"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"oops"}})", -32603, "oops"},
         reply{"error_status_with_message", 400, "application/json",
@@ -142,14 +145,14 @@ INSTANTIATE_TEST_SUITE_P(
         reply{"too_many", 429, "text/plain", "slow down", -32001, "upstream returned 429"},
         reply{"internal", 500, "text/plain", "boom", -32001, "boom"},
         reply{"bad_gateway", 502, "text/html", "<html>", -32001, "upstream returned 502"},
-        reply{"moved", 302, "", "", -32001, "302"},
-        reply{"see_other", 303, "", "", -32001, "303"},
-        reply{"broken_json", 200, "application/json", R"({"jsonrpc":"2.0","id":7,"resu)", -32001, "MOP-UPS-005"},
+        reply{"moved", 302, "", "", -32001, "302"}, reply{"see_other", 303, "", "", -32001, "303"},
+        reply{"broken_json", 200, "application/json", R"({"jsonrpc":"2.0","id":7,"resu)", -32001,
+              "MOP-UPS-005"},
         reply{"not_json", 200, "application/json", "hello", -32001, "MOP-UPS-005"},
         reply{"two_messages", 200, "application/json", R"({"jsonrpc":"2.0","id":7,"result":{}} {})", -32001,
               "MOP-UPS-005"},
-        reply{"invalid_utf8", 200, "application/json", "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":\"\xff\"}", -32001,
-              "UTF-8"},
+        reply{"invalid_utf8", 200, "application/json", "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":\"\xff\"}",
+              -32001, "UTF-8"},
         reply{"html", 200, "text/html", "<!doctype html>", -32001, "Unexpected content type: text/html"},
         reply{"empty", 200, "application/json", "", -32001, "without content"},
         reply{"blank", 200, "application/json", " \r\n ", -32001, "without content"},
@@ -162,8 +165,8 @@ INSTANTIATE_TEST_SUITE_P(
               "data: {\"jsonrpc\":\"2.0\",\"method\":\"n\"}x\n\n", -32001, "no JSON"},
         reply{"empty_stream", 200, "text/event-stream", "", -32001, "MOP-BRI-004"},
         reply{"stream_of_comments", 200, "text/event-stream", ": a\n\n: b\n\n", -32001, "MOP-BRI-004"},
-        reply{"half_an_event", 200, "text/event-stream", "data: {\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}", -32001,
-              "MOP-BRI-004"},
+        reply{"half_an_event", 200, "text/event-stream", "data: {\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}",
+              -32001, "MOP-BRI-004"},
         reply{"broken_event", 200, "text/event-stream", "data: {\"jsonrpc\n\n", -32001, "no JSON"},
         reply{"other_event_type", 200, "text/event-stream",
               "event: ping\ndata: {\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}\n\n", -32001, "MOP-BRI-004"}),
@@ -178,7 +181,8 @@ TEST(Conversation, WhatFailsOnTheWayIsNamed) {
   for (auto [why, says] :
        {failing{errc::upstream_refused, "MOP-UPS-001"}, failing{errc::upstream_unreachable, "MOP-UPS-002"},
         failing{errc::upstream_closed, "MOP-UPS-004"}, failing{errc::upstream_tls_failed, "MOP-UPS-007"},
-        failing{errc::upstream_proxy_refused, "MOP-BRI-006"}, failing{errc::sign_in_grant_ended, "MOP-SIN-015"}}) {
+        failing{errc::upstream_proxy_refused, "MOP-BRI-006"},
+        failing{errc::sign_in_grant_ended, "MOP-SIN-015"}}) {
     talk t;
     t.open();
     t.line(text(call_text));
@@ -206,12 +210,14 @@ TEST(Conversation, WithoutAWordOfTheServerTheDeadlineAnswers) {
 TEST(Conversation, ProgressMovesTheDeadlineOnWhateverStreamItComes) {
   talk t;
   auto stream = t.open();
-  t.line(R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","_meta":{"progressToken":"p"}}})");
+  t.line(
+      R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","_meta":{"progressToken":"p"}}})");
   auto call = t.next().call;
   t.pass(milliseconds(200'000));
-  t.body(stream,
-         "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{\"progressToken\":\"p\","
-         "\"progress\":1}}\n\n");
+  t.body(
+      stream,
+      "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{\"progressToken\":\"p\","
+      "\"progress\":1}}\n\n");
   EXPECT_EQ(t.told().size(), 1U);
   t.pass(milliseconds(200'000));
   EXPECT_TRUE(t.told_nothing());
@@ -287,8 +293,9 @@ TEST(Conversation, ARedirectIsFollowedWithinTheOriginOnly) {
        {redirect{"/mcp/", "/mcp/"}, redirect{"https://mcp.example.com/v2?x=1", "/v2?x=1"},
         redirect{"https://mcp.example.com:443/v3", "/v3"}, redirect{"https://evil.example/mcp", ""},
         redirect{"//evil.example/mcp", ""}, redirect{"http://mcp.example.com/mcp", ""},
-        redirect{"https://mcp.example.com:444/mcp", ""}, redirect{"https://mcp.example.com@evil.example/", ""},
-        redirect{"/a\r\nX: y", ""}, redirect{"", ""}, redirect{"javascript:alert(1)", ""}}) {
+        redirect{"https://mcp.example.com:444/mcp", ""},
+        redirect{"https://mcp.example.com@evil.example/", ""}, redirect{"/a\r\nX: y", ""}, redirect{"", ""},
+        redirect{"javascript:alert(1)", ""}}) {
     talk t;
     t.open();
     t.line(text(call_text));
@@ -459,7 +466,8 @@ TEST(Conversation, WhatWasNotSentIsCancelledWithoutAWordToTheServer) {
 TEST(Conversation, ABatchGoesAsItIsWhereTheRevisionHasThem) {
   talk t;
   t.open("s1", "2025-03-26");
-  std::string batch = R"([{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","id":2,"method":"ping"}])";
+  std::string batch =
+      R"([{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","id":2,"method":"ping"}])";
   t.line(batch);
   auto sent = t.next();
   EXPECT_EQ(*sent.body, batch);

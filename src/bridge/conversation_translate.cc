@@ -1,4 +1,5 @@
-// Between a client and a server of different revisions: what one of them has and the other has in another way.
+// Between a client and a server of different revisions: what one of them has and the other has in another
+// way.
 
 #include "bridge/conversation.h"
 #include "mcp/revision.h"
@@ -66,7 +67,8 @@ bool conversation::to_stateless(transit& t, milliseconds now) {
           profile_.log_level = std::string(level->as_string());
       } else {
         std::erase(watched_resources_, t.facts.name);
-        if (subscribe && watched_resources_.size() < most_resources) watched_resources_.push_back(t.facts.name);
+        if (subscribe && watched_resources_.size() < most_resources)
+          watched_resources_.push_back(t.facts.name);
         abort_streams();
         listen_for_client(now);
       }
@@ -75,7 +77,8 @@ bool conversation::to_stateless(transit& t, milliseconds now) {
     }
   }
   t.by = route::to_stateless;
-  if (t.wire_id == t.facts.id) t.body = std::make_shared<const std::string>(with_request_meta(*t.line, t.facts, profile_));
+  if (t.wire_id == t.facts.id)
+    t.body = std::make_shared<const std::string>(with_request_meta(*t.line, t.facts, profile_));
   return false;
 }
 
@@ -126,7 +129,8 @@ void conversation::take_input_required(transit& t, std::string_view text, millis
 // Whether that was the answer to a question of `take_input_required`.
 bool conversation::take_input(std::string_view raw_id, std::string_view text, const message_facts& facts,
                               milliseconds now) {
-  auto at = std::find_if(asked_.begin(), asked_.end(), [&](const auto& one) { return same_id(one.first, raw_id); });
+  auto at =
+      std::find_if(asked_.begin(), asked_.end(), [&](const auto& one) { return same_id(one.first, raw_id); });
   if (at == asked_.end()) return false;
   auto [serial, key] = at->second;
   asked_.erase(at);
@@ -162,12 +166,14 @@ bool conversation::take_input(std::string_view raw_id, std::string_view text, co
 }
 
 void conversation::listen_for_client(milliseconds now) {
-  if (listen_ != 0 || client_ended_ || removing_ || client_ != era::sessions || server_ != era::stateless) return;
+  if (listen_ != 0 || client_ended_ || removing_ || client_ != era::sessions || server_ != era::stateless)
+    return;
   if (!options_.upstream.open_server_stream || stream_.refused || stream_.again_at > now) return;
   json::object wanted;
   const auto* capabilities = discovered_.if_contains("capabilities");
   if (is_true(member_of(member_of(capabilities, "tools"), "listChanged"))) wanted["toolsListChanged"] = true;
-  if (is_true(member_of(member_of(capabilities, "prompts"), "listChanged"))) wanted["promptsListChanged"] = true;
+  if (is_true(member_of(member_of(capabilities, "prompts"), "listChanged")))
+    wanted["promptsListChanged"] = true;
   const auto* resources = member_of(capabilities, "resources");
   if (is_true(member_of(resources, "listChanged"))) wanted["resourcesListChanged"] = true;
   if (!watched_resources_.empty()) {
@@ -178,7 +184,8 @@ void conversation::listen_for_client(milliseconds now) {
   if (wanted.empty()) return;
   json::object params;
   params["notifications"] = std::move(wanted);
-  auto& t = add_own(purpose::listen, make_request(next_id(), "subscriptions/listen", json::serialize(params)), now);
+  auto& t =
+      add_own(purpose::listen, make_request(next_id(), "subscriptions/listen", json::serialize(params)), now);
   t.endless = true;
   t.by = route::to_stateless;
   t.body = std::make_shared<const std::string>(with_request_meta(*t.line, t.facts, profile_));
@@ -209,18 +216,20 @@ bool conversation::to_sessions(transit& t, milliseconds now) {
       s.tools = is_true(member_of(filter, "toolsListChanged"));
       s.prompts = is_true(member_of(filter, "promptsListChanged"));
       s.resources = is_true(member_of(filter, "resourcesListChanged"));
-      if (const auto* uris = member_of(filter, "resourceSubscriptions"); uris != nullptr && uris->is_array()) {
+      if (const auto* uris = member_of(filter, "resourceSubscriptions");
+          uris != nullptr && uris->is_array()) {
         for (const auto& uri : uris->as_array()) {
           if (!uri.is_string() || s.uris.size() == most_resources) continue;
           s.uris.emplace_back(uri.as_string());
           json::object params;
           params["uri"] = uri;
-          post(add_own(purpose::quiet, make_request(next_id(), "resources/subscribe", json::serialize(params)), now),
+          post(add_own(purpose::quiet,
+                       make_request(next_id(), "resources/subscribe", json::serialize(params)), now),
                now);
         }
       }
-      std::string acknowledged = R"({"_meta":{"io.modelcontextprotocol/subscriptionId":)" + t.client_id +
-                                 R"(},"notifications":)";
+      std::string acknowledged =
+          R"({"_meta":{"io.modelcontextprotocol/subscriptionId":)" + t.client_id + R"(},"notifications":)";
       acknowledged += filter != nullptr ? json::serialize(*filter) : std::string("{}");
       write_line(make_notification("notifications/subscriptions/acknowledged", acknowledged + '}'));
       subscriptions_.push_back(std::move(s));
@@ -298,7 +307,8 @@ bool conversation::unpark(transit& t, milliseconds now) {
   call->at = state::sent;
   touch(*call, now);
   auto tree = read_tree(*line);
-  const auto* response = tree ? member_of(member_of(member_of(&*tree, "params"), "inputResponses"), "1") : nullptr;
+  const auto* response =
+      tree ? member_of(member_of(member_of(&*tree, "params"), "inputResponses"), "1") : nullptr;
   auto& waiting = at->second;
   if (response == nullptr && waiting.answer.empty()) {
     ask_client(*call, token, now);

@@ -21,9 +21,9 @@ constexpr int header_mismatch = -32020;
 
 // Methods that change nothing at the server, so that asking twice does no harm.
 bool is_harmless(std::string_view method) {
-  constexpr std::array harmless = {"initialize",     "ping",           "server/discover",
-                                   "tools/list",     "prompts/list",   "resources/list",
-                                   "resources/read", "prompts/get",    "resources/templates/list",
+  constexpr std::array harmless = {"initialize",      "ping",         "server/discover",
+                                   "tools/list",      "prompts/list", "resources/list",
+                                   "resources/read",  "prompts/get",  "resources/templates/list",
                                    "logging/setLevel"};
   for (std::string_view one : harmless) {
     if (method == one) return true;
@@ -68,8 +68,9 @@ conversation::exchange& conversation::open_exchange(enum exchange::kind kind, st
   return x;
 }
 
-void conversation::send(exchange& x, enum bridge_action::method method, std::shared_ptr<const std::string> body,
-                        std::string extra, std::string_view target, bool may_repeat) {
+void conversation::send(exchange& x, enum bridge_action::method method,
+                        std::shared_ptr<const std::string> body, std::string extra, std::string_view target,
+                        bool may_repeat) {
   bridge_action action;
   action.kind = bridge_action::kind::send;
   action.call = x.id;
@@ -92,14 +93,16 @@ std::string conversation::session_fields(const transit* t) const {
   bool opens = t != nullptr && t->facts.method == "initialize";
   bool stateless = t != nullptr && t->facts.version_in_meta && t->by != route::to_sessions;
   if (t != nullptr && (stateless || t->by == route::to_stateless)) {
-    auto version = t->by == route::to_stateless ? name(newest_revision) : std::string_view(t->facts.protocol_version);
+    auto version =
+        t->by == route::to_stateless ? name(newest_revision) : std::string_view(t->facts.protocol_version);
     lines += "MCP-Protocol-Version: " + encode_mirrored_value(version) + "\r\n";
     lines += "Mcp-Method: " + encode_mirrored_value(t->facts.method) + "\r\n";
     if (t->facts.has_name) lines += "Mcp-Name: " + encode_mirrored_value(t->facts.name) + "\r\n";
     return lines;
   }
   if (!session_.empty() && !opens) lines += "Mcp-Session-Id: " + session_ + "\r\n";
-  const auto& version = options_.upstream.protocol_version.empty() ? negotiated_ : options_.upstream.protocol_version;
+  const auto& version =
+      options_.upstream.protocol_version.empty() ? negotiated_ : options_.upstream.protocol_version;
   if (!version.empty() && (!opens || !options_.upstream.protocol_version.empty()))
     lines += "MCP-Protocol-Version: " + version + "\r\n";
   return lines;
@@ -110,8 +113,8 @@ std::string conversation::session_fields(const transit* t) const {
 answer_bounds conversation::bounds_of(const transit* t) const {
   if (t == nullptr) return {};
   bool looked_into = t->why != purpose::client_request && t->why != purpose::client_batch;
-  looked_into = looked_into || t->wire_id != t->client_id || t->by == route::to_sessions || t->facts.method == "initialize" ||
-                t->facts.method == "server/discover" ||
+  looked_into = looked_into || t->wire_id != t->client_id || t->by == route::to_sessions ||
+                t->facts.method == "initialize" || t->facts.method == "server/discover" ||
                 (t->facts.method == "tools/list" &&
                  (server_ != era::sessions || !options_.upstream.ignored_tools.empty()));
   if (looked_into) return {most_whole_message, false};
@@ -206,8 +209,9 @@ conversation::reading conversation::on_head(std::uint64_t call, const upstream_h
 bool conversation::refused_token(exchange& x, transit* t, const upstream_head& head) {
   bool scope = asks_for_scope(head);
   if (head.status != 401 && !scope) return false;
-  if (t != nullptr ? scope ? t->scope_refusals++ >= most_scope_refusals : t->token_refusals++ >= most_token_refusals
-                   : x.refusals++ >= most_token_refusals)
+  if (t != nullptr
+          ? scope ? t->scope_refusals++ >= most_scope_refusals : t->token_refusals++ >= most_token_refusals
+          : x.refusals++ >= most_token_refusals)
     return false;
   x.renewing = true;
   bridge_action action;
@@ -262,8 +266,8 @@ conversation::reading conversation::head_of_post(exchange& x, transit& t, const 
                                                  milliseconds now) {
   if (redirected(x, t, head, now) || must_wait(x, t, head, now)) return reading::drain;
   bool events = is_type(head.content_type, "text/event-stream");
-  bool wants_answer = !t.client_id.empty() || !t.batch_ids.empty() || t.why == purpose::opening ||
-                      t.why == purpose::listen || t.why == purpose::list_tools ||
+  bool wants_answer = opening_ == t.serial || !t.client_id.empty() || !t.batch_ids.empty() ||
+                      t.why == purpose::opening || t.why == purpose::listen || t.why == purpose::list_tools ||
                       (t.why == purpose::quiet && !t.wire_id.empty());
   if (head.status >= 200 && head.status < 300) {
     if (t.facts.method == "initialize" && !legacy_transport_) session_ = head.session_id;
@@ -321,13 +325,15 @@ bool conversation::redirected(exchange& x, transit& t, const upstream_head& head
     return refuse(std::to_string(head.status) + " to " + location + " would make a GET of it");
   std::string target = location;
   if (!location.starts_with('/') || location.starts_with("//")) {
-    auto to = url::parse(location.starts_with("//") ? origin_.substr(0, origin_.find(':') + 1) + location : location);
+    auto to = url::parse(location.starts_with("//") ? origin_.substr(0, origin_.find(':') + 1) + location
+                                                    : location);
     if (!to) return refuse("a Location that is no URL: " + location);
     if (to->origin() != origin_) return refuse("to another origin: " + location);
     target = to->path.empty() ? "/" : to->path;
     if (to->has_query) target += "?" + to->query;
   }
-  if (auto whole = url::parse(origin_ + target); !whole) return refuse("a Location that is no URL: " + location);
+  if (auto whole = url::parse(origin_ + target); !whole)
+    return refuse("a Location that is no URL: " + location);
   target = target.substr(0, target.find('#'));
   if (++t.redirects > most_redirects) return refuse("more than 5, the last to " + location);
   x.serial = 0;
@@ -508,7 +514,8 @@ void conversation::ended_without_response(exchange& x, transit& t, const std::st
   }
   bridge_failure failure;
   failure.why = {errc::upstream_no_answer, why};
-  if (!t.unclear.empty()) failure.why = {errc::upstream_malformed, "an event of its stream is no JSON: " + t.unclear};
+  if (!t.unclear.empty())
+    failure.why = {errc::upstream_malformed, "an event of its stream is no JSON: " + t.unclear};
   failure.status = x.status;
   if (opening_ == t.serial) return opening_failed(t, failure, now);
   fail(t, failure, now);
@@ -534,14 +541,16 @@ void conversation::error_answer(exchange& x, transit& t, milliseconds now) {
 
   bool asked_session = !x.session.empty() && !x.as_stateless && !legacy_transport_;
   bool other_reason = message && said->error_code == jsonrpc::method_not_found;
-  bool lost = asked_session && !other_reason && (x.status == 404 || (x.status == 400 && mentions_session(failure.said)));
+  bool lost = asked_session && !other_reason &&
+              (x.status == 404 || (x.status == 400 && mentions_session(failure.said)));
   if (lost && session_lost(x, t, now)) return;
   x.serial = 0;
   drop_exchange(x.id, false);
   if (opening_ == t.serial) {
     if (try_other_transport(t, failure, message ? said->error_code : 0, now)) return;
   }
-  if (message && said->error_code == header_mismatch && t.facts.method == "tools/call" && !t.headers_repeated) {
+  if (message && said->error_code == header_mismatch && t.facts.method == "tools/call" &&
+      !t.headers_repeated) {
     // The tool's schema is another one than we know: look, and once more.
     t.headers_repeated = true;
     t.at = state::elsewhere;
@@ -550,8 +559,8 @@ void conversation::error_answer(exchange& x, transit& t, milliseconds now) {
       auto& list = add_own(purpose::list_tools, std::move(request), now);
       relisting_for_ = list.serial;
       list.by = route::to_stateless;
-      list.body = std::make_shared<const std::string>(
-          with_request_meta(*list.line, list.facts, client_ == era::stateless ? profile_of_meta(*t.line) : profile_));
+      list.body = std::make_shared<const std::string>(with_request_meta(
+          *list.line, list.facts, client_ == era::stateless ? profile_of_meta(*t.line) : profile_));
       post(list, now);
     }
     return;

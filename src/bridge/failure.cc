@@ -60,7 +60,8 @@ std::string failure_answer(std::string_view program, std::string_view raw_id, co
   if (!failure.why.detail.empty()) data["reason"] = text_of(failure.why.detail);
   data["cause"] = text_of(row.cause);
   data["fix"] = text_of(failure.hint.empty() ? row.fix : std::string_view(failure.hint));
-  if (!failure.said.empty() && is_valid_utf8(failure.said)) data["body"] = text_of(cut_text(failure.said, most_said));
+  if (!failure.said.empty() && is_valid_utf8(failure.said))
+    data["body"] = text_of(cut_text(failure.said, most_said));
   std::string message(program);
   message += ": ";
   message += failure_words(failure);

@@ -16,9 +16,9 @@ inline constexpr int upstream_refused = -32001;  // there was one, and it is non
 // What is known of an exchange that failed.
 struct bridge_failure {
   error why;
-  int status = 0;         // of the answer; 0: there was none
-  std::string said;       // of its body, at most `most_said` bytes of it count
-  std::string hint;       // what to do here; "": what the catalogue says
+  int status = 0;    // of the answer; 0: there was none
+  std::string said;  // of its body, at most `most_said` bytes of it count
+  std::string hint;  // what to do here; "": what the catalogue says
 };
 inline constexpr std::size_t most_said = 500;
 

@@ -39,9 +39,9 @@ struct message_facts {
   // Of a response.
   bool is_error = false;
   std::int64_t error_code = 0;
-  std::string error_message;   // decoded, when it is short
-  std::string result_type;     // decoded
-  std::size_t result_at = 0;   // behind the brace that opens `result`; 0: no object there
+  std::string error_message;  // decoded, when it is short
+  std::string result_type;    // decoded
+  std::size_t result_at = 0;  // behind the brace that opens `result`; 0: no object there
   bool result_empty = true;
   std::size_t closing_at = 0;  // of the brace that closes the message
   bool message_empty = true;

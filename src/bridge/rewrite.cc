@@ -37,7 +37,8 @@ std::optional<json::value> read_tree(std::string_view text) {
 
 std::string quoted(std::string_view text) { return json::serialize(text_of(text)); }
 
-std::string with_members(std::string_view text, std::size_t at, bool object_is_empty, std::string_view members) {
+std::string with_members(std::string_view text, std::size_t at, bool object_is_empty,
+                         std::string_view members) {
   std::string out;
   out.reserve(text.size() + members.size() + 1);
   out += text.substr(0, at);
@@ -75,7 +76,8 @@ client_profile profile_of_meta(std::string_view request) {
   auto root = read_tree(request);
   if (!root || !root->is_object()) return client;
   const auto* params = root->as_object().if_contains("params");
-  const auto* meta = params != nullptr && params->is_object() ? params->as_object().if_contains("_meta") : nullptr;
+  const auto* meta =
+      params != nullptr && params->is_object() ? params->as_object().if_contains("_meta") : nullptr;
   client.info = serialized(object_in(meta, "io.modelcontextprotocol/clientInfo"), "");
   client.capabilities = serialized(object_in(meta, "io.modelcontextprotocol/clientCapabilities"), "{}");
   return client;
@@ -97,7 +99,8 @@ std::string with_meta_members(std::string_view text, const message_facts& facts,
   return out;
 }
 
-std::string with_request_meta(std::string_view text, const message_facts& facts, const client_profile& client) {
+std::string with_request_meta(std::string_view text, const message_facts& facts,
+                              const client_profile& client) {
   std::string members = R"("io.modelcontextprotocol/protocolVersion":")";
   members += name(newest_revision);
   members += '"';
@@ -143,7 +146,8 @@ std::string initialize_request(std::string_view raw_id, const client_profile& cl
   std::string params = R"({"protocolVersion":")";
   params += name(newest_with_sessions);
   params += R"(","capabilities":)" + client.capabilities + R"(,"clientInfo":)";
-  params += client.info.empty() ? std::string(R"({"name":"mcp-oauth-proxy bridge","version":"0"})") : client.info;
+  params +=
+      client.info.empty() ? std::string(R"({"name":"mcp-oauth-proxy bridge","version":"0"})") : client.info;
   params += '}';
   return make_request(raw_id, "initialize", params);
 }
@@ -180,9 +184,11 @@ std::string initialize_result_of(const json::object& discovered, std::string_vie
     const auto* older = discovered.if_contains("serverInfo");
     if (older != nullptr && older->is_object()) info = &older->as_object();
   }
-  result["serverInfo"] =
-      info != nullptr ? json::value(*info) : json::value(json::object{{"name", "MCP server"}, {"version", "0"}});
-  if (const auto* instructions = discovered.if_contains("instructions")) result["instructions"] = *instructions;
+  result["serverInfo"] = info != nullptr
+                             ? json::value(*info)
+                             : json::value(json::object{{"name", "MCP server"}, {"version", "0"}});
+  if (const auto* instructions = discovered.if_contains("instructions"))
+    result["instructions"] = *instructions;
   return json::serialize(result);
 }
 
@@ -192,7 +198,8 @@ std::string discover_result_of(const json::object& initialized) {
   result["supportedVersions"] = json::array{text_of(name(newest_revision))};
   const auto* capabilities = initialized.if_contains("capabilities");
   result["capabilities"] = capabilities != nullptr ? *capabilities : json::value(json::object());
-  if (const auto* instructions = initialized.if_contains("instructions")) result["instructions"] = *instructions;
+  if (const auto* instructions = initialized.if_contains("instructions"))
+    result["instructions"] = *instructions;
   result["ttlMs"] = 0;
   result["cacheScope"] = "private";
   if (const auto* info = initialized.if_contains("serverInfo"); info != nullptr && info->is_object()) {

@@ -17,7 +17,8 @@ namespace mcp_oauth {
 std::optional<json::value> read_tree(std::string_view text);
 
 // The text with those members (JSON, without braces) as the first of the object whose brace is before `at`.
-std::string with_members(std::string_view text, std::size_t at, bool object_is_empty, std::string_view members);
+std::string with_members(std::string_view text, std::size_t at, bool object_is_empty,
+                         std::string_view members);
 // The text with something else in that place.
 std::string with_replaced(std::string_view text, text_place where, std::string_view by);
 // The message under another id (raw). Not for a message without one.
@@ -35,7 +36,8 @@ client_profile profile_of_meta(std::string_view request);
 // A request or notification with those members in its `params._meta`.
 std::string with_meta_members(std::string_view text, const message_facts& facts, std::string_view members);
 // A request or notification of a revision with sessions, with the `_meta` that one without them wants.
-std::string with_request_meta(std::string_view text, const message_facts& facts, const client_profile& client);
+std::string with_request_meta(std::string_view text, const message_facts& facts,
+                              const client_profile& client);
 // The other way round: without what only a revision without sessions knows of.
 std::string without_request_meta(std::string_view text, const message_facts& facts);
 // A request again, with what the server wanted to know. `state` is left out when it is absent.

@@ -236,7 +236,8 @@ TEST(Session, QuestionsOfTheServerReachTheClientAndItsAnswersTheServer) {
   t.line(text(call_text));
   auto call = t.next().call;
   t.events(call);
-  std::string question = R"({"jsonrpc":"2.0","id":"q1","method":"elicitation/create","params":{"message":"?"}})";
+  std::string question =
+      R"({"jsonrpc":"2.0","id":"q1","method":"elicitation/create","params":{"message":"?"}})";
   t.body(call, "data: " + question + "\n\n");
   EXPECT_EQ(t.told_one(), question);
   t.line(R"({"jsonrpc":"2.0","id":"q1","result":{"action":"accept"}})");
@@ -419,7 +420,8 @@ TEST(Waiting, ACallHearsOfItAsProgressOrAsAnErrorInTime) {
   talk t;
   t.open();
   t.line(text(call_text));
-  t.line(R"({"jsonrpc":"2.0","id":8,"method":"tools/call","params":{"name":"e","_meta":{"progressToken":5}}})");
+  t.line(
+      R"({"jsonrpc":"2.0","id":8,"method":"tools/call","params":{"name":"e","_meta":{"progressToken":5}}})");
   t.waiting("open https://idp.example/authorize");
   t.told();
   t.pass(milliseconds(15'000));

@@ -135,8 +135,8 @@ class talk {
 
   // A session of that revision, with `initialized` delivered; the stream of its own is opened and left open.
   std::uint64_t open(std::string_view session = "s1", std::string_view version = "2025-06-18") {
-    line(R"({"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":")" + std::string(version) +
-         R"(","capabilities":{},"clientInfo":{"name":"c","version":"1"}}})");
+    line(R"({"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":")" +
+         std::string(version) + R"(","capabilities":{},"clientInfo":{"name":"c","version":"1"}}})");
     json(next().call,
          R"({"jsonrpc":"2.0","id":0,"result":{"protocolVersion":")" + std::string(version) +
              R"(","capabilities":{"tools":{"listChanged":true}},"serverInfo":{"name":"s","version":"1"}}})",

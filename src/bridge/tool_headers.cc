@@ -63,7 +63,8 @@ class annotations {
     for (const auto& [key, value] : schema.as_object()) {
       if (key == annotation) take_annotation(schema.as_object(), value, reachable);
       // What may be any JSON is no schema.
-      if (key == annotation || key == "default" || key == "const" || key == "enum" || key == "examples") continue;
+      if (key == annotation || key == "default" || key == "const" || key == "enum" || key == "examples")
+        continue;
       if (key != "properties" || !value.is_object()) {
         walk(value, false);
         continue;
@@ -84,9 +85,11 @@ class annotations {
     if (!value.is_string()) return refuse("x-mcp-header is no string");
     std::string header(value.as_string());
     if (!is_token(header)) return refuse("x-mcp-header is no header name");
-    if (!is_primitive(of.if_contains("type"))) return refuse("x-mcp-header on an argument that is no string, integer or boolean");
+    if (!is_primitive(of.if_contains("type")))
+      return refuse("x-mcp-header on an argument that is no string, integer or boolean");
     for (const auto& other : found_) {
-      if (equal_ignoring_case(other.header, header)) return refuse("x-mcp-header " + header + " stands twice");
+      if (equal_ignoring_case(other.header, header))
+        return refuse("x-mcp-header " + header + " stands twice");
     }
     found_.push_back({std::move(header), path_});
   }
@@ -112,7 +115,8 @@ std::optional<std::string> as_text(const json::value& value) {
 
 }  // namespace
 
-result<tool_headers::lesson> tool_headers::learn(std::string_view response, const std::vector<std::string>& ignored) {
+result<tool_headers::lesson> tool_headers::learn(std::string_view response,
+                                                 const std::vector<std::string>& ignored) {
   auto root = read_tree(response);
   auto* result = root && root->is_object() ? root->as_object().if_contains("result") : nullptr;
   auto* tools = result != nullptr && result->is_object() ? result->as_object().if_contains("tools") : nullptr;

@@ -77,7 +77,8 @@ void upstream_answer::add(std::string_view data) {
 // Of a message that is too large to be held, what there is by now; of one that failed, its end.
 void upstream_answer::hand_on(std::vector<answer_part>& parts) {
   if (failure_) {
-    if (std::exchange(flowing_, false)) parts.push_back({answer_part::kind::broken, failure_->detail, {}, {}});
+    if (std::exchange(flowing_, false))
+      parts.push_back({answer_part::kind::broken, failure_->detail, {}, {}});
     text_.clear();
     return;
   }
