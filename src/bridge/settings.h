@@ -28,6 +28,9 @@ enum class bridge_grant {
 // The methods by which a client says who it is at the token endpoint.
 enum class bridge_client_auth { none, body, header, private_key_jwt };
 
+// Where the key of the token cache is: beside it, or with the desktop's secret service.
+enum class bridge_key_place { automatic, file, secret_service };
+
 // Which transport of MCP is tried first, and whether another is.
 enum class bridge_transport { http_first, sse_first, http_only, sse_only };
 
@@ -44,6 +47,7 @@ struct bridge_upstream_settings {
   bridge_transport transport = bridge_transport::http_first;
   bridge_protocol protocol = bridge_protocol::automatic;
   milliseconds connect_timeout{10'000};
+  milliseconds body_timeout{0};            // between two pieces of an answer; 0: no bound but `timeout`
   std::vector<std::string> ignored_tools;  // wildcards
   milliseconds ping_interval{0};           // 0: no ping of our own
   bool cookies = true;                     // what the server sets comes back to it
@@ -82,19 +86,21 @@ struct bridge_sign_in_settings {
   std::string callback_path = "/callback";
   std::string success_url;  // where the browser goes after the exchange; "": a page of ours
   seconds callback_timeout{300};
-  std::string token_cache_dir;        // "": by the platform
-  secret access_token;                // for `given`
-  std::string access_token_command;   // for `given`: run by a shell of the user, its output is the token
-  std::string assertion_file;         // for jwt_bearer and enterprise
-  std::string assertion_command;      // the same, from a command's output
-  std::string identity_provider_url;  // enterprise: issuer of the identity provider
-  std::string identity_token_url;     // enterprise: its token endpoint; "": from discovery there
-  std::string identity_client_id;     // enterprise: at the identity provider
-  secret identity_client_secret;      //
-  bool use_id_token = false;          // sends the id token in place of the access token
-  std::optional<bool> dpop;           // nothing: where the server wants it
-  std::vector<std::string> browser;   // argument vector before the URL; empty: by the desktop
-  bool person_at_terminal = true;     // an address may be pasted there
+  bridge_key_place key_place = bridge_key_place::automatic;
+  std::string token_cache_dir;         // "": by the platform
+  secret access_token;                 // for `given`
+  std::string access_token_command;    // for `given`: run by a shell of the user, its output is the token
+  std::string assertion_file;          // for jwt_bearer and enterprise
+  std::string assertion_command;       // the same, from a command's output
+  std::string identity_provider_url;   // enterprise: issuer of the identity provider
+  std::string identity_token_url;      // enterprise: its token endpoint; "": from discovery there
+  std::string identity_client_id;      // enterprise: at the identity provider
+  secret identity_client_secret;       //
+  bool use_id_token = false;           // sends the id token in place of the access token
+  bool allow_inner_addresses = false;  // of hosts that a public server names
+  std::optional<bool> dpop;            // nothing: where the server wants it
+  std::vector<std::string> browser;    // argument vector before the URL; empty: by the desktop
+  bool person_at_terminal = true;      // an address may be pasted there
 };
 
 struct bridge_settings {
