@@ -140,8 +140,9 @@ bool stdio_output::write_some(std::string_view& bytes) {
   }
   ssize_t n = 0;
   do {
-    n = kind_ == stdio_kind::socket ? ::send(descriptor_, part.data(), part.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
-                                    : ::write(descriptor_, part.data(), part.size());
+    n = kind_ == stdio_kind::socket
+            ? ::send(descriptor_, part.data(), part.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
+            : ::write(descriptor_, part.data(), part.size());
   } while (n < 0 && errno == EINTR);
   if (n >= 0) {
     bytes.remove_prefix(static_cast<std::size_t>(n));

@@ -19,9 +19,9 @@ constexpr milliseconds no_limit{0}, drain_time{2'000}, write_time{60'000};
 // Names that say what only the bridge knows; a configured header of that name is left out.
 bool is_ours(std::string_view name) {
   constexpr auto ours = std::to_array<std::string_view>(
-      {"host", "content-length", "transfer-encoding", "connection", "content-type", "accept", "accept-encoding",
-       "mcp-session-id", "mcp-protocol-version", "mcp-method", "mcp-name", "last-event-id", "expect", "te",
-       "upgrade", "trailer"});
+      {"host", "content-length", "transfer-encoding", "connection", "content-type", "accept",
+       "accept-encoding", "mcp-session-id", "mcp-protocol-version", "mcp-method", "mcp-name", "last-event-id",
+       "expect", "te", "upgrade", "trailer"});
   for (auto one : ours) {
     if (equal_ignoring_case(name, one)) return true;
   }
@@ -39,7 +39,9 @@ std::string joined(const net::response_head& head, std::string_view name) {
 }
 
 std::string_view name_of(enum bridge_action::method method) {
-  return method == bridge_action::method::post ? "POST" : method == bridge_action::method::get ? "GET" : "DELETE";
+  return method == bridge_action::method::post  ? "POST"
+         : method == bridge_action::method::get ? "GET"
+                                                : "DELETE";
 }
 
 }  // namespace
@@ -74,9 +76,9 @@ class bridge_wire::turn {
   running& call_;
 };
 
-bridge_wire::bridge_wire(net::upstream_pool& pool, bridge_credentials& credentials,
-                         bridge_log& log, const bridge_settings& settings, net::upstream_target target,
-                         conversation& talk, std::function<void()> after, std::function<bool()> room)
+bridge_wire::bridge_wire(net::upstream_pool& pool, bridge_credentials& credentials, bridge_log& log,
+                         const bridge_settings& settings, net::upstream_target target, conversation& talk,
+                         std::function<void()> after, std::function<bool()> room)
     : pool_(pool),
       credentials_(credentials),
       log_(log),
@@ -89,7 +91,8 @@ bridge_wire::bridge_wire(net::upstream_pool& pool, bridge_credentials& credentia
     origin_ = where->origin();
     target_path_ = (where->path.empty() ? "/" : where->path) + (where->has_query ? "?" + where->query : "");
   }
-  common_fields_ = "Host: " + target_.authority + "\r\nUser-Agent: mcp-oauth-proxy/" + std::string(version) + "\r\n";
+  common_fields_ =
+      "Host: " + target_.authority + "\r\nUser-Agent: mcp-oauth-proxy/" + std::string(version) + "\r\n";
   for (const auto& [name, value] : settings.upstream.headers) {
     if (is_ours(name)) {
       log_.write(bridge_log_level::warn, "wire", "a configured header is left out: the bridge sets it itself",
@@ -253,12 +256,14 @@ std::string bridge_wire::head_of(running& call) {
 
 net::task<result<void>> bridge_wire::send_request(running& call, bool& sent_any) {
   auto head = head_of(call);
-  std::array<iovec, 2> pieces{net::piece(head), net::piece(call.what.body ? std::string_view(*call.what.body) : "")};
+  std::array<iovec, 2> pieces{net::piece(head),
+                              net::piece(call.what.body ? std::string_view(*call.what.body) : "")};
   std::size_t count = call.what.body && !call.what.body->empty() ? 2 : 1;
   std::span<const iovec> out(pieces.data(), count);
   auto sent = co_await call.stream->write(out, write_time);
   wipe(head.data(), head.size());
-  if (sent == net::io::timeout) co_return fail(errc::upstream_timeout, "the server stopped reading the request");
+  if (sent == net::io::timeout)
+    co_return fail(errc::upstream_timeout, "the server stopped reading the request");
   // It may have answered and closed without reading on, as a 413 does.
   if (sent != net::io::ok && call.up.reused()) co_return fail(errc::upstream_closed, "while idle");
   sent_any = true;
@@ -286,13 +291,15 @@ net::task<result<void>> bridge_wire::read_head(running& call, bool& seen_any) {
     if (input.size() > largest_head) co_return fail(errc::upstream_malformed, "head over 64 KiB");
     if (input.size() >= 5 && input.substr(0, 5) != "HTTP/") {
       bool alert = !target_.tls && input.substr(0, 2) == "\x15\x03";
-      co_return fail(errc::upstream_malformed,
-                     alert ? "not HTTP: the server speaks TLS here, and its URL begins with http://" : "not HTTP");
+      co_return fail(
+          errc::upstream_malformed,
+          alert ? "not HTTP: the server speaks TLS here, and its URL begins with http://" : "not HTTP");
     }
     auto got = co_await up.more(no_limit);
     if (call.aborted) co_return fail(errc::client_gone);
     if (got != net::io::ok)
-      co_return fail(errc::upstream_closed, seen_any ? "in the middle of the answer's head" : "before the answer");
+      co_return fail(errc::upstream_closed,
+                     seen_any ? "in the middle of the answer's head" : "before the answer");
   }
   co_return fail(errc::upstream_malformed, "interim answers without end");
 }

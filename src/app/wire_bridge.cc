@@ -46,7 +46,8 @@ result<net::upstream_target> target_of(const bridge_settings& settings, const en
   if (where->scheme == "https") {
     net::tls_context::client_files files;
     if (!settings.tls.ca_file.empty()) files.authorities.push_back(settings.tls.ca_file);
-    if (auto more = environment("NODE_EXTRA_CA_CERTS"); more && !more->empty()) files.authorities.push_back(*more);
+    if (auto more = environment("NODE_EXTRA_CA_CERTS"); more && !more->empty())
+      files.authorities.push_back(*more);
     files.certificate = settings.tls.certificate_file;
     files.key = settings.tls.key_file;
     auto tls = net::tls_context::client(files);
@@ -118,14 +119,23 @@ class bridge_app {
         credentials_(settings, worker_, *blocking_, log),
         talk_(options_of(settings), steady_now()),
         lines_(longest_line),
-        output_(worker_, out, [this] { wire_.resume(); pump(); }, [this] { client_gone("standard output"); }),
-        input_(worker_, in, [this](std::string_view bytes) { take(bytes); }, [this] { take_end(); }),
-        wire_(pool_, credentials_, log, settings, std::move(target), talk_, [this] { pump(); },
-              [this] { return output_.backlog() < most_unread; }),
+        output_(
+            worker_, out,
+            [this] {
+              wire_.resume();
+              pump();
+            },
+            [this] { client_gone("standard output"); }),
+        input_(
+            worker_, in, [this](std::string_view bytes) { take(bytes); }, [this] { take_end(); }),
+        wire_(
+            pool_, credentials_, log, settings, std::move(target), talk_, [this] { pump(); },
+            [this] { return output_.backlog() < most_unread; }),
         alarm_(worker_, [this] { on_alarm(); }),
         looking_(worker_, milliseconds(500), [this] { look_who_is_waited_for(); }),
         signals_(worker_, net::descriptor(signal_descriptor()), [this](int number) { on_signal(number); }),
-        parent_(worker_, net::descriptor(parent_descriptor()), [this](int) { client_gone("the parent process"); }) {}
+        parent_(worker_, net::descriptor(parent_descriptor()),
+                [this](int) { client_gone("the parent process"); }) {}
 
   exit_code run() {
     output_.start();
@@ -262,8 +272,8 @@ class bridge_app {
 
 }  // namespace
 
-exit_code serve_bridge(const bridge_settings& settings, bridge_log& log, const environment_fn& environment, int in,
-                       int out) {
+exit_code serve_bridge(const bridge_settings& settings, bridge_log& log, const environment_fn& environment,
+                       int in, int out) {
   auto set = ending_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);

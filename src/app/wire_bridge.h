@@ -16,7 +16,7 @@ namespace mcp_oauth {
 // and further authorities. The log says what failed. Ends with `dependency` when, as the drop-in, it got no
 // first token, or the files of the settings cannot be used.
 exit_code serve_bridge(const bridge_settings& settings, bridge_log& log,
-                       const std::function<std::optional<std::string>(std::string_view)>& environment, int in = 0,
-                       int out = 1);
+                       const std::function<std::optional<std::string>(std::string_view)>& environment,
+                       int in = 0, int out = 1);
 
 }  // namespace mcp_oauth

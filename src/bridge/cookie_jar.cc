@@ -37,8 +37,9 @@ void cookie_jar::take(std::string_view set_cookie) {
 std::string cookie_jar::value_for(std::string_view path) const {
   std::string out;
   for (const auto& one : cookies_) {
-    bool matches = path == one.path || (path.starts_with(one.path) &&
-                                        (one.path.ends_with('/') || path.substr(one.path.size()).starts_with('/')));
+    bool matches =
+        path == one.path || (path.starts_with(one.path) &&
+                             (one.path.ends_with('/') || path.substr(one.path.size()).starts_with('/')));
     if (!matches) continue;
     if (!out.empty()) out += "; ";
     out += one.name + "=" + one.value;

@@ -58,7 +58,8 @@ result<std::optional<proxy_choice>> choose_proxy(
   }
   auto parsed = url::parse(text);
   if (!parsed || parsed->scheme != "http")
-    return fail(errc::config_invalid, "the proxy has to be an http:// URL (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY)");
+    return fail(errc::config_invalid,
+                "the proxy has to be an http:// URL (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY)");
   chosen.host = parsed->host;
   chosen.port = parsed->effective_port();
   return std::optional<proxy_choice>(std::move(chosen));
