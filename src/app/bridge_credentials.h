@@ -45,6 +45,11 @@ class bridge_credentials {
   // the detail is fit for the client and holds no secret.
   net::task<result<bridge_token>> acquire();
 
+  // A token before anybody asks: where the server has to be asked first, this asks it (a ping without
+  // credentials). For `bridge login`, and for a start that must not succeed without a token. Errors: as
+  // acquire. A server that wants no token is no error.
+  net::task<result<void>> prefetch();
+
   // After the server refused a token (`refused` is its generation): with `status` 401, or 403 whose challenge
   // says insufficient_scope. `challenges` are the values of WWW-Authenticate, joined by ", ", and
   // `dpop_nonce` that of DPoP-Nonce. Comes back with another token (at once, where there is a newer one by
@@ -66,6 +71,10 @@ class bridge_credentials {
   // What a person has to do now, for a progress message or an error to the client; nothing while nobody is
   // waited for. Holds the address of the sign-in; no secret.
   std::optional<std::string> waiting_for() const;
+
+  // What a person pasted: the address where the browser ended. It goes to whoever waits for it, this process
+  // or another. Errors: sign_in_refused, with what is wrong with it.
+  net::task<result<void>> paste(std::string text);
 
   // Ends what waits for a person or for another process, so that the tasks come to an end soon: the client
   // is gone.

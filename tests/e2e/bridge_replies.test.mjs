@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { before, test } from 'node:test';
 
-import { Bridge, Mock, event, events, json, result } from './lib/bridge.mjs';
+import { Bridge, Mock, event, events, json, result } from './lib/bridge_client.mjs';
 import { fileScope, listenOnLoopback, portOfNobody } from './lib/scope.mjs';
 import { until } from './lib/until.mjs';
 

@@ -8,7 +8,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { Bridge, Mock, bridgeCommand, bridgeEnvironment, deferred, event, events, json, result } from './lib/bridge.mjs';
+import { Bridge, Mock, bridgeCommand, bridgeEnvironment, deferred, event, events, json, result } from './lib/bridge_client.mjs';
 import { listenOnLoopback, temporaryFolder } from './lib/scope.mjs';
 import { until, within } from './lib/until.mjs';
 

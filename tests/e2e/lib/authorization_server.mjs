@@ -68,6 +68,12 @@ export class AuthorizationServer {
         revocation: { enabled: true },
         clientCredentials: { enabled: true },
         dPoP: { enabled: true },
+        deviceFlow: {
+          enabled: true,
+          userCodeInputSource: (context, form) => this.#page(context, 'Enter the code', form),
+          userCodeConfirmSource: (context, form) => this.#page(context, 'Is this your device?', form),
+          successSource: (context) => this.#page(context, 'Go back to your device', ''),
+        },
         resourceIndicators: {
           enabled: true,
           defaultResource: (_, __, oneOf) => oneOf,
@@ -94,6 +100,10 @@ export class AuthorizationServer {
       },
     });
     this.provider.on('server_error', (_, error) => console.error('the authorization server failed:', error));
+  }
+
+  #page(context, title, form) {
+    context.body = `<!doctype html><title>${title}</title><h1>${title}</h1>${form.replace('</form>', '<button>Continue</button></form>')}`;
   }
 
   async #serve(request, response) {

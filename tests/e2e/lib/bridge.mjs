@@ -1,174 +1,97 @@
-// A bridge as a client starts it: a child process that speaks MCP on its standard input and output.
+// The bridge as a user runs it, with a home of its own and a person who answers its pages; and a server to sign in to.
 
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
-import { binary } from './gateway.mjs';
+import { binary, Program } from './gateway.mjs';
 import { listenOnLoopback, temporaryFolder } from './scope.mjs';
-import { deferred, until, within } from './until.mjs';
+import { within } from './until.mjs';
 
-// What starts a bridge, for clients that start it themselves.
-export function bridgeCommand(url, flags = []) {
-  const [file, ...first] = process.env.MOP_BRIDGE ? [process.env.MOP_BRIDGE] : [binary, 'bridge'];
-  return { command: file, args: [...first, url, ...flags] };
-}
+const browser = `${process.execPath} ${join(import.meta.dirname, 'bridge_browser.mjs')}`;
 
-// Nothing of the caller's environment counts; the server's token comes from the environment, or there is none.
-export async function bridgeEnvironment(scope, more = {}) {
-  const home = await temporaryFolder(scope, 'bridge-home');
-  return { PATH: process.env.PATH, HOME: home, OAUTH2_TOKEN_CACHE_DIR: `${home}/cache`, ...more };
-}
+export class BridgeHome {
+  static async make(scope, environment = {}) {
+    const home = new BridgeHome();
+    home.scope = scope;
+    home.folder = await temporaryFolder(scope, 'bridge');
+    home.cache = join(home.folder, '.config/mcp-oauth2-proxy');
+    home.environment = {
+      PATH: process.env.PATH, HOME: home.folder, BROWSER: browser, BRIDGE_BROWSER_LOG: join(home.folder, 'browser.log'), ...environment,
+    };
+    return home;
+  }
 
-export class Bridge {
-  messages = []; // everything that came on standard output
-  errors = '';
-  answers = new Map(); // by id, JSON
-  unreadable = []; // lines that are no JSON
+  start(args, environment = {}) {
+    return new Program(this.scope, binary, ['bridge', ...args], { cwd: this.folder, env: { ...this.environment, ...environment } });
+  }
 
-  static async start(scope, url, { flags = [], env = {}, stdio = ['pipe', 'pipe', 'pipe'] } = {}) {
-    const bridge = new Bridge();
-    const { command, args } = bridgeCommand(url, flags);
-    bridge.child = spawn(command, args, { stdio, env: await bridgeEnvironment(scope, env) });
-    bridge.exited = once(bridge.child, 'close');
-    bridge.child.stdin?.on('error', () => {});
-    bridge.child.stderr?.setEncoding('utf8').on('data', (text) => (bridge.errors += text));
-    bridge.child.stdout?.setEncoding('utf8');
-    let rest = []; // of a line that may be long
-    bridge.child.stdout?.on('data', (text) => {
-      const [first, ...more] = text.split('\n');
-      rest.push(first);
-      for (const begun of more) {
-        bridge.#take(rest.join(''));
-        rest = [begun];
-      }
+  // To its end.
+  async run(args, environment = {}) {
+    const program = this.start(args, environment);
+    const [code, signal] = await within(`the end of bridge ${args.join(' ')}`, program.exited, 60_000);
+    return { code: code ?? signal, out: program.lines.join('\n'), err: program.errors.join('\n') };
+  }
+
+  async browserLog() {
+    return (await readFile(this.environment.BRIDGE_BROWSER_LOG, 'utf8').catch(() => '')).split('\n').filter(Boolean);
+  }
+  // The addresses that were opened.
+  async pages() {
+    return (await this.browserLog()).filter((line) => !line.startsWith('ended: '));
+  }
+
+  // In a terminal of its own, whose output comes as text and whose keyboard is `write`.
+  inTerminal(args, environment = {}) {
+    const line = [binary, 'bridge', ...args].map((word) => `'${word}'`).join(' ');
+    const child = spawn('script', ['-qfec', line, '/dev/null'], { cwd: this.folder, env: { ...this.environment, ...environment } });
+    const seen = { text: '', write: (text) => child.stdin.write(text), child };
+    child.stdout.setEncoding('utf8').on('data', (text) => (seen.text += text));
+    seen.exited = new Promise((done) => child.on('close', done));
+    this.scope.after(async () => {
+      if (child.exitCode === null) child.kill('SIGKILL');
+      await seen.exited;
     });
-    scope.after(async () => {
-      if (bridge.child.exitCode === null && bridge.child.signalCode === null) bridge.child.kill('SIGKILL');
-      await bridge.exited;
-    });
-    return bridge;
-  }
-
-  #take(line) {
-    let message;
-    try {
-      message = JSON.parse(line);
-    } catch {
-      this.unreadable.push(line);
-      return;
-    }
-    for (const one of Array.isArray(message) ? message : [message]) {
-      this.messages.push(one);
-      if (one.method !== undefined) continue;
-      const id = JSON.stringify(one.id);
-      this.answers.set(id, [...(this.answers.get(id) ?? []), one]);
-    }
-  }
-
-  write(message) {
-    this.child.stdin.write(`${typeof message === 'string' ? message : JSON.stringify(message)}\n`);
-  }
-  notify(method, params) {
-    this.write({ jsonrpc: '2.0', method, ...(params && { params }) });
-  }
-  // The answer to a request; there has to be exactly one.
-  async request(id, method, params, milliseconds = 20_000) {
-    this.write({ jsonrpc: '2.0', id, method, ...(params && { params }) });
-    return this.answerTo(id, milliseconds);
-  }
-  async answerTo(id, milliseconds = 20_000) {
-    return until(`an answer to ${id} (${this.errors.slice(-500)})`, () => this.answers.get(JSON.stringify(id))?.[0], milliseconds);
-  }
-  async initialize(version = '2025-06-18', capabilities = {}) {
-    const answer = await this.request('init', 'initialize', {
-      protocolVersion: version,
-      capabilities,
-      clientInfo: { name: 'e2e', version: '1' },
-    });
-    if (answer.result) this.notify('notifications/initialized');
-    return answer;
-  }
-  call(id, name, given = {}, meta) {
-    return this.request(id, 'tools/call', { name, arguments: given, ...(meta && { _meta: meta }) });
-  }
-  heard(method) {
-    return this.messages.filter((one) => one.method === method);
-  }
-  // Closes standard input, and the exit code.
-  async end(milliseconds = 10_000) {
-    this.child.stdin.end();
-    const [code, signal] = await within('the end of the bridge', this.exited, milliseconds);
-    return code ?? signal;
-  }
-  async status(name) {
-    const text = await readFile(`/proc/${this.child.pid}/status`, 'utf8');
-    return Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)[1]);
+    return seen;
   }
 }
 
-// An MCP server with sessions that does what a test says: `behave[tool]` gets (request, response, message), and
-// `get` the same for the server's own stream.
-export class Mock {
-  requests = [];
-  sessions = new Set();
-  behave = {};
-  version = '2025-06-18';
-  capabilities = { tools: {} };
-  closed = 0; // answers whose client went away before their end
+// An MCP server that takes tokens of an authorization server: it says so, and remembers what it was shown.
+export class ProtectedServer {
+  shown = []; // the Authorization fields
+  refused = new Set(); // tokens that are not taken any more
+  wanted = undefined; // the scopes that a challenge asks for
+  refuseAll = false;
+  metadata = {};
 
-  static async start(scope, more = {}) {
-    const mock = Object.assign(new Mock(), more);
-    mock.server = createServer((request, response) => void mock.#take(request, response));
-    mock.port = await listenOnLoopback(scope, mock.server);
-    mock.origin = `http://127.0.0.1:${mock.port}`;
-    mock.url = `${mock.origin}/mcp`;
-    return mock;
+  static async start(scope, issuer) {
+    const server = new ProtectedServer();
+    server.issuer = issuer;
+    const port = await listenOnLoopback(scope, createServer((request, response) => server.#serve(request, response)));
+    server.origin = `http://127.0.0.1:${port}`;
+    server.url = `${server.origin}/mcp`;
+    return server;
   }
 
-  async #take(request, response) {
-    let body = '';
-    for await (const piece of request.setEncoding('utf8')) body += piece;
-    const seen = { method: request.method, url: request.url, headers: request.headers, body };
-    this.requests.push(seen);
-    response.on('close', () => response.writableFinished || this.closed++);
-    if (this.any?.(request, response, body)) return;
-    if (request.method === 'DELETE') {
-      this.sessions.delete(request.headers['mcp-session-id']);
-      return void response.writeHead(200).end();
+  get tokens() {
+    return this.shown.map((field) => field.split(' ')[1]);
+  }
+
+  #serve(request, response) {
+    const path = request.url.split('?')[0];
+    const json = (status, body, headers = {}) => response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+    if (path === '/.well-known/oauth-protected-resource/mcp')
+      return json(200, { resource: this.url, authorization_servers: [this.issuer], scopes_supported: ['tools:read'], ...this.metadata });
+    if (path !== '/mcp') return json(404, {});
+    const field = request.headers.authorization;
+    if (field) this.shown.push(field);
+    const token = field?.split(' ')[1];
+    const challenge = `Bearer resource_metadata="${this.origin}/.well-known/oauth-protected-resource/mcp"`;
+    if (!token || this.refuseAll || this.refused.has(token)) return json(401, {}, { 'www-authenticate': challenge });
+    if (this.needs && !this.needs(request)) {
+      return json(403, {}, { 'www-authenticate': `${challenge}, error="insufficient_scope", scope="${this.wanted}"` });
     }
-    if (request.method === 'GET') {
-      if (this.get) return void this.get(request, response);
-      return void response.writeHead(405).end();
-    }
-    const message = JSON.parse(body);
-    const session = request.headers['mcp-session-id'];
-    if (message.method === 'initialize') {
-      const fresh = `s-${crypto.randomUUID()}`;
-      this.sessions.add(fresh);
-      response.setHeader('mcp-session-id', fresh);
-      return void json(response, { jsonrpc: '2.0', id: message.id, result: { protocolVersion: this.version, capabilities: this.capabilities, serverInfo: { name: 'mock', version: '1' } } });
-    }
-    if (!this.sessions.has(session)) return void json(response, { jsonrpc: '2.0', id: null, error: { code: -32001, message: 'Session not found' } }, 404);
-    if (message.id === undefined || message.method === undefined) {
-      this.heard?.(message);
-      return void response.writeHead(202).end();
-    }
-    const tool = this.behave[message.params?.name ?? message.method];
-    if (tool) return void tool(request, response, message);
-    json(response, { jsonrpc: '2.0', id: message.id, result: { content: [] } });
+    return json(200, { jsonrpc: '2.0', id: 'sign-in', result: {} });
   }
 }
-
-export function json(response, message, status = 200) {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(message));
-}
-export function events(response) {
-  response.writeHead(200, { 'content-type': 'text/event-stream' });
-  response.flushHeaders();
-}
-export const result = (message, value = { content: [] }) => ({ jsonrpc: '2.0', id: message.id, result: value });
-export const event = (message, id) => `${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(message)}\n\n`;
-
-export { deferred };
