@@ -137,7 +137,7 @@ class bridge_app {
         parent_(worker_, net::descriptor(parent_descriptor()),
                 [this](int) { client_gone("the parent process"); }) {}
 
-  exit_code run() {
+  bridge_exit run() {
     output_.start();
     input_.start();
     if (settings_.drop_in) net::spawn(first_token(*this));
@@ -161,11 +161,11 @@ class bridge_app {
 
   // As the guide's program: without a first token there is nothing to do.
   static net::task<void> first_token(bridge_app& app) {
-    auto asking = app.credentials_.acquire();
+    auto asking = app.credentials_.prefetch();
     auto token = co_await std::move(asking);
-    if (token || app.ending_) co_return;
+    if (token || app.ending_ || app.told_to_end_) co_return;
     app.log_.tell("failed to acquire initial oauth2 token: " + token.error().detail);
-    app.code_ = exit_code::usage;
+    app.code_ = exit_of(token.error(), true);
     app.talk_.on_stop(steady_now());
     app.pump();
   }
@@ -266,21 +266,21 @@ class bridge_app {
   net::periodic looking_;
   told_by signals_, parent_;
   std::string waited_for_;
-  exit_code code_ = exit_code::ok;
+  bridge_exit code_ = bridge_exit::ok;
   bool pumping_ = false, full_ = false, ending_ = false, told_to_end_ = false;
 };
 
 }  // namespace
 
-exit_code serve_bridge(const bridge_settings& settings, bridge_log& log, const environment_fn& environment,
-                       int in, int out) {
+bridge_exit serve_bridge(const bridge_settings& settings, bridge_log& log, const environment_fn& environment,
+                         int in, int out) {
   auto set = ending_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   auto target = target_of(settings, environment);
   if (!target) {
     log.tell("failed to load config: " + target.error().detail);
-    return settings.drop_in ? exit_code::usage : exit_code::configuration;
+    return bridge_exit::usage;
   }
   if (target->proxy)
     log.write(bridge_log_level::info, "bridge", "through a proxy", {{"host", target->proxy->host}});

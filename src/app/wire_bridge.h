@@ -1,7 +1,7 @@
 #pragma once
 
+#include "app/bridge_command.h"
 #include "app/bridge_log.h"
-#include "app/commands.h"
 #include "bridge/settings.h"
 
 #include <functional>
@@ -13,10 +13,10 @@ namespace mcp_oauth {
 
 // The bridge: a client on two descriptors, and the MCP server of the settings behind it. Runs until the
 // client ends, its process ends, or we are told to (SIGTERM, SIGINT, SIGHUP). `environment` names the proxy
-// and further authorities. The log says what failed. Ends with `dependency` when, as the drop-in, it got no
-// first token, or the files of the settings cannot be used.
-exit_code serve_bridge(const bridge_settings& settings, bridge_log& log,
-                       const std::function<std::optional<std::string>(std::string_view)>& environment,
-                       int in = 0, int out = 1);
+// and further authorities. Whatever fails after the start is told to the client and to the log; the value is
+// not ok when it could not begin, which as the drop-in includes a first token.
+bridge_exit serve_bridge(const bridge_settings& settings, bridge_log& log,
+                         const std::function<std::optional<std::string>(std::string_view)>& environment,
+                         int in = 0, int out = 1);
 
 }  // namespace mcp_oauth
