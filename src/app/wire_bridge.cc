@@ -1,7 +1,6 @@
 #include "app/wire_bridge.h"
 
 #include "app/bridge_credentials.h"
-#include "app/bridge_stdio.h"
 #include "app/bridge_wire.h"
 #include "app/version.h"
 #include "base/url.h"
@@ -9,6 +8,8 @@
 #include "bridge/proxy_choice.h"
 #include "bridge/stdio_line.h"
 #include "net/blocking.h"
+#include "net/readable.h"
+#include "net/stdio.h"
 #include "net/upstream.h"
 
 #include <algorithm>
@@ -17,7 +18,6 @@
 #include <utility>
 
 #include <pthread.h>
-#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -76,24 +76,6 @@ sigset_t ending_signals() {
   for (int one : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, one);
   return set;
 }
-
-// Calls back whenever its descriptor has something to say.
-class told_by final : private net::watcher {
- public:
-  told_by(net::worker& w, net::descriptor number, std::function<void(int)> what)
-      : worker_(w), number_(std::move(number)), what_(std::move(what)) {
-    if (number_) worker_.watch(number_.number(), *this);
-  }
-  ~told_by() override { worker_.forget(*this); }
-
- private:
-  void on_events(std::uint32_t events) override {
-    if ((events & (EPOLLIN | EPOLLHUP)) != 0) what_(number_.number());
-  }
-  net::worker& worker_;
-  net::descriptor number_;
-  std::function<void(int)> what_;
-};
 
 class alarm final : private net::timed {
  public:
@@ -259,12 +241,12 @@ class bridge_app {
   bridge_credentials credentials_;
   conversation talk_;
   line_splitter lines_;
-  stdio_output output_;
-  stdio_input input_;
+  net::stdio_output output_;
+  net::stdio_input input_;
   bridge_wire wire_;
   alarm alarm_;
   net::periodic looking_;
-  told_by signals_, parent_;
+  net::readable signals_, parent_;
   std::string waited_for_;
   bridge_exit code_ = bridge_exit::ok;
   bool pumping_ = false, full_ = false, ending_ = false, told_to_end_ = false;

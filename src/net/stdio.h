@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace mcp_oauth {
+namespace mcp_oauth::net {
 
 // How a descriptor that somebody else gave us can be read and written without waiting. Flags of an open file
 // are shared with whoever else has it, so they are left alone where there is another way.
@@ -20,10 +20,10 @@ enum class stdio_kind {
 };
 
 // What comes on standard input.
-class stdio_input final : private net::watcher {
+class stdio_input final : private watcher {
  public:
   // `on_bytes` gets what was read; `on_end` comes once, at the end or a failure.
-  stdio_input(net::worker& w, int descriptor, std::function<void(std::string_view)> on_bytes,
+  stdio_input(worker& w, int descriptor, std::function<void(std::string_view)> on_bytes,
               std::function<void()> on_end);
   ~stdio_input() override;
 
@@ -36,7 +36,7 @@ class stdio_input final : private net::watcher {
   void on_events(std::uint32_t events) override;
   void read_some();
 
-  net::worker& worker_;
+  worker& worker_;
   int descriptor_;
   stdio_kind kind_;
   std::function<void(std::string_view)> on_bytes_;
@@ -46,11 +46,10 @@ class stdio_input final : private net::watcher {
 };
 
 // Standard output. Takes all at once, and writes as fast as it is read.
-class stdio_output final : private net::watcher {
+class stdio_output final : private watcher {
  public:
   // `on_drained`: what was held has gone; `on_gone`, once: nobody reads it any more.
-  stdio_output(net::worker& w, int descriptor, std::function<void()> on_drained,
-               std::function<void()> on_gone);
+  stdio_output(worker& w, int descriptor, std::function<void()> on_drained, std::function<void()> on_gone);
   ~stdio_output() override;
 
   void start();
@@ -64,7 +63,7 @@ class stdio_output final : private net::watcher {
   void flush();
   bool write_some(std::string_view& bytes);
 
-  net::worker& worker_;
+  worker& worker_;
   int descriptor_;
   stdio_kind kind_;
   std::function<void()> on_drained_, on_gone_;
@@ -73,4 +72,4 @@ class stdio_output final : private net::watcher {
   bool gone_ = false;
 };
 
-}  // namespace mcp_oauth
+}  // namespace mcp_oauth::net

@@ -1,4 +1,4 @@
-#include "app/bridge_stdio.h"
+#include "net/stdio.h"
 
 #include <cerrno>
 #include <utility>
@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace mcp_oauth {
+namespace mcp_oauth::net {
 namespace {
 
 constexpr std::size_t block = 64 * 1024;
@@ -34,7 +34,7 @@ bool is_ready(int descriptor, short wanted) {
 
 // ---- input
 
-stdio_input::stdio_input(net::worker& w, int descriptor, std::function<void(std::string_view)> on_bytes,
+stdio_input::stdio_input(worker& w, int descriptor, std::function<void(std::string_view)> on_bytes,
                          std::function<void()> on_end)
     : worker_(w),
       descriptor_(descriptor),
@@ -96,7 +96,7 @@ void stdio_input::read_some() {
 
 // ---- output
 
-stdio_output::stdio_output(net::worker& w, int descriptor, std::function<void()> on_drained,
+stdio_output::stdio_output(worker& w, int descriptor, std::function<void()> on_drained,
                            std::function<void()> on_gone)
     : worker_(w),
       descriptor_(descriptor),
@@ -181,4 +181,4 @@ void stdio_output::flush() {
   on_drained_();
 }
 
-}  // namespace mcp_oauth
+}  // namespace mcp_oauth::net
