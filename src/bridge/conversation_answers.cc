@@ -52,9 +52,12 @@ void conversation::take_flow(exchange& x, answer_part& part, milliseconds now) {
       return;
     }
     auto* t = find(x.serial);
-    if (t == nullptr && x.kind == exchange::kind::post) return;  // cancelled: nobody reads it
+    bool shared = x.kind == exchange::kind::server_stream || x.kind == exchange::kind::legacy_stream;
+    if (t == nullptr && shared && part.facts.method.empty()) t = find_wire(part.facts.id);
+    bool for_nobody = t == nullptr && (!shared || !part.facts.id.empty()) && part.facts.method.empty();
+    if (for_nobody) return;  // cancelled, or answered already
     line_owner_ = x.id;
-    x.flow_serial = x.serial;
+    x.flow_serial = t != nullptr ? t->serial : 0;
     auto text = std::move(part.text);
     output_ += text;
     return;
@@ -65,7 +68,10 @@ void conversation::take_flow(exchange& x, answer_part& part, milliseconds now) {
   if (part.kind != kind::end) return;
   auto facts = std::move(part.facts);
   auto* t = find(x.flow_serial);
+  if (t == nullptr && facts.kind == message_facts::kind::response) t = find_wire(facts.id);
+  auto serial = t != nullptr ? t->serial : 0;
   end_flow(x, now);
+  t = find(serial);
   if (t == nullptr) return;
   bool its_own = facts.kind == message_facts::kind::response && same_id(facts.id, t->wire_id);
   if (its_own || (facts.kind == message_facts::kind::batch && t->why == purpose::client_batch))

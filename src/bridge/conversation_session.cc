@@ -412,9 +412,9 @@ void conversation::tell_waiting(milliseconds now) {
   if (first != nullptr && !first->client_id.empty() && !first->head_seen &&
       now - waiting_since_ >= patience_of_opening)
     answer_opening_ourselves(*first, now);
-  std::vector<std::uint64_t> asked;
-  for (const auto& [id, serial] : by_client_id_) asked.push_back(serial);
-  for (auto serial : asked) {
+  std::vector<std::uint64_t> unanswered;
+  for (const auto& [id, serial] : by_client_id_) unanswered.push_back(serial);
+  for (auto serial : unanswered) {
     auto* t = find(serial);
     if (t == nullptr || t->head_seen || serial == opening_ || t->client_id.empty()) continue;
     auto waited = now - std::max(t->began, waiting_since_);

@@ -90,7 +90,7 @@ void conversation::take_input_required(transit& t, std::string_view text, millis
   const auto* result = tree ? member_of(&*tree, "result") : nullptr;
   const auto* requests = member_of(result, "inputRequests");
   input_round round;
-  if (const auto* state = member_of(result, "requestState")) round.state = *state;
+  if (const auto* given = member_of(result, "requestState")) round.state = *given;
   if (auto* x = find_exchange(t.call); x != nullptr && x->serial == t.serial) {
     x->serial = 0;
     x->linger_until = now + milliseconds(5'000);

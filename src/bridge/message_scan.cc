@@ -186,7 +186,6 @@ void message_scanner::take_value(token t) {
       if (text) seen_.method.assign(value);
       break;
     case slot::result: has_result_ = true; break;
-    case slot::error: seen_.is_error = seen_.is_error || t != token::null; break;
     case slot::name:
       has_plain_name_ = text;
       if (text) plain_name_.assign(value);
@@ -225,14 +224,14 @@ void message_scanner::take_value(token t) {
 
 void message_scanner::settle() {
   seen_.closing_at = here() - 1;
-  using enum message_facts::kind;
+  using kind = enum message_facts::kind;
   if (!seen_.method.empty()) {
-    seen_.kind = has_id_ && !seen_.id.empty() ? request : notification;
+    seen_.kind = has_id_ && !seen_.id.empty() ? kind::request : kind::notification;
     auto by = name_of(seen_.method);
     seen_.has_name = by == name_member::name ? has_plain_name_ : by == name_member::uri && has_uri_;
     if (seen_.has_name) seen_.name = by == name_member::name ? plain_name_ : uri_;
   } else if (has_result_ || seen_.is_error) {
-    seen_.kind = response;
+    seen_.kind = kind::response;
   }
 }
 

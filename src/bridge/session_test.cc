@@ -282,6 +282,23 @@ TEST(LegacyTransport, IsFoundAndSpoken) {
   EXPECT_EQ(t.told_one(), answer_text);
 }
 
+TEST(LegacyTransport, ALargeAnswerOnItsStreamIsTheAnswerToItsRequest) {
+  legacy_talk t;
+  t.begin();
+  t.line(text(call_text));
+  t.head(t.next().call, 202);
+  for (auto id : {"7", "8"}) {
+    t.body(t.stream, "data: {\"jsonrpc\":\"2.0\",\"id\":" + text(id) + ",\"result\":{\"x\":\"" +
+                         std::string(500'000, 'x') + "\"}}\n\n");
+  }
+  EXPECT_EQ(read_line(t.told_one()).at("id").to_number<int>(), 7);
+  EXPECT_EQ((*t).waiting(), 0U);
+  t.end(t.stream);
+  EXPECT_TRUE(t.told_nothing());
+  t.client_ends();
+  EXPECT_TRUE((*t).finished());
+}
+
 TEST(LegacyTransport, WhatItsStreamTookAlongIsAnsweredWithAnError) {
   legacy_talk t;
   t.begin();

@@ -38,7 +38,8 @@ TEST(MessageScan, TellsWhatAMessageIs) {
         row{R"({"id":1,"result":null})", kind::response, "1", ""},
         row{R"({"id":1,"result":[1]})", kind::response, "1", ""},
         row{R"({"id":null,"error":{"code":-1,"message":"m"}})", kind::response, "", ""},
-        row{R"({"id":1,"error":null})", kind::unknown, "1", ""}, row{R"({})", kind::unknown, "", ""},
+        row{R"({"id":1,"error":null})", kind::unknown, "1", ""},
+        row{R"({"error":"invalid_token"})", kind::unknown, "", ""}, row{R"({})", kind::unknown, "", ""},
         row{R"({"id":[1],"method":"a"})", kind::notification, "", "a"}, row{"5", kind::unknown, "", ""},
         row{"[1]", kind::batch, "", ""}, row{"[]", kind::batch, "", ""},
         row{R"([{"id":1,"method":"a"}])", kind::batch, "", ""}}) {
