@@ -1,8 +1,10 @@
 #include "app/command_line.h"
 
 #include "app/bridge_command.h"
+#include "app/bridge_store.h"
 #include "app/commands.h"
 #include "app/version.h"
+#include "app/wire_bridge.h"
 
 #include <algorithm>
 #include <iostream>
@@ -161,8 +163,8 @@ int run_command_line(int argc, const char* const* argv) {
   if (drop_in || (argc > 1 && std::string_view(argv[1]) == "bridge")) {
     auto first = argv + std::min(argc, drop_in ? 1 : 2);
     std::vector<std::string> arguments(first, argv + argc);
-    return run_bridge_command(arguments, drop_in, [](const bridge_settings&, bridge_log&) {
-      return usage("bridge needs one of: login, logout, status");
+    return run_bridge_command(arguments, drop_in, [](const bridge_settings& settings, bridge_log& log) {
+      return static_cast<int>(serve_bridge(settings, log, process_environment));
     });
   }
   command_line line;

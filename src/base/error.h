@@ -86,6 +86,18 @@ enum class errc {
   upstream_not_mcp,
   upstream_tls_failed,
 
+  // the server behind a bridge, as its client hears of it
+  upstream_status,
+  upstream_throttled,
+  upstream_redirect_refused,
+  upstream_no_answer,
+  upstream_session_lost,
+  upstream_proxy_refused,
+  upstream_answer_too_large,
+  bridge_ending,
+  bridge_not_translatable,
+  sign_in_pending,
+
   // authorization endpoint, token endpoint, registration (RFC 6749, 7591, 7636, 8707)
   parameter_missing,
   parameter_repeated,

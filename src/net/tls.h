@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -26,6 +27,13 @@ class tls_context {
       client_certificates clients = client_certificates::not_asked_for);
   // Verifies the peer against the system's authorities and those in `ca_file`, when given.
   static result<std::shared_ptr<const tls_context>> client(const std::string& ca_file);
+  // The same, and shows a certificate of its own (PEM files; the key may stand with it: "").
+  // Errors: tls_certificate_invalid.
+  struct client_files {
+    std::vector<std::string> authorities;
+    std::string certificate, key;
+  };
+  static result<std::shared_ptr<const tls_context>> client(const client_files& files);
 
   ~tls_context();
   tls_context(const tls_context&) = delete;
