@@ -267,6 +267,50 @@ test('where the browser cannot reach this machine, the address is pasted', async
   assert.match(terminal.text, /signed in to/);
 });
 
+const hello = { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } } };
+const replyTo = (client, id) => until(`the reply to ${id}`, () => client.lines.find((line) => line.id === id));
+
+test('a kept sign-in serves a client at once: one small file, no thread, no libcurl, no page', async (t) => {
+  const home = await signedIn(t);
+  const shown = server.shown.length;
+  const client = home.serve(server.url);
+  client.tell(hello);
+  assert.ok((await replyTo(client, 1)).result, client.errors);
+  assert.match(server.shown[shown], /^Bearer /, 'the first request has the token');
+  const maps = await readFile(`/proc/${client.child.pid}/maps`, 'utf8');
+  assert.ok(!maps.includes('libcurl'), 'libcurl is not loaded');
+  const status = await readFile(`/proc/${client.child.pid}/status`, 'utf8');
+  assert.equal(/^Threads:\s+(\d+)/m.exec(status)[1], '1');
+  client.child.stdin.end();
+  assert.equal(await within('the end', client.exited), 0);
+  assert.equal((await home.pages()).length, 1);
+});
+
+test('ten clients at once without a sign-in: one page, ten answers', async (t) => {
+  const home = await BridgeHome.make(t);
+  const clients = Array.from({ length: 10 }, () => home.serve(server.url));
+  for (const client of clients) client.tell(hello);
+  for (const client of clients) assert.ok((await replyTo(client, 1)).result, client.errors);
+  assert.equal((await home.pages()).length, 1);
+  for (const client of clients) client.child.stdin.end();
+  for (const client of clients) assert.equal(await within('the end', client.exited), 0, client.errors);
+});
+
+test('a token that ends in the middle is renewed for all calls at once', async (t) => {
+  const home = await signedIn(t);
+  const client = home.serve(server.url);
+  client.tell(hello);
+  await replyTo(client, 1);
+  const before = as.asked('/token');
+  server.refused.add(server.tokens.at(-1));
+  for (let id = 2; id < 22; ++id) client.tell({ jsonrpc: '2.0', id, method: 'ping' });
+  for (let id = 2; id < 22; ++id) assert.ok((await replyTo(client, id)).result, client.errors);
+  assert.equal(as.asked('/token') - before, 1);
+  assert.equal((await home.pages()).length, 1);
+  client.child.stdin.end();
+  await client.exited;
+});
+
 test('no secret is in the log, at any level', async (t) => {
   const home = await BridgeHome.make(t, { LOG_LEVEL: 'trace' });
   const done = await home.run(['login', server.url, '--header', 'X-Key: a-header-secret', '--authorize-param', 'login_hint=x'], { OAUTH2_EXTRA_PARAMS: '{"api_key":"an-extra-secret"}' });
