@@ -20,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
   http_answer answer;
   answer.status = 200;
-  answer.fields.add("Content-Type");
+  answer.fields.add("Content-Type", "application/json");
   answer.body = text;
   outbound_rules rules;
   auto now = from_unix(1'800'000'000);

@@ -1,4 +1,5 @@
 #include "base/base64url.h"
+#include "bridge/registration.h"
 #include "bridge/sign_in_fixture.h"
 #include "bridge/token_requests.h"
 #include "jose/jws.h"
@@ -314,6 +315,29 @@ TEST(Dpop, BindsTheTokenWhereTheServerWantsItAndTakesTheNonce) {
   auto verified = verify_dpop_proof(proof, request, dpop_rules{}, run.now);
   ASSERT_TRUE(verified) << verified.error().detail;
   EXPECT_EQ(verified->key_thumbprint(), value_of(run.last_visit(), "dpop_jkt"));
+}
+
+TEST(Registration, IsReadAsServersWriteIt) {
+  auto read = [](const char* body) {
+    return read_registration("https://as.example", "http://127.0.0.1/", json_answer(201, body), from_unix(1));
+  };
+  EXPECT_EQ(read(R"({"client_id":"c"})")->auth, bridge_client_auth::none);
+  EXPECT_EQ(read(R"({"client_id":"c","client_secret":"s"})")->auth, bridge_client_auth::header);
+  EXPECT_EQ(read(R"({"client_id":"c","client_secret":"s","token_endpoint_auth_method":"client_secret_post"})")
+                ->auth,
+            bridge_client_auth::body);
+  EXPECT_EQ(read(R"({"client_id":"c","client_secret":"s","token_endpoint_auth_method":"none"})")->auth,
+            bridge_client_auth::none);
+  EXPECT_EQ(read(R"({"client_id":"c","client_secret_expires_at":1900000000})")->until,
+            from_unix(1'900'000'000));
+  for (const char* until : {"0", "-5", "9223372036854775807", "\"soon\"", "null"}) {
+    auto client =
+        read((R"({"client_id":"c","client_secret_expires_at":)" + std::string(until) + "}").c_str());
+    ASSERT_TRUE(client) << until;
+    EXPECT_FALSE(client->until) << until;
+  }
+  for (const char* body : {"", "[]", "{}", R"({"client_id":""})", R"({"client_id":7})"})
+    EXPECT_FALSE(read(body)) << body;
 }
 
 TEST(TokenAnswer, IsReadAsServersWriteIt) {

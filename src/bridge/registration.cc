@@ -78,7 +78,7 @@ result<kept_client> read_registration(std::string_view issuer, const std::string
     client.auth = method.value_or(bridge_client_auth::header);
   }
   std::int64_t until = 0;
-  if (read(*o, "client_secret_expires_at", until) == member::present && until > 0)
+  if (read(*o, "client_secret_expires_at", until) == member::present && until > 0 && until < 8'000'000'000)
     client.until = from_unix(until);
   return client;
 }

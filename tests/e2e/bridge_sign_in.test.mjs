@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { generateKeyPairSync } from 'node:crypto';
-import { chmod, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
@@ -309,6 +310,73 @@ test('a token that ends in the middle is renewed for all calls at once', async (
   assert.equal((await home.pages()).length, 1);
   client.child.stdin.end();
   await client.exited;
+});
+
+test('the address can be pasted in another terminal while the bridge of a client waits', async (t) => {
+  const home = await BridgeHome.make(t, { BRIDGE_PERSON: 'away' });
+  const client = home.serve(server.url);
+  client.tell(hello);
+  await until('the page', async () => (await home.pages()).length === 1);
+  const terminal = home.inTerminal(['login', server.url]);
+  await until('the prompt', () => terminal.text.includes('paste the address where it ended here'), 30_000);
+  assert.match(terminal.text, new RegExp(`Another bridge to ${server.url} \\(PID ${client.child.pid}\\) waits for a person to sign in: http`));
+  const address = new URL((await home.pages())[0]);
+  const left = await new Person({ user: 'alice' }).approve(address, address.searchParams.get('redirect_uri'));
+  terminal.write(`${left.href}\n`);
+  await within('the end of the login', terminal.exited, 30_000);
+  assert.match(terminal.text, /signed in to/);
+  assert.ok((await replyTo(client, 1)).result, client.errors);
+  assert.equal((await home.pages()).length, 1);
+  client.child.stdin.end();
+  await client.exited;
+});
+
+test('with a secret service the key is there and not beside the file; a keyring that is locked is survived', async (t) => {
+  const home = await BridgeHome.make(t, { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nonexistent' });
+  const tools = join(home.folder, 'tools');
+  await mkdir(tools);
+  const keyring = join(home.folder, 'keyring');
+  await writeFile(join(tools, 'secret-tool'), `#!/bin/sh\n[ -e ${home.folder}/locked ] && exit 1\ncase $1 in store) cat >${keyring};; lookup) cat ${keyring};; esac\n`);
+  await chmod(join(tools, 'secret-tool'), 0o755);
+  home.environment.PATH = `${tools}:${home.environment.PATH}`;
+  const done = await home.run(['login', server.url]);
+  assert.equal(done.code, 0, done.err);
+  const names = await readdir(home.cache);
+  assert.ok(names.includes('key.secret-service') && !names.includes('key.bin'), names.join());
+  assert.equal((await home.run(['login', server.url])).code, 0);
+  assert.equal((await home.run(['status', server.url])).code, 0);
+  assert.equal((await home.pages()).length, 1);
+
+  const before = await readFile(await keptFile(home));
+  await writeFile(join(home.folder, 'locked'), '');
+  const locked = await home.run(['login', server.url]);
+  assert.equal(locked.code, 0, locked.err);
+  assert.match(locked.err, /the secret service gives no key: locked, or not there/);
+  assert.deepEqual(await readFile(await keptFile(home)), before, 'what the keyring still has the key for stays readable');
+  await rm(join(home.folder, 'locked'));
+  assert.equal((await home.run(['status', server.url])).code, 0);
+
+  const file = await BridgeHome.make(t, { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nonexistent', OAUTH2_TOKEN_CACHE_KEY: 'file', PATH: home.environment.PATH });
+  assert.equal((await file.run(['login', server.url])).code, 0);
+  assert.ok((await readdir(file.cache)).includes('key.bin'));
+});
+
+test('a clock that jumps costs a refresh at most, and no sign-in', async (t) => {
+  const home = await signedIn(t);
+  const library = ['x86_64', 'aarch64'].map((m) => `/usr/lib/${m}-linux-gnu/faketime/libfaketimeMT.so.1`).find(existsSync);
+  const at = (offset) => ({ LD_PRELOAD: library, FAKETIME: offset, FAKETIME_DONT_FAKE_MONOTONIC: '1', LOG_LEVEL: 'debug' });
+  const before = as.asked('/token');
+  const back = await home.run(['login', server.url], at('-2h'));
+  assert.equal(back.code, 0, back.err);
+  assert.equal(as.asked('/token') - before, 0, 'what the clock says of a token from its future is nothing');
+  const forward = await home.run(['login', server.url], at('+2h'));
+  assert.equal(forward.code, 0, forward.err);
+  assert.equal(as.asked('/token') - before, 1);
+  assert.match(forward.err, /refreshing at /);
+  // The clock is right again, and the token was obtained two hours from now.
+  const again = await home.run(['login', server.url]);
+  assert.equal(again.code, 0, again.err);
+  assert.equal((await home.pages()).length, 1);
 });
 
 test('no secret is in the log, at any level', async (t) => {
