@@ -11,6 +11,7 @@ import { join } from 'node:path';
 
 import { AuthorizationServer } from './lib/authorization_server.mjs';
 import { BridgeHome, ProtectedServer } from './lib/bridge.mjs';
+import { makeCertificates } from './lib/certificates.mjs';
 import { binary, Gateway, Program } from './lib/gateway.mjs';
 import { Person } from './lib/person.mjs';
 import { fileScope, listenOnLoopback, stopListening } from './lib/scope.mjs';
@@ -60,6 +61,22 @@ test('at our gateway with its own users: found, registered, consented, kept and 
   assert.match((await home.run(['logout', gateway.mcp])).out, /signed out/);
   assert.equal((await home.run(['status', gateway.mcp])).code, 5);
   assert.match((await home.run(['logout', gateway.mcp])).out, /there is no sign-in/);
+});
+
+test('an authority of one\'s own is trusted when it is named, and nothing is signed in to otherwise', async (t) => {
+  const upstream = await Upstream.start(t);
+  const made = await makeCertificates(t, ['127.0.0.1']);
+  const gateway = await Gateway.start(t, { mcp_server_url: upstream.url, tls: { cert_file: made.certFile, key_file: made.keyFile } });
+  const url = `https://127.0.0.1:${gateway.port}/mcp`;
+  const home = await BridgeHome.make(t, { BRIDGE_USER: 'admin', BRIDGE_PASSWORD: await gateway.firstPassword() });
+  const stranger = await home.run(['login', url]);
+  assert.equal(stranger.code, 4);
+  assert.match(stranger.err, /certificate/i);
+  assert.deepEqual(await home.pages(), []);
+  // The variable that clients of Node have set already; --ca-file is the same.
+  const known = await home.run(['login', url], { NODE_EXTRA_CA_CERTS: made.caFile });
+  assert.equal(known.code, 0, known.err);
+  assert.match(known.out, /signed in to/);
 });
 
 test('ten at once share one sign-in', async (t) => {
@@ -303,6 +320,7 @@ test('a token that ends in the middle is renewed for all calls at once', async (
   client.tell(hello);
   await replyTo(client, 1);
   const before = as.asked('/token');
+  const asked = server.asked.length;
   server.refused.add(server.tokens.at(-1));
   for (let id = 2; id < 22; ++id) client.tell({ jsonrpc: '2.0', id, method: 'ping' });
   for (let id = 2; id < 22; ++id) assert.ok((await replyTo(client, id)).result, client.errors);
@@ -310,6 +328,10 @@ test('a token that ends in the middle is renewed for all calls at once', async (
   assert.equal((await home.pages()).length, 1);
   client.child.stdin.end();
   await client.exited;
+  for (const one of server.asked.slice(asked)) {
+    assert.ok(one.token, 'each request shows the token in its header');
+    assert.equal(one.url, '/mcp', 'and nowhere else');
+  }
 });
 
 test('the address can be pasted in another terminal while the bridge of a client waits', async (t) => {

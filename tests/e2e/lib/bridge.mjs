@@ -80,6 +80,7 @@ export class BridgeHome {
 // An MCP server that takes tokens of an authorization server: it says so, and remembers what it was shown.
 export class ProtectedServer {
   shown = []; // the Authorization fields
+  asked = []; // everything asked at /mcp, by method, address and whether with a token
   refused = new Set(); // tokens that are not taken any more
   wanted = undefined; // the scopes that a challenge asks for
   refuseAll = false;
@@ -107,6 +108,7 @@ export class ProtectedServer {
       return json(200, { resource: this.url, authorization_servers: [this.issuer], scopes_supported: ['tools:read'], ...this.metadata });
     if (path !== '/mcp') return json(404, {});
     const field = request.headers.authorization;
+    this.asked.push({ method: request.method, url: request.url, token: Boolean(field) });
     if (field) this.shown.push(field);
     const token = field?.split(' ')[1];
     const challenge = `Bearer resource_metadata="${this.origin}/.well-known/oauth-protected-resource/mcp"`;
