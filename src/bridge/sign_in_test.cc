@@ -110,7 +110,7 @@ TEST(SignIn, ComparesTheIssuerOfTheAnswerAsItIs) {
       return answer;
     };
     auto kept = run.run();
-    EXPECT_EQ(kept.has_value(), good) << iss.value_or("(none)");
+    ASSERT_EQ(kept.has_value(), good) << iss.value_or("(none)");
     if (good) continue;
     EXPECT_EQ(kept.error().code, errc::sign_in_issuer_mismatch);
     // What another issuer says is not shown, and its code goes nowhere.
