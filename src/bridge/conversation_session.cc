@@ -264,7 +264,7 @@ void conversation::reopen(milliseconds now) {
 // The server does not know the session any more, so it has not done what it was asked for: a new session, and
 // once more.
 bool conversation::session_lost(exchange& x, transit& t, milliseconds now) {
-  if (std::exchange(t.session_repeated, true)) return false;
+  if (initialize_.empty() || std::exchange(t.session_repeated, true)) return false;
   auto old = x.session;
   x.serial = 0;
   drop_exchange(x.id, false);
@@ -273,7 +273,6 @@ bool conversation::session_lost(exchange& x, transit& t, milliseconds now) {
     return true;
   }
   if (old == session_ && opening_ == 0) {
-    if (initialize_.empty()) return false;
     log(bridge_log_level::info, "the server forgot its session");
     t.at = state::queued;
     queue_.push_front(t.serial);

@@ -497,6 +497,7 @@ void conversation::ended_without_response(exchange& x, transit& t, const std::st
   bool resumable = !x.as_stateless && !t.last_event_id.empty() && !stopping_ &&
                    t.resumes < most_resumes_in_vain && x.status != 404 && x.status != 405;
   bool news = x.reader != nullptr && !x.reader->last_event_id().empty();
+  auto status = x.status;
   x.serial = 0;
   drop_exchange(x.id, false);
   if (resumable) {
@@ -516,7 +517,7 @@ void conversation::ended_without_response(exchange& x, transit& t, const std::st
   failure.why = {errc::upstream_no_answer, why};
   if (!t.unclear.empty())
     failure.why = {errc::upstream_malformed, "an event of its stream is no JSON: " + t.unclear};
-  failure.status = x.status;
+  failure.status = status;
   if (decides(t)) return opening_failed(t, failure, now);
   fail(t, failure, now);
 }
