@@ -473,7 +473,7 @@ void conversation::on_time(milliseconds now) {
       break_flow(*x, "timed out", now);
     t = find(serial);
     if (t == nullptr) continue;
-    if (opening_ == serial) {
+    if (decides(*t)) {
       opening_failed(*t, late, now);
     } else {
       fail(*t, late, now);

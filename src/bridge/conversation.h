@@ -228,7 +228,11 @@ class conversation {
   void opened(transit& t, std::string text, const message_facts& facts, milliseconds now);
   void opening_failed(transit& t, const bridge_failure& failure, milliseconds now);
   bool try_other_transport(transit& t, const bridge_failure& failure, std::int64_t code, milliseconds now);
+  // Whether what comes of it shows how to speak to the server.
+  bool decides(const transit& t) const { return opening_ == t.serial || t.why == purpose::opening; }
   void forget_attempts();
+  void let_go(transit& t, milliseconds now);
+  void probe_for_stateless(transit& t, milliseconds now);
   void reopen(milliseconds now);
   bool session_lost(exchange& x, transit& t, milliseconds now);
   void initialized_done(milliseconds now);
@@ -289,8 +293,9 @@ class conversation {
   bool tried_stateless_ = false, tried_legacy_ = false, tried_http_ = false;
   std::optional<bridge_failure> first_failure_;
   json::object discovered_;
-  std::string endpoint_;  // of the legacy transport: path and query
-  std::string moved_to_;  // path and query that the server redirected to
+  std::string held_answer_;  // to initialize, while it is not known whether it counts
+  std::string endpoint_;     // of the legacy transport: path and query
+  std::string moved_to_;     // path and query that the server redirected to
   std::uint64_t legacy_stream_ = 0;
   bool provisional_ = false;  // the client's initialize was answered by us
 

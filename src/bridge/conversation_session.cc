@@ -80,12 +80,10 @@ void conversation::opened(transit& t, std::string text, const message_facts& fac
     const auto* result = result_of(tree);
     auto* asking = find(opening_);
     auto serial = t.serial;
-    if (result == nullptr) {
-      finish(t, now);
-      if (asking != nullptr) opening_failed(*asking, first_failure_.value_or(failure), now);
-      return;
-    }
+    if (result == nullptr) return opening_failed(t, failure, now);
     server_ = era::stateless;
+    session_.clear();
+    held_answer_.clear();
     discovered_ = *result;
     opening_ = 0;
     log(bridge_log_level::info, "the server speaks revision " + std::string(name(newest_revision)) +
@@ -120,6 +118,12 @@ void conversation::opened(transit& t, std::string text, const message_facts& fac
     forget_attempts();
     answer_client(t, text);
     return finish(t, now);
+  }
+  bool stateless = text_member(*result, "protocolVersion") >= name(revision::v2026_07_28);
+  if (stateless && client_ == era::sessions && !legacy_transport_ && !std::exchange(tried_stateless_, true)) {
+    // It names a revision that has no initialize: the client would know no better.
+    held_answer_ = std::move(text);
+    return probe_for_stateless(t, now);
   }
   forget_attempts();
   server_ = era::sessions;
@@ -160,6 +164,7 @@ bool conversation::try_other_transport(transit& t, const bridge_failure& failure
       return false;
     }
     // A server of a revision with sessions: it gets its initialize from us.
+    let_go(t, now);
     first_failure_ = failure;
     profile_ = profile_of_meta(*t.line);
     initialize_ = initialize_request(next_id(), profile_);
@@ -175,15 +180,12 @@ bool conversation::try_other_transport(transit& t, const bridge_failure& failure
   bool automatic = options_.upstream.protocol == bridge_protocol::automatic;
   if (code != 0 && automatic && client_ == era::sessions && !legacy_transport_ &&
       !std::exchange(tried_stateless_, true)) {
-    t.at = state::elsewhere;
-    auto& probe = add_own(purpose::opening, make_request(next_id(), "server/discover", ""), now);
-    probe.by = route::to_stateless;
-    probe.body = std::make_shared<const std::string>(with_request_meta(*probe.line, probe.facts, profile_));
-    post(probe, now);
+    probe_for_stateless(t, now);
     return true;
   }
   if (refused && options_.upstream.transport != bridge_transport::http_only &&
       !std::exchange(tried_legacy_, true)) {
+    let_go(t, now);
     t.at = state::elsewhere;
     open_legacy_stream(now);
     return true;
@@ -191,13 +193,35 @@ bool conversation::try_other_transport(transit& t, const bridge_failure& failure
   return false;
 }
 
+// Its exchange has said all that counts; what still comes of it is about nobody.
+void conversation::let_go(transit& t, milliseconds now) {
+  auto* x = find_exchange(t.call);
+  if (x == nullptr || x->serial != t.serial) return;
+  x->serial = 0;
+  x->linger_until = now + milliseconds(5'000);
+  wake(x->linger_until);
+}
+
+void conversation::probe_for_stateless(transit& t, milliseconds now) {
+  let_go(t, now);
+  t.at = state::elsewhere;
+  auto& probe = add_own(purpose::opening, make_request(next_id(), "server/discover", ""), now);
+  probe.by = route::to_stateless;
+  probe.body = std::make_shared<const std::string>(with_request_meta(*probe.line, probe.facts, profile_));
+  post(probe, now);
+}
+
 void conversation::opening_failed(transit& t, const bridge_failure& failure, milliseconds now) {
   if (t.facts.method == "server/discover" && t.why == purpose::opening) {
     // Only the probe; what was asked first counts.
     auto* asking = find(opening_);
     finish(t, now);
-    if (asking != nullptr) opening_failed(*asking, first_failure_.value_or(failure), now);
-    return;
+    if (asking == nullptr) return;
+    auto answer = std::exchange(held_answer_, {});
+    if (auto facts = scan_message(answer); !answer.empty() && facts) {
+      return opened(*asking, std::move(answer), *facts, now);
+    }
+    return opening_failed(*asking, first_failure_.value_or(failure), now);
   }
   if (try_other_transport(t, failure, 0, now)) return;
   auto counts = first_failure_.value_or(failure);
@@ -240,7 +264,7 @@ void conversation::reopen(milliseconds now) {
 // The server does not know the session any more, so it has not done what it was asked for: a new session, and
 // once more.
 bool conversation::session_lost(exchange& x, transit& t, milliseconds now) {
-  if (std::exchange(t.session_repeated, true)) return false;
+  if (initialize_.empty() || std::exchange(t.session_repeated, true)) return false;
   auto old = x.session;
   x.serial = 0;
   drop_exchange(x.id, false);
@@ -249,7 +273,6 @@ bool conversation::session_lost(exchange& x, transit& t, milliseconds now) {
     return true;
   }
   if (old == session_ && opening_ == 0) {
-    if (initialize_.empty()) return false;
     log(bridge_log_level::info, "the server forgot its session");
     t.at = state::queued;
     queue_.push_front(t.serial);

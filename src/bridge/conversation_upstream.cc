@@ -258,7 +258,7 @@ void conversation::on_renewed(std::uint64_t call, const result<void>& token, mil
   bridge_failure why;
   why.why = token.error();
   why.status = status;
-  if (opening_ == t->serial) return opening_failed(*t, why, now);
+  if (decides(*t)) return opening_failed(*t, why, now);
   fail(*t, why, now);
 }
 
@@ -313,7 +313,7 @@ bool conversation::redirected(exchange& x, transit& t, const upstream_head& head
     why.why = {errc::upstream_redirect_refused, std::move(reason)};
     x.serial = 0;
     drop_exchange(x.id, true);
-    if (opening_ == t.serial) {
+    if (decides(t)) {
       opening_failed(t, why, now);
     } else {
       fail(t, why, now);
@@ -394,7 +394,7 @@ void conversation::on_body(std::uint64_t call, std::string_view piece, milliseco
     bridge_failure why;
     why.why = fed.error();
     why.status = x->status;
-    if (opening_ == t->serial) {
+    if (decides(*t)) {
       opening_failed(*t, why, now);
     } else {
       fail(*t, why, now);
@@ -427,7 +427,7 @@ void conversation::on_end(std::uint64_t call, milliseconds now) {
         broken.why = done.error();
         broken.status = x->status;
         x->serial = 0;
-        if (opening_ == t->serial) {
+        if (decides(*t)) {
           opening_failed(*t, broken, now);
         } else {
           fail(*t, broken, now);
@@ -487,7 +487,7 @@ void conversation::on_failure(std::uint64_t call, const error& why, milliseconds
   }
   x->serial = 0;
   drop_exchange(call, false);
-  if (opening_ == t->serial) return opening_failed(*t, failure, now);
+  if (decides(*t)) return opening_failed(*t, failure, now);
   fail(*t, failure, now);
 }
 
@@ -497,6 +497,7 @@ void conversation::ended_without_response(exchange& x, transit& t, const std::st
   bool resumable = !x.as_stateless && !t.last_event_id.empty() && !stopping_ &&
                    t.resumes < most_resumes_in_vain && x.status != 404 && x.status != 405;
   bool news = x.reader != nullptr && !x.reader->last_event_id().empty();
+  auto status = x.status;
   x.serial = 0;
   drop_exchange(x.id, false);
   if (resumable) {
@@ -516,8 +517,8 @@ void conversation::ended_without_response(exchange& x, transit& t, const std::st
   failure.why = {errc::upstream_no_answer, why};
   if (!t.unclear.empty())
     failure.why = {errc::upstream_malformed, "an event of its stream is no JSON: " + t.unclear};
-  failure.status = x.status;
-  if (opening_ == t.serial) return opening_failed(t, failure, now);
+  failure.status = status;
+  if (decides(t)) return opening_failed(t, failure, now);
   fail(t, failure, now);
 }
 
@@ -546,7 +547,7 @@ void conversation::error_answer(exchange& x, transit& t, milliseconds now) {
   if (lost && session_lost(x, t, now)) return;
   x.serial = 0;
   drop_exchange(x.id, false);
-  if (opening_ == t.serial) {
+  if (decides(t)) {
     if (try_other_transport(t, failure, message ? said->error_code : 0, now)) return;
   }
   if (message && said->error_code == header_mismatch && t.facts.method == "tools/call" &&
@@ -575,7 +576,7 @@ void conversation::error_answer(exchange& x, transit& t, milliseconds now) {
       return finish(t, now);
     }
   }
-  if (opening_ == t.serial) return opening_failed(t, failure, now);
+  if (decides(t)) return opening_failed(t, failure, now);
   fail(t, failure, now);
 }
 

@@ -28,6 +28,18 @@ int code_of(const bridge_failure& failure) {
 
 json::string text_of(std::string_view text) { return json::string(text.data(), text.size()); }
 
+// What others said may be any bytes; a line of ours is UTF-8.
+std::string readable(std::string_view text) {
+  std::string out(text);
+  bool valid = is_valid_utf8(out);
+  for (char& c : out) {
+    bool plain = (static_cast<unsigned char>(c) >= 0x20 && c != 0x7F) &&
+                 (valid || static_cast<unsigned char>(c) < 0x80);
+    if (!plain) c = '?';
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string_view cut_text(std::string_view text, std::size_t limit) {
@@ -47,7 +59,7 @@ std::string failure_words(const bridge_failure& failure) {
   } else {
     words = row.description;
   }
-  if (!failure.why.detail.empty()) words += ": " + failure.why.detail;
+  if (!failure.why.detail.empty()) words += ": " + readable(failure.why.detail);
   return words;
 }
 
@@ -57,7 +69,7 @@ std::string failure_answer(std::string_view program, std::string_view raw_id, co
   if (failure.status != 0) data["status"] = failure.status;
   data["code"] = text_of(row.name);
   data["symptom"] = text_of(row.id);
-  if (!failure.why.detail.empty()) data["reason"] = text_of(failure.why.detail);
+  if (!failure.why.detail.empty()) data["reason"] = text_of(readable(failure.why.detail));
   data["cause"] = text_of(row.cause);
   data["fix"] = text_of(failure.hint.empty() ? row.fix : std::string_view(failure.hint));
   if (!failure.said.empty() && is_valid_utf8(failure.said))

@@ -381,6 +381,37 @@ TEST(ToSessions, AServerThatKnowsNoSuchMethodIsOneWithSessions) {
   t.line(modern("1", "server/discover"));
   t.json(t.next().call, R"({"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"Method not found"}})");
   EXPECT_NE(t.next().body->find("\"initialize\""), std::string::npos);
+  EXPECT_TRUE(t.told_nothing());
+}
+
+TEST(ToStateless, AServerThatKnowsNoInitializeIsOneWithoutSessions) {
+  talk t;
+  t.line(text(initialize_text));
+  t.json(t.next().call, R"({"jsonrpc":"2.0","id":0,"error":{"code":-32601,"message":"Method not found"}})");
+  EXPECT_TRUE(t.told_nothing());
+  auto probe = t.next();
+  t.json(probe.call, answer_to(probe, discovered));
+  EXPECT_NE(t.told_one().find("2025-06-18"), std::string::npos);
+}
+
+TEST(ToStateless, AServerThatAnswersInitializeWithARevisionWithoutItIsAskedInThatRevision) {
+  for (bool known : {true, false}) {
+    talk t;
+    t.line(text(initialize_text));
+    std::string answer =
+        R"({"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2026-07-28","capabilities":{},"serverInfo":{"name":"s","version":"1"}}})";
+    t.json(t.next().call, answer);
+    EXPECT_TRUE(t.told_nothing());
+    auto probe = t.next();
+    EXPECT_NE(probe.body->find("server/discover"), std::string::npos);
+    if (known) {
+      t.json(probe.call, answer_to(probe, discovered));
+      EXPECT_NE(t.told_one().find("2025-06-18"), std::string::npos);
+    } else {
+      t.answer(probe.call, 404, "text/plain", "no");
+      EXPECT_EQ(t.told_one(), answer);
+    }
+  }
 }
 
 TEST(Stateless, BothSidesOfOneKindPassUntouched) {

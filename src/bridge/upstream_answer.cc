@@ -9,6 +9,8 @@ namespace mcp_oauth {
 namespace {
 
 constexpr std::size_t longest_field = 16, longest_value = 8 * 1024, most_of_event = 16 * 1024;
+constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+constexpr std::size_t no_mark = 4;
 constexpr std::uint64_t longest_retry_ms = 3'600'000;
 
 bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
@@ -21,11 +23,8 @@ result<void> upstream_answer::feed(std::string_view piece, std::vector<answer_pa
     return {};
   }
   if (failure_) return tl::unexpected<error>(*failure_);
+  if (!past_mark(piece)) return {};
   if (empty_ && !is_blank(piece)) empty_ = false;
-  if (stream_start_ && !piece.empty()) {
-    stream_start_ = false;
-    if (piece.starts_with("\xEF\xBB\xBF")) piece.remove_prefix(3);
-  }
   if (empty_) return {};
   add(piece);
   hand_on(parts);
@@ -47,6 +46,28 @@ result<void> upstream_answer::finish(std::vector<answer_part>& parts) {
   return end_message(parts);
 }
 
+// Takes a byte order mark off the beginning, also where it comes in pieces. False: it may still be one.
+bool upstream_answer::past_mark(std::string_view& piece) {
+  if (mark_ == no_mark) return true;
+  while (!piece.empty() && mark_ < byte_order_mark.size() && piece.front() == byte_order_mark[mark_]) {
+    piece.remove_prefix(1);
+    ++mark_;
+  }
+  if (mark_ == byte_order_mark.size()) {
+    mark_ = no_mark;
+    return true;
+  }
+  if (piece.empty()) return false;
+  // What looked like one is the beginning itself, and none that any reader here could use.
+  if (mark_ > 0) {
+    field_.assign(byte_order_mark.substr(0, mark_));
+    if (form_ == form::json) add(byte_order_mark.substr(0, mark_));
+    empty_ = false;
+  }
+  mark_ = no_mark;
+  return true;
+}
+
 void upstream_answer::begin_message() {
   scanner_ = message_scanner();
   text_.clear();
@@ -56,7 +77,7 @@ void upstream_answer::begin_message() {
 
 void upstream_answer::add(std::string_view data) {
   if (failure_) return;
-  if (!event_type_.empty() && event_type_ != "message") {
+  if (is_other_event()) {
     text_ += data.substr(0, most_of_event - std::min(text_.size(), most_of_event));
     return;
   }
@@ -98,10 +119,12 @@ result<void> upstream_answer::end_message(std::vector<answer_part>& parts) {
   if (!failure_) {
     if (auto done = scanner_.finish(); !done) {
       failure_ = error{errc::upstream_malformed, done.error().detail};
-      hand_on(parts);
     }
   }
-  if (failure_) return tl::unexpected<error>(*failure_);
+  if (failure_) {
+    hand_on(parts);
+    return tl::unexpected<error>(*failure_);
+  }
   auto kind = flowing_ ? answer_part::kind::end : answer_part::kind::message;
   parts.push_back({kind, std::move(text_), {}, scanner_.take()});
   begin_message();
@@ -111,10 +134,7 @@ result<void> upstream_answer::end_message(std::vector<answer_part>& parts) {
 // ---- event streams
 
 void upstream_answer::feed_events(std::string_view piece, std::vector<answer_part>& parts) {
-  if (stream_start_ && !piece.empty()) {
-    stream_start_ = false;
-    if (piece.starts_with("\xEF\xBB\xBF")) piece.remove_prefix(3);
-  }
+  if (!past_mark(piece)) return;
   while (!piece.empty()) {
     if (std::exchange(after_cr_, false) && piece.front() == '\n') {
       piece.remove_prefix(1);
@@ -137,7 +157,7 @@ void upstream_answer::feed_events(std::string_view piece, std::vector<answer_par
         if (!part.empty()) {
           if (empty_ && !is_blank(part)) empty_ = false;
           add(part);
-          hand_on(parts);
+          if (!is_other_event()) hand_on(parts);
         }
         break;
       case at::value:
@@ -187,8 +207,10 @@ void upstream_answer::end_line(std::vector<answer_part>& parts) {
 
 void upstream_answer::end_event(std::vector<answer_part>& parts) {
   if (std::exchange(has_next_id_, false)) last_event_id_ = std::exchange(next_event_id_, {});
-  bool message = event_type_.empty() || event_type_ == "message";
-  if (has_data_ && !message) {
+  if (has_data_ && is_other_event()) {
+    // Its type came behind what is out already.
+    if (std::exchange(flowing_, false))
+      parts.push_back({answer_part::kind::broken, "an event of another type", {}, {}});
     parts.push_back({answer_part::kind::event, text_, event_type_, {}});
   } else if (has_data_ && (flowing_ || failure_ || !is_blank(text_))) {
     if (auto ended = end_message(parts); !ended)

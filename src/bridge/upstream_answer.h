@@ -63,6 +63,8 @@ class upstream_answer {
   result<void> end_message(std::vector<answer_part>& parts);
   void hand_on(std::vector<answer_part>& parts);
   void begin_message();
+  bool past_mark(std::string_view& piece);
+  bool is_other_event() const { return !event_type_.empty() && event_type_ != "message"; }
 
   void feed_events(std::string_view piece, std::vector<answer_part>& parts);
   void end_line(std::vector<answer_part>& parts);
@@ -71,6 +73,7 @@ class upstream_answer {
   form form_;
   answer_bounds bounds_;
   bool empty_ = true;
+  std::size_t mark_ = 0;  // bytes of a byte order mark so far; 4: past it
 
   // of the message under way
   message_scanner scanner_;
@@ -81,7 +84,6 @@ class upstream_answer {
   // of the event stream
   enum class at { field, space, data, value, comment };
   at at_ = at::field;
-  bool stream_start_ = true;
   bool after_cr_ = false;
   bool has_data_ = false;
   std::string field_, value_;

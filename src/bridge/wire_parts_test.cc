@@ -170,6 +170,35 @@ TEST(UpstreamAnswer, ReadsEventsWhereverTheyAreCut) {
   }
 }
 
+TEST(UpstreamAnswer, TakesOffAByteOrderMarkThatComesInPieces) {
+  for (std::size_t size : {1U, 2U, 3U, 100U}) {
+    upstream_answer events(upstream_answer::form::events, {});
+    EXPECT_EQ(parts_of(events,
+                       "\xEF\xBB\xBF"
+                       "data: {\"id\":1,\"result\":1}\n\n",
+                       size)
+                  .size(),
+              1U)
+        << size;
+    upstream_answer json(upstream_answer::form::json, {});
+    EXPECT_EQ(parts_of(json, "\xEF\xBB\xBF{\"id\":1,\"result\":1}", size).size(), 1U) << size;
+    upstream_answer other(upstream_answer::form::json, {});
+    EXPECT_EQ(parts_of(other, "\xEF\xBB{\"id\":1,\"result\":1}", size).size(), 0U) << size;
+  }
+}
+
+TEST(UpstreamAnswer, AnEventOfAnotherTypeIsNeverAMessage) {
+  upstream_answer answer(upstream_answer::form::events, {16, true});
+  auto parts = parts_of(answer,
+                        "event: log\ndata: a line of a log that is longer than is held\n\n"
+                        "data: {\"id\":1,\"result\":\"xxxxxxxxxxxxxxxxx\"}\nevent: log\n\n",
+                        3);
+  ASSERT_GT(parts.size(), 3U);
+  EXPECT_EQ(parts.front().kind, answer_part::kind::event);
+  EXPECT_EQ(parts[parts.size() - 2].kind, answer_part::kind::broken);
+  EXPECT_EQ(parts.back().kind, answer_part::kind::event);
+}
+
 TEST(UpstreamAnswer, GoesOnBehindAnEventThatIsNoJson) {
   upstream_answer answer(upstream_answer::form::events, {});
   auto parts = parts_of(answer, "data: {\n\ndata: {\"id\":1,\"result\":1}\n\n", 3);
@@ -342,6 +371,10 @@ TEST(Failure, IsCutBetweenCharacters) {
   auto answer = parse_json_object(failure_answer("p", "1", failure));
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->at("error").at("data").at("body").as_string().size(), 499U);
+  failure.why = {errc::upstream_not_mcp, "a type \xff\r\n"};
+  EXPECT_EQ(
+      parse_json_object(failure_answer("p", "1", failure))->at("error").at("data").at("reason").as_string(),
+      "a type ???");
   failure.said = "\xff";
   EXPECT_FALSE(parse_json_object(failure_answer("p", "1", failure))
                    ->at("error")
