@@ -415,6 +415,7 @@ test('no secret is in the log, at any level', async (t) => {
   // The address that a person opens is shown as it is; nothing else is.
   assert.ok(!log.replace(/^ {2}http.*$/gm, '').includes('an-extra-secret'), log);
   assert.ok(left.includes('ended: 200'));
+  assert.ok(!left.includes('ended: with'), 'nor in the environment of the browser');
 });
 
 test('what is wrong with the cache is named and survived', async (t) => {
