@@ -10,7 +10,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
 namespace mcp_oauth {
@@ -72,7 +71,12 @@ struct bridge_callback::state {
   std::uint16_t port = 0;
   std::string expected, redirect_uri;
   std::optional<callback_answer> answer;
-  std::optional<http_response> page;
+  // For each sign-in that was expected here: what its browser is told, and whether one waits for that.
+  struct round {
+    std::optional<http_response> page;
+    bool awaited = false;
+  };
+  std::vector<round> rounds;
   unsigned ignored = 0;
   int sessions = 0;
   bool closed = false;
@@ -145,11 +149,14 @@ std::uint16_t bridge_callback::port() const { return state_->port; }
 unsigned bridge_callback::ignored() const { return state_->ignored; }
 bool bridge_callback::busy() const { return state_->sessions > 0; }
 
-void bridge_callback::expect(std::string expected, std::string redirect_uri) {
+bool bridge_callback::expect(std::string expected, std::string redirect_uri, const std::string& address) {
+  bool waits = !state_->rounds.empty() && state_->rounds.back().awaited && !state_->rounds.back().page;
+  if (waits) state_->rounds.back().page = callback_redirect(address);
+  state_->rounds.emplace_back();
   state_->expected = std::move(expected);
   state_->redirect_uri = std::move(redirect_uri);
   state_->answer.reset();
-  state_->page.reset();
+  return waits;
 }
 
 std::optional<callback_answer> bridge_callback::take() { return std::exchange(state_->answer, std::nullopt); }
@@ -162,7 +169,11 @@ std::optional<std::string> bridge_callback::paste(std::string_view text) {
   return std::nullopt;
 }
 
-void bridge_callback::conclude(http_response page) { state_->page = std::move(page); }
+void bridge_callback::conclude(http_response page) {
+  for (auto& round : state_->rounds) {
+    if (!round.page) round.page = page;
+  }
+}
 
 net::task<void> bridge_callback::session(std::shared_ptr<state> s, std::shared_ptr<net::channel> client) {
   ++s->sessions;
@@ -182,13 +193,16 @@ net::task<void> bridge_callback::session(std::shared_ptr<state> s, std::shared_p
       s->expected.clear();
       s->answer = std::move(std::get<callback_answer>(judged));
       // The page tells how it ended, not that it was begun.
+      auto mine = s->rounds.size() - 1;
+      s->rounds[mine].awaited = true;
       auto until = std::chrono::steady_clock::now() + longest_hold;
-      while (!s->page && !s->closed && std::chrono::steady_clock::now() < until) {
+      while (!s->rounds[mine].page && !s->closed && std::chrono::steady_clock::now() < until) {
         net::sleep pause(s->worker, glance);
         co_await pause;
       }
-      page = s->page ? *s->page
-                     : callback_page(502, "The sign-in was not finished", "See what the bridge says.");
+      page = s->rounds[mine].page
+                 ? *s->rounds[mine].page
+                 : callback_page(502, "The sign-in was not finished", "See what the bridge says.");
     }
     co_await x.respond(page);
   }

@@ -30,8 +30,9 @@ class bridge_callback {
   bridge_callback& operator=(const bridge_callback&) = delete;
 
   std::uint16_t port() const;
-  // What counts from now on; the state is for one answer.
-  void expect(std::string state, std::string redirect_uri);
+  // What counts from now on; the state is for one answer. A browser that waits since an answer before is sent
+  // on to `address`; false: none waits.
+  bool expect(std::string state, std::string redirect_uri, const std::string& address);
   // The answer, once: of the browser, or one that was pasted.
   std::optional<callback_answer> take();
   // What a person pasted: the whole address where the browser ended, or its query. What is wrong with it;

@@ -19,7 +19,6 @@
 #include <iostream>
 
 #include <fcntl.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 extern char** environ;
@@ -130,8 +129,7 @@ int login(const bridge_settings& settings, bridge_log& log) {
   }
   const auto& outcome = *run.outcome;
   if (!outcome) {
-    log.tell("mcp-oauth-proxy bridge: " + std::string(explain(outcome.error().code).description) + ": " +
-             outcome.error().detail + "\n" + std::string(explain(outcome.error().code).fix));
+    log.tell(told_of_start(outcome.error(), settings.drop_in));
     return static_cast<int>(exit_of(outcome.error(), settings.drop_in));
   }
   bridge_store store(settings, log, process_environment);
@@ -246,6 +244,13 @@ bridge_exit exit_of(const error& why, bool drop_in) {
   }
 }
 
+std::string told_of_start(const error& why, bool drop_in) {
+  const auto& row = explain(why.code);
+  auto cause = std::string(row.description) + " (" + std::string(row.id) + "). " + std::string(row.fix);
+  if (drop_in) return "failed to acquire initial oauth2 token: " + why.detail + "\n" + cause;
+  return "mcp-oauth-proxy bridge: " + why.detail + "\n" + cause;
+}
+
 int run_bridge_command(const std::vector<std::string>& arguments, bool drop_in,
                        const std::function<int(const bridge_settings&, bridge_log&)>& serve) {
   auto read = read_bridge_settings(input_of(arguments, drop_in));
@@ -259,7 +264,7 @@ int run_bridge_command(const std::vector<std::string>& arguments, bool drop_in,
   for (const auto& warning : read->warnings) log.write(bridge_log_level::warn, "settings", warning);
   switch (read->verb) {
     case bridge_verb::help: std::cout << bridge_help(); return 0;
-    case bridge_verb::version: say("mcp-oauth-proxy " + std::string(version)); return 0;
+    case bridge_verb::print_version: say("mcp-oauth-proxy " + std::string(version)); return 0;
     case bridge_verb::login: return login(settings, log);
     case bridge_verb::logout: return logout(settings, log);
     case bridge_verb::status: return status(settings, log);

@@ -22,6 +22,8 @@ enum class bridge_exit : int {
   sign_in = 5,     // the sign-in was refused, or nobody signed in
 };
 bridge_exit exit_of(const error& why, bool drop_in);
+// What is said of a start without a token: the guide's line under its name, with the explanation behind.
+std::string told_of_start(const error& why, bool drop_in);
 
 // `[login|logout|status|URL] …`, everything behind `bridge` or behind the drop-in's name. `serve` runs the
 // bridge with settings that were read; it gets the log, too, and returns what the shell gets.

@@ -129,7 +129,8 @@ net::task<bool> bridge_credentials::parts::take_from_store(std::string refused) 
   if (!found) co_return false;
   bool good = found->tokens && found->tokens->access_token.reveal() != refused &&
               is_fresh(*found->tokens, settings.sign_in.refresh_skew, now());
-  if (good) {
+  bool another = found->tokens && found->tokens->access_token.reveal() != refused;
+  if (another) {
     adopt(std::move(*found));
     unproven = false;
   } else {
@@ -306,7 +307,8 @@ net::task<result<http_answer>> bridge_credentials::parts::probe() {
   call.body = R"({"jsonrpc":"2.0","id":"sign-in","method":"ping"})";
   fetch_rules rules;
   unsigned retries = 4;
-  auto answer = co_await fetch(call, rules, "the challenge", retries);
+  std::string purpose = "the challenge";
+  auto answer = co_await fetch(call, rules, purpose, retries);
   co_return answer;
 }
 
@@ -469,7 +471,8 @@ net::task<result<void>> bridge_credentials::paste(std::string text) {
   fetch_rules rules;
   rules.timeout = seconds(120);
   unsigned none = 0;
-  auto answer = co_await p.fetch(call, rules, "a pasted answer", none);
+  std::string purpose = "a pasted answer";
+  auto answer = co_await p.fetch(call, rules, purpose, none);
   if (!answer || answer->status >= 400)
     co_return fail(errc::sign_in_refused, answer ? "callback state mismatch" : answer.error().detail);
   co_return result<void>();

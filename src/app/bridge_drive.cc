@@ -48,7 +48,12 @@ net::task<result<http_answer>> bridge_credentials::parts::fetch(http_call call, 
   for (milliseconds pause{250};; pause *= 2) {
     auto place = call.url.substr(0, call.url.find_first_of("?#"));
     log.write(bridge_log_level::debug, component, call.method + " " + place, {{"for", purpose}});
-    auto send = [&] { return net::fetch(call, rules, settings.tls.ca_file); };
+    // Who we are by certificate is for the server that the user named, and for nobody whom that one names.
+    auto to = url::parse(call.url), server = url::parse(settings.upstream.url);
+    net::client_certificate ours;
+    if (to && server && to->origin() == server->origin())
+      ours = {settings.tls.certificate_file, settings.tls.key_file};
+    auto send = [&] { return net::fetch(call, rules, settings.tls.ca_file, ours); };
     net::off_loop sending(worker, pool, send);
     auto answer = co_await sending;
     if (answer) {
@@ -131,7 +136,7 @@ net::task<void> bridge_credentials::parts::open_in_browser(std::string address) 
 net::task<result<callback_answer>> bridge_credentials::parts::visit(std::string address, std::string state,
                                                                     std::string redirect_uri,
                                                                     bridge_lock& lock) {
-  callback->expect(std::move(state), redirect_uri);
+  bool sent_on = callback->expect(std::move(state), redirect_uri, address);
   auto ways = browser_commands(address, process_environment, find);
   auto forward = ssh_forward(callback->port(), process_environment);
   log.tell("To sign in to " + settings.upstream.url + ", open this address in a browser:\n\n  " + address +
@@ -148,7 +153,7 @@ net::task<result<callback_answer>> bridge_credentials::parts::visit(std::string 
   seconds since(to_unix(now()) - before.opened);
   bool interrupted = before.doing == "signing in" && since >= seconds(0) && since < between_pages;
   auto open_at = clock::now() + (interrupted ? between_pages - since : seconds(0));
-  bool opened = ways.empty();
+  bool opened = ways.empty() || sent_on;
   auto began = clock::now();
   auto until = began + settings.sign_in.callback_timeout;
   bool reminded = false;

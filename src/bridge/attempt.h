@@ -30,7 +30,7 @@ struct attempt : std::enable_shared_from_this<attempt> {
   // of the way over a browser
   secret verifier;
   std::string state, redirect_uri;
-  bool registered_again = false, visited_again = false;
+  bool registered_again = false, visited_again = false, without_prompt = false;
   std::string identity_assertion;  // of the identity provider, for this authorization server
 
   using next = sign_in_step (attempt::*)(time_point);

@@ -128,6 +128,10 @@ TEST(TokenWords, SayWhatAServerMayDislikeAndNoMore) {
   EXPECT_THAT(what_token_says(jwt(R"({"aud":["a","b"],"nbf":1800009999})"), now),
               HasSubstr("aud=a b, not valid yet"));
   EXPECT_THAT(what_token_says(secret("opaque"), now), HasSubstr("opaque"));
+  for (const char* odd : {"-9223372036854775808", "9223372036854775807", "1e300", "\"x\"", "null", "[]"}) {
+    auto claims = R"({"iss":"i","aud":7,"exp":)" + std::string(odd) + R"(,"nbf":)" + odd + "}";
+    EXPECT_EQ(what_token_says(jwt(claims), now), "the token says iss=i, aud=") << odd;
+  }
 }
 
 }  // namespace

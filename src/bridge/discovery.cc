@@ -89,6 +89,7 @@ struct search : std::enable_shared_from_this<search> {
     auto known = std::find(issuers.begin(), issuers.end(), wish.preferred_issuer);
     if (known != issuers.end()) std::rotate(issuers.begin(), known, known + 1);
     found.resource = std::move(*facts);
+    any_answer = false;  // of the authorization servers, from here on
     if (issuers.empty()) issuers = {wish.server.origin()};
     return next_issuer(now);
   }

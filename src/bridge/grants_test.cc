@@ -1,4 +1,5 @@
 #include "base/base64url.h"
+#include "bridge/registration.h"
 #include "bridge/sign_in_fixture.h"
 #include "bridge/token_requests.h"
 #include "jose/jws.h"
@@ -90,6 +91,31 @@ TEST(Refresh, ATokenFromTheSettingsIsTriedFirst) {
   EXPECT_EQ(value_of(run.sent_to("https://as.example/token"), "refresh_token"), "configured");
   EXPECT_EQ(kept->tokens->refresh_token.reveal(), "configured");
   EXPECT_TRUE(run.visited.empty());
+}
+
+TEST(Refresh, IsAskedAgainWithoutResourceWhereEntraRefusesIt) {
+  sign_in_run run;
+  run.kept.keep(client_kept());
+  run.kept.tokens = tokens_kept();
+  run.urls["https://as.example/token"] = [](const http_call& call) {
+    if (call.body.find("resource=") != std::string::npos)
+      return json_answer(400, R"({"error":"invalid_target","error_description":"AADSTS9010010: no"})");
+    return json_answer(200, R"({"access_token":"access-2"})");
+  };
+  auto kept = run.run();
+  ASSERT_TRUE(kept) << kept.error().detail;
+  EXPECT_EQ(run.times("POST https://as.example/token"), 2U);
+  EXPECT_EQ(kept->tokens->resource, "");  // remembered
+}
+
+TEST(Refresh, ATokenOfAnotherClientIsNotUsed) {
+  sign_in_run run;
+  run.settings.sign_in.client_id = "by hand";
+  run.kept.tokens = tokens_kept();
+  auto kept = run.run();
+  ASSERT_TRUE(kept) << kept.error().detail;
+  for (const auto& call : run.calls) EXPECT_THAT(call.body, ::testing::Not(HasSubstr("refresh-0")));
+  EXPECT_EQ(run.visited.size(), 1U);
 }
 
 TEST(StepUp, AsksOnceForTheUnion) {
@@ -212,6 +238,38 @@ TEST(DeviceCode, TellsPollsAndSlowsDown) {
   EXPECT_EQ(run.now - began, seconds(2 + 2 + 7 + 12));
 }
 
+TEST(DeviceCode, NeedsAnEndpointThatMayBeShown) {
+  sign_in_run none;
+  none.settings.sign_in.grant = bridge_grant::device_code;
+  auto metadata = sign_in_run::metadata();
+  auto at = metadata.find("https://as.example/device");
+  metadata.replace(at, std::string("https://as.example/device").size(), "");
+  none.document("https://as.example/.well-known/oauth-authorization-server", metadata);
+  auto kept = none.run();
+  ASSERT_FALSE(kept);
+  EXPECT_EQ(kept.error().code, errc::sign_in_metadata_missing);
+  EXPECT_THAT(kept.error().detail, HasSubstr("oauth2.deviceAuthorizationUrl"));
+
+  struct row {
+    const char* body;
+    errc code;
+  };
+  for (const auto& [body, code] :
+       {row{R"({"device_code":"d","user_code":"u","verification_uri":"javascript:x"})",
+            errc::sign_in_url_refused},
+        row{R"({"device_code":"d","user_code":"u","verification_uri":"http://as.example/a"})",
+            errc::sign_in_url_refused},
+        row{R"({"user_code":"u","verification_uri":"https://as.example/a"})", errc::sign_in_token_invalid}}) {
+    sign_in_run run;
+    run.settings.sign_in.grant = bridge_grant::device_code;
+    run.document("https://as.example/device", body);
+    auto ended = run.run();
+    ASSERT_FALSE(ended) << body;
+    EXPECT_EQ(ended.error().code, code) << body;
+    EXPECT_TRUE(run.told.empty());
+  }
+}
+
 TEST(DeviceCode, EndsWhereThePersonSaysNoOrNothing) {
   for (auto [answer, code] : {std::pair{R"({"error":"access_denied"})", errc::sign_in_refused},
                               std::pair{R"({"error":"expired_token"})", errc::sign_in_timeout},
@@ -268,6 +326,32 @@ TEST(Enterprise, TurnsTheIdTokenIntoAnAssertionAndThatIntoAToken) {
   EXPECT_EQ(kept->tokens->client_id, "at the server");
 }
 
+TEST(Enterprise, EndsWhereTheIdentityProviderGivesNoAssertion) {
+  struct row {
+    const char *body, *says;
+  };
+  for (const auto& [body, says] :
+       {row{R"({"access_token":"x","token_type":"N_A"})", "something else than an ID-JAG"},
+        row{R"({"error":"access_denied"})", "access_denied"}}) {
+    sign_in_run run;
+    auto& s = run.settings.sign_in;
+    s.grant = bridge_grant::enterprise;
+    s.client_id = "c";
+    s.identity_token_url = "https://idp.example/token";
+    s.identity_client_secret = secret("at the idp");
+    run.purpose.assertion = secret("the.id.token");
+    run.document("https://idp.example/token", body);
+    auto kept = run.run();
+    ASSERT_FALSE(kept);
+    EXPECT_THAT(kept.error().detail, HasSubstr(says));
+    EXPECT_EQ(run.times("POST https://as.example/token"), 0U);
+  }
+  sign_in_run none;
+  none.settings.sign_in.grant = bridge_grant::enterprise;
+  none.settings.sign_in.identity_token_url = "https://idp.example/token";
+  EXPECT_EQ(none.run().error().code, errc::sign_in_person_needed);
+}
+
 TEST(JwtBearer, ShowsTheAssertionOnce) {
   sign_in_run run;
   run.settings.sign_in.grant = bridge_grant::jwt_bearer;
@@ -314,6 +398,29 @@ TEST(Dpop, BindsTheTokenWhereTheServerWantsItAndTakesTheNonce) {
   auto verified = verify_dpop_proof(proof, request, dpop_rules{}, run.now);
   ASSERT_TRUE(verified) << verified.error().detail;
   EXPECT_EQ(verified->key_thumbprint(), value_of(run.last_visit(), "dpop_jkt"));
+}
+
+TEST(Registration, IsReadAsServersWriteIt) {
+  auto read = [](const char* body) {
+    return read_registration("https://as.example", "http://127.0.0.1/", json_answer(201, body), from_unix(1));
+  };
+  EXPECT_EQ(read(R"({"client_id":"c"})")->auth, bridge_client_auth::none);
+  EXPECT_EQ(read(R"({"client_id":"c","client_secret":"s"})")->auth, bridge_client_auth::header);
+  EXPECT_EQ(read(R"({"client_id":"c","client_secret":"s","token_endpoint_auth_method":"client_secret_post"})")
+                ->auth,
+            bridge_client_auth::body);
+  EXPECT_EQ(read(R"({"client_id":"c","client_secret":"s","token_endpoint_auth_method":"none"})")->auth,
+            bridge_client_auth::none);
+  EXPECT_EQ(read(R"({"client_id":"c","client_secret_expires_at":1900000000})")->until,
+            from_unix(1'900'000'000));
+  for (const char* until : {"0", "-5", "9223372036854775807", "\"soon\"", "null"}) {
+    auto client =
+        read((R"({"client_id":"c","client_secret_expires_at":)" + std::string(until) + "}").c_str());
+    ASSERT_TRUE(client) << until;
+    EXPECT_FALSE(client->until) << until;
+  }
+  for (const char* body : {"", "[]", "{}", R"({"client_id":""})", R"({"client_id":7})"})
+    EXPECT_FALSE(read(body)) << body;
 }
 
 TEST(TokenAnswer, IsReadAsServersWriteIt) {

@@ -149,18 +149,20 @@ result<server_facts> read_server_metadata(std::string_view issuer, std::string_v
     std::string_view name;
     std::vector<std::string>* into;
   };
-  std::vector<std::string> methods;
-  for (auto [name, into] : {row{"scopes_supported", &facts.scopes},
-                            row{"token_endpoint_auth_methods_supported", &facts.auth_methods},
-                            row{"grant_types_supported", &facts.grant_types},
-                            row{"dpop_signing_alg_values_supported", &facts.dpop_algorithms},
-                            row{"code_challenge_methods_supported", &methods}}) {
+  std::vector<std::string> methods, prompts;
+  for (auto [name, into] :
+       {row{"scopes_supported", &facts.scopes},
+        row{"token_endpoint_auth_methods_supported", &facts.auth_methods},
+        row{"grant_types_supported", &facts.grant_types},
+        row{"dpop_signing_alg_values_supported", &facts.dpop_algorithms},
+        row{"prompt_values_supported", &prompts}, row{"code_challenge_methods_supported", &methods}}) {
     auto values = list(*document, name, from);
     if (!values) return tl::unexpected<error>(values.error());
     *into = std::move(*values);
   }
   facts.auth_methods_named = !facts.auth_methods.empty();
   facts.s256 = holds(methods, "S256");
+  facts.takes_prompt_consent = prompts.empty() || holds(prompts, "consent");
   read(*document, "authorization_response_iss_parameter_supported", facts.sends_iss);
   read(*document, "client_id_metadata_document_supported", facts.client_documents);
   return facts;

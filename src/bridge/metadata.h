@@ -52,7 +52,8 @@ struct server_facts {
   bool s256 = false;
   bool sends_iss = false;
   bool client_documents = false;
-  bool assumed = false;  // nothing was published: the paths of MCP 2025-03-26
+  bool takes_prompt_consent = true;  // false: prompt_values_supported is without it
+  bool assumed = false;              // nothing was published: the paths of MCP 2025-03-26
   std::vector<std::string> refused;
 };
 

@@ -39,7 +39,7 @@ class reading {
   tl::expected<bridge_command, std::vector<std::string>> run() {
     command_.settings.drop_in = in_.drop_in;
     read_verb();
-    if (command_.verb == bridge_verb::help || command_.verb == bridge_verb::version)
+    if (command_.verb == bridge_verb::help || command_.verb == bridge_verb::print_version)
       return std::move(command_);
     // Which file, before anything else.
     auto file = variable("MCP_PROXY_CONFIG");
@@ -78,7 +78,7 @@ class reading {
     }
     for (const auto& one : args_) {
       if (one == "--help" || one == "-h") command_.verb = bridge_verb::help;
-      if (one == "--version") command_.verb = bridge_verb::version;
+      if (one == "--version") command_.verb = bridge_verb::print_version;
     }
   }
 

@@ -13,7 +13,7 @@
 
 namespace mcp_oauth {
 
-enum class bridge_verb { serve, login, logout, status, help, version };
+enum class bridge_verb { serve, login, logout, status, help, print_version };
 
 // Everything a bridge's settings come from; nothing else is looked at.
 struct bridge_input {

@@ -3,6 +3,7 @@
 #include "bridge/options.h"
 #include "bridge/sign_in_fixture.h"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <set>
@@ -66,6 +67,64 @@ TEST(BridgeOptions, EveryOptionHasItsOwnNames) {
     EXPECT_FALSE(row.about.empty() || row.fallback.empty()) << row.key;
   }
   for (const auto& row : bridge_flags()) EXPECT_TRUE(seen.insert(row.name).second) << row.name;
+}
+
+TEST(BridgeOptions, EachTakesSomethingAndRefusesSomething) {
+  const std::string_view values[] = {"https://x.example/",
+                                     "5",
+                                     "true",
+                                     R"({"a":"b"})",
+                                     "header",
+                                     "http-only",
+                                     "legacy",
+                                     "file",
+                                     "debug",
+                                     "device_code",
+                                     "/path",
+                                     R"(["a","b"])",
+                                     "a,b",
+                                     "k=v",
+                                     "x",
+                                     R"({"client_id":"c"})",
+                                     "X-A: 1"};
+  auto takes = [](auto take, std::string_view value) {
+    bridge_settings s;
+    return !take(s, value);
+  };
+  for (const auto& row : bridge_options()) {
+    EXPECT_TRUE(std::any_of(std::begin(values), std::end(values), [&](auto v) { return takes(row.take, v); }))
+        << row.key;
+    bool free_text = row.of == bridge_option::kind::text || row.of == bridge_option::kind::list;
+    EXPECT_TRUE(free_text || !takes(row.take, "x")) << row.key;
+    EXPECT_TRUE(row.of == bridge_option::kind::list || row.of == bridge_option::kind::map ||
+                !takes(row.take, ""))
+        << row.key;
+  }
+  for (const auto& row : bridge_flags())
+    EXPECT_TRUE(std::any_of(std::begin(values), std::end(values), [&](auto v) { return takes(row.take, v); }))
+        << row.name;
+}
+
+TEST(BridgeSettings, ListsAreWordsOrJson) {
+  auto run = bridge({"https://m.example"});
+  run.environment["UPSTREAM_IGNORED_TOOLS"] = "a, b*";
+  EXPECT_THAT(run.read()->settings.upstream.ignored_tools, ElementsAre("a", "b*"));
+  run.environment["UPSTREAM_IGNORED_TOOLS"] = R"(["c d"])";
+  EXPECT_THAT(run.read()->settings.upstream.ignored_tools, ElementsAre("c d"));
+  for (const char* odd : {"[", "[1]", R"([{"a":1}])"}) {
+    run.environment["UPSTREAM_IGNORED_TOOLS"] = odd;
+    EXPECT_THAT(run.errors(), ElementsAre(HasSubstr("UPSTREAM_IGNORED_TOOLS"))) << odd;
+  }
+}
+
+TEST(BridgeSettings, TimesMayHaveAUnit) {
+  auto run = drop_in();
+  run.environment["UPSTREAM_TIMEOUT_MS"] = "30s";
+  run.environment["OAUTH2_CALLBACK_TIMEOUT_SECONDS"] = "10m";
+  auto got = run.read();
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->settings.upstream.timeout, seconds(30));
+  EXPECT_EQ(got->settings.sign_in.callback_timeout, seconds(600));
 }
 
 TEST(BridgeOptions, EveryNameIsInTheGuide) {

@@ -22,7 +22,7 @@ std::string_view method_for(const server_facts& server) {
 }  // namespace
 
 http_call registration_request_for(const server_facts& server, const std::string& redirect_uri,
-                                   const std::string& scope, const bridge_sign_in_settings& settings) {
+                                   const bridge_sign_in_settings& settings) {
   json::object o;
   o["client_name"] = "mcp-oauth-proxy bridge";
   o["application_type"] = "native";
@@ -32,7 +32,6 @@ http_call registration_request_for(const server_facts& server, const std::string
   o["grant_types"] = std::move(grants);
   o["response_types"] = json::array{"code"};
   o["token_endpoint_auth_method"] = text(method_for(server));
-  if (!scope.empty()) o["scope"] = text(scope);
   if (!settings.client_metadata.empty()) {
     // That it is an object was checked with the settings.
     if (auto more = parse_json_object(settings.client_metadata)) {
@@ -79,11 +78,9 @@ result<kept_client> read_registration(std::string_view issuer, const std::string
     client.auth = method.value_or(bridge_client_auth::header);
   }
   std::int64_t until = 0;
-  if (read(*o, "client_secret_expires_at", until) == member::present && until > 0)
+  if (read(*o, "client_secret_expires_at", until) == member::present && until > 0 && until < 8'000'000'000)
     client.until = from_unix(until);
   return client;
 }
-
-bool is_usable(const kept_client& client, time_point now) { return !client.until || now < *client.until; }
 
 }  // namespace mcp_oauth

@@ -121,7 +121,7 @@ sign_in_step attempt::register_client(next then, const std::string& redirect) {
   auto usable = usable_url(server.registration_endpoint, "registration_endpoint", world->rules);
   if (!usable) return end(usable.error());
   sign_in_fetch fetch;
-  fetch.call = registration_request_for(server, redirect, join(scopes, " "), settings());
+  fetch.call = registration_request_for(server, redirect, settings());
   fetch.rules = rules_for(*usable, named_by::server, world->rules);
   fetch.purpose = "the registration endpoint";
   fetch.then = [self = shared_from_this(), then, redirect](const result<http_answer>& answer,
@@ -188,7 +188,8 @@ std::string attempt::authorization_address() {
   auto others = s.authorize_params;
   others.insert(others.end(), s.extra_params.begin(), s.extra_params.end());
   // OpenID Connect Core §11: without it the scope is not given.
-  if (holds(scopes, "offline_access") && !s.scope) others.emplace_back("prompt", "consent");
+  if (holds(scopes, "offline_access") && !s.scope && facts.server.takes_prompt_consent && !without_prompt)
+    others.emplace_back("prompt", "consent");
   return with_parameters(facts.server.authorization_endpoint, ours, others);
 }
 
@@ -222,6 +223,9 @@ sign_in_step attempt::answered(result<callback_answer> answer, time_point now) {
     resource.clear();
     return visit(now);
   }
+  // A server may know no prompt=consent, and say so only here.
+  bool of_prompt = words.find("prompt") != std::string::npos && answer->error != "access_denied";
+  if (of_prompt && holds(scopes, "offline_access") && !std::exchange(without_prompt, true)) return visit(now);
   bool unknown = code == "invalid_client" || code == "unauthorized_client";
   if (unknown && client.registered && !registered_again) return once_more_registered();
   return end(errc::sign_in_refused,

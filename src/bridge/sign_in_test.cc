@@ -78,6 +78,11 @@ TEST(SignIn, AsksForOfflineAccessOnlyWhereItIsOffered) {
   ASSERT_TRUE(run.run());
   EXPECT_EQ(value_of(run.last_visit(), "scope"), "tools:read offline_access");
   EXPECT_EQ(value_of(run.last_visit(), "prompt"), "consent");
+  run.document(
+      "https://as.example/.well-known/oauth-authorization-server",
+      sign_in_run::metadata(R"(,"scopes_supported":["offline_access"],"prompt_values_supported":["login"])"));
+  ASSERT_TRUE(run.run());
+  EXPECT_EQ(value_of(run.last_visit(), "prompt"), "(absent)");
 }
 
 // RFC 9207 §2.4; MCP authorization, the table of `iss`.
@@ -105,7 +110,7 @@ TEST(SignIn, ComparesTheIssuerOfTheAnswerAsItIs) {
       return answer;
     };
     auto kept = run.run();
-    EXPECT_EQ(kept.has_value(), good) << iss.value_or("(none)");
+    ASSERT_EQ(kept.has_value(), good) << iss.value_or("(none)");
     if (good) continue;
     EXPECT_EQ(kept.error().code, errc::sign_in_issuer_mismatch);
     // What another issuer says is not shown, and its code goes nowhere.
@@ -334,6 +339,75 @@ TEST(SignIn, ARefusedRegistrationSaysWhy) {
   EXPECT_THAT(kept.error().detail, HasSubstr("loopback is not allowed"));
 }
 
+TEST(SignIn, AClientThatIsGoneAtTheExchangeIsRegisteredOnceMore) {
+  sign_in_run run;
+  run.kept.keep(client_kept());
+  int exchanges = 0;
+  run.urls["https://as.example/token"] = [&](const http_call&) {
+    if (++exchanges == 1) return json_answer(401, R"({"error":"invalid_client"})");
+    return json_answer(200, R"({"access_token":"t"})");
+  };
+  auto kept = run.run();
+  ASSERT_TRUE(kept) << kept.error().detail;
+  EXPECT_EQ(run.visited.size(), 2U);
+  EXPECT_EQ(value_of(run.last_visit(), "client_id"), "client-1");
+
+  run.urls["https://as.example/token"] = [](const http_call&) {
+    return json_answer(401, R"({"error":"invalid_client"})");
+  };
+  auto again = run.run();
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, errc::sign_in_client_unknown);
+}
+
+TEST(SignIn, RegistersForTheMethodThatTheServerTakes) {
+  for (auto [offered, sent_in_header] :
+       {std::pair{R"("client_secret_basic")", true}, std::pair{R"("client_secret_post")", false}}) {
+    sign_in_run run;
+    run.document(
+        "https://as.example/.well-known/oauth-authorization-server",
+        sign_in_run::metadata(",\"token_endpoint_auth_methods_supported\":[" + std::string(offered) + "]"));
+    run.urls["https://as.example/register"] = [](const http_call& call) {
+      auto asked = text_member(*parse_json_object(call.body), "token_endpoint_auth_method");
+      return json_answer(
+          201, R"({"client_id":"c","client_secret":"given secret","token_endpoint_auth_method":")" + asked +
+                   "\"}");
+    };
+    ASSERT_TRUE(run.run());
+    EXPECT_EQ(run.calls.back().fields.count("Authorization"), sent_in_header ? 1U : 0U);
+    EXPECT_EQ(value_of(run.sent_to("https://as.example/token"), "client_secret"),
+              sent_in_header ? "(absent)" : "given secret");
+  }
+}
+
+TEST(SignIn, AnAuthorizationServerInClearTextIsNotAsked) {
+  sign_in_run run;
+  run.document(
+      "https://mcp.example/.well-known/oauth-protected-resource/mcp",
+      R"({"resource":"https://mcp.example/mcp","authorization_servers":["http://as.example","https://as.example?x=1"]})");
+  auto kept = run.run();
+  ASSERT_FALSE(kept);
+  EXPECT_EQ(kept.error().code, errc::sign_in_url_refused);
+  EXPECT_EQ(run.calls.size(), 1U);
+}
+
+TEST(SignIn, AnAuthorizationServerThatIsAwayIsSaidToBe) {
+  sign_in_run run;
+  for (const char* at : {"https://as.example/.well-known/oauth-authorization-server",
+                         "https://as.example/.well-known/openid-configuration"})
+    run.urls[at] = [](const http_call&) -> result<http_answer> {
+      return fail(errc::fetch_failed, "no route");
+    };
+  auto kept = run.run();
+  ASSERT_FALSE(kept);
+  EXPECT_EQ(kept.error().code, errc::sign_in_token_unreachable);
+  // Who has configured the endpoints goes on without discovery.
+  run.settings.sign_in.token_url = "https://as.example/token";
+  run.settings.sign_in.authorization_url = "https://as.example/authorize";
+  run.settings.sign_in.client_id = "by hand";
+  EXPECT_TRUE(run.run());
+}
+
 // ---- what the person or the server answers
 
 TEST(SignIn, SaysWhatTheAuthorizationServerSays) {
@@ -366,6 +440,24 @@ TEST(SignIn, EntraIsAskedAgainWithoutResource) {
   ASSERT_TRUE(kept) << kept.error().detail;
   EXPECT_EQ(run.visited.size(), 2U);
   EXPECT_EQ(kept->tokens->resource, "");
+}
+
+TEST(SignIn, AServerThatKnowsNoPromptIsAskedWithoutIt) {
+  sign_in_run run;
+  run.document("https://as.example/.well-known/oauth-authorization-server",
+               sign_in_run::metadata(R"(,"scopes_supported":["offline_access"])"));
+  run.person = [](const url&, const form& query) -> result<callback_answer> {
+    callback_answer answer;
+    if (query.find("prompt")) {
+      answer.error = "invalid_request";
+      answer.error_description = "unsupported prompt value requested";
+    } else {
+      answer.code = "c";
+    }
+    return answer;
+  };
+  ASSERT_TRUE(run.run());
+  EXPECT_EQ(run.visited.size(), 2U);
 }
 
 TEST(SignIn, EachTryHasItsOwnStateAndChallenge) {

@@ -89,11 +89,6 @@ error refusal(const http_answer& answer, const json::object& o) {
 
 }  // namespace
 
-std::string_view to_name(bridge_client_auth auth) {
-  return std::find_if(methods.begin(), methods.end(), [&](const auto& row) { return row.auth == auth; })
-      ->name;
-}
-
 std::optional<bridge_client_auth> client_auth_from_name(std::string_view name) {
   for (const auto& row : methods) {
     if (row.name == name) return row.auth;

@@ -40,8 +40,7 @@ http_call token_request(const std::string& endpoint, form parameters, const clie
 bridge_client_auth choose_client_auth(const std::optional<bridge_client_auth>& wanted, bool has_secret,
                                       bool has_key, const std::vector<std::string>& offered,
                                       bridge_client_auth fallback);
-// "client_secret_post" and so on, and back.
-std::string_view to_name(bridge_client_auth auth);
+// Of "client_secret_post" and so on.
 std::optional<bridge_client_auth> client_auth_from_name(std::string_view name);
 
 struct token_grant {

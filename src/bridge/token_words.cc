@@ -31,11 +31,11 @@ std::string what_token_says(const secret& token, time_point now) {
   if (scope.empty()) scope = text_member(*o, "scp");
   if (!scope.empty()) said += ", scope=" + clipped(scope);
   std::int64_t at = 0;
-  if (read(*o, "exp", at) == member::present && at > -8'000'000'000 && at < 8'000'000'000) {
+  if (read(*o, "exp", at) == member::present && at >= 0 && at < 8'000'000'000) {
     auto end = from_unix(at);
     said += (end <= now ? ", expired " : ", expires ") + how_long_from(now, end);
   }
-  if (read(*o, "nbf", at) == member::present && at < 8'000'000'000 && from_unix(at) > now)
+  if (read(*o, "nbf", at) == member::present && at >= 0 && at < 8'000'000'000 && from_unix(at) > now)
     said += ", not valid yet: compare the clocks";
   return said;
 }

@@ -3,7 +3,7 @@
 //
 // BRIDGE_ERA=sessions: the host asks for a session also where the scenario is about a revision that has none.
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -22,6 +22,23 @@ if (scenario === 'auth/basic-cimd') flags.push('--client-metadata-url', 'https:/
 if (given.client_id) env.OAUTH2_CLIENT_ID = given.client_id;
 if (given.client_secret) env.OAUTH2_CLIENT_SECRET = given.client_secret;
 if (scenario.startsWith('auth/client-credentials')) env.OAUTH2_GRANT = 'client_credentials';
+// What a deployment would hand over in files: a key, the id token of the identity provider, the token of a workload.
+const inFile = async (name, text) => {
+  await writeFile(join(home, name), text);
+  return join(home, name);
+};
+if (given.private_key_pem) env.OAUTH2_PRIVATE_KEY_FILE = await inFile('key.pem', given.private_key_pem);
+if (given.idp_id_token) {
+  env.OAUTH2_GRANT = 'enterprise';
+  env.OAUTH2_ASSERTION_FILE = await inFile('id_token', given.idp_id_token);
+  env.OAUTH2_IDENTITY_PROVIDER_URL = given.idp_issuer;
+  if (given.idp_token_endpoint) env.OAUTH2_IDENTITY_TOKEN_URL = given.idp_token_endpoint;
+  env.OAUTH2_IDENTITY_CLIENT_ID = given.idp_client_id;
+}
+if (given.valid_jwt) {
+  env.OAUTH2_GRANT = 'jwt_bearer';
+  env.OAUTH2_ASSERTION_FILE = await inFile('workload.jwt', given.valid_jwt);
+}
 
 const asks = /elicitation|sep-2322/.test(scenario);
 const client = new Client(

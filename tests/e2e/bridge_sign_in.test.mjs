@@ -3,15 +3,18 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { generateKeyPairSync } from 'node:crypto';
-import { chmod, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 
 import { AuthorizationServer } from './lib/authorization_server.mjs';
 import { BridgeHome, ProtectedServer } from './lib/bridge.mjs';
+import { makeCertificates } from './lib/certificates.mjs';
 import { binary, Gateway, Program } from './lib/gateway.mjs';
 import { Person } from './lib/person.mjs';
-import { fileScope, listenOnLoopback } from './lib/scope.mjs';
+import { fileScope, listenOnLoopback, stopListening } from './lib/scope.mjs';
 import { until, within } from './lib/until.mjs';
 import { Upstream } from './lib/upstream.mjs';
 
@@ -19,7 +22,7 @@ const scope = fileScope();
 let as, server;
 
 before(async () => {
-  as = await AuthorizationServer.start(scope);
+  as = await AuthorizationServer.start(scope, { consent: true });
   server = await ProtectedServer.start(scope, as.issuer);
 });
 
@@ -58,6 +61,22 @@ test('at our gateway with its own users: found, registered, consented, kept and 
   assert.match((await home.run(['logout', gateway.mcp])).out, /signed out/);
   assert.equal((await home.run(['status', gateway.mcp])).code, 5);
   assert.match((await home.run(['logout', gateway.mcp])).out, /there is no sign-in/);
+});
+
+test('an authority of one\'s own is trusted when it is named, and nothing is signed in to otherwise', async (t) => {
+  const upstream = await Upstream.start(t);
+  const made = await makeCertificates(t, ['127.0.0.1']);
+  const gateway = await Gateway.start(t, { mcp_server_url: upstream.url, tls: { cert_file: made.certFile, key_file: made.keyFile } });
+  const url = `https://127.0.0.1:${gateway.port}/mcp`;
+  const home = await BridgeHome.make(t, { BRIDGE_USER: 'admin', BRIDGE_PASSWORD: await gateway.firstPassword() });
+  const stranger = await home.run(['login', url]);
+  assert.equal(stranger.code, 4);
+  assert.match(stranger.err, /certificate/i);
+  assert.deepEqual(await home.pages(), []);
+  // The variable that clients of Node have set already; --ca-file is the same.
+  const known = await home.run(['login', url], { NODE_EXTRA_CA_CERTS: made.caFile });
+  assert.equal(known.code, 0, known.err);
+  assert.match(known.out, /signed in to/);
 });
 
 test('ten at once share one sign-in', async (t) => {
@@ -121,6 +140,16 @@ test('more scopes are asked for once, together with those before', async (t) => 
   assert.equal(vain.code, 5);
   assert.match(vain.err, /was asked for already/);
   assert.equal((await home.pages()).length, 2);
+});
+
+test('a server that knows no prompt=consent is asked without, in the page that is open', async (t) => {
+  const strict = await AuthorizationServer.start(t);
+  const other = await ProtectedServer.start(t, strict.issuer);
+  const home = await BridgeHome.make(t);
+  const done = await home.run(['login', other.url]);
+  assert.equal(done.code, 0, done.err);
+  assert.equal((await home.pages()).length, 1);
+  assert.match((await home.run(['status', other.url])).out, /refresh token none: a new sign-in is needed then/);
 });
 
 test('a device code', async (t) => {
@@ -213,6 +242,31 @@ test('stray and hostile requests to the callback end nothing', async (t) => {
   await assert.rejects(fetch(back), 'the port is closed with the sign-in');
 });
 
+test('localhost is listened on in IPv4 and IPv6, and on nothing else', async (t) => {
+  const home = await BridgeHome.make(t, { BRIDGE_PERSON: 'away' });
+  const login = home.start(['login', server.url, '--host', 'localhost']);
+  const [address] = await until('the page', async () => { const pages = await home.pages(); return pages.length && pages; });
+  const back = new URL(new URL(address).searchParams.get('redirect_uri'));
+  assert.equal(back.hostname, 'localhost');
+  for (const host of ['127.0.0.1', '[::1]']) assert.equal((await fetch(`http://${host}:${back.port}/elsewhere`)).status, 404, host);
+  const outside = Object.values(networkInterfaces()).flat().find((one) => one.family === 'IPv4' && !one.internal)?.address;
+  if (outside) await assert.rejects(fetch(`http://${outside}:${back.port}/elsewhere`));
+  await login.kill();
+});
+
+test('a pinned port that is taken is waited for, and its holder is named', async (t) => {
+  const holder = createServer();
+  const port = await listenOnLoopback(t, holder);
+  const home = await BridgeHome.make(t);
+  const login = home.start(['login', server.url, String(port)]);
+  const line = await until('the reason', () => login.errors.find((one) => one.includes('waiting for the port')));
+  assert.match(line, new RegExp(`listen EADDRINUSE: address already in use 127\\.0\\.0\\.1:${port}, held by process ${process.pid}`));
+  assert.deepEqual(await home.pages(), []);
+  await stopListening(holder);
+  assert.equal((await within('the end', login.exited))[0], 0, login.errors.join('\n'));
+  assert.equal(new URL(new URL((await home.pages())[0]).searchParams.get('redirect_uri')).port, String(port));
+});
+
 test('where the browser cannot reach this machine, the address is pasted', async (t) => {
   const home = await BridgeHome.make(t, { BROWSER: '' });
   // Without a browser a device code would be used, where there is one: a client id of the user has none.
@@ -229,6 +283,122 @@ test('where the browser cannot reach this machine, the address is pasted', async
   terminal.write(`${left.href}\n`);
   await within('the end', terminal.exited, 30_000);
   assert.match(terminal.text, /signed in to/);
+});
+
+const hello = { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } } };
+const replyTo = (client, id) => until(`the reply to ${id}`, () => client.lines.find((line) => line.id === id));
+
+test('a kept sign-in serves a client at once: one small file, no thread, no libcurl, no page', async (t) => {
+  const home = await signedIn(t);
+  const shown = server.shown.length;
+  const client = home.serve(server.url);
+  client.tell(hello);
+  assert.ok((await replyTo(client, 1)).result, client.errors);
+  assert.match(server.shown[shown], /^Bearer /, 'the first request has the token');
+  const maps = await readFile(`/proc/${client.child.pid}/maps`, 'utf8');
+  assert.ok(!maps.includes('libcurl'), 'libcurl is not loaded');
+  const status = await readFile(`/proc/${client.child.pid}/status`, 'utf8');
+  assert.equal(/^Threads:\s+(\d+)/m.exec(status)[1], '1');
+  client.child.stdin.end();
+  assert.equal(await within('the end', client.exited), 0);
+  assert.equal((await home.pages()).length, 1);
+});
+
+test('ten clients at once without a sign-in: one page, ten answers', async (t) => {
+  const home = await BridgeHome.make(t);
+  const clients = Array.from({ length: 10 }, () => home.serve(server.url));
+  for (const client of clients) client.tell(hello);
+  for (const client of clients) assert.ok((await replyTo(client, 1)).result, client.errors);
+  assert.equal((await home.pages()).length, 1);
+  for (const client of clients) client.child.stdin.end();
+  for (const client of clients) assert.equal(await within('the end', client.exited), 0, client.errors);
+});
+
+test('a token that ends in the middle is renewed for all calls at once', async (t) => {
+  const home = await signedIn(t);
+  const client = home.serve(server.url);
+  client.tell(hello);
+  await replyTo(client, 1);
+  const before = as.asked('/token');
+  const asked = server.asked.length;
+  server.refused.add(server.tokens.at(-1));
+  for (let id = 2; id < 22; ++id) client.tell({ jsonrpc: '2.0', id, method: 'ping' });
+  for (let id = 2; id < 22; ++id) assert.ok((await replyTo(client, id)).result, client.errors);
+  assert.equal(as.asked('/token') - before, 1);
+  assert.equal((await home.pages()).length, 1);
+  client.child.stdin.end();
+  await client.exited;
+  for (const one of server.asked.slice(asked)) {
+    assert.ok(one.token, 'each request shows the token in its header');
+    assert.equal(one.url, '/mcp', 'and nowhere else');
+  }
+});
+
+test('the address can be pasted in another terminal while the bridge of a client waits', async (t) => {
+  const home = await BridgeHome.make(t, { BRIDGE_PERSON: 'away' });
+  const client = home.serve(server.url);
+  client.tell(hello);
+  await until('the page', async () => (await home.pages()).length === 1);
+  const terminal = home.inTerminal(['login', server.url]);
+  await until('the prompt', () => terminal.text.includes('paste the address where it ended here'), 30_000);
+  assert.match(terminal.text, new RegExp(`Another bridge to ${server.url} \\(PID ${client.child.pid}\\) waits for a person to sign in: http`));
+  const address = new URL((await home.pages())[0]);
+  const left = await new Person({ user: 'alice' }).approve(address, address.searchParams.get('redirect_uri'));
+  terminal.write(`${left.href}\n`);
+  await within('the end of the login', terminal.exited, 30_000);
+  assert.match(terminal.text, /signed in to/);
+  assert.ok((await replyTo(client, 1)).result, client.errors);
+  assert.equal((await home.pages()).length, 1);
+  client.child.stdin.end();
+  await client.exited;
+});
+
+test('with a secret service the key is there and not beside the file; a keyring that is locked is survived', async (t) => {
+  const home = await BridgeHome.make(t, { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nonexistent' });
+  const tools = join(home.folder, 'tools');
+  await mkdir(tools);
+  const keyring = join(home.folder, 'keyring');
+  await writeFile(join(tools, 'secret-tool'), `#!/bin/sh\n[ -e ${home.folder}/locked ] && exit 1\ncase $1 in store) cat >${keyring};; lookup) cat ${keyring};; esac\n`);
+  await chmod(join(tools, 'secret-tool'), 0o755);
+  home.environment.PATH = `${tools}:${home.environment.PATH}`;
+  const done = await home.run(['login', server.url]);
+  assert.equal(done.code, 0, done.err);
+  const names = await readdir(home.cache);
+  assert.ok(names.includes('key.secret-service') && !names.includes('key.bin'), names.join());
+  assert.equal((await home.run(['login', server.url])).code, 0);
+  assert.equal((await home.run(['status', server.url])).code, 0);
+  assert.equal((await home.pages()).length, 1);
+
+  const before = await readFile(await keptFile(home));
+  await writeFile(join(home.folder, 'locked'), '');
+  const locked = await home.run(['login', server.url]);
+  assert.equal(locked.code, 0, locked.err);
+  assert.match(locked.err, /the secret service gives no key: locked, or not there/);
+  assert.deepEqual(await readFile(await keptFile(home)), before, 'what the keyring still has the key for stays readable');
+  await rm(join(home.folder, 'locked'));
+  assert.equal((await home.run(['status', server.url])).code, 0);
+
+  const file = await BridgeHome.make(t, { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nonexistent', OAUTH2_TOKEN_CACHE_KEY: 'file', PATH: home.environment.PATH });
+  assert.equal((await file.run(['login', server.url])).code, 0);
+  assert.ok((await readdir(file.cache)).includes('key.bin'));
+});
+
+test('a clock that jumps costs a refresh at most, and no sign-in', async (t) => {
+  const home = await signedIn(t);
+  const library = ['x86_64', 'aarch64'].map((m) => `/usr/lib/${m}-linux-gnu/faketime/libfaketimeMT.so.1`).find(existsSync);
+  const at = (offset) => ({ LD_PRELOAD: library, FAKETIME: offset, FAKETIME_DONT_FAKE_MONOTONIC: '1', LOG_LEVEL: 'debug' });
+  const before = as.asked('/token');
+  const back = await home.run(['login', server.url], at('-2h'));
+  assert.equal(back.code, 0, back.err);
+  assert.equal(as.asked('/token') - before, 0, 'what the clock says of a token from its future is nothing');
+  const forward = await home.run(['login', server.url], at('+2h'));
+  assert.equal(forward.code, 0, forward.err);
+  assert.equal(as.asked('/token') - before, 1);
+  assert.match(forward.err, /refreshing at /);
+  // The clock is right again, and the token was obtained two hours from now.
+  const again = await home.run(['login', server.url]);
+  assert.equal(again.code, 0, again.err);
+  assert.equal((await home.pages()).length, 1);
 });
 
 test('no secret is in the log, at any level', async (t) => {
@@ -317,7 +487,7 @@ test('who is killed while a person signs in does not fill the desktop with pages
 });
 
 test('a network that comes back is waited for, and one that does not ends in its own exit code', async (t) => {
-  const own = await AuthorizationServer.start(t);
+  const own = await AuthorizationServer.start(t, { consent: true });
   const protectedServer = await ProtectedServer.start(t, own.issuer);
   const home = await BridgeHome.make(t);
   assert.equal((await home.run(['login', protectedServer.url])).code, 0);

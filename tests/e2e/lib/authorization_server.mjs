@@ -15,9 +15,11 @@ export class AuthorizationServer {
   format = 'jwt'; // or 'opaque', of tokens from now on
   refuse = undefined; // (request, response, path) => true: answers in place of the provider
 
-  static async start(scope, { alg = 'RS256' } = {}) {
+  // Whoever signs in consents; with `consent` a client may ask for that by itself (prompt=consent), as it must for
+  // a refresh token.
+  static async start(scope, { alg = 'RS256', consent = false } = {}) {
     const server = new AuthorizationServer();
-    Object.assign(server, { scope, alg });
+    Object.assign(server, { scope, alg, consent });
     await server.comeBack();
     server.rotateKeys();
     return server;
@@ -46,9 +48,9 @@ export class AuthorizationServer {
   }
 
   #rebuild() {
-    // Whoever signs in consents.
     const policy = interactionPolicy.base();
-    policy.remove('consent');
+    if (this.consent) policy.get('consent').checks.clear();
+    else policy.remove('consent');
     this.provider = new Provider(this.issuer, {
       clients: [{
         ...this.introspector, redirect_uris: [], response_types: [], grant_types: ['client_credentials'],

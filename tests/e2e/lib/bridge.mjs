@@ -27,6 +27,26 @@ export class BridgeHome {
     return new Program(this.scope, binary, ['bridge', ...args], { cwd: this.folder, env: { ...this.environment, ...environment } });
   }
 
+  // As the program of a client: its lines, what it is told, and how it ended.
+  serve(url, environment = {}) {
+    const child = spawn(binary, ['bridge', url], { cwd: this.folder, env: { ...this.environment, ...environment } });
+    const client = { child, lines: [], errors: '' };
+    client.tell = (message) => child.stdin.write(`${JSON.stringify(message)}\n`);
+    let rest = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      const parts = (rest + text).split('\n');
+      rest = parts.pop();
+      client.lines.push(...parts.map((line) => JSON.parse(line)));
+    });
+    child.stderr.setEncoding('utf8').on('data', (text) => (client.errors += text));
+    client.exited = new Promise((done) => child.on('close', done));
+    this.scope.after(async () => {
+      if (child.exitCode === null) child.kill('SIGKILL');
+      await client.exited;
+    });
+    return client;
+  }
+
   // To its end.
   async run(args, environment = {}) {
     const program = this.start(args, environment);
@@ -60,6 +80,7 @@ export class BridgeHome {
 // An MCP server that takes tokens of an authorization server: it says so, and remembers what it was shown.
 export class ProtectedServer {
   shown = []; // the Authorization fields
+  asked = []; // everything asked at /mcp, by method, address and whether with a token
   refused = new Set(); // tokens that are not taken any more
   wanted = undefined; // the scopes that a challenge asks for
   refuseAll = false;
@@ -78,13 +99,16 @@ export class ProtectedServer {
     return this.shown.map((field) => field.split(' ')[1]);
   }
 
-  #serve(request, response) {
+  async #serve(request, response) {
+    let body = '';
+    for await (const piece of request) body += piece;
     const path = request.url.split('?')[0];
     const json = (status, body, headers = {}) => response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
     if (path === '/.well-known/oauth-protected-resource/mcp')
       return json(200, { resource: this.url, authorization_servers: [this.issuer], scopes_supported: ['tools:read'], ...this.metadata });
     if (path !== '/mcp') return json(404, {});
     const field = request.headers.authorization;
+    this.asked.push({ method: request.method, url: request.url, token: Boolean(field) });
     if (field) this.shown.push(field);
     const token = field?.split(' ')[1];
     const challenge = `Bearer resource_metadata="${this.origin}/.well-known/oauth-protected-resource/mcp"`;
@@ -92,6 +116,10 @@ export class ProtectedServer {
     if (this.needs && !this.needs(request)) {
       return json(403, {}, { 'www-authenticate': `${challenge}, error="insufficient_scope", scope="${this.wanted}"` });
     }
-    return json(200, { jsonrpc: '2.0', id: 'sign-in', result: {} });
+    if (request.method !== 'POST') return json(405, {});
+    const { id, method } = JSON.parse(body);
+    if (id === undefined) return response.writeHead(202).end();
+    const hello = { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: 'protected', version: '1' } };
+    return json(200, { jsonrpc: '2.0', id, result: method === 'initialize' ? hello : {} });
   }
 }

@@ -14,8 +14,12 @@ if (process.env.BRIDGE_PERSON === 'away') process.exit(0);
 const back = address.searchParams.get('redirect_uri');
 if (back) {
   const person = new Person({ user, password: process.env.BRIDGE_PASSWORD });
-  const left = await person.approve(address, back);
-  const page = await fetch(left, { redirect: 'manual' });
+  let page, next = address;
+  // The bridge may send the browser on, to be asked once more in another way.
+  for (let round = 0; round < 3 && next; ++round) {
+    page = await fetch(await person.approve(next, back), { redirect: 'manual' });
+    next = page.status === 303 ? page.headers.get('location') : undefined;
+  }
   appendFileSync(process.env.BRIDGE_BROWSER_LOG, `ended: ${page.status} ${(await page.text()).replace(/<[^>]*>|\s+/g, ' ')}\n`);
 } else {
   // A device code.
