@@ -449,6 +449,19 @@ TEST(Conversation, ACancelledRequestIsAbortedAndNeverAnswered) {
   EXPECT_TRUE(t.was_aborted(call));
 }
 
+TEST(Conversation, AnIdThatIsSpelledInAnotherWayIsTheSameId) {
+  talk t;
+  t.open();
+  t.line(R"({"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"e"}})");
+  auto call = t.next().call;
+  t.line(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"\u0061"}})");
+  EXPECT_EQ((*t).waiting(), 0U);
+  t.json(call, R"({"jsonrpc":"2.0","id":"a","result":{}})");
+  EXPECT_TRUE(t.told_nothing());
+  t.line(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{}})");
+  EXPECT_TRUE(t.told_nothing());
+}
+
 TEST(Conversation, WhatWasNotSentIsCancelledWithoutAWordToTheServer) {
   talk t;
   t.line(R"({"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18"}})");

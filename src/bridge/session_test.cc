@@ -316,6 +316,30 @@ TEST(LegacyTransport, WhatItsStreamTookAlongIsAnsweredWithAnError) {
   EXPECT_EQ(sent.target, "/messages?sessionId=2");
 }
 
+TEST(LegacyTransport, AnEndpointIsReadAsAReference) {
+  struct row {
+    const char *uri, *target;
+  };
+  for (auto [uri, target] :
+       {row{"/messages?x=1", "/messages?x=1"}, row{"messages?x=1", "/messages?x=1"}, row{"?x=1", "/mcp?x=1"},
+        row{"https://mcp.example.com", "/"}, row{"//mcp.example.com/m?y#z", "/m?y"}, row{"/m#z", "/m"}}) {
+    talk t;
+    t.line(text(initialize_text));
+    t.answer(t.next().call, 404, "text/plain", "");
+    auto stream = t.next().call;
+    t.events(stream);
+    t.body(stream, "event: endpoint\ndata: " + text(uri) + "\n\n");
+    EXPECT_EQ(t.next().target, target) << uri;
+  }
+  talk t;
+  t.line(text(initialize_text));
+  t.answer(t.next().call, 404, "text/plain", "");
+  auto stream = t.next().call;
+  t.events(stream);
+  t.body(stream, "event: endpoint\ndata: /a b\n\n");
+  EXPECT_EQ(t.told().size(), 1U);
+}
+
 TEST(LegacyTransport, AnEndpointElsewhereIsRefused) {
   for (auto uri : {"https://evil.example/messages", "//evil.example/x", "http://mcp.example.com/x"}) {
     talk t;
