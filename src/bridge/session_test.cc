@@ -483,6 +483,26 @@ TEST(Waiting, EndsWithTheClient) {
   EXPECT_TRUE((*t).finished());
 }
 
+TEST(Waiting, ThatBeginsBehindTheEndOfTheClientIsTheEnd) {
+  talk t;
+  t.line(text(initialize_text));
+  t.next();
+  t.client_ends();
+  EXPECT_FALSE((*t).finished());
+  t.waiting("open https://idp.example/authorize");
+  EXPECT_NE(t.told_one().find("MOP-BRI-008"), std::string::npos);
+  EXPECT_TRUE((*t).finished());
+}
+
+TEST(Session, ARevisionThatIsNoHeaderValueDoesNotBecomeOne) {
+  talk t;
+  t.line(text(initialize_text));
+  t.json(t.next().call,
+         R"({"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"1\r\nX: y","capabilities":{}}})");
+  t.line(text(call_text));
+  EXPECT_EQ(t.next().fields.find("X: y"), std::string::npos);
+}
+
 TEST(Keeping, PingsOfItsOwnStayItsOwn) {
   bridge_upstream_settings upstream;
   upstream.ping_interval = milliseconds(30'000);

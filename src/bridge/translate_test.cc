@@ -167,6 +167,19 @@ TEST(ToStateless, ACallThatIsCancelledWhileItsClientIsAskedIsOver) {
   EXPECT_FALSE(t.sent_nothing());
 }
 
+TEST(ToStateless, ACallWhoseClientWasAskedAndEndsIsAnswered) {
+  to_stateless t;
+  t.begin();
+  t.line(R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"e"}})");
+  auto sent = t.next();
+  t.json(sent.call,
+         answer_to(sent, R"({"resultType":"input_required","inputRequests":{"k":{"method":"roots/list"}}})"));
+  t.told();
+  t.client_ends();
+  EXPECT_NE(t.told_one().find("MOP-BRI-008"), std::string::npos);
+  EXPECT_TRUE((*t).finished());
+}
+
 TEST(ToStateless, AStateWithoutQuestionsIsSentAgainAtOnceButNotForEver) {
   to_stateless t;
   t.begin();
