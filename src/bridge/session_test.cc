@@ -110,6 +110,9 @@ TEST(Session, AnErrorToInitializeIsTheServersOwn) {
   t.json(t.next().call, R"({"jsonrpc":"2.0","id":0,"error":{"code":-32602,"message":"no"}})");
   EXPECT_EQ(code_in(t.told_one()), -32602);
   t.line(text(initialize_text));
+  t.json(t.next().call, R"({"jsonrpc":"2.0","error":{"code":-32602,"message":"no"}})");
+  EXPECT_EQ(read_line(t.told_one()).at("id").to_number<int>(), 0);
+  t.line(text(initialize_text));
   t.broken(t.next().call, errc::upstream_refused, "connect ECONNREFUSED 127.0.0.1:1");
   EXPECT_NE(message_in(t.told_one()).find("ECONNREFUSED"), std::string::npos);
   t.line(text(initialize_text));
