@@ -1,6 +1,6 @@
 // rooms: bridge
 #include "bridge/upstream_answer.h"
-#include "fuzz/require.h"
+#include "require.h"
 
 #include <algorithm>
 #include <cstddef>

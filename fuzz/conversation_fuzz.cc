@@ -1,7 +1,7 @@
 // rooms: bridge
 #include "base/json.h"
 #include "bridge/conversation.h"
-#include "fuzz/require.h"
+#include "require.h"
 
 #include <algorithm>
 #include <cstddef>

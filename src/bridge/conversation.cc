@@ -417,6 +417,15 @@ void conversation::end_session(milliseconds now) {
   if (std::exchange(removing_, true)) return;
   abort_streams();
   drop_legacy_stream();
+  // Calls for which the client was asked something: it cannot say any more.
+  for (const auto& [serial, t] : transits_) {
+    if (t->client_id.empty() || t->facts.method == "subscriptions/listen") continue;
+    bridge_failure ending;
+    ending.why = {errc::bridge_ending, "the client closed its side before it answered"};
+    write_line(failure_answer(options_.program, t->client_id, ending));
+    by_client_id_.erase(t->client_id);
+    t->client_id.clear();
+  }
   end_by_ = now + removal_time;
   if (session_.empty() || legacy_transport_) {
     finished_ = true;

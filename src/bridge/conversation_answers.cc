@@ -193,7 +193,17 @@ void conversation::take_answer(exchange& x, std::string text, const message_fact
     }
     t = other;
   }
-  pass_answer(*t, std::move(text), facts, now);
+  bool nameless = facts.id.empty() && t->why != purpose::client_batch;
+  if (!nameless && facts.has_version) return pass_answer(*t, std::move(text), facts, now);
+  // An error that names nobody is about the only request of its exchange; and a response that forgot to say
+  // that it is one of JSON-RPC 2.0 is none to most clients.
+  if (auto tree = nameless ? read_tree(text) : std::nullopt; tree && tree->as_object().contains("error")) {
+    text = R"({"jsonrpc":"2.0","id":)" + t->wire_id + R"(,"error":)" +
+           json::serialize(tree->as_object()["error"]) + '}';
+  } else {
+    text = with_members(text, text.find('{') + 1, facts.message_empty, R"("jsonrpc":"2.0")");
+  }
+  if (auto again = scan_message(text)) pass_answer(*t, std::move(text), *again, now);
 }
 
 void conversation::pass_answer(transit& t, std::string text, const message_facts& facts, milliseconds now) {
@@ -257,13 +267,6 @@ void conversation::pass_answer(transit& t, std::string text, const message_facts
   if (t.wire_id != t.client_id) {
     auto about = scan_message(text);
     if (about && about->id_place.size > 0) text = with_id(text, *about, t.client_id);
-  }
-  // An error that names nobody is about the only request of its exchange.
-  if (facts.id.empty()) {
-    auto tree = read_tree(text);
-    if (tree && tree->is_object() && tree->as_object().contains("error"))
-      text = R"({"jsonrpc":"2.0","id":)" + t.client_id + R"(,"error":)" +
-             json::serialize(tree->as_object()["error"]) + '}';
   }
   answer_client(t, text);
   finish(t, now);

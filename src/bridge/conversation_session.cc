@@ -420,6 +420,7 @@ void conversation::on_waiting(std::string_view what, milliseconds now) {
     if (opening_ == 0 && server_ != era::unknown) announce_changes();
     return;
   }
+  if (client_ended_) return on_stop(now);
   if (anew) waiting_since_ = now;
   wake(waiting_since_ + patience_of_opening);
   if (client_ != era::sessions) return;

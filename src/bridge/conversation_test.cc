@@ -133,6 +133,8 @@ INSTANTIATE_TEST_SUITE_P(
         reply{"error_of_the_server", 200, "application/json",
               R"({"jsonrpc":"2.0","id":7,"error":{"code":-32602,"message":"no such tool"}})", -32602,
               "no such tool"},
+        reply{"without_a_version", 200, "application/json", R"( {"id":7,"result":{"a":1}})", 0,
+              "\"jsonrpc\":\"2.0\""},
         reply{"error_without_id", 200, "application/json",
               R"({"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"oops"}})", -32603, "oops"},
         reply{"error_status_with_message", 400, "application/json",
@@ -447,6 +449,19 @@ TEST(Conversation, ACancelledRequestIsAbortedAndNeverAnswered) {
   EXPECT_TRUE(t.told_nothing());
   t.pass(milliseconds(5'000));
   EXPECT_TRUE(t.was_aborted(call));
+}
+
+TEST(Conversation, AnIdThatIsSpelledInAnotherWayIsTheSameId) {
+  talk t;
+  t.open();
+  t.line(R"({"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"e"}})");
+  auto call = t.next().call;
+  t.line(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"\u0061"}})");
+  EXPECT_EQ((*t).waiting(), 0U);
+  t.json(call, R"({"jsonrpc":"2.0","id":"a","result":{}})");
+  EXPECT_TRUE(t.told_nothing());
+  t.line(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{}})");
+  EXPECT_TRUE(t.told_nothing());
 }
 
 TEST(Conversation, WhatWasNotSentIsCancelledWithoutAWordToTheServer) {

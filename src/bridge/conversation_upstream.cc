@@ -104,7 +104,7 @@ std::string conversation::session_fields(const transit* t) const {
   const auto& version =
       options_.upstream.protocol_version.empty() ? negotiated_ : options_.upstream.protocol_version;
   if (!version.empty() && (!opens || !options_.upstream.protocol_version.empty()))
-    lines += "MCP-Protocol-Version: " + version + "\r\n";
+    lines += "MCP-Protocol-Version: " + encode_mirrored_value(version) + "\r\n";
   return lines;
 }
 

@@ -112,6 +112,7 @@ void message_scanner::take_name() {
   switch (place_) {
     case place::message:
       seen_.message_empty = false;
+      if (name == "jsonrpc") seen_.has_version = true;
       if (name == "id") slot_ = slot::id;
       if (name == "method") slot_ = slot::method;
       if (name == "params") slot_ = slot::params;

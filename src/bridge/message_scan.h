@@ -22,6 +22,7 @@ struct message_facts {
   enum class kind : std::uint8_t { unknown, request, notification, response, batch };
 
   enum kind kind = kind::unknown;
+  bool has_version = false;  // a member `jsonrpc`, whatever it says
   std::string method;
   std::string id;       // raw; "" when there is none or it is null
   text_place id_place;  // in the text

@@ -110,6 +110,9 @@ TEST(Session, AnErrorToInitializeIsTheServersOwn) {
   t.json(t.next().call, R"({"jsonrpc":"2.0","id":0,"error":{"code":-32602,"message":"no"}})");
   EXPECT_EQ(code_in(t.told_one()), -32602);
   t.line(text(initialize_text));
+  t.json(t.next().call, R"({"jsonrpc":"2.0","error":{"code":-32602,"message":"no"}})");
+  EXPECT_EQ(read_line(t.told_one()).at("id").to_number<int>(), 0);
+  t.line(text(initialize_text));
   t.broken(t.next().call, errc::upstream_refused, "connect ECONNREFUSED 127.0.0.1:1");
   EXPECT_NE(message_in(t.told_one()).find("ECONNREFUSED"), std::string::npos);
   t.line(text(initialize_text));
@@ -316,6 +319,30 @@ TEST(LegacyTransport, WhatItsStreamTookAlongIsAnsweredWithAnError) {
   EXPECT_EQ(sent.target, "/messages?sessionId=2");
 }
 
+TEST(LegacyTransport, AnEndpointIsReadAsAReference) {
+  struct row {
+    const char *uri, *target;
+  };
+  for (auto [uri, target] :
+       {row{"/messages?x=1", "/messages?x=1"}, row{"messages?x=1", "/messages?x=1"}, row{"?x=1", "/mcp?x=1"},
+        row{"https://mcp.example.com", "/"}, row{"//mcp.example.com/m?y#z", "/m?y"}, row{"/m#z", "/m"}}) {
+    talk t;
+    t.line(text(initialize_text));
+    t.answer(t.next().call, 404, "text/plain", "");
+    auto stream = t.next().call;
+    t.events(stream);
+    t.body(stream, "event: endpoint\ndata: " + text(uri) + "\n\n");
+    EXPECT_EQ(t.next().target, target) << uri;
+  }
+  talk t;
+  t.line(text(initialize_text));
+  t.answer(t.next().call, 404, "text/plain", "");
+  auto stream = t.next().call;
+  t.events(stream);
+  t.body(stream, "event: endpoint\ndata: /a b\n\n");
+  EXPECT_EQ(t.told().size(), 1U);
+}
+
 TEST(LegacyTransport, AnEndpointElsewhereIsRefused) {
   for (auto uri : {"https://evil.example/messages", "//evil.example/x", "http://mcp.example.com/x"}) {
     talk t;
@@ -457,6 +484,26 @@ TEST(Waiting, EndsWithTheClient) {
   t.waiting("open https://idp.example/authorize");
   t.client_ends();
   EXPECT_TRUE((*t).finished());
+}
+
+TEST(Waiting, ThatBeginsBehindTheEndOfTheClientIsTheEnd) {
+  talk t;
+  t.line(text(initialize_text));
+  t.next();
+  t.client_ends();
+  EXPECT_FALSE((*t).finished());
+  t.waiting("open https://idp.example/authorize");
+  EXPECT_NE(t.told_one().find("MOP-BRI-008"), std::string::npos);
+  EXPECT_TRUE((*t).finished());
+}
+
+TEST(Session, ARevisionThatIsNoHeaderValueDoesNotBecomeOne) {
+  talk t;
+  t.line(text(initialize_text));
+  t.json(t.next().call,
+         R"({"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"1\r\nX: y","capabilities":{}}})");
+  t.line(text(call_text));
+  EXPECT_EQ(t.next().fields.find("X: y"), std::string::npos);
 }
 
 TEST(Keeping, PingsOfItsOwnStayItsOwn) {

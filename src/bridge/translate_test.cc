@@ -148,6 +148,38 @@ TEST(ToStateless, WhatTheServerWantsToKnowTheClientIsAsked) {
   EXPECT_EQ(line.at("id").to_number<int>(), 1);
 }
 
+TEST(ToStateless, ACallThatIsCancelledWhileItsClientIsAskedIsOver) {
+  to_stateless t;
+  t.begin();
+  for (auto id : {"1", "2"}) {
+    t.line(R"({"jsonrpc":"2.0","id":)" + text(id) + R"(,"method":"tools/call","params":{"name":"e"}})");
+    auto sent = t.next();
+    t.json(
+        sent.call,
+        answer_to(sent, R"({"resultType":"input_required","inputRequests":{"k":{"method":"roots/list"}}})"));
+  }
+  auto questions = t.told();
+  ASSERT_EQ(questions.size(), 2U);
+  t.line(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}})");
+  t.line(make_result(json::serialize(read_line(questions[0]).at("id")), "{}"));
+  EXPECT_TRUE(t.sent_nothing());
+  t.line(make_result(json::serialize(read_line(questions[1]).at("id")), "{}"));
+  EXPECT_FALSE(t.sent_nothing());
+}
+
+TEST(ToStateless, ACallWhoseClientWasAskedAndEndsIsAnswered) {
+  to_stateless t;
+  t.begin();
+  t.line(R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"e"}})");
+  auto sent = t.next();
+  t.json(sent.call,
+         answer_to(sent, R"({"resultType":"input_required","inputRequests":{"k":{"method":"roots/list"}}})"));
+  t.told();
+  t.client_ends();
+  EXPECT_NE(t.told_one().find("MOP-BRI-008"), std::string::npos);
+  EXPECT_TRUE((*t).finished());
+}
+
 TEST(ToStateless, AStateWithoutQuestionsIsSentAgainAtOnceButNotForEver) {
   to_stateless t;
   t.begin();
@@ -320,6 +352,27 @@ TEST(ToSessions, AnAnswerThatComesBeforeTheInputIsKept) {
   auto last = read_line(t.told_one());
   EXPECT_EQ(last.at("id").to_number<int>(), 3);
   EXPECT_TRUE(last.at("result").as_object().contains("content"));
+}
+
+TEST(ToSessions, OneOfSeveralCallsThatWaitForInputIsOverWithoutTheOther) {
+  to_sessions t;
+  t.begin();
+  std::vector<std::uint64_t> calls;
+  std::vector<std::string> states;
+  for (auto id : {"2", "3"}) {
+    t.line(modern(id, "tools/call", R"("name":"e")"));
+    calls.push_back(t.next().call);
+    t.events(calls.back());
+    t.body(calls.back(), "data: {\"jsonrpc\":\"2.0\",\"id\":9" + text(id) +
+                             ",\"method\":\"elicitation/create\",\"params\":{}}\n\n");
+    states.push_back(json::serialize(read_line(t.told_one()).at("result").at("requestState")));
+  }
+  t.line(modern("4", "tools/call", R"("name":"e","inputResponses":{"1":{}},"requestState":)" + states[0]));
+  EXPECT_EQ(read_line(*t.next().body).at("id").to_number<int>(), 92);
+  t.body(calls[0], "data: {\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{}}\n\n");
+  EXPECT_EQ(read_line(t.told_one()).at("id").to_number<int>(), 4);
+  t.line(modern("5", "tools/call", R"("name":"e","inputResponses":{"1":{}},"requestState":)" + states[1]));
+  EXPECT_EQ(read_line(*t.next().body).at("id").to_number<int>(), 93);
 }
 
 TEST(ToSessions, ARetryWithoutTheInputIsAskedAgain) {

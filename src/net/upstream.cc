@@ -313,8 +313,8 @@ task<result<void>> upstream_pool::ask_proxy(const upstream_target& target, chann
       if (!parsed) co_return fail(errc::upstream_proxy_refused, proxy + " does not speak HTTP");
       if (answer.status / 100 == 1) continue;
       if (answer.status / 100 == 2) co_return result<void>();
-      co_return fail(errc::upstream_proxy_refused, proxy + " answered CONNECT " + where + " with " +
-                                                       std::to_string(answer.status));
+      co_return fail(errc::upstream_proxy_refused,
+                     proxy + " answered CONNECT " + where + " with " + std::to_string(answer.status));
     }
     if (input.size() > largest_proxy_answer)
       co_return fail(errc::upstream_proxy_refused, proxy + " does not speak HTTP");
