@@ -93,6 +93,18 @@ enum class errc {
   upstream_tls_failed,
   upstream_loop,
 
+  // the server behind a bridge, as its client hears of it
+  upstream_status,
+  upstream_throttled,
+  upstream_redirect_refused,
+  upstream_no_answer,
+  upstream_session_lost,
+  upstream_proxy_refused,
+  upstream_answer_too_large,
+  bridge_ending,
+  bridge_not_translatable,
+  sign_in_pending,
+
   // authorization endpoint, token endpoint, registration (RFC 6749, 7591, 7636, 8707)
   parameter_missing,
   parameter_repeated,
@@ -166,6 +178,27 @@ enum class errc {
   fetch_failed,
   fetch_too_large,
   fetch_timeout,
+
+  // the bridge signs in for a local client
+  sign_in_metadata_missing,
+  sign_in_metadata_invalid,
+  sign_in_resource_mismatch,
+  sign_in_issuer_mismatch,
+  sign_in_pkce_unsupported,
+  sign_in_url_refused,
+  sign_in_client_unknown,
+  sign_in_registration_refused,
+  sign_in_person_needed,
+  sign_in_timeout,
+  sign_in_refused,
+  sign_in_token_refused,
+  sign_in_token_unreachable,
+  sign_in_token_invalid,
+  sign_in_grant_ended,
+  sign_in_tokens_in_vain,
+  sign_in_scope_in_vain,
+  sign_in_callback_unusable,
+  sign_in_cache_unusable,
 
   // keys and sealed data
   key_malformed,

@@ -7,6 +7,8 @@
 namespace mcp_oauth {
 namespace {
 
+constexpr std::string_view encoded_prefix = "=?base64?", encoded_suffix = "?=";
+
 struct mirrored {
   std::optional<std::string_view> method, name, version;
 };
@@ -125,14 +127,23 @@ std::optional<std::string> decode_mirrored_value(std::string_view value) {
   for (char c : value) {
     if ((c < 0x20 && c != '\t') || c > 0x7E) return std::nullopt;
   }
-  constexpr std::string_view prefix = "=?base64?", suffix = "?=";
-  if (!value.starts_with(prefix)) return std::string(value);
-  value.remove_prefix(prefix.size());
-  if (!value.ends_with(suffix)) return std::nullopt;
-  value.remove_suffix(suffix.size());
+  if (!value.starts_with(encoded_prefix)) return std::string(value);
+  value.remove_prefix(encoded_prefix.size());
+  if (!value.ends_with(encoded_suffix)) return std::nullopt;
+  value.remove_suffix(encoded_suffix.size());
   auto decoded = base64_decode(value);
   if (!decoded || !is_valid_utf8(*decoded)) return std::nullopt;
   return decoded;
+}
+
+std::string encode_mirrored_value(std::string_view value) {
+  bool plain = trim(value).size() == value.size() && !value.starts_with(encoded_prefix);
+  for (char c : value) plain = plain && (c == '\t' || (c >= 0x20 && c <= 0x7E));
+  if (plain) return std::string(value);
+  std::string encoded(encoded_prefix);
+  encoded += base64_encode(value);
+  encoded += encoded_suffix;
+  return encoded;
 }
 
 }  // namespace mcp_oauth

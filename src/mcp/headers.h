@@ -29,5 +29,7 @@ result<envelope> envelope_of_mirrored_headers(std::span<const field> fields);
 // The value of Mcp-Name and the like: as it stands, or out of its `=?base64?…?=` form. Nothing when it holds
 // a byte that a header value may not hold, or when the form is broken.
 std::optional<std::string> decode_mirrored_value(std::string_view value);
+// The other way round: as it stands where it can be a header value and does not look encoded, else encoded.
+std::string encode_mirrored_value(std::string_view value);
 
 }  // namespace mcp_oauth

@@ -196,6 +196,27 @@ tls_context::certificate tls_context::shown_to(const std::string& host) const {
   return about;
 }
 
+result<std::shared_ptr<const tls_context>> tls_context::client(const client_files& files) {
+  auto made = client(std::string());
+  if (!made) return made;
+  auto* context = (*made)->native();
+  auto refuse = [](const std::string& file) {
+    auto why = why_unreadable(file);
+    return fail(errc::tls_certificate_invalid, file + ": " + (why.empty() ? openssl_reason() : why));
+  };
+  for (const auto& file : files.authorities) {
+    if (SSL_CTX_load_verify_locations(context, file.c_str(), nullptr) != 1) return refuse(file);
+  }
+  if (files.certificate.empty()) return made;
+  if (SSL_CTX_use_certificate_chain_file(context, files.certificate.c_str()) != 1)
+    return refuse(files.certificate);
+  const auto& key = files.key.empty() ? files.certificate : files.key;
+  if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1) return refuse(key);
+  if (SSL_CTX_check_private_key(context) != 1)
+    return fail(errc::tls_certificate_invalid, files.certificate + " and " + key + " do not belong together");
+  return made;
+}
+
 tls_context::~tls_context() { SSL_CTX_free(context_); }
 
 tls_session::tls_session(std::shared_ptr<const tls_context> context, int descriptor, role r,

@@ -29,6 +29,13 @@ class tls_context {
   // Verifies the peer against the system's authorities and those in `ca_file`, when given. Errors:
   // ca_file_invalid.
   static result<std::shared_ptr<const tls_context>> client(const std::string& ca_file);
+  // The same, and shows a certificate of its own (PEM files; the key may stand with it: "").
+  // Errors: tls_certificate_invalid.
+  struct client_files {
+    std::vector<std::string> authorities;
+    std::string certificate, key;
+  };
+  static result<std::shared_ptr<const tls_context>> client(const client_files& files);
 
   ~tls_context();
   tls_context(const tls_context&) = delete;
