@@ -324,10 +324,17 @@ net::task<result<bridge_token>> bridge_credentials::acquire() {
   if (p.has_fresh()) co_return p.token();
   const auto& in = p.settings.sign_in;
   if (!p.loaded && in.grant != bridge_grant::given) {
-    p.loaded = true;
+    p.loaded = p.loading = true;
     bool found = co_await p.take_from_store("");
+    p.loading = false;
     if (found) co_return p.token();
   }
+  // The key of what is kept may take a while to be had.
+  while (p.loading && !p.stopping) {
+    net::sleep pause(p.worker, milliseconds(10));
+    co_await pause;
+  }
+  if (p.has_fresh()) co_return p.token();
   bool alive = p.kept && p.kept->tokens && is_alive(*p.kept->tokens, p.now());
   bool refreshable = p.kept && p.kept->tokens && !p.kept->tokens->refresh_token.empty();
   refreshable = refreshable || (!in.refresh_token.empty() && !(p.kept && p.kept->tokens));
@@ -478,6 +485,9 @@ net::task<result<void>> bridge_credentials::paste(std::string text) {
   co_return result<void>();
 }
 
-void bridge_credentials::stop() { parts_->stopping = true; }
+void bridge_credentials::stop() {
+  parts_->stopping = true;
+  parts_->given_up = true;
+}
 
 }  // namespace mcp_oauth

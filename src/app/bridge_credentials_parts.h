@@ -7,6 +7,7 @@
 #include "app/bridge_store.h"
 #include "bridge/sign_in.h"
 
+#include <atomic>
 #include <coroutine>
 #include <functional>
 #include <memory>
@@ -27,9 +28,10 @@ struct bridge_credentials::parts {
   std::shared_ptr<sign_in_world> world;
 
   std::optional<kept_sign_in> kept;
-  bool loaded = false;
+  bool loaded = false, loading = false;
   std::uint64_t generation = 0;
   bool stopping = false;
+  std::atomic<bool> given_up{false};  // the same, for what runs on other threads
 
   // one way to a token at a time, for all that wait
   bool flying = false;

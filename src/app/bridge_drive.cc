@@ -45,6 +45,7 @@ http_response page_of(const result<kept_sign_in>& outcome, const bridge_settings
 // that comes back, a machine that wakes up.
 net::task<result<http_answer>> bridge_credentials::parts::fetch(http_call call, fetch_rules rules,
                                                                 std::string purpose, unsigned& retries) {
+  rules.given_up = &given_up;
   for (milliseconds pause{250};; pause *= 2) {
     auto place = call.url.substr(0, call.url.find_first_of("?#"));
     log.write(bridge_log_level::debug, component, call.method + " " + place, {{"for", purpose}});

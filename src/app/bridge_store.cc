@@ -72,6 +72,18 @@ result<void> write_whole(const std::string& folder, const std::string& name, std
   return {};
 }
 
+// The same, unless something of that name is there: then that stays.
+result<void> write_new(const std::string& folder, const std::string& name, std::string_view text) {
+  auto fresh = name + "." + base64url_encode(random_bytes(9)) + ".new";
+  if (auto written = write_whole(folder, fresh, text); !written) return written;
+  auto from = folder + "/" + fresh, to = folder + "/" + name;
+  bool done = ::link(from.c_str(), to.c_str()) == 0 || errno == EEXIST;
+  int os = errno;
+  ::unlink(from.c_str());
+  if (!done) return fail(errc::file_unwritable, to + ": " + why(os));
+  return {};
+}
+
 json::value text(std::string_view s) { return json::string(s.data(), s.size()); }
 
 }  // namespace
@@ -259,10 +271,13 @@ result<secret> bridge_store::make_key() {
   if (place == bridge_key_place::secret_service)
     return fail(errc::file_unwritable,
                 "oauth2.tokenCacheKey is secret-service, and there is none that takes a key");
-  if (auto written = write_whole(folder_, "key.bin", fresh.reveal()); !written)
+  // What lies there is no key: read_key has said so.
+  ::unlink((folder_ + "/key.bin").c_str());
+  if (auto written = write_new(folder_, "key.bin", fresh.reveal()); !written)
     return tl::unexpected<error>(written.error());
-  key_ = fresh;
-  return fresh;
+  // Another process, with another server, may have been first: one key is for all.
+  if (auto known = read_key()) return *known;
+  return fail(errc::file_unwritable, folder_ + "/key.bin cannot be read");
 }
 
 std::optional<kept_sign_in> bridge_store::read_named(const std::string& name) {

@@ -21,7 +21,21 @@ namespace {
 
 constexpr std::size_t most_output = 64 * 1024;
 
-result<pid_t> spawned(const std::vector<std::string>& arguments, int in, int out) {
+enum class surroundings { all, without_secrets };
+
+// What configures us is nobody else's business.
+std::vector<char*> environment_for(surroundings which) {
+  std::vector<char*> kept;
+  for (char** one = environ; *one != nullptr; ++one) {
+    std::string_view pair = *one;
+    bool ours = pair.starts_with("OAUTH2_") || pair.starts_with("UPSTREAM_");
+    if (which == surroundings::all || !ours) kept.push_back(*one);
+  }
+  kept.push_back(nullptr);
+  return kept;
+}
+
+result<pid_t> spawned(const std::vector<std::string>& arguments, int in, int out, surroundings which) {
   std::vector<char*> argv;
   for (const auto& one : arguments) argv.push_back(const_cast<char*>(one.c_str()));
   argv.push_back(nullptr);
@@ -49,7 +63,8 @@ result<pid_t> spawned(const std::vector<std::string>& arguments, int in, int out
   posix_spawnattr_setflags(
       &how, static_cast<short>(POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
   pid_t child = -1;
-  int failed = ::posix_spawnp(&child, argv[0], &files, &how, argv.data(), environ);
+  auto around = environment_for(which);
+  int failed = ::posix_spawnp(&child, argv[0], &files, &how, argv.data(), around.data());
   posix_spawn_file_actions_destroy(&files);
   posix_spawnattr_destroy(&how);
   if (failed != 0)
@@ -68,7 +83,9 @@ std::string find_program(const std::string& name, const std::string& path) {
   return "";
 }
 
-result<pid_t> start_program(const std::vector<std::string>& arguments) { return spawned(arguments, -1, -1); }
+result<pid_t> start_program(const std::vector<std::string>& arguments) {
+  return spawned(arguments, -1, -1, surroundings::without_secrets);
+}
 
 result<std::string> run_program(const std::vector<std::string>& arguments, const std::string& input,
                                 milliseconds most) {
@@ -77,7 +94,7 @@ result<std::string> run_program(const std::vector<std::string>& arguments, const
   net::descriptor child_in(to[0]), our_out(to[1]);
   if (::pipe2(from, O_CLOEXEC) != 0) return fail(errc::file_unreadable, "no pipe");
   net::descriptor our_in(from[0]), child_out(from[1]);
-  auto child = spawned(arguments, child_in.number(), child_out.number());
+  auto child = spawned(arguments, child_in.number(), child_out.number(), surroundings::all);
   if (!child) return tl::unexpected<error>(child.error());
   child_in.close();
   child_out.close();

@@ -1,5 +1,6 @@
 #include "app/wire_bridge.h"
 
+#include "app/bridge_command.h"
 #include "app/bridge_credentials.h"
 #include "app/bridge_wire.h"
 #include "app/version.h"
@@ -146,7 +147,7 @@ class bridge_app {
     auto asking = app.credentials_.prefetch();
     auto token = co_await std::move(asking);
     if (token || app.ending_ || app.told_to_end_) co_return;
-    app.log_.tell("failed to acquire initial oauth2 token: " + token.error().detail);
+    app.log_.tell(told_of_start(token.error(), true));
     app.code_ = exit_of(token.error(), true);
     app.talk_.on_stop(steady_now());
     app.pump();

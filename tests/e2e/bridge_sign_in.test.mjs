@@ -415,6 +415,7 @@ test('no secret is in the log, at any level', async (t) => {
   // The address that a person opens is shown as it is; nothing else is.
   assert.ok(!log.replace(/^ {2}http.*$/gm, '').includes('an-extra-secret'), log);
   assert.ok(left.includes('ended: 200'));
+  assert.ok(!left.includes('ended: with'), 'nor in the environment of the browser');
 });
 
 test('what is wrong with the cache is named and survived', async (t) => {
@@ -534,7 +535,8 @@ test('under the name that it stands in for, a configuration that cannot work end
   const name = join(home.folder, 'mcp-oauth2-proxy');
   await symlink(binary, name);
   const run = async (environment) => {
-    const program = new Program(t, name, [], { cwd: home.folder, env: { ...home.environment, ...environment } });
+    // Standard input stays open, as a client leaves it.
+    const program = new Program(t, name, [], { cwd: home.folder, env: { ...home.environment, ...environment }, stdio: ['pipe', 'pipe', 'pipe'] });
     const [code] = await program.exited;
     return { code, err: program.errors.join('\n') };
   };
@@ -546,6 +548,12 @@ test('under the name that it stands in for, a configuration that cannot work end
     [{ ...good, DISCOVERY_ENABLED: 'false' }, 'failed to build oauth2 grant: OAuth2 token endpoint is not set; provide tokenUrl or enable discovery'],
     [{ ...good, MCP_PROXY_CONFIG: '/absent.json' }, "failed to load config: ENOENT: no such file or directory, open '/absent.json'"],
     [{}, 'failed to load config: upstream.url: Required'],
+    [{ ...good, OAUTH2_GRANT: 'client_credentials', OAUTH2_CLIENT_SECRET: 'wrong', DISCOVERY_ENABLED: 'false', OAUTH2_TOKEN_URL: `${as.issuer}/token` },
+      'failed to acquire initial oauth2 token: OAuth2 token request failed (status 401): '],
+    [{ ...good, DISCOVERY_ENABLED: 'false', OAUTH2_TOKEN_URL: `${as.issuer}/token`, OAUTH2_AUTHORIZATION_URL: `${as.issuer}/auth`, OAUTH2_INTERACTIVE: 'false' },
+      'failed to acquire initial oauth2 token: authorization_code grant requires "authorizationCode"'],
+    [{ ...good, OAUTH2_CALLBACK_TIMEOUT_SECONDS: '1', OAUTH2_CALLBACK_PORT: '0', BRIDGE_PERSON: 'away' },
+      'failed to acquire initial oauth2 token: interactive auth timed out after 1000 ms'],
   ]) {
     const done = await run(environment);
     assert.equal(done.code, 2, done.err);

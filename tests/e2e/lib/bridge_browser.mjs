@@ -8,6 +8,8 @@ import { Person } from './person.mjs';
 
 const address = new URL(process.argv[2]);
 appendFileSync(process.env.BRIDGE_BROWSER_LOG, `${address.href}\n`);
+const secrets = Object.keys(process.env).filter((name) => name.startsWith('OAUTH2_'));
+if (secrets.length) appendFileSync(process.env.BRIDGE_BROWSER_LOG, `ended: with ${secrets}\n`);
 const user = process.env.BRIDGE_USER ?? 'alice';
 
 if (process.env.BRIDGE_PERSON === 'away') process.exit(0);
