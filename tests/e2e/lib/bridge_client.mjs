@@ -12,7 +12,7 @@ import { deferred, until, within } from './until.mjs';
 // What starts a bridge, for clients that start it themselves.
 export function bridgeCommand(url, flags = []) {
   const [file, ...first] = process.env.MOP_BRIDGE ? [process.env.MOP_BRIDGE] : [binary, 'bridge'];
-  return { command: file, args: [...first, url, ...flags] };
+  return { command: file, args: [...first, ...(url === undefined ? [] : [url]), ...flags] };
 }
 
 // Nothing of the caller's environment counts; the server's token comes from the environment, or there is none.
