@@ -64,7 +64,8 @@ TEST_F(SigningKeys, TheirPublicPartsAreReadOutOfTheRecords) {
   ASSERT_TRUE(published);
   EXPECT_EQ(published->size(), 1u);
   EXPECT_TRUE(published->has_kid(kid(state)));
-  EXPECT_EQ(public_parts(stored, *sealer::of({secret(std::string(32, 'x'))})).error().code, errc::seal_broken);
+  EXPECT_EQ(public_parts(stored, *sealer::of({secret(std::string(32, 'x'))})).error().code,
+            errc::seal_broken);
 }
 
 TEST_F(SigningKeys, TheNextOneIsPublishedAnHourBeforeItSigns) {

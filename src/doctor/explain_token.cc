@@ -443,6 +443,14 @@ class walk {
     check.seen = claims.scopes.empty() ? "none" : join(claims.scopes, " ");
     check.expected = about_.rules.base_scopes.empty() ? "none for the server as such"
                                                       : join(about_.rules.base_scopes, " ");
+    if (about_.no_rules) {
+      check.verdict =
+          about_.no_rules->code == errc::policy_incomplete ? finding::fails : finding::cannot_be_told;
+      check.code = about_.no_rules->code;
+      check.why = about_.no_rules->detail;
+      told_.checks.push_back(std::move(check));
+      return;
+    }
     auto enters = authorize_stream(policy(about_.rules), who);
     if (!enters) {
       check.verdict = finding::fails;

@@ -36,7 +36,8 @@ struct token_question {
   bool is_public = false;  // it asks for no token at all
   std::vector<token_authority> authorities;
   policy_rules rules;
-  bool binding_is_proved = true;  // false: tokens that are bound to a key are refused (dpop: off)
+  std::optional<error> no_rules = {};  // why nobody knows them, or may anything by them
+  bool binding_is_proved = true;       // false: tokens that are bound to a key are refused (dpop: off)
 
   // What the server itself says of the unwrapped token, by its own check; nothing where that would have sent
   // the token away.

@@ -393,6 +393,17 @@ TEST(ExplainToken, ScopesThatTheServerAsSuchNeedsAreACause) {
   EXPECT_THAT(check(explained, "scopes").why, HasSubstr("missing"));
 }
 
+TEST(ExplainToken, WithoutAPolicyNobodyKnowsWhatItUnlocks) {
+  auto q = a_guard();
+  q.no_rules = error{errc::policy_unavailable, "policy.url does not answer"};
+  auto explained = told(mint_with("{}"), q);
+  EXPECT_EQ(explained.outcome, token_outcome::unclear);
+  EXPECT_THAT(explained.access, IsEmpty());
+  q.no_rules = error{errc::policy_incomplete, "needs_setup"};
+  explained = told(mint_with("{}"), q);
+  EXPECT_EQ(cause(explained), "scopes " + std::string(explain(errc::policy_incomplete).id));
+}
+
 TEST(ExplainToken, APublicServerOpensWithAnything) {
   auto q = a_guard();
   q.is_public = true;
