@@ -99,13 +99,13 @@ class evidence {
     found_.resource = server_.resource;
     found_.is_public = !server_.require_auth;
     find_rules();
-    auto done = conf_.is_guard() ? of_guard() : of_gateway();
-    if (!done) return tl::unexpected(std::move(done.error()));
+    auto found = conf_.is_guard() ? of_guard() : of_gateway();
+    if (!found) return tl::unexpected(std::move(found.error()));
     return std::move(found_);
   }
 
  private:
-  using done = tl::expected<void, std::vector<error>>;
+  using outcome = tl::expected<void, std::vector<error>>;
 
   void find_rules() {
     found_.rules = rules_of(conf_, server_);
@@ -124,7 +124,7 @@ class evidence {
     }
   }
 
-  done of_gateway() {
+  outcome of_gateway() {
     token_authority ours;
     ours.name = "this gateway";
     token_rules rules;
@@ -167,7 +167,7 @@ class evidence {
       found_.known_as = what_we_gave(conf_, wanted_.token);
   }
 
-  done of_guard() {
+  outcome of_guard() {
     auto plan = plan_issuers(conf_, read_file_text);
     if (!plan) return tl::unexpected(std::move(plan.error()));
     found_.binding_is_proved = plan->rules.dpop != dpop_use::off;

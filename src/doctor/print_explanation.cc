@@ -86,14 +86,9 @@ class page {
 
   void checks(const token_explanation& told) {
     out += "\nChecks, as a token of " + told.authority + "\n";
-    for (const auto& check : told.checks) {
-      std::string words = check.seen;
-      if (check.verdict == finding::not_asked) words = "not asked";
-      if (check.verdict == finding::cannot_be_told)
-        words = "cannot be told" + (words.empty() ? "" : ": " + words);
-      if (check.verdict == finding::fails && !check.expected.empty() && words != check.expected)
-        words += (words.empty() ? "expected " : "; expected ") + check.expected;
-      if (!check.why.empty()) words += (words.empty() ? "" : ": ") + check.why;
+    for (std::size_t i = 0; i < told.checks.size(); ++i) {
+      const auto& check = told.checks[i];
+      auto words = told.first_cause == i ? check.seen : in_one_line(check);
       out += "  " + mark(check.verdict) + " " + padded(check.name, 14) + words;
       if (check.code && check.verdict == finding::fails)
         out += in(faint, "  " + std::string(explain(*check.code).id));
@@ -101,10 +96,23 @@ class page {
     }
   }
 
+  static std::string in_one_line(const explained_check& check) {
+    auto words = check.seen;
+    if (check.verdict == finding::not_asked) words = "not asked";
+    if (check.verdict == finding::cannot_be_told)
+      words = "cannot be told" + (words.empty() ? "" : ": " + words);
+    if (check.verdict == finding::fails && !check.expected.empty() && words != check.expected)
+      words += (words.empty() ? "expected " : "; expected ") + check.expected;
+    if (!check.why.empty()) words += (words.empty() ? "" : ": ") + check.why;
+    return words;
+  }
+
   void claims(const token_explanation& told) {
     if (told.claims.empty() && told.claims_not_shown.empty()) return;
-    out += told.outcome == token_outcome::opens ? "\nWhat it says\n"
-                                                : "\nWhat it says, whether or not that is true\n";
+    bool signed_by_them = std::any_of(told.checks.begin(), told.checks.end(), [](const auto& c) {
+      return c.name == "signature" && c.verdict == finding::ok;
+    });
+    out += signed_by_them ? "\nWhat it says, signed\n" : "\nWhat it says, which nobody has verified\n";
     for (const auto& [name, value] : told.claims) {
       auto shown = value.is_string() ? std::string(value.get_string().data(), value.get_string().size())
                                      : json::serialize(value);
