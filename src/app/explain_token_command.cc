@@ -40,11 +40,11 @@ exit_code code_of(const token_explanation& told) {
     case token_outcome::refused: return exit_code::refused;
     case token_outcome::unclear: break;
   }
-  // Something that would have told is away; else it was not asked.
-  bool away = std::any_of(told.checks.begin(), told.checks.end(), [](const explained_check& check) {
-    return check.verdict == finding::cannot_be_told && check.code;
-  });
-  return away ? exit_code::dependency : exit_code::unclear;
+  // Something that would have told is away, or was not asked.
+  for (const auto& check : told.checks) {
+    if (check.verdict == finding::cannot_be_told && check.code) return exit_code_of(*check.code);
+  }
+  return exit_code::unclear;
 }
 
 }  // namespace

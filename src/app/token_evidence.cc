@@ -132,6 +132,9 @@ class evidence {
     rules.audience = server_.resource;
     rules.leeway = conf_.leeway;
     ours.rules = rules;
+    for (const auto& p : conf_.providers) {
+      if (!p.issuer.empty() && p.type != "hmac") found_.sign_in_at.emplace_back(p.name, p.issuer);
+    }
     auto keys = own_keys(conf_);
     if (keys) {
       ours.keys = std::move(*keys);

@@ -181,8 +181,12 @@ class walk {
     bool any = theirs != nullptr && theirs->type == token_type_rule::access_token;
     check.expected = any ? "typ at+jwt, JWT or none" : "typ at+jwt";
     if (check.verdict != finding::fails) return;
-    check.why = by_->is_ours() ? "every access token of this gateway has it: this one is of somebody else"
-                               : "the issuer does not follow RFC 9068, or this is no access token";
+    if (!by_->is_ours()) {
+      check.why = "the issuer does not follow RFC 9068, or this is no access token";
+      return;
+    }
+    auto whose = whose_else_it_is();
+    check.why = whose.empty() ? "every access token of this gateway has it" : whose;
   }
 
   void describe_signature(explained_check& check) {
@@ -203,9 +207,11 @@ class walk {
     auto cut = how_it_is_cut(given_.text);
     if (!cut.empty()) {
       check.why = cut;
-    } else if (check.code == errc::token_key_unknown && by_->is_ours() && is_of_a_gateway() &&
-               claim("iss") == issuer_of(*by_)) {
-      check.why += "; it is a token of a gateway under this very address with another database";
+    } else if (check.code == errc::token_key_unknown && by_->is_ours()) {
+      auto whose = whose_else_it_is();
+      if (whose.empty() && is_of_a_gateway())
+        whose = "it is a token of a gateway under this very address with another database";
+      if (!whose.empty()) check.why += "; " + whose;
     }
   }
 
@@ -225,6 +231,20 @@ class walk {
            equal_ignoring_case(text_member(told_.header, "typ"), "at+jwt");
   }
 
+  // By its `iss`; "" where that is ours, or nearly.
+  std::string whose_else_it_is() const {
+    auto issuer = claim("iss");
+    if (issuer.empty() || is_issuer_of(*by_, issuer)) return {};
+    for (const auto& [name, at] : about_.sign_in_at) {
+      if (issuer == at)
+        return "it is a token of " + name +
+               ", where people sign in: a client has to send the one that this " + "gateway gives it";
+    }
+    if (is_of_a_gateway())
+      return "it is a token of another deployment of mcp-oauth-proxy, " + issuer + ": sign in here";
+    return "another authorization server gave it, " + issuer;
+  }
+
   void describe_issuer(explained_check& check) {
     if (check.verdict == finding::not_asked) return;
     auto issuer = claim("iss");
@@ -237,13 +257,8 @@ class walk {
     if (check.verdict != finding::fails || issuer.empty()) return;
     if (check.code != errc::token_issuer_mismatch) return;
     auto words = how_issuers_differ(issuer, issuer_of(*by_));
-    if (!words.empty() || is_issuer_of(*by_, issuer)) {
-      if (!words.empty()) check.why = words;
-    } else if (is_of_a_gateway()) {
-      check.why = "it is a token of another deployment of mcp-oauth-proxy: sign in here";
-    } else {
-      check.why = "another authorization server gave it";
-    }
+    if (words.empty()) words = whose_else_it_is();
+    if (!words.empty()) check.why = words;
   }
 
   void describe_kind(explained_check& check) {

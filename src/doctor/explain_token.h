@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -44,6 +45,8 @@ struct token_question {
   std::optional<result<verified_token>> judged = {};
   // Whether its grant was revoked, where such a thing is known here.
   std::optional<result<bool>> revoked = {};
+  // Where people sign in, as its name and its issuer: their tokens are none for a gateway.
+  std::vector<std::pair<std::string, std::string>> sign_in_at = {};
   // What an opaque string was found to be: "a refresh token of this gateway"; "" when nothing was found.
   std::string known_as = {};
   std::vector<std::string> notes = {};

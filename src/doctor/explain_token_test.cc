@@ -328,6 +328,22 @@ TEST(ExplainToken, AnotherDatabaseUnderTheSameAddressIsSuspected) {
   EXPECT_THAT(check(explained, "signature").why, HasSubstr("with another database"));
 }
 
+TEST(ExplainToken, OfAGatewayNamesWhoseTheTokenIsInTheFirstCause) {
+  auto q = a_gateway();
+  q.sign_in_at = {{"corp", "https://login.corp.example"}};
+  auto explained = told(mint_with(R"({"iss":"https://login.corp.example"})", "JWT", "k9"), q);
+  EXPECT_EQ(cause(explained), "type MOP-TOK-005");
+  EXPECT_THAT(check(explained, "type").why, HasSubstr("a token of corp, where people sign in"));
+  explained = told(mint_with(R"({"iss":"https://other.example","gid":"g"})", "at+jwt", "k9"), q);
+  EXPECT_EQ(cause(explained), "signature MOP-SIG-001");
+  EXPECT_THAT(check(explained, "signature").why,
+              HasSubstr("another deployment of mcp-oauth-proxy, https://other.example"));
+  explained = told(mint_with(R"({"iss":"https://other.example"})", "JWT"), q);
+  EXPECT_THAT(check(explained, "type").why, HasSubstr("another authorization server gave it"));
+  explained = told(mint_with("{}", "JWT"), q);
+  EXPECT_THAT(check(explained, "type").why, HasSubstr("every access token of this gateway has it"));
+}
+
 TEST(ExplainToken, AsksTheIssuerOnlyWhereThatIsWanted) {
   auto q = a_guard();
   q.authorities[0].takes_opaque = true;
