@@ -25,9 +25,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto document = read_policy_document(text_of(data, size));
   auto of_json = read_policy_json(text_of(data, size));
   require(of_json.has_value() ||
-          (of_json.error().code == errc::policy_unavailable && !of_json.error().detail.empty()));
+          (of_json.error().code == errc::policy_document_invalid && !of_json.error().detail.empty()));
   if (!document) {
-    require(document.error().code == errc::policy_unavailable && !document.error().detail.empty());
+    require(document.error().code == errc::policy_document_invalid && !document.error().detail.empty());
     return 0;
   }
   const auto& rules = document->rules;

@@ -253,9 +253,9 @@ class MCP_OAUTH_API guard final {
 
   // Whose token that is: the token alone, without "Bearer ". Signature, issuer, audience, times, and
   // introspection where that is configured; not the scopes of a call. A token that is bound to a key or
-  // certificate is refused (token_binding_missing), since its proof is in a request: see `admit`. A token
-  // that was verified before costs a hash and a look-up, and no allocation. May fetch, and then blocks.
-  // Errors: docs/library/contexts.md has all.
+  // certificate is refused (token_binding_missing, token_certificate_missing), since its proof is in a
+  // request: see `admit`. A token that was verified before costs a hash and a look-up, and no allocation. May
+  // fetch, and then blocks. Errors: docs/library/contexts.md has all.
   outcome<user> validate(std::string_view token) const noexcept;
 
   // --- the pieces

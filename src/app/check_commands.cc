@@ -73,11 +73,14 @@ exit_code check_config_command(const command_input& in) {
   auto conf = load_settings(in, false, why, &warnings);
   if (!conf) return why;
   auto found = check_start(*conf);
-  auto unreached = check_reach(*conf, patience);
+  check_reach(*conf, patience, found);
+  check_policy(*conf, patience, found);
   std::vector<issuer_failure> issuers;
   if (conf->is_guard()) check_issuers(*conf, patience, found, issuers);
   warnings.insert(warnings.end(), found.warnings.begin(), found.warnings.end());
-  warnings.insert(warnings.end(), unreached.begin(), unreached.end());
+  if (conf->start_retry) {
+    for (const auto& one : issuers) warnings.push_back(retried(one));
+  }
 
   std::cout << "✓ Syntax valid\n✓ Required fields present\n";
   if (!conf->is_guard()) std::cout << "✓ Provider credentials configured\n";
@@ -93,8 +96,7 @@ exit_code check_config_command(const command_input& in) {
     auto code = report(failure);
     if (why == exit_code::ok) why = code;
   }
-  // With start_retry a start would wait for it; whoever checks wants to know all the same.
-  if (!issuers.empty()) {
+  if (!issuers.empty() && !conf->start_retry) {
     auto code = report(guard_start_failure{{}, std::move(issuers)});
     if (why == exit_code::ok) why = code;
   }

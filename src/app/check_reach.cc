@@ -5,16 +5,19 @@
 #include "app/policy_source.h"
 #include "base/text.h"
 #include "base/url.h"
+#include "config/config_error.h"
 #include "config/provider_kind.h"
 #include "gateway/issuers.h"
 #include "gateway/route.h"
 #include "jose/random.h"
 #include "net/http_client.h"
+#include "policy/doubts.h"
 #include "provider/oidc.h"
 #include "symptom/catalogue.h"
 
 #include <algorithm>
 #include <future>
+#include <optional>
 
 namespace mcp_oauth {
 namespace {
@@ -32,8 +35,14 @@ void compare_clocks(const http_answer& answer, const std::string& whose, warning
   if (apart) into.push_back(*apart);
 }
 
-warnings ask_provider(const provider_settings& p, const fetch_rules& rules, const std::string& ca_file) {
-  warnings found;
+struct asked {
+  warnings said;
+  std::optional<error> failure;
+};
+
+asked ask_provider(const provider_settings& p, const fetch_rules& rules, const std::string& ca_file) {
+  asked all;
+  auto& found = all.said;
   if (kind_of(p).speaks == sign_in_protocol::oauth2) {
     http_call call;
     call.url = fixed_metadata(p).token_endpoint;
@@ -41,17 +50,21 @@ warnings ask_provider(const provider_settings& p, const fetch_rules& rules, cons
     if (answer) compare_clocks(*answer, "providers." + p.name, found);
     if (!answer && answer.error().code != errc::fetch_too_large)
       found.push_back("providers." + p.name + ": " + call.url + " does not answer: " + told(answer.error()));
-    return found;
+    return all;
   }
   auto answer = net::fetch(discovery_request(p.issuer), rules, ca_file);
   if (answer) compare_clocks(*answer, "providers." + p.name, found);
   result<provider_metadata> metadata =
       answer ? process_discovery_answer(p.issuer, *answer, kind_of(p).stated_issuer)
              : tl::unexpected<error>(answer.error());
-  if (!metadata)
+  // Whoever answered with another name will refuse nothing and be refused each time.
+  if (!metadata && metadata.error().code == errc::provider_issuer_mismatch) {
+    all.failure = error{metadata.error().code, "providers." + p.name + ": " + metadata.error().detail};
+  } else if (!metadata) {
     found.push_back("providers." + p.name + ": no usable metadata from " + p.issuer + ": " +
                     told(metadata.error()));
-  return found;
+  }
+  return all;
 }
 
 // What a stranger's call gives. A GET might open a stream, and `ping` needs nothing.
@@ -72,27 +85,11 @@ bool speaks_tls(http_call call, const fetch_rules& rules, const std::string& ca_
   return answer || answer.error().detail.find("certificate") != std::string::npos;
 }
 
-warnings ask_for_policy(const settings& conf, seconds patience) {
-  auto rules = policy_fetch_rules();
-  rules.timeout = patience;
-  auto answer = net::fetch(policy_call(conf.access.url, conf.access.token), rules, conf.upstream_ca_file);
-  auto said = answer ? process_policy_answer(*answer) : tl::unexpected<error>(answer.error());
-  if (!said) return {"policy.url gives no policy: " + told(said.error())};
-  warnings found;
-  if (!said->complete)
-    found.push_back("policy.url says that the policy is not finished (" + said->state + ")");
-  auto lacking = scopes_out_of_reach(conf, *said);
-  if (!lacking.empty())
-    found.push_back("policy.url asks for scopes that nobody can get, as scopes_supported lacks them: " +
-                    join(lacking, ", "));
-  return found;
-}
-
 bool is_unknown(const result<http_answer>& answer) { return answer && answer->status == 404; }
 
 // Any HTTP answer will do but 404, and what web servers say to http on a port for https: what a server says
 // to a stranger is its own affair.
-warnings ask_server(const upstream_settings& u, const fetch_rules& rules, const std::string& ca_file) {
+asked ask_server(const upstream_settings& u, const fetch_rules& rules, const std::string& ca_file) {
   auto where = mount::of(u);
   auto place = url::parse(u.url);
   if (!where || !place) return {};  // said elsewhere
@@ -101,15 +98,17 @@ warnings ask_server(const upstream_settings& u, const fetch_rules& rules, const 
   call.url = place->origin() + where->upstream_path(u.paths.empty() ? "" : u.paths.front());
   auto answer = net::fetch(call, rules, ca_file);
   if (!answer && place->scheme == "http" && speaks_tls(call, rules, ca_file))
-    return {"the MCP server " + u.url +
-            " does not answer: the server speaks TLS here, and its URL begins with http://"};
+    return {{"the MCP server " + u.url +
+             " does not answer: the server speaks TLS here, and its URL begins with http://"},
+            {}};
   if (!answer && answer.error().code != errc::fetch_too_large)
-    return {"the MCP server " + u.url + " does not answer: " + told(answer.error())};
+    return {{"the MCP server " + u.url + " does not answer: " + told(answer.error())}, {}};
   if (answer && answer->status == 400 && place->scheme == "http" &&
       answer->body.find("HTTPS") != std::string::npos) {
-    return {
-        "the MCP server " + u.url +
-        " does not answer: it says 400 to http: the server speaks TLS here, and its URL begins with http://"};
+    return {{"the MCP server " + u.url +
+             " does not answer: it says 400 to http: the server speaks TLS here, and its URL begins with "
+             "http://"},
+            {}};
   }
   // Some know no OPTIONS.
   if (!is_unknown(answer) || !is_unknown(ping(call.url, rules, ca_file))) return {};
@@ -118,7 +117,7 @@ warnings ask_server(const upstream_settings& u, const fetch_rules& rules, const 
   std::string hint = "ask whoever runs it for the path";
   if (at_usual && at_usual->status != 404)
     hint = usual + " answers " + std::to_string(at_usual->status) + ": write that";
-  return {"the MCP server answers 404 at " + call.url + ": the path of its url is wrong; " + hint};
+  return {{"the MCP server answers 404 at " + call.url + ": the path of its url is wrong; " + hint}, {}};
 }
 
 }  // namespace
@@ -128,7 +127,16 @@ void check_issuers(const settings& conf, seconds patience, start_findings& into,
   auto plan = plan_issuers(conf, read_file_text);
   if (!plan) {
     into.failures.insert(into.failures.end(), plan.error().begin(), plan.error().end());
-    return;
+    // What is wrong with one keeps nobody from looking at the others.
+    auto others = conf;
+    std::erase_if(others.issuers, [&](const issuer_settings& one) {
+      auto alone = conf;
+      alone.issuers = {one};
+      return !plan_issuers(alone, read_file_text);
+    });
+    if (others.issuers.empty() || others.issuers.size() == conf.issuers.size()) return;
+    plan = plan_issuers(others, read_file_text);
+    if (!plan) return;
   }
   guard judge(std::move(plan->issuers), std::move(plan->rules),
               [](std::size_t n) { return random_bytes(n); });
@@ -151,27 +159,47 @@ void check_issuers(const settings& conf, seconds patience, start_findings& into,
   }
 }
 
-std::vector<std::string> check_reach(const settings& conf, seconds patience) {
+void check_policy(const settings& conf, seconds patience, start_findings& into) {
+  if (conf.access.url.empty()) return;
+  auto rules = policy_fetch_rules();
+  rules.timeout = std::min(rules.timeout, patience);
+  auto answer = net::fetch(policy_call(conf.access.url, conf.access.token), rules, conf.upstream_ca_file);
+  auto got = answer ? process_policy_answer(*answer) : tl::unexpected<error>(answer.error());
+  auto trouble = policy_trouble(conf.access, got);
+  if (!trouble) {
+    into.good.push_back("Policy fetched from " + without_credentials(conf.access.url) + " (" +
+                        std::to_string(got->rules.tools.rules.size()) + " rules for tools)");
+    for (auto& doubt : doubts_about(got->rules, "tools", "")) into.warnings.push_back(std::move(doubt));
+  } else if (!got && got.error().code == errc::policy_document_invalid && conf.access.fallback != "local") {
+    into.failures.push_back(got.error());
+  } else {
+    into.warnings.push_back(std::move(*trouble));
+  }
+  auto lacking = got ? scopes_out_of_reach(conf, *got) : std::vector<std::string>();
+  if (!lacking.empty())
+    into.warnings.push_back(
+        "policy.url asks for scopes that nobody can get, as scopes_supported lacks them: " +
+        join(lacking, ", "));
+}
+
+void check_reach(const settings& conf, seconds patience, start_findings& into) {
   fetch_rules rules;
   rules.timeout = patience;
-  std::vector<std::future<warnings>> asked;
+  std::vector<std::future<asked>> all;
   for (const auto& p : conf.providers) {
     if (p.type == "local" || p.type == "hmac") continue;
-    asked.push_back(
+    all.push_back(
         std::async(std::launch::async, [&] { return ask_provider(p, rules, conf.upstream_ca_file); }));
   }
-  if (!conf.access.url.empty())
-    asked.push_back(std::async(std::launch::async, [&] { return ask_for_policy(conf, patience); }));
   for (const auto& u : conf.upstreams) {
-    asked.push_back(
+    all.push_back(
         std::async(std::launch::async, [&] { return ask_server(u, rules, conf.upstream_ca_file); }));
   }
-  warnings all;
-  for (auto& one : asked) {
+  for (auto& one : all) {
     auto some = one.get();
-    all.insert(all.end(), some.begin(), some.end());
+    into.warnings.insert(into.warnings.end(), some.said.begin(), some.said.end());
+    if (some.failure) into.failures.push_back(std::move(*some.failure));
   }
-  return all;
 }
 
 }  // namespace mcp_oauth

@@ -1,5 +1,6 @@
 #include "app/check_start.h"
 
+#include "app/certificate_doubts.h"
 #include "app/clock_watch.h"
 #include "app/file_access.h"
 #include "app/key_file.h"
@@ -64,6 +65,7 @@ void check_database_server(const settings& conf, start_findings& into) {
     auto apart = clock_difference("the database", *state->clock, std::chrono::system_clock::now());
     if (apart) into.warnings.push_back(*apart);
   }
+  if (state->lacking) return into.failures.push_back(*state->lacking);
   if (state->version > 0) check_key(conf, conf.encryption_key, "encryption_key", into);
   if (state->version < state->latest && !state->may_create) {
     return into.failures.push_back(
@@ -117,7 +119,10 @@ void check_tls(const settings& conf, start_findings& into) {
   if (conf.tls.enabled()) {
     auto ours = net::tls_context::server(conf.tls.cert_file, conf.tls.key_file);
     if (ours) {
-      into.good.emplace_back("TLS certificate and key valid");
+      auto doubts = doubts_about_certificate(conf, **ours, std::chrono::system_clock::now());
+      if (!doubts.out_of_date) into.good.emplace_back("TLS certificate and key valid");
+      if (doubts.out_of_date) into.failures.push_back(std::move(*doubts.out_of_date));
+      into.warnings.insert(into.warnings.end(), doubts.warnings.begin(), doubts.warnings.end());
     } else {
       into.failures.push_back(ours.error());
     }
@@ -154,7 +159,7 @@ void check_port(const settings& conf, start_findings& into) {
     into.warnings.push_back("port " + std::to_string(conf.port) + " is taken: " + why.detail);
   } else if (why.code == errc::listen_denied) {
     into.warnings.push_back("this user may not listen on port " + std::to_string(conf.port) + ": " +
-                            why.detail);
+                            why.detail + "; a start by this user ends with 4");
   } else {
     into.failures.push_back(why);
   }

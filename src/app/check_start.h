@@ -14,7 +14,7 @@ struct start_findings {
   std::vector<std::string> good;      // "Database connection valid"
   std::vector<std::string> notes;     // what a start will make
   std::vector<std::string> warnings;  // a start works, and something is amiss
-  std::vector<error> failures;        // a start fails
+  std::vector<error> failures;        // a start fails, or what it starts could be used by nobody
 };
 
 // Looks at the files and at the port that a start of these settings would use. Makes, changes and migrates
@@ -27,9 +27,12 @@ struct issuer_failure;
 void check_issuers(const settings& conf, seconds patience, start_findings& into,
                    std::vector<issuer_failure>& failures);
 
-// Asks every identity provider for its metadata, policy.url for the policy, and every MCP server for
-// anything, all at the same time, and waits at most as long as `patience`. One warning for each that does not
-// answer as it should.
-std::vector<std::string> check_reach(const settings& conf, seconds patience);
+// Asks policy.url, as a start would.
+void check_policy(const settings& conf, seconds patience, start_findings& into);
+
+// Asks every identity provider for its metadata and every MCP server for anything, all at the same time, and
+// waits at most as long as `patience`. One warning for each that does not answer as it should; a failure for
+// a provider that says it is another issuer than the configured one, with which nobody can ever sign in.
+void check_reach(const settings& conf, seconds patience, start_findings& into);
 
 }  // namespace mcp_oauth

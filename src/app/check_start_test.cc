@@ -1,7 +1,9 @@
 #include "app/check_start.h"
 
+#include "app/certificate_doubts.h"
 #include "base/base64url.h"
 #include "net/listen.h"
+#include "net/test_certificate.h"
 #include "store/sqlite_store.h"
 #include "store/test_folder.h"
 
@@ -92,8 +94,10 @@ TEST_F(CheckStart, NamesEveryFileThatAStartCannotUse) {
   EXPECT_THAT(found.good, IsEmpty());
   std::vector<errc> codes;
   for (const auto& failure : found.failures) codes.push_back(failure.code);
-  EXPECT_THAT(codes, ElementsAre(errc::store_corrupt, errc::tls_certificate_invalid,
-                                 errc::tls_certificate_invalid, errc::file_unwritable));
+  EXPECT_THAT(codes, ElementsAre(errc::store_not_a_database, errc::tls_certificate_invalid,
+                                 errc::ca_file_invalid, errc::file_unwritable));
+  EXPECT_THAT(found.failures[1].detail, HasSubstr("No such file or directory"));
+  EXPECT_THAT(found.failures[2].detail, HasSubstr("No such file or directory"));
 }
 
 TEST_F(CheckStart, AKeyFileThatHoldsNoKeyIsAFailure) {
@@ -119,6 +123,73 @@ TEST_F(CheckStart, APortThatIsTakenIsWarnedAbout) {
               Contains(HasSubstr("port " + std::to_string(conf.port) + " is taken")));
 }
 
+TEST_F(CheckStart, LooksAtTheDatesAndNamesOfTheCertificate) {
+  constexpr long day = 24 * 3600;
+  conf.public_url = "https://mcp.example:8443";
+  struct row {
+    long begins, ends;
+    const char *names, *failure, *warning;
+  };
+  for (const auto& [begins, ends, names, failure, warning] :
+       {row{-day, 30 * day, "DNS:mcp.example", "", ""},
+        row{-2 * day, -day, "DNS:mcp.example", "expired on 20", ""},
+        row{day, 30 * day, "DNS:mcp.example", "is valid from 20", ""},
+        row{-day, 13 * day + 60, "DNS:mcp.example", "", "in 13 days: renew it"},
+        row{-day, 14 * day + 60, "DNS:mcp.example", "", ""},
+        row{-day, 30 * day, "DNS:a.example,IP:127.0.0.1", "",
+            "is for a.example, 127.0.0.1, and clients come to mcp.example"},
+        row{-day, 30 * day, "", "", "is for no name at all"}}) {
+    net::test_certificate cert("x", names, begins, ends);
+    conf.tls.cert_file = cert.cert_file;
+    conf.tls.key_file = cert.key_file;
+    auto found = check_start(conf);
+    if (*failure == '\0') {
+      EXPECT_THAT(found.failures, IsEmpty()) << found.failures.front().detail;
+      EXPECT_THAT(found.good, Contains("TLS certificate and key valid"));
+    } else {
+      ASSERT_EQ(found.failures.size(), 1U) << failure;
+      EXPECT_EQ(found.failures[0].code, errc::tls_certificate_out_of_date);
+      EXPECT_THAT(found.failures[0].detail, AllOf(HasSubstr(cert.cert_file), HasSubstr(failure)));
+      EXPECT_THAT(found.good, testing::Not(Contains("TLS certificate and key valid")));
+      auto ours = net::tls_context::server(cert.cert_file, cert.key_file);
+      EXPECT_THAT(doubts_about_certificate(conf, **ours, std::chrono::system_clock::now()).as_warnings(),
+                  ElementsAre(HasSubstr(failure)))
+          << "a start says it too";
+    }
+    if (*warning == '\0') {
+      EXPECT_THAT(found.warnings, IsEmpty());
+    } else {
+      EXPECT_THAT(found.warnings, ElementsAre(HasSubstr(warning)));
+    }
+  }
+}
+
+TEST_F(CheckStart, TlsAndAnAddressThatIsNoHttpsDoNotFit) {
+  net::test_certificate cert("x", "DNS:mcp.example", -60, 30 * 24 * 3600);
+  conf.tls.cert_file = cert.cert_file;
+  conf.tls.key_file = cert.key_file;
+  conf.public_url = "http://mcp.example";
+  EXPECT_THAT(check_start(conf).warnings, ElementsAre(HasSubstr("public_url begins with http://")));
+}
+
+TEST(CheckPolicy, SaysWhatAGatewayWouldSay) {
+  std::uint16_t port = 0;
+  {
+    ASSERT_TRUE(net::open_listeners("127.0.0.1", port, 0, milliseconds(0)));
+  }
+  settings conf;
+  start_findings none;
+  check_policy(conf, seconds(2), none);
+  EXPECT_THAT(none.good, IsEmpty());
+  EXPECT_THAT(none.warnings, IsEmpty());
+  conf.access.url = "http://127.0.0.1:" + std::to_string(port) + "/policy";
+  start_findings found;
+  check_policy(conf, seconds(2), found);
+  EXPECT_THAT(found.warnings, ElementsAre(AllOf(HasSubstr("policy.url gives no policy"),
+                                                HasSubstr("every call is refused with 503"))));
+  EXPECT_THAT(found.failures, IsEmpty());
+}
+
 TEST(CheckReach, WarnsOfEveryoneWhoDoesNotAnswer) {
   // A port that was just free, on which nobody listens.
   std::uint16_t port = 0;
@@ -127,7 +198,13 @@ TEST(CheckReach, WarnsOfEveryoneWhoDoesNotAnswer) {
   }
   const std::string nobody = "http://127.0.0.1:" + std::to_string(port);
   settings conf;
-  EXPECT_THAT(check_reach(conf, seconds(2)), IsEmpty());
+  auto reached = [&] {
+    start_findings found;
+    check_reach(conf, seconds(2), found);
+    EXPECT_THAT(found.failures, IsEmpty());
+    return found.warnings;
+  };
+  EXPECT_THAT(reached(), IsEmpty());
   conf.providers.resize(2);
   conf.providers[0].name = conf.providers[0].type = "local";
   conf.providers[1].name = "corp";
@@ -135,9 +212,8 @@ TEST(CheckReach, WarnsOfEveryoneWhoDoesNotAnswer) {
   conf.providers[1].issuer = nobody;
   conf.upstreams.resize(1);
   conf.upstreams[0].url = nobody + "/mcp";
-  EXPECT_THAT(check_reach(conf, seconds(2)),
-              ElementsAre(HasSubstr("providers.corp: no usable metadata from " + nobody),
-                          HasSubstr("the MCP server " + nobody + "/mcp does not answer")));
+  EXPECT_THAT(reached(), ElementsAre(HasSubstr("providers.corp: no usable metadata from " + nobody),
+                                     HasSubstr("the MCP server " + nobody + "/mcp does not answer")));
 }
 
 }  // namespace

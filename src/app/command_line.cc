@@ -1,9 +1,14 @@
 #include "app/command_line.h"
 
+#include "app/bridge_command.h"
+#include "app/bridge_store.h"
 #include "app/commands.h"
 #include "app/version.h"
+#include "app/wire_bridge.h"
 
+#include <algorithm>
 #include <iostream>
+#include <string_view>
 
 #include <CLI/CLI.hpp>
 
@@ -104,6 +109,9 @@ command_line::command_line() {
     migrate->add_subcommand(name, does);
   }
 
+  // Read apart (bridge/read_settings.h): its flags are those of other programs.
+  cli.add_subcommand("bridge", "A local MCP server that is the one at URL, signed in; --help says more");
+
   docs = cli.add_subcommand("docs", "Write the reference of every setting and error, and print its files");
   docs->add_option("--out", folder, "The folder")->type_name("FOLDER")->capture_default_str();
 }
@@ -143,6 +151,10 @@ exit_code run(command_line& line) {
   if (!line.host.empty()) in.flags.emplace_back("host", line.host);
   if (!line.port.empty()) in.flags.emplace_back("port", line.port);
   if (!line.mcp_server_url.empty()) in.flags.emplace_back("mcp_server_url", line.mcp_server_url);
+  if (!line.file.empty() && !in.config_file.empty() && line.file != in.config_file) {
+    usage("two configuration files are named: --config " + in.config_file + " and " + line.file);
+    return exit_code::usage;
+  }
   if (!line.file.empty()) in.config_file = line.file;
   if (*line.demo) return demo_command(in);
   if (*line.demo_server) return demo_server_command("127.0.0.1", line.demo_port);
@@ -168,6 +180,15 @@ exit_code run(command_line& line) {
 }  // namespace
 
 int run_command_line(int argc, const char* const* argv) {
+  std::string program = argc > 0 ? argv[0] : "";
+  bool drop_in = is_drop_in_name(program);
+  if (drop_in || (argc > 1 && std::string_view(argv[1]) == "bridge")) {
+    auto first = argv + std::min(argc, drop_in ? 1 : 2);
+    std::vector<std::string> arguments(first, argv + argc);
+    return run_bridge_command(arguments, drop_in, [](const bridge_settings& settings, bridge_log& log) {
+      return static_cast<int>(serve_bridge(settings, log, process_environment));
+    });
+  }
   command_line line;
   if (argc > 0) line.in.program = argv[0];
   try {

@@ -50,6 +50,31 @@ class CommandLine : public testing::Test {
   std::filesystem::path before_;
 };
 
+TEST_F(CommandLine, TwoConfigurationFilesAreOneTooMany) {
+  write("config.yaml", "mcp_server_url: http://localhost:3000\n");
+  auto two = run({"--config", "nope.yaml", "validate-config", "config.yaml"});
+  EXPECT_EQ(two.code, 2);
+  EXPECT_THAT(two.err, HasSubstr("two configuration files are named: --config nope.yaml and config.yaml"));
+  EXPECT_EQ(run({"--config", "config.yaml", "validate-config", "config.yaml"}).code, 0);
+}
+
+TEST_F(CommandLine, TheVersionOfADatabaseThatIsNotThereIsNone) {
+  auto none = run({"migrate", "version"});
+  EXPECT_EQ(none.code, 0) << none.err;
+  EXPECT_EQ(none.out, "0\n");
+  EXPECT_FALSE(std::filesystem::exists("oauth.db"));
+}
+
+TEST_F(CommandLine, AVariableThatSetsNothingIsToldBesideAnError) {
+  ::setenv("MCP_OAUTH_MCP_SERVR_URL", "http://localhost:3000", 1);
+  write("config.yaml", "port: 0\n");
+  auto wrong = run({"validate-config", "config.yaml"});
+  ::unsetenv("MCP_OAUTH_MCP_SERVR_URL");
+  EXPECT_EQ(wrong.code, 3);
+  EXPECT_THAT(wrong.err, AllOf(HasSubstr("mcp_server_url: is missing"),
+                               HasSubstr("did you mean MCP_OAUTH_MCP_SERVER_URL?")));
+}
+
 TEST_F(CommandLine, HelpShowsExamplesAndTypes) {
   auto help = run({"--help"});
   EXPECT_EQ(help.code, 0);

@@ -119,6 +119,22 @@ net::task<void> gateway_service::serve_path(net::exchange& x, story& told) {
   }
 }
 
+namespace {
+
+// What the last step of the authorization server that said no said it with.
+const symptom* symptom_of(const std::vector<std::pair<std::string, std::string>>& notes) {
+  const symptom* found = nullptr;
+  for (const auto& [name, value] : notes) {
+    if (name != "symptom") continue;
+    auto all = catalogue();
+    auto row = std::find_if(all.begin(), all.end(), [&v = value](const symptom& s) { return s.id == v; });
+    found = row == all.end() ? nullptr : &*row;
+  }
+  return found;
+}
+
+}  // namespace
+
 http_response gateway_service::refuse(const error& why, const net::exchange& x) {
   parts_.counts->refused(why.code);
   parts_.counts->request(metrics::area::other, explain(why.code).status, -1);
@@ -161,11 +177,18 @@ void gateway_service::tell(const net::exchange& x, story& told) {
   bool is_probe = told.area == metrics::area::health;
   if (!rules_->conf.log.access || !parts_.log->wants(is_probe ? log_level::debug : log_level::info)) return;
   {
-    auto level = x.status >= 500 ? log_level::error : log_level::info;
+    const auto* noted = told.why ? nullptr : symptom_of(told.notes);
+    auto level = x.status >= 500            ? log_level::error
+                 : noted && x.status >= 400 ? log_level::warn
+                                            : log_level::info;
     log_line line(lines_, level, component_of(told.area), std::chrono::system_clock::now(), rules_->style);
     if (told.why)
       line.text("message", rules_->issuers ? guard_words(told.why->code)
                                            : std::string(explain(told.why->code).description));
+    if (noted != nullptr) {
+      line.text("message", noted->description);
+      line.text("error", noted->oauth_error.empty() ? noted->name : noted->oauth_error);
+    }
     line.text("request_id", x.request_id()).text("client", told.client);
     if (told.trace) line.text("trace_id", to_hex(told.trace->request.trace));
     line.text("http_method", x.head().method).text("path", x.head().path);

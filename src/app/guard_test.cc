@@ -165,7 +165,47 @@ TEST_F(Guarded, DemandsABindingWhereThatIsSaid) {
   conf.binding.certificate = "require";
   auto answer = answer_to(post(call, of("https://one.example")));
   EXPECT_EQ(status_of(answer), 401);
-  EXPECT_TRUE(has(answer, "The token is bound to a key, and no proof of it was sent"));
+  EXPECT_TRUE(has(answer, "The token is not bound to a key")) << answer;
+  EXPECT_FALSE(has(answer, "DPoP ")) << "a proof would not help";
+}
+
+// What each lacks is told apart, and so is what would help.
+TEST_F(Guarded, SaysWhichBindingATokenLacks) {
+  auto plain = of("https://one.example");
+  auto with_cnf = [&](std::string_view member) {
+    json::object claims{{"iss", "https://one.example"},
+                        {"sub", "ada"},
+                        {"aud", resource},
+                        {"scope", "tools:read"},
+                        {"client_id", "c"}};
+    claims["iat"] = to_unix(now());
+    claims["exp"] = to_unix(now()) + 60;
+    claims["cnf"] = json::object{{member, std::string(43, 'A')}};
+    return "Authorization: Bearer " +
+           sign_jws(key, "at+jwt", key.public_part().kid(), json::serialize(claims)) + "\r\n";
+  };
+  auto bare = answer_to(post(call, with_cnf("jkt")));
+  EXPECT_TRUE(has(bare, "The token is bound to a key, and no proof of it was sent")) << bare;
+  EXPECT_TRUE(has(bare, "WWW-Authenticate: DPoP "));
+  auto without_certificate = answer_to(post(call, with_cnf("x5t#S256")));
+  EXPECT_TRUE(has(without_certificate, "bound to a client certificate, and none was shown"));
+  EXPECT_FALSE(has(without_certificate, "WWW-Authenticate: DPoP ")) << without_certificate;
+  plain.replace(0, 21, "Authorization: DPoP");
+  auto by_dpop = answer_to(post(call, plain));
+  EXPECT_TRUE(has(by_dpop,
+                  "WWW-Authenticate: Bearer error=\"invalid_token\", error_description=\"The token "
+                  "is not bound to a key\""))
+      << by_dpop;
+}
+
+TEST_F(Guarded, AnUnboundTokenIsToldSoWhereBoundOnesAreDemanded) {
+  conf.binding.dpop = "require";
+  auto answer = answer_to(post(call, of("https://one.example")));
+  EXPECT_TRUE(has(answer,
+                  "WWW-Authenticate: DPoP error=\"invalid_token\", error_description=\"The token is not "
+                  "bound to a key\""))
+      << answer;
+  EXPECT_FALSE(has(answer, "WWW-Authenticate: Bearer"));
 }
 
 }  // namespace

@@ -38,17 +38,27 @@ std::vector<issuer_failure> fetch_first_documents(guard& judge, const fetch_fn& 
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (all[i].ready) continue;
     bool keys = last.contains(i) && last[i] == issuer_keys::document::keys;
-    error why{keys ? errc::issuer_keys_unavailable : errc::issuer_metadata_invalid,
+    bool away = all[i].failure && all[i].failure->code == errc::issuer_unreachable;
+    error why{keys   ? errc::issuer_keys_unavailable
+              : away ? errc::issuer_unreachable
+                     : errc::issuer_metadata_invalid,
               all[i].failure ? all[i].failure->detail : "its metadata names no introspection_endpoint"};
     failures.push_back({all[i].issuer, std::move(why)});
   }
   return failures;
 }
 
+std::string retried(const issuer_failure& failure) {
+  return std::string(explain(failure.why.code).description) + ": " + failure.issuer + ": " +
+         failure.why.detail + " (start_retry: its tokens are refused with 503 until it is there)";
+}
+
 std::string told(const issuer_failure& failure) {
   const auto& row = explain(failure.why.code);
   bool keys = failure.why.code == errc::issuer_keys_unavailable;
-  std::string text = std::string(row.description) + "\n  Issuer: " + failure.issuer +
+  // The words that people search for; whose fault it is says the id.
+  auto words = keys ? row.description : explain(errc::issuer_metadata_invalid).description;
+  std::string text = std::string(words) + "\n  Issuer: " + failure.issuer +
                      "\n  Cause:  " + failure.why.detail + "\n  Check:\n";
   if (keys) {
     text +=

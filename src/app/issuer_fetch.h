@@ -15,8 +15,8 @@ using fetch_fn = std::function<result<http_answer>(const http_call&, const fetch
 // An issuer whose tokens cannot be judged, and why.
 struct issuer_failure {
   std::string issuer;
-  // Its code says what was not to be had: issuer_metadata_invalid or issuer_keys_unavailable. The detail says
-  // what was seen, and where.
+  // Its code says what was not to be had: issuer_unreachable or issuer_metadata_invalid for its metadata,
+  // issuer_keys_unavailable. The detail says what was seen, and where.
   error why;
 };
 
@@ -30,5 +30,8 @@ std::vector<issuer_failure> fetch_first_documents(guard& judge, const fetch_fn& 
 
 // What an operator reads of it: the guides' headline, the cause, what to check.
 std::string told(const issuer_failure& failure);
+
+// The same in one line, for a start that goes on without it.
+std::string retried(const issuer_failure& failure);
 
 }  // namespace mcp_oauth

@@ -51,8 +51,10 @@ TEST_F(FirstDocuments, ThatAreNotToBeHadAreNamedInTheWordsOfTheGuide) {
   network.cut();
   failures = fetch();
   ASSERT_EQ(failures.size(), 1U);
-  EXPECT_EQ(failures[0].why.code, errc::issuer_metadata_invalid);
+  EXPECT_EQ(failures[0].why.code, errc::issuer_unreachable) << "nothing came that could be invalid";
   text = told(failures[0]);
+  EXPECT_THAT(text, HasSubstr("MOP-ISS-002"));
+  EXPECT_THAT(retried(failures[0]), HasSubstr("(start_retry: its tokens are refused with 503"));
   EXPECT_THAT(text, HasSubstr("Failed to fetch OIDC discovery document\n"));
   EXPECT_THAT(text,
               HasSubstr("connection refused, from https://idp.example.com/.well-known/openid-configuration"));

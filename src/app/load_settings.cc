@@ -56,10 +56,12 @@ tl::expected<loaded, std::vector<std::string>> read_settings(const command_input
   input.flags.insert(input.flags.end(), more.begin(), more.end());
   input.standalone_ok = standalone_ok;
 
-  auto loaded = load(input);
+  std::vector<std::string> doubts;
+  auto loaded = load(input, &doubts);
   if (!loaded) {
     std::vector<std::string> lines;
     for (const auto& e : loaded.error()) lines.push_back(to_string(e));
+    for (const auto& doubt : doubts) lines.push_back("⚠ Warning: " + doubt);
     return tl::unexpected(std::move(lines));
   }
   auto& log = loaded->value.log;

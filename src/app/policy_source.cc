@@ -5,6 +5,7 @@
 #include "config/derive_policy.h"
 #include "config/policy_document.h"
 #include "policy/doubts.h"
+#include "symptom/catalogue.h"
 
 #include <chrono>
 #include <utility>
@@ -20,6 +21,19 @@ result<policy_document> process_policy_answer(const http_answer& answer) {
   auto text = policy_text(answer);
   if (!text) return tl::unexpected<error>(text.error());
   return read_policy_document(*text);
+}
+
+std::optional<std::string> policy_trouble(const policy_settings& of, const result<policy_document>& got) {
+  if (got && got->complete) return std::nullopt;
+  if (got) {
+    return "policy.url says that the policy is not finished" +
+           (got->state.empty() ? "" : " (" + got->state + ")") + ": every call is refused with 403";
+  }
+  std::string_view words = explain(got.error().code).description;
+  return "policy.url gives no policy: " + std::string(words) +
+         (got.error().detail.empty() ? "" : " (" + got.error().detail + ")") +
+         (of.fallback == "local" ? ": the rules of the configuration count until it does"
+                                 : ": every call is refused with 503 until it does");
 }
 
 std::vector<std::string> scopes_out_of_reach(const settings& conf, const policy_document& said) {
@@ -55,6 +69,12 @@ policy_source::policy_in_force policy_source::latest() const {
   return {known_.document(), fresh_};
 }
 
+std::optional<std::string> policy_source::trouble() const {
+  std::lock_guard lock(mutex_);
+  if (known_.failure()) return policy_trouble(of_, tl::unexpected<error>(*known_.failure()));
+  return known_.document() ? policy_trouble(of_, *known_.document()) : std::nullopt;
+}
+
 bool policy_source::is_for(const policy_settings& of) const {
   return of.url == of_.url && of.refresh == of_.refresh && of.max_age == of_.max_age &&
          of.token.reveal() == of_.token.reveal();
@@ -88,20 +108,25 @@ bool policy_source::ask() {
   const auto& rules = said->rules;
   auto count = std::to_string(rules.tools.rules.size()) + " rules for tools";
   log_.event(log_level::info, "policy",
-             said->complete ? "policy.url says something new: " + count
-                            : "policy.url says that the policy is not finished (" + said->state +
-                                  "): nothing is allowed");
+             said->complete
+                 ? "policy.url says something new: " + count
+                 : "policy.url says that the policy is not finished" +
+                       (said->state.empty() ? "" : " (" + said->state + ")") + ": nothing is allowed");
   for (const auto& doubt : doubts_about(rules, "tools", "")) log_.event(log_level::warn, "policy", doubt);
   return true;
 }
 
 void policy_source::note(const error* why) {
-  if (why != nullptr && !std::exchange(away_, true)) {
+  // A document that is being mended has one mistake after the other.
+  auto now = why == nullptr ? std::nullopt
+                            : std::make_optional(std::string(explain(why->code).name) + " " + why->detail);
+  if (std::exchange(told_, now) == now) return;
+  if (why != nullptr) {
     log_.event(log_level::error, "policy",
                "policy.url gives no policy; what it said last counts for " +
                    std::to_string(of_.max_age.count()) + " s after it was asked for",
                why);
-  } else if (why == nullptr && std::exchange(away_, false)) {
+  } else {
     log_.event(log_level::info, "policy", "policy.url gives the policy again");
   }
 }

@@ -11,13 +11,14 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 namespace mcp_oauth {
 
-// What the answer of `policy.url` says. Errors: policy_unavailable.
+// What the answer of `policy.url` says. Errors: policy_unavailable (its status), policy_document_invalid.
 result<policy_document> process_policy_answer(const http_answer& answer);
 
 // Of a gateway: the scopes that a fetched policy asks for and that it gives to nobody. A guard only tells
@@ -34,6 +35,9 @@ class policy_freshness {
  private:
   std::atomic<std::int64_t> until_{0};
 };
+
+// What it means for calls that the policy could not be had, or is not finished; nothing where all is well.
+std::optional<std::string> policy_trouble(const policy_settings& of, const result<policy_document>& got);
 
 // Fetches the policy of `policy.url` again and again, on a thread of its own. Safe from every thread.
 class policy_source final {
@@ -57,6 +61,8 @@ class policy_source final {
     std::shared_ptr<const policy_freshness> fresh;
   };
   policy_in_force latest() const;
+  // `policy_trouble` of the last answer.
+  std::optional<std::string> trouble() const;
   // Whether other settings would ask the same place in the same way.
   bool is_for(const policy_settings& of) const;
 
@@ -75,7 +81,7 @@ class policy_source final {
   std::condition_variable wake_;
   remote_policy known_;
   bool stopping_ = false;
-  bool away_ = false;  // of whoever asks
+  std::optional<std::string> told_;  // why there is none, as it was logged; of whoever asks
   std::atomic<bool> given_up_{false};
   std::thread thread_;
 };

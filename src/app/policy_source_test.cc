@@ -2,11 +2,16 @@
 
 #include "app/gateway_fixture.h"
 
+#include <filesystem>
+#include <fstream>
+
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 namespace mcp_oauth {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 // A place that gives what the test wants, when it is asked.
@@ -188,6 +193,58 @@ TEST_F(PolicySource, AChangeIsToldUntilItIsTakenUpAndProlongsNothingOfBefore) {
   EXPECT_EQ(told, 3);
   EXPECT_NE(source->latest().fresh, before);
   EXPECT_FALSE(before->holds_at(now() + seconds(60)));
+}
+
+TEST_F(PolicySource, SaysWhatItsTroubleMeansForCalls) {
+  follow();
+  EXPECT_EQ(source->trouble(), std::nullopt);
+  says(404, "");
+  follow();
+  EXPECT_THAT(source->trouble().value_or(""),
+              AllOf(HasSubstr("(status 404)"), HasSubstr("refused with 503")));
+  says(200, "tools: {a: {anyof: [b]}}");
+  conf.access.fallback = "local";
+  follow();
+  EXPECT_THAT(source->trouble().value_or(""),
+              AllOf(HasSubstr("What policy.url answers is no policy (line 1: "),
+                    HasSubstr("the rules of the configuration count")));
+  says(200, R"({"policy_complete":false})");
+  follow();
+  EXPECT_EQ(source->trouble(),
+            "policy.url says that the policy is not finished: every call is refused with 403");
+  says(200, R"({"policy_complete":false,"state":"needs_setup"})");
+  follow();
+  EXPECT_THAT(source->trouble().value_or(""), HasSubstr("not finished (needs_setup)"));
+}
+
+// Whoever mends a document reads the log after each attempt.
+TEST_F(PolicySource, EachNewReasonIsLoggedAndNoneTwice) {
+  auto file = std::filesystem::temp_directory_path() / ("mop-policy-" + std::to_string(::getpid()));
+  opened = std::move(*log_sink::open(file.string(), log_level::debug));
+  conf.access.refresh = seconds(1);
+  conf.access.max_age = seconds(60);
+  says(200, "tools: [a]");
+  follow();
+  ASSERT_TRUE(asked_times(3));
+  says(200, "tools: {}\nrules: {}");
+  ASSERT_TRUE(asked_times(5));
+  says(200, "tools: {}");
+  ASSERT_TRUE(asked_times(7));
+  source.reset();
+  opened.reset();
+  std::ifstream in(file);
+  std::string text((std::istreambuf_iterator<char>(in)), {});
+  auto times = [&](std::string_view what) {
+    std::size_t count = 0;
+    for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++count;
+    return count;
+  };
+  EXPECT_EQ(times("policy.url gives no policy"), 2U) << text;
+  EXPECT_EQ(times("must be a map, and is a list"), 1U) << text;
+  EXPECT_EQ(times("is no part of a policy"), 1U);
+  EXPECT_EQ(times("gives the policy again"), 1U);
+  EXPECT_EQ(times("MOP-POL-004"), 2U) << "not: that the URL does not answer";
+  std::filesystem::remove(file);
 }
 
 TEST_F(PolicySource, ACallWithoutAPolicyIsToldToComeBack) {

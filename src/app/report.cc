@@ -13,6 +13,8 @@ exit_code exit_code_of(errc code) {
     case errc::config_malformed:
     case errc::config_not_found:
     case errc::tls_certificate_invalid:
+    case errc::tls_certificate_out_of_date:
+    case errc::ca_file_invalid:
     case errc::seal_broken: return exit_code::configuration;
     case errc::internal: return exit_code::crash;
     default: return exit_code::dependency;

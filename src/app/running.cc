@@ -1,5 +1,6 @@
 #include "app/running.h"
 
+#include "app/certificate_doubts.h"
 #include "app/version.h"
 #include "base/base64url.h"
 #include "base/text.h"
@@ -129,13 +130,18 @@ result<void> running::serve(net::listeners open, const std::function<void(gatewa
   if (conf.tls.enabled()) {
     auto tls = certificate_of(conf);
     if (!tls) return tl::unexpected<error>(tls.error());
+    look_at_certificate(conf, **tls);
+    for (const auto& text : noticed) log->event(log_level::warn, "tls", text);
     server->use_tls(*tls);
   }
   auto place = open.address();
   auto started = server->start(std::move(open));
   if (!started) return started;
   say_what_is_out_of_reach();
-  if (policies) policies->follow([this] { return adopt_policy(); });
+  if (policies) {
+    if (auto trouble = policies->trouble()) noticed.push_back(std::move(*trouble));
+    policies->follow([this] { return adopt_policy(); });
+  }
   log->event(log_level::info, "proxy",
              "listening on " + place + (conf.host.empty() ? "" : " (host: " + conf.host + ")"));
   return {};
@@ -153,6 +159,11 @@ void running::on_every_worker(const std::function<void(gateway_service&)>& job) 
   }
   // Bounded, since a worker that has stopped will not answer any more.
   for (int i = 0; i < 1000 && !left->try_wait(); ++i) std::this_thread::sleep_for(milliseconds(1));
+}
+
+void running::look_at_certificate(const settings& of, const net::tls_context& ours) {
+  auto doubts = doubts_about_certificate(of, ours, wall_clock()).as_warnings();
+  noticed.insert(noticed.end(), doubts.begin(), doubts.end());
 }
 
 span_exporter* running::exporter_for(const settings& of) {
@@ -219,7 +230,10 @@ result<void> running::take_up(const settings& next, settings effective, std::sha
     (void)audit->change(conf.audit);
     return logging;
   }
-  if (certificate) server->use_tls(certificate);
+  if (certificate) {
+    look_at_certificate(effective, *certificate);
+    server->use_tls(certificate);
+  }
   server->use_limits(exchange_limits_of(effective), effective.limits.connections);
   if (effective.telemetry.enabled()) spans->send_to(receiver_of_spans(effective));
   watched = watched_by(effective.log);
@@ -227,6 +241,7 @@ result<void> running::take_up(const settings& next, settings effective, std::sha
   conf = std::move(effective);
   if (!then.same) {
     policies.swap(then.other);
+    if (auto trouble = policies ? policies->trouble() : std::nullopt) noticed.push_back(std::move(*trouble));
     if (policies) policies->follow([this] { return adopt_policy(); });
   }
   adopt(std::move(fresh));
@@ -249,8 +264,10 @@ reload_report running::reload(const settings_source& read,
   } else {
     report.warnings.insert(report.warnings.begin(), wanted->warnings.begin(), wanted->warnings.end());
     keep_fixed(asked, wanted->value);
+    noticed.clear();
     auto adopted = take(wanted->value);
     if (!adopted) report.failure = adopted.error();
+    report.warnings.insert(report.warnings.end(), noticed.begin(), noticed.end());
   }
   for (const auto& text : report.warnings) log->event(log_level::warn, "config", text);
   for (const auto& text : report.errors) log->event(log_level::error, "config", text);

@@ -58,7 +58,8 @@ struct running {
   gateway_parts shared;
   std::shared_ptr<const snapshot> rules;
   secret session_key;
-  std::mutex changing;  // of `rules`, `conf` and `asked`, once the threads run
+  std::vector<std::string> noticed;  // at the start or a reload: what works and is amiss, for whoever asked
+  std::mutex changing;               // of `rules`, `conf` and `asked`, once the threads run
   std::unique_ptr<net::server> server;
 
   clock_watch clocks;
@@ -83,6 +84,8 @@ struct running {
   // ---- while it runs
   // Runs `job` with each worker's service on its own thread, and waits for all of them.
   void on_every_worker(const std::function<void(gateway_service&)>& job);
+  // Adds to `noticed`.
+  void look_at_certificate(const settings& of, const net::tls_context& ours);
   // What the snapshots point to; it outlives them all.
   span_exporter* exporter_for(const settings& of);
   void adopt(std::shared_ptr<const snapshot> next);

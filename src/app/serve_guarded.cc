@@ -126,7 +126,7 @@ net::task<result<std::shared_ptr<credential>>> gateway_service::judge_token(
   if (!meant) co_return tl::unexpected<error>(meant.error());
   const auto& details = token->token.details();
   if (rules.conf.binding.certificate == "require" && (!details || details->certificate_thumbprint.empty())) {
-    co_return fail(errc::token_binding_missing, "certificate_binding: require, and cnf has no x5t#S256");
+    co_return fail(errc::token_unbound, "certificate_binding: require, and cnf has no x5t#S256");
   }
   told.remembered = token->judged < now;
   told.issuer = token->token.claims().issuer;

@@ -251,6 +251,7 @@ result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vect
     for (const auto& [grant, until] : *revoked) service.revoke(grant, until);
   });
   if (!serving) return tl::unexpected<error>(serving.error());
+  warnings.insert(warnings.end(), p.noticed.begin(), p.noticed.end());
   p.housekeeping = std::thread([&p] { p.keep_house(); });
   p.store->watch([&p](std::string_view kind, std::string_view id) { p.changed(kind, id); });
   return std::unique_ptr<gateway_app>(new gateway_app(std::move(made)));

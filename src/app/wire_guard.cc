@@ -7,7 +7,6 @@
 #include "jose/digest.h"
 #include "jose/random.h"
 #include "net/http_client.h"
-#include "symptom/catalogue.h"
 
 #include <utility>
 
@@ -148,10 +147,7 @@ tl::expected<std::unique_ptr<guard_app>, guard_start_failure> guard_app::start(
   for (const auto& one : missing) {
     p.log->event(p.conf.start_retry ? log_level::warn : log_level::error, "oauth",
                  "the issuer " + one.issuer + " cannot be used yet", &one.why);
-    if (p.conf.start_retry)
-      warnings.push_back(std::string(explain(one.why.code).description) + ": " + one.issuer + ": " +
-                         one.why.detail +
-                         " (start_retry: its tokens are refused with 503 until it is there)");
+    if (p.conf.start_retry) warnings.push_back(retried(one));
   }
   if (!missing.empty() && !p.conf.start_retry)
     return tl::unexpected(guard_start_failure{{}, std::move(missing)});
@@ -164,6 +160,7 @@ tl::expected<std::unique_ptr<guard_app>, guard_start_failure> guard_app::start(
 
   auto serving = p.serve(std::move(*held));
   if (!serving) return failed(serving.error());
+  warnings.insert(warnings.end(), p.noticed.begin(), p.noticed.end());
   p.housekeeping =
       std::thread([&p] { p.keep_house(between_looks, [] { return false; }, [&p] { p.tidy(); }); });
   for (const auto& line : accepted_tokens(p.conf)) p.log->event(log_level::info, "oauth", line);

@@ -31,6 +31,8 @@ enum class errc {
   token_subject_mismatch,
   token_audience_absent,
   token_binding_missing,
+  token_unbound,
+  token_certificate_missing,
   dpop_proof_invalid,
   dpop_proof_replayed,
   dpop_nonce_needed,
@@ -39,6 +41,7 @@ enum class errc {
   policy_denied,
   policy_unavailable,
   policy_incomplete,
+  policy_document_invalid,
   audit_unwritable,
   policy_changed,
   list_unreadable,
@@ -48,6 +51,7 @@ enum class errc {
   original_request_unclear,
   identity_claimed,
   call_unseen,
+  call_headers_missing,
 
   // who issued the token, where that is somebody else
   issuer_unreachable,
@@ -88,6 +92,18 @@ enum class errc {
   upstream_not_mcp,
   upstream_tls_failed,
   upstream_loop,
+
+  // the server behind a bridge, as its client hears of it
+  upstream_status,
+  upstream_throttled,
+  upstream_redirect_refused,
+  upstream_no_answer,
+  upstream_session_lost,
+  upstream_proxy_refused,
+  upstream_answer_too_large,
+  bridge_ending,
+  bridge_not_translatable,
+  sign_in_pending,
 
   // authorization endpoint, token endpoint, registration (RFC 6749, 7591, 7636, 8707)
   parameter_missing,
@@ -163,6 +179,27 @@ enum class errc {
   fetch_too_large,
   fetch_timeout,
 
+  // the bridge signs in for a local client
+  sign_in_metadata_missing,
+  sign_in_metadata_invalid,
+  sign_in_resource_mismatch,
+  sign_in_issuer_mismatch,
+  sign_in_pkce_unsupported,
+  sign_in_url_refused,
+  sign_in_client_unknown,
+  sign_in_registration_refused,
+  sign_in_person_needed,
+  sign_in_timeout,
+  sign_in_refused,
+  sign_in_token_refused,
+  sign_in_token_unreachable,
+  sign_in_token_invalid,
+  sign_in_grant_ended,
+  sign_in_tokens_in_vain,
+  sign_in_scope_in_vain,
+  sign_in_callback_unusable,
+  sign_in_cache_unusable,
+
   // keys and sealed data
   key_malformed,
   key_weak,
@@ -173,6 +210,7 @@ enum class errc {
   store_unavailable,
   store_busy,
   store_corrupt,
+  store_not_a_database,
   store_schema_newer,
   store_unreachable,
   store_login_refused,
@@ -193,6 +231,8 @@ enum class errc {
   file_unwritable,
   telemetry_unreachable,
   tls_certificate_invalid,
+  tls_certificate_out_of_date,
+  ca_file_invalid,
   json_malformed,
   url_malformed,
   internal,

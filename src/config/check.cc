@@ -2,6 +2,8 @@
 
 #include "base/text.h"
 #include "base/url.h"
+#include "config/config_error.h"
+#include "config/nearest_name.h"
 #include "config/settings.h"
 #include "provider/known_providers.h"
 #include "provider/user_endpoint.h"
@@ -138,6 +140,66 @@ flaw callback(std::string_view value) {
       "write " + parts.origin() + (known ? path : std::string(callback_paths[0]))};
 }
 
+// One that is misspelt. libpq would say the same, and later; a newer one may know more.
+flaw database_parameters(std::string_view place) {
+  static const std::vector<std::string> known = {"host",
+                                                 "hostaddr",
+                                                 "port",
+                                                 "dbname",
+                                                 "user",
+                                                 "password",
+                                                 "passfile",
+                                                 "require_auth",
+                                                 "channel_binding",
+                                                 "connect_timeout",
+                                                 "client_encoding",
+                                                 "options",
+                                                 "application_name",
+                                                 "fallback_application_name",
+                                                 "keepalives",
+                                                 "keepalives_idle",
+                                                 "keepalives_interval",
+                                                 "keepalives_count",
+                                                 "tcp_user_timeout",
+                                                 "replication",
+                                                 "gssencmode",
+                                                 "sslmode",
+                                                 "ssl",
+                                                 "requiressl",
+                                                 "sslnegotiation",
+                                                 "sslcompression",
+                                                 "sslcert",
+                                                 "sslkey",
+                                                 "sslpassword",
+                                                 "sslcertmode",
+                                                 "sslrootcert",
+                                                 "sslcrl",
+                                                 "sslcrldir",
+                                                 "sslsni",
+                                                 "requirepeer",
+                                                 "ssl_min_protocol_version",
+                                                 "ssl_max_protocol_version",
+                                                 "min_protocol_version",
+                                                 "max_protocol_version",
+                                                 "krbsrvname",
+                                                 "gsslib",
+                                                 "gssdelegation",
+                                                 "service",
+                                                 "servicefile",
+                                                 "target_session_attrs",
+                                                 "load_balance_hosts"};
+  auto query = place.find('?');
+  if (query == std::string_view::npos) return fine;
+  for (const auto& parameter : split_words(place.substr(query + 1), '&')) {
+    auto name = parameter.substr(0, parameter.find('='));
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    if (auto meant = nearest_name(name, known); !meant.empty())
+      return config_flaw{"has the parameter " + displayed(name) + ", which PostgreSQL does not know",
+                         "did you mean " + meant + "?"};
+  }
+  return fine;
+}
+
 flaw database(std::string_view value) {
   if (value.starts_with("sqlite://")) {
     if (value == "sqlite://") return config_flaw{"must name a file", "write sqlite://oauth.db"};
@@ -153,7 +215,7 @@ flaw database(std::string_view value) {
     if (value.find_first_of(" #") != std::string_view::npos) {
       return config_flaw{"must hold neither a space nor a #", "percent-encode the password: %20, %23"};
     }
-    return fine;
+    return database_parameters(place);
   }
   return config_flaw{"must begin with sqlite:// or postgresql://",
                      "write sqlite://oauth.db or postgresql://user:password@host:5432/name"};
@@ -353,7 +415,9 @@ flaw provider_type(std::string_view value) {
   for (const auto& row : known_providers()) names.emplace_back(row.type);
   names.emplace_back("local");
   names.emplace_back("hmac");
-  return config_flaw{"must be one of " + join(names, ", ")};
+  auto meant = nearest_name(value, names);
+  return config_flaw{"must be one of " + join(names, ", "),
+                     meant.empty() ? "" : "did you mean " + meant + "?"};
 }
 
 flaw tenant(std::string_view value) {

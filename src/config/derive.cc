@@ -253,10 +253,15 @@ class derivation {
       reading_.warnings.push_back(global("forward_headers") +
                                   " lists Authorization, and upstream_authorization: none keeps it back");
     }
-    const std::string mode = here + ".upstream_authorization";
+    // Nobody wrote that list where the server is mcp_server_url.
+    const bool listed_server = reading_.has("upstreams");
+    const std::string mode = listed_server ? here + ".upstream_authorization" : "upstream_authorization";
     if (u.authorization == "static" && u.credential.empty()) {
-      refuse(mode, {"needs upstream_credential: the header to send",
-                    "add upstream_credential: \"Bearer ${NAME}\" to the upstream"});
+      refuse(mode,
+             {"needs upstream_credential: the header to send",
+              listed_server ? "add upstream_credential: \"Bearer ${NAME}\" to the upstream"
+                            : "write the server under upstreams in place of mcp_server_url, with "
+                              "upstream_authorization: static and upstream_credential: \"Bearer ${NAME}\""});
     }
     if (u.authorization != "static" && !u.credential.empty()) {
       refuse(here + ".upstream_credential", {"is sent only with upstream_authorization: static"});
@@ -290,6 +295,13 @@ class derivation {
   void provider_tokens(const std::string& mode) {
     for (const auto& p : s_.providers) {
       if (p.type != "local") continue;
+      if (!reading_.has("providers." + p.name)) {
+        refuse(
+            reading_.has(mode) ? mode : "upstream_authorization",
+            {"is provider, and there is no identity provider: people sign in with users of the gateway's own",
+             "add one under providers, or write minted"});
+        continue;
+      }
       refuse(reading_.has(mode) ? mode : "upstream_authorization",
              {"is provider, and local users have no token of one",
               "remove the local provider, or write minted"});
@@ -365,9 +377,19 @@ class derivation {
         }
       }
     };
+    auto never = [&](const header_settings& h, const std::string& key) {
+      for (const auto& name : h.forward) {
+        if (equal_ignoring_case(name, "cookie"))
+          reading_.warnings.push_back(key +
+                                      " lists Cookie, which is never forwarded: cookies belong to the "
+                                      "gateway's own pages");
+      }
+    };
+    never(s_.headers, "header_forwarding.forward_headers");
     both(s_.headers, "header_forwarding");
     for (std::size_t i = 0; i < s_.upstreams.size(); ++i) {
       const std::string here = "upstreams[" + std::to_string(i) + "]";
+      if (reading_.has(here + ".forward_headers")) never(s_.upstreams[i].headers, here + ".forward_headers");
       if (reading_.has(here + ".forward_headers") || reading_.has(here + ".blocked_headers"))
         both(s_.upstreams[i].headers, here);
     }

@@ -5,6 +5,8 @@
 #include "config/config_error.h"
 #include "provider/known_providers.h"
 
+#include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -184,6 +186,26 @@ class issuer_derivation {
   const bool at_the_top_;
 };
 
+// A variable may be there for another program.
+void warn_of_a_gateways_settings(config_reading& reading) {
+  constexpr std::string_view unused[] = {"database_url",           "database_connections",
+                                         "database_start_timeout", "session_timeout",
+                                         "sign_in_lifetime",       "code_lifetime",
+                                         "access_token_lifetime",  "refresh_token_lifetime",
+                                         "refresh_grace_seconds",  "provider_refresh_margin",
+                                         "signing_key_lifetime",   "limits.logins_in_flight",
+                                         "limits.sign_in_attempts"};
+  std::vector<std::string> named;
+  for (const auto& [path, origin] : reading.given) {
+    bool is_one = path.starts_with("registration.") || path.starts_with("rate_limits.") ||
+                  std::find(std::begin(unused), std::end(unused), path) != std::end(unused);
+    if (is_one && origin.file != "environment") named.push_back(origin.key);
+  }
+  if (named.empty()) return;
+  reading.warnings.push_back(
+      "not used, as mode: native has no sign-in, no tokens and no database of its own: " + join(named, ", "));
+}
+
 }  // namespace
 
 void derive_issuers(config_reading& reading, const refuse_function& refuse) {
@@ -215,6 +237,18 @@ void refuse_keys_of_a_gateway(config_reading& reading, const refuse_function& re
   if (reading.has("clients"))
     refuse("clients", {"has no meaning for a guard: clients register at the issuer", "remove it"});
   const auto& draft = reading.draft;
+  // Others cannot hand on what a client showed to them.
+  const auto& certificate = draft.binding.certificate;
+  if (certificate == "require" && !draft.tls.enabled()) {
+    refuse("certificate_binding",
+           {"is require, and only a gateway that speaks TLS itself sees what clients show: "
+            "every call would be refused",
+            "add tls.cert_file and tls.key_file"});
+  } else if (certificate == "accept" && !draft.tls.enabled()) {
+    reading.warnings.emplace_back(
+        "certificate_binding: accept has no effect without tls: nobody can show a certificate here");
+  }
+  warn_of_a_gateways_settings(reading);
   auto without_meaning = [&](const std::string& path, const std::string& kind) {
     if (kind != "minted" && kind != "provider") return;
     refuse(path, {"must be none, verified or static for a guard, which issues no tokens and keeps none",

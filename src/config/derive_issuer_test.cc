@@ -227,5 +227,27 @@ TEST(Lists, MayBeJsonInOneText) {
   EXPECT_THAT(bad("", {{"AUTHSEC_SUPPORTED_SCOPES", R"(["a", 1])"}}), Not(IsEmpty()));
 }
 
+TEST(Guard, WantsTlsOfItsOwnWhereClientsMustShowCertificates) {
+  const std::string native = "mode: native\nissuer: https://a.example\n";
+  EXPECT_THAT(
+      bad(native + "certificate_binding: require\n"),
+      HasSubstr("certificate_binding: value \"require\": is require, and only a gateway that speaks TLS"));
+  EXPECT_THAT(good(native + "certificate_binding: accept\n").warnings,
+              ElementsAre(HasSubstr("certificate_binding: accept has no effect without tls")));
+  EXPECT_THAT(good(native + "certificate_binding: require\ntls: {cert_file: a, key_file: b}\n").warnings,
+              IsEmpty());
+}
+
+TEST(Guard, WarnsInOneLineOfWhatOnlyAGatewayUses) {
+  const std::string native = "mode: native\nissuer: https://a.example\n";
+  EXPECT_THAT(
+      good(native + "database_url: sqlite://a.db\nsession_timeout: 900\nregistration: {dynamic: false}\n",
+           {{"MCP_OAUTH_CODE_LIFETIME", "30"}})
+          .warnings,
+      ElementsAre("not used, as mode: native has no sign-in, no tokens and no database of its own: "
+                  "database_url, registration.dynamic, session_timeout"));
+  EXPECT_THAT(good(native).warnings, IsEmpty());
+}
+
 }  // namespace
 }  // namespace mcp_oauth

@@ -23,7 +23,13 @@ class provider_derivation {
     if (!is_usable("type")) return;
     settle_type();
     if (p_.type.empty()) {
-      return refuse_(here_, {"has no type", "add type: oidc and issuer, or type: local"});
+      std::vector<std::string> types;
+      for (const auto& row : known_providers()) {
+        if (!row.title.empty()) types.emplace_back(row.type);
+      }
+      auto meant = nearest_name(p_.name, types);
+      return refuse_(here_, {"has no type", (meant.empty() ? "" : "did you mean " + meant + "? if not, ") +
+                                                std::string("add type: oidc and issuer, or type: local")});
     }
     if (p_.type == "local") return local_users();
     if (p_.type == "hmac") return tokens_of_tests();

@@ -280,7 +280,8 @@ TEST(Derive, AnUpstreamWithAHostHasItsResourceThere) {
 
 TEST(Derive, LocalUsersHaveNoTokenOfAProvider) {
   const std::string wanted = "is provider, and local users have no token of one";
-  EXPECT_THAT(bad(upstream + "upstream_authorization: provider\n"), HasSubstr(wanted));
+  EXPECT_THAT(bad(upstream + "providers: {local: {}}\nupstream_authorization: provider\n"),
+              HasSubstr(wanted));
   EXPECT_THAT(
       bad("providers: {here: {type: local}, corp: {type: oidc, issuer: https://a.example, client_id: c}}\n"
           "upstreams: [{name: a, url: http://a, paths: [/a], upstream_authorization: provider}]\n"),

@@ -19,7 +19,8 @@ config_error missing_file(const config_input& input) {
 
 }  // namespace
 
-tl::expected<loaded, std::vector<config_error>> load(const config_input& input) {
+tl::expected<loaded, std::vector<config_error>> load(const config_input& input,
+                                                     std::vector<std::string>* beside_errors) {
   bool missing = !input.text && !input.file_name.empty();
   if (missing && input.file == config_file::required) return tl::unexpected(std::vector{missing_file(input)});
 
@@ -30,6 +31,7 @@ tl::expected<loaded, std::vector<config_error>> load(const config_input& input) 
   }
   read_environment(input, reading);
   read_flags(input, reading);
+  if (beside_errors != nullptr) *beside_errors = reading.warnings;
   bool says_something = reading.has("mcp_server_url") || reading.has("issuers[0].issuer") ||
                         reading.has("provider") || reading.has("mode");
   if (missing && !input.standalone_ok && !says_something) {

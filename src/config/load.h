@@ -48,7 +48,11 @@ struct loaded {
 // items that the file names.
 //
 // Not checked: that files exist, that names resolve, that anything answers.
-tl::expected<loaded, std::vector<config_error>> load(const config_input& input);
+//
+// `beside_errors` gets what was doubtful in the sources themselves, where there are errors as well: a
+// variable that sets nothing may be what an error is about.
+tl::expected<loaded, std::vector<config_error>> load(const config_input& input,
+                                                     std::vector<std::string>* beside_errors = nullptr);
 
 // The same settings after a listener on port 0 got `bound`: addresses of our
 // own that were made from host and port follow. Settings with another port are

@@ -16,10 +16,10 @@ namespace mcp_oauth {
 // in
 //   which one of the scopes is enough, and a tool without any is denied unless it is public.
 // Whatever is wrong with it, all of it is refused, and so is one that names no tools: it would leave every
-// tool open. Errors: policy_unavailable, with the line and what is wrong.
+// tool open. Errors: policy_document_invalid, with the line and what is wrong.
 result<policy_document> read_policy_document(std::string_view text);
 
-// The same of JSON alone, for those who do without a reader of YAML. Errors: policy_unavailable.
+// The same of JSON alone, for those who do without a reader of YAML. Errors: policy_document_invalid.
 result<policy_document> read_policy_json(std::string_view text);
 
 }  // namespace mcp_oauth

@@ -19,7 +19,7 @@ std::string bad(std::string_view text) {
   auto read = read_policy_document(text);
   EXPECT_FALSE(read) << text;
   if (!read) {
-    EXPECT_EQ(read.error().code, errc::policy_unavailable);
+    EXPECT_EQ(read.error().code, errc::policy_document_invalid);
   }
   return read ? "" : read.error().detail;
 }
@@ -60,7 +60,7 @@ TEST(PolicyJson, SaysTheSameAsYamlAndIsRefusedForTheSame) {
   for (const auto& [text, words] : rows) {
     auto read = read_policy_json(text);
     ASSERT_FALSE(read) << text.substr(0, 80);
-    EXPECT_EQ(read.error().code, errc::policy_unavailable);
+    EXPECT_EQ(read.error().code, errc::policy_document_invalid);
     EXPECT_THAT(read.error().detail, HasSubstr(words)) << text.substr(0, 80);
     EXPECT_EQ(read.error().detail.find("line 0"), std::string::npos);
   }
@@ -109,6 +109,7 @@ TEST(PolicyDocument, AMatrixThatIsNotFinishedAllowsNothing) {
   EXPECT_EQ(read.state, "needs_setup, rs_needs_setup");
   EXPECT_FALSE(good(R"({"tool_policy":[{"name":"a","is_public":true}]})").complete)
       << "what is not said is not so";
+  EXPECT_EQ(good(R"({"tool_policy":[]})").state, "policy_complete is missing");
   EXPECT_FALSE(good("complete: false\nstate: being written\n").complete);
 }
 
@@ -121,7 +122,8 @@ TEST(PolicyDocument, RefusesAllOfWhatItCannotRead) {
            row{"{}", "tools is missing"},
            row{"[]", "must be a map"},
            row{"prompts: {}", "tools is missing"},
-           row{"<html><body>sign in</body></html>", "must be a map"},
+           row{"<html><body>sign in</body></html>", "a web page"},
+           row{"\n  <!DOCTYPE html>", "a web page"},
            row{"{\"tools\":", "neither YAML nor JSON"},
            row{"tools: {a: [b], a: [c]}", "given twice"},
            row{"tools: {a: [b]}\npolicy: {tools: {c: []}}", "given twice"},
@@ -134,6 +136,13 @@ TEST(PolicyDocument, RefusesAllOfWhatItCannotRead) {
            row{"tools: {}\ncomplete: perhaps", "must be true or false"},
            row{"policy_complete: perhaps", "must be true or false"},
            row{"{policy_complete: true, tool_policy: {a: b}}", "must be a list"},
+           row{"policy_complete: true", "tool_policy is missing"},
+           row{"{policy_complete: true, tool_policy: [{name: a, requred_scopes: [b]}]}",
+               "line 1: tool_policy.requred_scopes is no part of a tool (did you mean required_scopes?)"},
+           row{"{policy_complete: true, tool_policy: [{name: a, public: true}]}",
+               "tool_policy.public is no part"},
+           row{"{policy_complete: true, tool_policy: [{name: a, required_scopes: [b], when: {}}]}",
+               "tool_policy.when"},
            row{"{policy_complete: true, tool_policy: [a]}", "must be a map"},
            row{"{policy_complete: true, tool_policy: [{is_public: true}]}", "without a name"},
            row{"{policy_complete: true, tool_policy: [{name: a, required_scopes: b}]}", "must be a list"},

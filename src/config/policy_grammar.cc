@@ -1,8 +1,11 @@
 #include "config/policy_grammar.h"
 
 #include "config/config_error.h"
+#include "config/nearest_name.h"
 #include "config/rule_reader.h"
 
+#include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
 
@@ -11,6 +14,10 @@ namespace {
 
 using kind = yaml_node::kind;
 
+// What a tool of a scope matrix may have; the last two are for people.
+constexpr std::array<std::string_view, 5> tool_members = {"name", "is_public", "required_scopes",
+                                                          "description", "title"};
+
 class document_reader {
  public:
   result<policy_document> read(const yaml_node& root) {
@@ -18,12 +25,14 @@ class document_reader {
       note("", root.line, {"must be a map"});
     } else if (root.find("tool_policy") != nullptr || root.find("policy_complete") != nullptr) {
       scope_matrix(root);
+      if (made_.complete && !made_.rules.tools.given)
+        note("tool_policy", root.line, {"is missing: a finished policy says what its tools need"});
     } else {
       sections(root, "");
       if (made_.complete && !made_.rules.tools.given)
         note("tools", root.line, {"is missing: every tool would be open"});
     }
-    if (!why_.empty()) return fail(errc::policy_unavailable, why_);
+    if (!why_.empty()) return fail(errc::policy_document_invalid, why_);
     return std::move(made_);
   }
 
@@ -62,7 +71,8 @@ class document_reader {
     rules_.rules(node, here, takes_arguments, into.rules);
   }
 
-  // Members that say nothing about what is allowed are passed over: it is another's document.
+  // Members at its top that say nothing about what is allowed are passed over: it is another's document. Of a
+  // tool every member might, so that one which is not known could be a restriction that is misspelt.
   void scope_matrix(const yaml_node& root) {
     const auto* complete = root.find("policy_complete");
     made_.complete = complete != nullptr && truth(*complete, "policy_complete");
@@ -71,9 +81,10 @@ class document_reader {
       if (text == nullptr || text->is != kind::scalar || text->text.empty()) continue;
       made_.state += (made_.state.empty() ? "" : ", ") + displayed(text->text);
     }
-    made_.rules.tools.given = true;
+    if (complete == nullptr) made_.state = "policy_complete is missing";
     const auto* tools = root.find("tool_policy");
     if (tools == nullptr || tools->is == kind::null) return;
+    made_.rules.tools.given = true;
     if (tools->is != kind::list) return note("tool_policy", tools->line, {"must be a list"});
     for (const auto& one : tools->items) matrix_tool(one);
   }
@@ -81,6 +92,13 @@ class document_reader {
   void matrix_tool(const yaml_node& one) {
     const std::string here = "tool_policy";
     if (!is_map(one, here)) return;
+    for (std::size_t i = 0; i < one.names.size(); ++i) {
+      const auto& member = one.names[i];
+      if (std::find(tool_members.begin(), tool_members.end(), member) != tool_members.end()) continue;
+      auto known = nearest_name(member, {tool_members.begin(), tool_members.end()});
+      return note(here + "." + displayed(member), one.name_lines[i],
+                  {"is no part of a tool" + (known.empty() ? "" : " (did you mean " + known + "?)")});
+    }
     const auto* name = one.find("name");
     if (name == nullptr || name->is != kind::scalar || name->text.empty())
       return note(here, one.line, {"has a tool without a name"});

@@ -52,11 +52,11 @@ class planter {
 }  // namespace
 
 result<policy_document> read_policy_json(std::string_view text) {
-  if (text.size() > longest_text) return fail(errc::policy_unavailable, "over 1 MiB");
+  if (text.size() > longest_text) return fail(errc::policy_document_invalid, "over 1 MiB");
   auto value = parse_json(text);
-  if (!value) return fail(errc::policy_unavailable, "no JSON: " + value.error().detail);
+  if (!value) return fail(errc::policy_document_invalid, "no JSON: " + value.error().detail);
   auto root = planter().node_of(*value);
-  if (!root) return fail(errc::policy_unavailable, "deeper or larger than a policy");
+  if (!root) return fail(errc::policy_document_invalid, "deeper or larger than a policy");
   return policy_in(*root);
 }
 

@@ -1,6 +1,7 @@
 #include "base/text.h"
 #include "config/reading.h"
 #include "config/tools_json.h"
+#include "provider/known_providers.h"
 
 #include <algorithm>
 #include <utility>
@@ -51,6 +52,7 @@ class environment_reader {
         one(key, "", 0);
       }
     }
+    for (const auto& known : known_providers()) provider_of_the_environment(known);
     for (const auto& [name, why] : foreign_names) {
       known_.emplace_back(name);
       if (set(std::string(name)))
@@ -66,9 +68,66 @@ class environment_reader {
     bool ours = name.starts_with(environment_name("")) && name != own_program;
     if (!ours && !name.starts_with("AUTHSEC_")) return;
     if (std::find(known_.begin(), known_.end(), name) != known_.end()) return;
+    if (auto of = provider_meant_by(name); !of.empty()) {
+      into_.warnings.push_back("environment: " + displayed(name) +
+                               " sets nothing: the file names no provider " + of + " under providers");
+      return;
+    }
     auto meant = nearest_name(name, known_);
     into_.warnings.push_back("environment: " + displayed(name) + " sets nothing" +
                              (meant.empty() ? "" : " (did you mean " + meant + "?)"));
+  }
+
+  // "corp" of MCP_OAUTH_PROVIDERS_CORP_ISSUER; "" of what is no such name.
+  static std::string provider_meant_by(std::string_view name) {
+    constexpr std::string_view prefix = "MCP_OAUTH_PROVIDERS_", all = "providers.*.";
+    if (!name.starts_with(prefix)) return "";
+    name.remove_prefix(prefix.size());
+    if (name.ends_with("_FILE")) name.remove_suffix(5);
+    std::string_view shortest;
+    for (const auto& key : config_keys()) {
+      if (!key.path.starts_with(all)) continue;
+      // "MCP_OAUTH_" of the generated name goes, its "_" stays.
+      auto suffix = environment_name(key.path.substr(all.size())).substr(9);
+      if (!name.ends_with(suffix) || name.size() == suffix.size()) continue;
+      auto rest = name.substr(0, name.size() - suffix.size());
+      if (shortest.empty() || rest.size() < shortest.size()) shortest = rest;
+    }
+    return to_lower(shortest);
+  }
+
+  // GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET, and a file that names no provider: that is the provider. Where
+  // the file names others they may be for another program, and so may those that need more to be one.
+  void provider_of_the_environment(const known_provider& known) {
+    auto& draft = into_.draft;
+    const std::string name(known.type);
+    if (known.title.empty() || input_.standalone_ok || equal_ignoring_case(draft.mode, "native")) return;
+    auto named = [&](const provider_settings& p) { return p.name == name || p.type == name; };
+    if (made_.empty() && std::any_of(draft.providers.begin(), draft.providers.end(), named)) return;
+    auto id = environment_name("*_CLIENT_ID", name), its_secret = environment_name("*_CLIENT_SECRET", name);
+    auto is_set = [&](const std::string& variable) { return set(variable) || set(variable + "_FILE"); };
+    if (!is_set(id) || !is_set(its_secret)) return;
+    const std::string both = "environment: " + id + " and " + its_secret;
+    bool elsewhere = into_.has("provider") || into_.has("client_id") || !draft.issuers.empty();
+    if (elsewhere) return;
+    bool complete = known.speaks == sign_in_protocol::oauth2 ||
+                    (!known.issuer.empty() && known.issuer.find('{') == std::string_view::npos) ||
+                    is_set(environment_name("providers." + name + ".issuer")) ||
+                    is_set(environment_name("*_TENANT_ID", name));
+    if (draft.providers.size() != made_.size() || !complete) {
+      into_.warnings.push_back(
+          both + " set nothing: to sign people in there, name the provider in the file (providers: {" + name +
+          (complete ? ": {}})" : ": {issuer: …}})"));
+      return;
+    }
+    draft.providers.emplace_back().name = name;
+    made_.push_back(name);
+    into_.given["providers." + name] = {"environment", 0, id, ""};
+    for (const auto& key : config_keys()) {
+      if (key.path.starts_with("providers.*")) one(key, name, draft.providers.size() - 1);
+    }
+    into_.warnings.push_back(both + " make " + name +
+                             " the provider that people sign in with, as the file names none");
   }
 
   // There the issuer is what stands in iss, and this is where it is reached.
@@ -177,6 +236,7 @@ class environment_reader {
   const config_input& input_;
   config_reading& into_;
   std::vector<std::string> known_;  // every name that was looked for
+  std::vector<std::string> made_;   // providers that the environment alone has
 };
 
 }  // namespace
@@ -189,7 +249,9 @@ void read_flags(const config_input& input, config_reading& into) {
   for (const auto& [name, text] : input.flags) {
     std::string path = name;
     std::replace(path.begin(), path.end(), '-', '_');
-    config_origin from{"command line", 0, "--" + name, ""};
+    std::string flag = name;
+    std::replace(flag.begin(), flag.end(), '_', '-');
+    config_origin from{"command line", 0, "--" + flag, ""};
     const auto* key = path.find_first_of("*[") == std::string::npos ? find_config_key(path) : nullptr;
     auto item = key && is_of_issuer(*key) ? into.only_issuer(from) : std::optional<std::size_t>(0);
     if (!item) continue;

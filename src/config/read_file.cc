@@ -56,6 +56,8 @@ class file_reader {
   void read(const yaml_node& root) {
     if (root.is == kind::null) return;
     if (root.is != kind::map) return refuse("", root.line, {"must be a map of keys to values"});
+    const auto* providers = root.find("providers");
+    providers_are_empty_ = providers != nullptr && providers->is == kind::null;
     group(root, "", "", 0);
   }
 
@@ -84,6 +86,11 @@ class file_reader {
       if (node.is == kind::null) return;
       if (node.is != kind::map) return refuse(here, line, wrong_kind(node, "a map"));
       return group(node, key_pattern + ".", here + ".", item);
+    }
+    if (pattern.empty() && node.is == kind::map && providers_are_empty_) {
+      return refuse(
+          here, line,
+          {"is not a key of this version", "to be a provider, it has to be indented below providers"});
     }
     unknown(name, key_pattern, here, line, pattern);
   }
@@ -316,18 +323,22 @@ class file_reader {
 
   const config_input& input_;
   config_reading& into_;
+  bool providers_are_empty_ = false;
 };
 
 }  // namespace
 
 void read_file(const config_input& input, config_reading& into) {
   if (!input.text) return;
-  auto root = parse_yaml(*input.text);
+  std::vector<yaml_fault> twice;
+  auto root = parse_yaml(*input.text, &twice);
   if (!root) {
     into.errors.push_back({input.file_name, root.error().line, "", "",
                            "not valid YAML: " + root.error().reason, "", errc::config_malformed});
     return;
   }
+  for (auto& fault : twice)
+    into.errors.push_back({input.file_name, fault.line, "", "", std::move(fault.reason), "keep one of them"});
   file_reader(input, into).read(*root);
 }
 

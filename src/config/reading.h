@@ -3,6 +3,7 @@
 #include "config/config_error.h"
 #include "config/keys.h"
 #include "config/load.h"
+#include "config/nearest_name.h"
 
 #include <map>
 #include <set>
@@ -51,9 +52,6 @@ struct config_reading {
 // "providers.*.issuer" for item 0 named corp: "providers.corp.issuer";
 // "upstreams[].url" for item 1: "upstreams[1].url".
 std::string concrete_path(std::string_view key_path, std::string_view name, std::size_t item);
-
-// The name that `word` most likely stands for; "" when none is near.
-std::string nearest_name(std::string_view word, const std::vector<std::string>& names);
 
 void read_file(const config_input& input, config_reading& into);
 void read_environment(const config_input& input, config_reading& into);

@@ -29,6 +29,7 @@ int line_of(const YAML::Mark& mark) { return mark.is_null() ? 0 : mark.line + 1;
 // nothing else stops the parser.
 class tree_builder final : public YAML::EventHandler {
  public:
+  explicit tree_builder(std::vector<yaml_fault>* twice = nullptr) : twice_(twice) {}
   yaml_node take() { return std::move(root_); }
 
   void OnDocumentStart(const YAML::Mark& /*mark*/) override {}
@@ -84,11 +85,20 @@ class tree_builder final : public YAML::EventHandler {
     if (open_.size() >= most_depth) throw yaml_fault{line_of(mark), "nested deeper than 16"};
     if (expects_name()) throw yaml_fault{line_of(mark), "a key must be text"};
     open_.push_back(leaf(is, mark, {}));
+    repeated_.emplace_back();
   }
 
   void close() {
     yaml_node done = std::move(open_.back());
     open_.pop_back();
+    // The last one first: each makes those behind it move.
+    for (auto index = repeated_.back().rbegin(); index != repeated_.back().rend(); ++index) {
+      auto at = static_cast<std::ptrdiff_t>(*index);
+      done.names.erase(done.names.begin() + at);
+      done.name_lines.erase(done.name_lines.begin() + at);
+      done.items.erase(done.items.begin() + at);
+    }
+    repeated_.pop_back();
     attach(std::move(done), false);
   }
 
@@ -109,8 +119,11 @@ class tree_builder final : public YAML::EventHandler {
       auto first = std::find(parent.names.begin(), parent.names.end(), node.text);
       if (first != parent.names.end()) {
         auto index = static_cast<std::size_t>(first - parent.names.begin());
-        throw yaml_fault{node.line, "a key is given twice in one map, first on line " +
+        yaml_fault fault{node.line, quotable(node.text) + " is given twice in one map, first on line " +
                                         std::to_string(parent.name_lines[index])};
+        if (twice_ == nullptr) throw fault;
+        twice_->push_back(std::move(fault));
+        repeated_.back().push_back(parent.names.size());
       }
       parent.names.push_back(std::move(node.text));
       parent.name_lines.push_back(node.line);
@@ -119,8 +132,20 @@ class tree_builder final : public YAML::EventHandler {
     parent.items.push_back(std::move(node));
   }
 
+  // A secret that stands where a key should be is no name.
+  static std::string quotable(const std::string& name) {
+    bool plain = !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
+      bool letter = to_lower(c) >= 'a' && to_lower(c) <= 'z';
+      return letter || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+    });
+    return plain ? "the key " + name : "a key";
+  }
+
+  std::vector<yaml_fault>* twice_;
   yaml_node root_;
   std::vector<yaml_node> open_;
+  std::vector<std::vector<std::size_t>>
+      repeated_;  // of each open map, which of its entries are not the first
   std::size_t nodes_ = 0;
 };
 
@@ -170,14 +195,14 @@ std::string cause_of(const std::string& reason, std::string_view text, int line)
 
 }  // namespace
 
-tl::expected<yaml_node, yaml_fault> parse_yaml(std::string_view text) {
+tl::expected<yaml_node, yaml_fault> parse_yaml(std::string_view text, std::vector<yaml_fault>* twice) {
   if (auto fault = refuse_bytes(text)) return tl::unexpected(*fault);
   // yaml-cpp takes a quote that never closes for closed where a line break ends the text.
   text = text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
   std::istringstream in{std::string(text)};
   try {
     YAML::Parser parser(in);
-    tree_builder tree;
+    tree_builder tree(twice);
     if (!parser.HandleNextDocument(tree)) return yaml_node{};
     tree_builder rest;
     if (parser.HandleNextDocument(rest)) return tl::unexpected(yaml_fault{0, "more than one document"});

@@ -36,7 +36,9 @@ struct yaml_fault {
 // 1 MiB, bytes that are not UTF-8, control characters but tab and line breaks,
 // a depth over 16, more than 50,000 nodes, anchors, aliases, merge keys and
 // tags (a small file could grow without end), keys that are not text, and a key
-// given twice in one map. No reason quotes the text: it may hold secrets.
-tl::expected<yaml_node, yaml_fault> parse_yaml(std::string_view text);
+// given twice in one map. No reason quotes the text, but for the name of a key given twice: it may hold
+// secrets. With `twice` those are told there, the first of them counts, and reading goes on.
+tl::expected<yaml_node, yaml_fault> parse_yaml(std::string_view text,
+                                               std::vector<yaml_fault>* twice = nullptr);
 
 }  // namespace mcp_oauth

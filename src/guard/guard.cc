@@ -52,6 +52,8 @@ offered_schemes schemes_to_offer(dpop_use use, bool by_dpop, errc why) {
   if (use == dpop_use::off) return {true, false};
   bool about_a_proof =
       why == errc::dpop_proof_invalid || why == errc::dpop_proof_replayed || why == errc::dpop_nonce_needed;
+  // Whoever sent an unbound token with a proof may send it as it is, unless bound ones are demanded.
+  if (use != dpop_use::required && why == errc::token_unbound) return {true, by_dpop};
   if (use == dpop_use::required || by_dpop || about_a_proof) return {false, true};
   return {true, why == errc::token_binding_missing};
 }
@@ -297,10 +299,9 @@ result<void> guard::check_key_binding(const presented& request, const verified_t
     if (!bound_to.empty())
       return fail(errc::token_binding_missing, "bound to a key (cnf.jkt), and sent as Bearer");
     if (rules_.dpop != dpop_use::required) return {};
-    return fail(errc::token_binding_missing, "not bound to a key, which dpop: required demands");
+    return fail(errc::token_unbound, "not bound to a key, which dpop: require demands");
   }
-  if (bound_to.empty())
-    return fail(errc::token_binding_missing, "sent with the scheme DPoP, and not bound to a key");
+  if (bound_to.empty()) return fail(errc::token_unbound, "sent with the scheme DPoP, and not bound to a key");
   if (!request.dpop_proof) return fail(errc::dpop_proof_invalid, "no DPoP field");
   auto proof = verify_dpop_proof(*request.dpop_proof, {request.method, request.url, request.token},
                                  rules_.proofs, now);

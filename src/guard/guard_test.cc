@@ -402,9 +402,9 @@ TEST_F(BoundToken, IsDemandedWhereThatIsConfigured) {
   auto accepting = of(an_issuer(), taking(dpop_use::accepted));
   EXPECT_TRUE(judge(accepting, plain));
   auto good = proof(plain, "1");
-  EXPECT_EQ(judge(accepting, with(plain, good)).error().code, errc::token_binding_missing);
+  EXPECT_EQ(judge(accepting, with(plain, good)).error().code, errc::token_unbound);
   auto demanding = of(an_issuer(), taking(dpop_use::required));
-  EXPECT_EQ(judge(demanding, plain).error().code, errc::token_binding_missing);
+  EXPECT_EQ(judge(demanding, plain).error().code, errc::token_unbound);
 }
 
 TEST_F(BoundToken, NeedsANonceWhereThatIsConfigured) {
@@ -423,7 +423,7 @@ TEST_F(BoundToken, MayBeBoundToACertificate) {
   auto token = mint_with(R"({"cnf":{"x5t#S256":")" + certificate_thumbprint("DER") + "\"}}");
   auto thumbprint = certificate_thumbprint("DER"), other = certificate_thumbprint("other");
   presented p{token};
-  EXPECT_EQ(judge(g, p).error().code, errc::token_binding_missing);
+  EXPECT_EQ(judge(g, p).error().code, errc::token_certificate_missing);
   p.certificate_thumbprint = other;
   EXPECT_EQ(judge(g, p).error().code, errc::certificate_mismatch);
   p.certificate_thumbprint = thumbprint;

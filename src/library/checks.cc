@@ -77,7 +77,7 @@ result<void> check_bound_as_demanded(const config::parts& conf, const accepted& 
   if (!conf.wants_certificates) return {};
   const auto& details = verdict.token.details();
   if (details && !details->certificate_thumbprint.empty()) return {};
-  return fail(errc::token_binding_missing, "certificate_binding: required, and cnf has no x5t#S256");
+  return fail(errc::token_unbound, "certificate_binding: required, and cnf has no x5t#S256");
 }
 
 // Why not, where the token is refused.

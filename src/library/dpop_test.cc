@@ -138,7 +138,8 @@ TEST_F(LibraryDpop, ChallengesWithTheSchemeThatHelps) {
       {"accepted", "DPoP x", "token_opaque", false, true},
       {"accepted", "DPoP " + bound, "dpop_proof_invalid", false, true},
       {"required", "", "token_missing", false, true},
-      {"required", "Bearer " + plain, "token_binding_missing", false, true},
+      {"accepted", "DPoP " + plain, "token_unbound", true, true},
+      {"required", "Bearer " + plain, "token_unbound", false, true},
   };
   for (const auto& r : rows) {
     auto g = made(r.dpop, false);
@@ -179,8 +180,8 @@ TEST_F(LibraryDpop, DemandsTokensThatAreBoundToACertificateWhereThatIsConfigured
   auto plain = world.token();
   auto asked = call_of(plain, "echo");
   asked.certificate = "der";
-  EXPECT_EQ(g.admit(asked.view()).refused()->reason(), "token_binding_missing");
-  EXPECT_EQ(g.validate(plain).error().reason(), "token_binding_missing");
+  EXPECT_EQ(g.admit(asked.view()).refused()->reason(), "token_unbound");
+  EXPECT_EQ(g.validate(plain).error().reason(), "token_unbound");
   json::object cnf;
   cnf["x5t#S256"] = json::string(certificate_thumbprint("der"));
   auto bound = call_of(world.token_with({{"cnf", cnf}}), "echo");

@@ -486,7 +486,7 @@ TEST_F(Library, WantsTheCertificateThatATokenIsBoundTo) {
   json::object cnf;
   cnf["x5t#S256"] = json::string(certificate_thumbprint(der));
   auto token = world.token_with({{"cnf", cnf}});
-  EXPECT_EQ(g.validate(token).error().reason(), "token_binding_missing");
+  EXPECT_EQ(g.validate(token).error().reason(), "token_certificate_missing");
   auto asked = call_of(token, "echo");
   EXPECT_FALSE(g.admit(asked.view()).allowed());
   asked.certificate = "another certificate";

@@ -7,6 +7,8 @@
 namespace mcp_oauth {
 namespace {
 
+constexpr std::string_view encoded_prefix = "=?base64?", encoded_suffix = "?=";
+
 struct mirrored {
   std::optional<std::string_view> method, name, version;
 };
@@ -101,8 +103,10 @@ result<envelope> envelope_of_mirrored_headers(std::span<const field> fields) {
   auto found = collect(fields);
   if (!found) return tl::unexpected<error>(found.error());
   if (!found->version || !mirrors(*found->version))
-    return fail(errc::header_mismatch, "MCP-Protocol-Version names no revision that mirrors the body");
-  if (!found->method) return fail(errc::header_mismatch, "no Mcp-Method");
+    return fail(errc::call_headers_missing,
+                found->version ? "MCP-Protocol-Version names no revision that mirrors the body"
+                               : "no MCP-Protocol-Version");
+  if (!found->method) return fail(errc::call_headers_missing, "no Mcp-Method");
   auto method = decode_mirrored_value(*found->method);
   if (!method || method->empty()) return fail(errc::header_mismatch, "Mcp-Method is malformed");
   envelope said;
@@ -111,7 +115,7 @@ result<envelope> envelope_of_mirrored_headers(std::span<const field> fields) {
   said.protocol_version = *found->version;
   said.complete = true;
   if (name_of(said.method) == name_member::none) return said;
-  if (!found->name) return fail(errc::header_mismatch, "no Mcp-Name");
+  if (!found->name) return fail(errc::call_headers_missing, "no Mcp-Name");
   auto name = decode_mirrored_value(*found->name);
   if (!name) return fail(errc::header_mismatch, "Mcp-Name is malformed");
   said.has_name = true;
@@ -123,14 +127,23 @@ std::optional<std::string> decode_mirrored_value(std::string_view value) {
   for (char c : value) {
     if ((c < 0x20 && c != '\t') || c > 0x7E) return std::nullopt;
   }
-  constexpr std::string_view prefix = "=?base64?", suffix = "?=";
-  if (!value.starts_with(prefix)) return std::string(value);
-  value.remove_prefix(prefix.size());
-  if (!value.ends_with(suffix)) return std::nullopt;
-  value.remove_suffix(suffix.size());
+  if (!value.starts_with(encoded_prefix)) return std::string(value);
+  value.remove_prefix(encoded_prefix.size());
+  if (!value.ends_with(encoded_suffix)) return std::nullopt;
+  value.remove_suffix(encoded_suffix.size());
   auto decoded = base64_decode(value);
   if (!decoded || !is_valid_utf8(*decoded)) return std::nullopt;
   return decoded;
+}
+
+std::string encode_mirrored_value(std::string_view value) {
+  bool plain = trim(value).size() == value.size() && !value.starts_with(encoded_prefix);
+  for (char c : value) plain = plain && (c == '\t' || (c >= 0x20 && c <= 0x7E));
+  if (plain) return std::string(value);
+  std::string encoded(encoded_prefix);
+  encoded += base64_encode(value);
+  encoded += encoded_suffix;
+  return encoded;
 }
 
 }  // namespace mcp_oauth

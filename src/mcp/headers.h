@@ -22,12 +22,14 @@ result<void> check_mirrored_headers(const envelope& body, std::span<const field>
 
 // What Mcp-Method and Mcp-Name say the body is, for whoever cannot see the body. It is the sender's word:
 // only where somebody compares it with the body is a decision about it one about the call. Errors:
-// header_mismatch, unless MCP-Protocol-Version names a revision that mirrors and all that it asks for is
-// there, once and well formed.
+// call_headers_missing, unless MCP-Protocol-Version names a revision that mirrors and all that it asks for is
+// there; header_mismatch for what stands there twice or is malformed.
 result<envelope> envelope_of_mirrored_headers(std::span<const field> fields);
 
 // The value of Mcp-Name and the like: as it stands, or out of its `=?base64?…?=` form. Nothing when it holds
 // a byte that a header value may not hold, or when the form is broken.
 std::optional<std::string> decode_mirrored_value(std::string_view value);
+// The other way round: as it stands where it can be a header value and does not look encoded, else encoded.
+std::string encode_mirrored_value(std::string_view value);
 
 }  // namespace mcp_oauth

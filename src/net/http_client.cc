@@ -124,6 +124,11 @@ CURL* handle(const curl_library& lib) {
 }  // namespace
 
 result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file) {
+  return fetch(call, rules, ca_file, client_certificate());
+}
+
+result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
+                          const client_certificate& ours) {
   auto loaded = load_curl();
   if (!loaded) return tl::unexpected<error>(loaded.error());
   const auto& lib = **loaded;
@@ -174,6 +179,13 @@ result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const
     lib.easy_setopt(curl, CURLOPT_CAPATH, nullptr);
     lib.easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, &trust_both);
     lib.easy_setopt(curl, CURLOPT_SSL_CTX_DATA, const_cast<std::string*>(&ca_file));
+  }
+  if (!ours.certificate_file.empty()) {
+    lib.easy_setopt(curl, CURLOPT_SSLCERT, ours.certificate_file.c_str());
+    lib.easy_setopt(curl, CURLOPT_SSLKEY, ours.key_file.c_str());
+    // A kept connection to the place may have been made as nobody.
+    lib.easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
+    lib.easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
   }
   if (call.method == "POST") {
     lib.easy_setopt(curl, CURLOPT_POST, 1L);

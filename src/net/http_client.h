@@ -14,4 +14,12 @@ namespace mcp_oauth::net {
 // fetch_too_large, address_refused.
 result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file = {});
 
+// A certificate with which we show who we are, and its key: PEM files.
+struct client_certificate {
+  std::string certificate_file, key_file;
+};
+// The same with such a certificate. A file that cannot be used is fetch_failed.
+result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
+                          const client_certificate& ours);
+
 }  // namespace mcp_oauth::net

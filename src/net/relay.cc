@@ -44,19 +44,6 @@ class framed {
   boost::container::small_vector<iovec, 12> pieces_;
 };
 
-// Node and others close an idle connection after the time they announce; a request sent just then is lost.
-milliseconds announced_keep_alive(const response_head& head) {
-  auto value = head.find("keep-alive");
-  if (!value) return milliseconds(60'000);
-  auto at = value->find("timeout=");
-  if (at == std::string_view::npos) return milliseconds(60'000);
-  auto digits = value->substr(at + 8);
-  digits = digits.substr(0, digits.find_first_not_of("0123456789"));
-  auto seconds_kept = parse_decimal(digits);
-  if (!seconds_kept || *seconds_kept > 3600) return milliseconds(60'000);
-  return milliseconds(*seconds_kept > 1 ? static_cast<std::int64_t>(*seconds_kept) * 1000 - 1000 : 500);
-}
-
 class relaying {
  public:
   relaying(exchange& x, upstream_pool& pool, relay_order& order, const relay_limits& limits,

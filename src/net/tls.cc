@@ -1,9 +1,11 @@
 #include "net/tls.h"
 
 #include "base/base64url.h"
+#include "base/file_words.h"
 
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
@@ -15,13 +17,49 @@ namespace mcp_oauth::net {
 namespace {
 
 std::string openssl_reason() {
-  auto code = ERR_peek_last_error();
-  // Of a file that cannot be opened OpenSSL says "system lib".
+  // The first: what comes after it says no more than which part of OpenSSL was on the way.
+  auto code = ERR_peek_error();
   const char* text = code == 0                ? nullptr
                      : ERR_SYSTEM_ERROR(code) ? std::strerror(ERR_GET_REASON(code))
                                               : ERR_reason_error_string(code);
   ERR_clear_error();
   return text != nullptr ? text : "unknown reason";
+}
+
+// What keeps a file from being read. OpenSSL would say "system lib".
+result<void> readable(errc code, const std::string& key, const std::string& path) {
+  auto why = why_unreadable(path);
+  if (why.empty()) return {};
+  return fail(code, key + " " + path + ": " + why);
+}
+
+time_point point_of(const ASN1_TIME* at) {
+  std::tm broken{};
+  if (ASN1_TIME_to_tm(at, &broken) != 1) return {};
+  return from_unix(::timegm(&broken));
+}
+
+// The DNS names and addresses of a certificate, as it lists them.
+std::vector<std::string> names_in(X509* certificate) {
+  std::vector<std::string> found;
+  auto* all =
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
+  for (int i = 0; all != nullptr && i < sk_GENERAL_NAME_num(all); ++i) {
+    const auto* one = sk_GENERAL_NAME_value(all, i);
+    if (one->type == GEN_DNS) {
+      const auto* text = one->d.dNSName;
+      found.emplace_back(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                         static_cast<std::size_t>(ASN1_STRING_length(text)));
+    } else if (one->type == GEN_IPADD) {
+      char text[INET6_ADDRSTRLEN] = "";
+      int family = ASN1_STRING_length(one->d.iPAddress) == 4 ? AF_INET : AF_INET6;
+      if (family == AF_INET6 && ASN1_STRING_length(one->d.iPAddress) != 16) continue;
+      inet_ntop(family, ASN1_STRING_get0_data(one->d.iPAddress), text, sizeof text);
+      found.emplace_back(text);
+    }
+  }
+  GENERAL_NAMES_free(all);
+  return found;
 }
 
 SSL_CTX* make_context(const SSL_METHOD* method) {
@@ -109,6 +147,10 @@ result<std::shared_ptr<const tls_context>> tls_context::server(const std::string
   std::shared_ptr<const tls_context> made(new tls_context(make_context(TLS_server_method())));
   auto* context = made->native();
   if (context == nullptr) return fail(errc::internal, "no TLS context");
+  if (auto there = readable(errc::tls_certificate_invalid, "tls.cert_file", cert_file); !there)
+    return tl::unexpected<error>(there.error());
+  if (auto there = readable(errc::tls_certificate_invalid, "tls.key_file", key_file); !there)
+    return tl::unexpected<error>(there.error());
   if (SSL_CTX_use_certificate_chain_file(context, cert_file.c_str()) != 1) {
     return fail(errc::tls_certificate_invalid, "tls.cert_file " + cert_file + ": " + openssl_reason());
   }
@@ -132,9 +174,46 @@ result<std::shared_ptr<const tls_context>> tls_context::client(const std::string
   if (context == nullptr) return fail(errc::internal, "no TLS context");
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_default_verify_paths(context);  // a machine without any is one where only ca_file counts
+  if (auto there = readable(errc::ca_file_invalid, "upstream_ca_file", ca_file); !ca_file.empty() && !there)
+    return tl::unexpected<error>(there.error());
   int trusted = ca_file.empty() ? 1 : SSL_CTX_load_verify_locations(context, ca_file.c_str(), nullptr);
   if (trusted != 1)
-    return fail(errc::tls_certificate_invalid, "upstream_ca_file " + ca_file + ": " + openssl_reason());
+    return fail(errc::ca_file_invalid, "upstream_ca_file " + ca_file + ": " + openssl_reason());
+  return made;
+}
+
+tls_context::certificate tls_context::shown_to(const std::string& host) const {
+  certificate about;
+  X509* shown = SSL_CTX_get0_certificate(context_);
+  if (shown == nullptr) return about;
+  about.begins = point_of(X509_get0_notBefore(shown));
+  about.ends = point_of(X509_get0_notAfter(shown));
+  about.names = names_in(shown);
+  about.is_for_host = is_ip_literal(host)
+                          ? X509_check_ip_asc(shown, host.c_str(), 0) == 1
+                          : X509_check_host(shown, host.data(), host.size(),
+                                            X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, nullptr) == 1;
+  return about;
+}
+
+result<std::shared_ptr<const tls_context>> tls_context::client(const client_files& files) {
+  auto made = client(std::string());
+  if (!made) return made;
+  auto* context = (*made)->native();
+  auto refuse = [](const std::string& file) {
+    auto why = why_unreadable(file);
+    return fail(errc::tls_certificate_invalid, file + ": " + (why.empty() ? openssl_reason() : why));
+  };
+  for (const auto& file : files.authorities) {
+    if (SSL_CTX_load_verify_locations(context, file.c_str(), nullptr) != 1) return refuse(file);
+  }
+  if (files.certificate.empty()) return made;
+  if (SSL_CTX_use_certificate_chain_file(context, files.certificate.c_str()) != 1)
+    return refuse(files.certificate);
+  const auto& key = files.key.empty() ? files.certificate : files.key;
+  if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1) return refuse(key);
+  if (SSL_CTX_check_private_key(context) != 1)
+    return fail(errc::tls_certificate_invalid, files.certificate + " and " + key + " do not belong together");
   return made;
 }
 

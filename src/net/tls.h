@@ -1,11 +1,13 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/time.h"
 
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -17,20 +19,37 @@ namespace mcp_oauth::net {
 class tls_context {
  public:
   // TLS 1.2 and later, the certificate chain and key read from PEM files.
-  // Errors: tls_certificate_invalid, with the file and OpenSSL's reason.
+  // Errors: tls_certificate_invalid, with the file and the system's or OpenSSL's reason.
   // With client_certificates::asked_for a client may show any, also one that it made itself: that it has the
   // key is checked, who it is not (RFC 8705 §3: only whether it is the one that a token is bound to matters).
   enum class client_certificates { not_asked_for, asked_for };
   static result<std::shared_ptr<const tls_context>> server(
       const std::string& cert_file, const std::string& key_file,
       client_certificates clients = client_certificates::not_asked_for);
-  // Verifies the peer against the system's authorities and those in `ca_file`, when given.
+  // Verifies the peer against the system's authorities and those in `ca_file`, when given. Errors:
+  // ca_file_invalid.
   static result<std::shared_ptr<const tls_context>> client(const std::string& ca_file);
+  // The same, and shows a certificate of its own (PEM files; the key may stand with it: "").
+  // Errors: tls_certificate_invalid.
+  struct client_files {
+    std::vector<std::string> authorities;
+    std::string certificate, key;
+  };
+  static result<std::shared_ptr<const tls_context>> client(const client_files& files);
 
   ~tls_context();
   tls_context(const tls_context&) = delete;
   tls_context& operator=(const tls_context&) = delete;
   ssl_ctx_st* native() const { return context_; }
+
+  // What a server's certificate says about itself, and whether clients that reach it as `host` (a name or an
+  // address) take it for that. Not checked: who signed it.
+  struct certificate {
+    time_point begins, ends;
+    bool is_for_host = false;
+    std::vector<std::string> names;  // as it lists them
+  };
+  certificate shown_to(const std::string& host) const;
 
  private:
   explicit tls_context(ssl_ctx_st* context) : context_(context) {}

@@ -2,6 +2,7 @@
 
 #include "net/relay.h"
 #include "net/server.h"
+#include "net/test_certificate.h"
 #include "net/test_peer.h"
 
 #include <coroutine>
@@ -12,55 +13,10 @@
 #include <thread>
 
 #include <gtest/gtest.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 
 namespace mcp_oauth::net {
 namespace {
-
-// A certificate for itself, for 127.0.0.1 and localhost, with the given common name.
-class certificate {
- public:
-  explicit certificate(const char* common_name, const char* alternatives = "IP:127.0.0.1,DNS:localhost") {
-    static int made = 0;
-    auto stem = std::filesystem::temp_directory_path() /
-                ("mop-tls-" + std::to_string(::getpid()) + "-" + std::to_string(made++));
-    cert_file = stem.string() + ".crt";
-    key_file = stem.string() + ".key";
-    EVP_PKEY* key = EVP_EC_gen("P-256");
-    X509* cert = X509_new();
-    X509_set_version(cert, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(cert), made);
-    X509_gmtime_adj(X509_getm_notBefore(cert), -60);
-    X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
-    X509_set_pubkey(cert, key);
-    auto* name = X509_get_subject_name(cert);
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(common_name),
-                               -1, -1, 0);
-    X509_set_issuer_name(cert, name);
-    auto* names = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, alternatives);
-    X509_add_ext(cert, names, -1);
-    X509_EXTENSION_free(names);
-    X509_sign(cert, key, EVP_sha256());
-    auto* out = std::fopen(cert_file.c_str(), "w");
-    PEM_write_X509(out, cert);
-    std::fclose(out);
-    out = std::fopen(key_file.c_str(), "w");
-    PEM_write_PrivateKey(out, key, nullptr, nullptr, 0, nullptr, nullptr);
-    std::fclose(out);
-    X509_free(cert);
-    EVP_PKEY_free(key);
-  }
-  certificate(const certificate&) = delete;
-  certificate& operator=(const certificate&) = delete;
-  ~certificate() {
-    std::filesystem::remove(cert_file);
-    std::filesystem::remove(key_file);
-  }
-  std::string cert_file, key_file;
-};
 
 class hello final : public service {
  public:
@@ -118,7 +74,7 @@ class tls_client {
 
 class Tls : public testing::Test {
  protected:
-  void use(const certificate& c) {
+  void use(const test_certificate& c) {
     auto context = tls_context::server(c.cert_file, c.key_file);
     ASSERT_TRUE(context) << context.error().detail;
     made.use_tls(*context);
@@ -135,7 +91,7 @@ class Tls : public testing::Test {
 };
 
 TEST_F(Tls, IsHeardByWhoSendsAllOfARefusedBodyFirst) {
-  certificate cert("any");
+  test_certificate cert("any");
   made.start_unbound();
   use(cert);
   for (int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
@@ -149,7 +105,7 @@ TEST_F(Tls, IsHeardByWhoSendsAllOfARefusedBodyFirst) {
 }
 
 TEST_F(Tls, AnswersSaysGoodbyeAndServesANewCertificateToNewConnections) {
-  certificate first("first"), second("second");
+  test_certificate first("first"), second("second");
   made.start_unbound();
   use(first);
   auto early = connect();
@@ -170,7 +126,7 @@ TEST_F(Tls, AnswersSaysGoodbyeAndServesANewCertificateToNewConnections) {
 }
 
 TEST_F(Tls, MovesBodiesLargerThanARecord) {
-  certificate cert("cert");
+  test_certificate cert("cert");
   made.start_unbound();
   use(cert);
   auto client = connect();
@@ -188,7 +144,7 @@ TEST_F(Tls, MovesBodiesLargerThanARecord) {
 }
 
 TEST_F(Tls, RefusesOldVersionsAndClearText) {
-  certificate cert("cert");
+  test_certificate cert("cert");
   made.start_unbound();
   use(cert);
   auto old = connect();
@@ -202,15 +158,43 @@ TEST_F(Tls, RefusesOldVersionsAndClearText) {
 }
 
 TEST(TlsContext, NamesTheFileThatIsWrong) {
-  certificate a("a"), b("b");
+  test_certificate a("a"), b("b");
   auto missing = tls_context::server("/nowhere.crt", a.key_file);
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().code, errc::tls_certificate_invalid);
-  EXPECT_NE(missing.error().detail.find("tls.cert_file /nowhere.crt"), std::string::npos);
+  EXPECT_EQ(missing.error().detail, "tls.cert_file /nowhere.crt: No such file or directory");
+  auto no_key = tls_context::server(a.cert_file, "/nowhere.key");
+  EXPECT_EQ(no_key.error().detail, "tls.key_file /nowhere.key: No such file or directory");
+  auto swapped = tls_context::server(a.key_file, a.key_file);
+  ASSERT_FALSE(swapped);
+  EXPECT_EQ(swapped.error().detail.find("lib"), std::string::npos) << swapped.error().detail;
   auto mixed = tls_context::server(a.cert_file, b.key_file);
   ASSERT_FALSE(mixed);
   EXPECT_NE(mixed.error().detail.find(b.key_file), std::string::npos);
-  EXPECT_FALSE(tls_context::client("/nowhere.pem"));
+  auto no_ca = tls_context::client("/nowhere.pem");
+  ASSERT_FALSE(no_ca);
+  EXPECT_EQ(no_ca.error().code, errc::ca_file_invalid);
+  EXPECT_EQ(no_ca.error().detail, "upstream_ca_file /nowhere.pem: No such file or directory");
+  auto no_certificate = tls_context::client(a.key_file);
+  ASSERT_FALSE(no_certificate);
+  EXPECT_EQ(no_certificate.error().code, errc::ca_file_invalid);
+  EXPECT_EQ(no_certificate.error().detail.find(" lib"), std::string::npos) << no_certificate.error().detail;
+}
+
+TEST(TlsContext, SaysForWhomAndForHowLongItsCertificateIsGood) {
+  auto now = std::chrono::system_clock::now();
+  test_certificate cert("cn.example", "IP:127.0.0.1,IP:::1,DNS:*.example.org", -100, 200);
+  auto context = tls_context::server(cert.cert_file, cert.key_file);
+  ASSERT_TRUE(context);
+  auto about = (*context)->shown_to("a.example.org");
+  EXPECT_TRUE(about.is_for_host);
+  EXPECT_LT(std::chrono::abs(about.begins - (now - seconds(100))), seconds(30));
+  EXPECT_LT(std::chrono::abs(about.ends - (now + seconds(200))), seconds(30));
+  EXPECT_EQ(about.names, (std::vector<std::string>{"127.0.0.1", "::1", "*.example.org"}));
+  for (const char* good : {"127.0.0.1", "::1"}) EXPECT_TRUE((*context)->shown_to(good).is_for_host) << good;
+  for (const char* bad : {"127.0.0.2", "example.org", "a.b.example.org", "cn.example", ""})
+    EXPECT_FALSE((*context)->shown_to(bad).is_for_host) << bad;
+  EXPECT_EQ((*tls_context::client(""))->shown_to("localhost").names.size(), 0U) << "a client shows none";
 }
 
 // Calls an upstream over TLS on the loopback and says what came of it.
@@ -234,7 +218,7 @@ class calling final : public service {
 };
 
 TEST(TlsToUpstream, IsVerifiedByAuthorityAndName) {
-  certificate cert("up"), stranger("stranger");
+  test_certificate cert("up"), stranger("stranger");
   server_options options;
   auto held = reserve_port(options);
   ASSERT_TRUE(held);
@@ -265,7 +249,7 @@ TEST(TlsToUpstream, IsVerifiedByAuthorityAndName) {
   auto untrusted = outcome("127.0.0.1", stranger.cert_file);
   EXPECT_EQ(untrusted.substr(9, 3), "502");
   EXPECT_NE(untrusted.find("self-signed"), std::string::npos) << untrusted;
-  certificate other("other", "IP:127.0.0.9,DNS:other.example");
+  test_certificate other("other", "IP:127.0.0.9,DNS:other.example");
   up.use_tls(*tls_context::server(other.cert_file, other.key_file));
   EXPECT_EQ(outcome("127.0.0.1", other.cert_file).substr(9, 3), "502") << "trusted, but for another name";
   EXPECT_EQ(outcome("localhost", other.cert_file).substr(9, 3), "502");
@@ -317,7 +301,7 @@ class two_steps final : public service {
 };
 
 TEST(TlsRecords, AreAllReadHoweverTheyCome) {
-  certificate cert("records");
+  test_certificate cert("records");
   auto context = tls_context::server(cert.cert_file, cert.key_file);
   ASSERT_TRUE(context);
   busy_elsewhere elsewhere;

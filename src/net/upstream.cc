@@ -1,5 +1,7 @@
 #include "net/upstream.h"
 
+#include "base/text.h"
+
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -89,7 +91,27 @@ class connect_awaiter final : private watcher, private timed {
   std::coroutine_handle<> waiter_;
 };
 
+// An address that stands in the configuration needs no look-up, and no thread for one.
+bool is_address(const std::string& host) {
+  unsigned char bytes[16];
+  return inet_pton(AF_INET, host.c_str(), bytes) == 1 || inet_pton(AF_INET6, host.c_str(), bytes) == 1;
+}
+
+constexpr std::size_t largest_proxy_answer = 16 * 1024;
+
 }  // namespace
+
+milliseconds announced_keep_alive(const response_head& head) {
+  auto value = head.find("keep-alive");
+  if (!value) return milliseconds(60'000);
+  auto at = value->find("timeout=");
+  if (at == std::string_view::npos) return milliseconds(60'000);
+  auto digits = value->substr(at + 8);
+  digits = digits.substr(0, digits.find_first_not_of("0123456789"));
+  auto seconds_kept = parse_decimal(digits);
+  if (!seconds_kept || *seconds_kept > 3600) return milliseconds(60'000);
+  return milliseconds(*seconds_kept > 1 ? static_cast<std::int64_t>(*seconds_kept) * 1000 - 1000 : 500);
+}
 
 upstream_pool::upstream_pool(worker& w, blocking_pool& blocking)
     : worker_(w), blocking_(blocking), sweeping_(w, milliseconds(10'000), [this] { sweep(); }) {}
@@ -167,11 +189,15 @@ task<upstream_pool::resolved> upstream_pool::resolve(const upstream_target& targ
     }
   };
   std::optional<look> under_way(at);
-  auto look_up = [host = target.host, port = target.port] {
+  auto& asked = target.proxy ? target.proxy->host : target.host;
+  bool literal = is_address(asked);
+  auto look_up = [host = asked, port = target.proxy ? target.proxy->port : target.port, literal,
+                  family = target.ipv4_only ? AF_INET : AF_UNSPEC] {
     resolved found;
     addrinfo hints{};
+    hints.ai_family = family;
     hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = AI_ADDRCONFIG;
+    hints.ai_flags = literal ? AI_NUMERICHOST : AI_ADDRCONFIG;
     addrinfo* list = nullptr;
     int failed = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
     if (failed == EAI_ADDRFAMILY || failed == EAI_NONAME || failed == EAI_NODATA) {
@@ -191,8 +217,13 @@ task<upstream_pool::resolved> upstream_pool::resolve(const upstream_target& targ
     ::freeaddrinfo(list);
     return found;
   };
-  off_loop looking(worker_, blocking_, look_up);
-  auto found = co_await looking;
+  resolved found;
+  if (literal) {
+    found = look_up();
+  } else {
+    off_loop looking(worker_, blocking_, look_up);
+    found = co_await looking;
+  }
   if (found.endpoints.empty() && found.failure.empty())
     found.failure = target.host + ": too many look-ups under way";
   found.until_ms = worker_.coarse_ms() + (found.endpoints.empty() ? failures_live_ms : names_live_ms);
@@ -213,7 +244,9 @@ task<result<std::shared_ptr<channel>>> upstream_pool::connect(const upstream_tar
   error last{errc::upstream_unreachable, target.authority};
   for (const auto& to : found.endpoints) {
     auto opened = co_await open(target, to);
-    if (opened || opened.error().code == errc::upstream_tls_failed) co_return opened;
+    bool final = opened || opened.error().code == errc::upstream_tls_failed ||
+                 opened.error().code == errc::upstream_proxy_refused;
+    if (final) co_return opened;
     at.last.until_ms = 0;
     bool first = &to == &found.endpoints.front();
     last.code = opened.error().code;
@@ -237,6 +270,13 @@ task<result<std::shared_ptr<channel>>> upstream_pool::open(const upstream_target
     co_return fail(code_of(failed), "connect " + name + " " + describe(to.address));
   }
   auto stream = std::make_shared<channel>(worker_, std::move(made));
+  if (target.proxy) {
+    auto tunnel = co_await ask_proxy(target, *stream);
+    if (!tunnel) {
+      stream->abort();
+      co_return tl::unexpected<error>(tunnel.error());
+    }
+  }
   if (target.tls) {
     auto shaken = co_await stream->handshake(target.tls, tls_session::role::client, target.host,
                                              target.connect_timeout);
@@ -249,6 +289,40 @@ task<result<std::shared_ptr<channel>>> upstream_pool::open(const upstream_target
     }
   }
   co_return stream;
+}
+
+// Nothing of what follows is for the proxy: its answer ends where the tunnel begins.
+task<result<void>> upstream_pool::ask_proxy(const upstream_target& target, channel& stream) {
+  bool v6 = target.host.find(':') != std::string::npos;
+  auto where = (v6 ? "[" + target.host + "]" : target.host) + ":" + std::to_string(target.port);
+  std::string request = "CONNECT " + where + " HTTP/1.1\r\nHost: " + where + "\r\n";
+  if (!target.proxy->authorization.empty())
+    request += "Proxy-Authorization: " + target.proxy->authorization + "\r\n";
+  request += "\r\n";
+  iovec out[] = {piece(request)};
+  auto proxy = target.proxy->host + ":" + std::to_string(target.proxy->port);
+  auto sent = co_await stream.write(out, target.connect_timeout);
+  if (sent != io::ok) co_return fail(errc::upstream_proxy_refused, proxy + " closed");
+  for (;;) {
+    auto input = stream.input();
+    if (auto end = find_head_end(input, 0)) {
+      std::string head(input.substr(0, *end));
+      response_head answer;
+      auto parsed = parse_response_head(head, "CONNECT", answer);
+      stream.consume(*end);
+      if (!parsed) co_return fail(errc::upstream_proxy_refused, proxy + " does not speak HTTP");
+      if (answer.status / 100 == 1) continue;
+      if (answer.status / 100 == 2) co_return result<void>();
+      co_return fail(errc::upstream_proxy_refused,
+                     proxy + " answered CONNECT " + where + " with " + std::to_string(answer.status));
+    }
+    if (input.size() > largest_proxy_answer)
+      co_return fail(errc::upstream_proxy_refused, proxy + " does not speak HTTP");
+    auto got = co_await stream.more(target.connect_timeout);
+    if (got == io::timeout)
+      co_return fail(errc::upstream_timeout, proxy + " did not answer CONNECT " + where);
+    if (got != io::ok) co_return fail(errc::upstream_proxy_refused, proxy + " closed");
+  }
 }
 
 }  // namespace mcp_oauth::net

@@ -4,12 +4,14 @@
 #include "base/time.h"
 #include "net/blocking.h"
 #include "net/channel.h"
+#include "net/http_head.h"
 #include "net/task.h"
 #include "net/worker.h"
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -17,6 +19,13 @@
 #include <sys/socket.h>
 
 namespace mcp_oauth::net {
+
+// An HTTP proxy that makes a tunnel by CONNECT (RFC 9110 §9.3.6).
+struct upstream_proxy {
+  std::string host;  // name or IP literal, without brackets
+  std::uint16_t port = 80;
+  std::string authorization;  // the value of Proxy-Authorization; "": none
+};
 
 // Where an MCP server is.
 struct upstream_target {
@@ -27,7 +36,13 @@ struct upstream_target {
   std::shared_ptr<const tls_context> tls;  // null: in clear
   milliseconds connect_timeout{10'000};
   std::function<int()> dial;  // for tests: yields a connected descriptor in place of the above
+  bool ipv4_only = false;
+  std::optional<upstream_proxy> proxy;  // then the name is not looked up here
 };
+
+// How long a connection may be kept that this answer came on: as its Keep-Alive says, less a second, since a
+// request that is sent just when the other side closes is lost; else a minute.
+milliseconds announced_keep_alive(const response_head& head);
 
 // Kept connections to upstreams, of one worker.
 class upstream_pool {
@@ -43,8 +58,8 @@ class upstream_pool {
   class lease;
   enum class freshness { any, fresh };
   // A kept connection that the upstream has not closed, or a new one.
-  // Errors: upstream_refused, upstream_unreachable, upstream_timeout, upstream_tls_failed; the detail lists
-  // what was tried.
+  // Errors: upstream_refused, upstream_unreachable, upstream_timeout, upstream_tls_failed,
+  // upstream_proxy_refused; the detail lists what was tried.
   task<result<lease>> acquire(const upstream_target& target, freshness wanted);
   // Gives back a connection that stands between two messages. `keep_for`: the upstream's own Keep-Alive
   // timeout.
@@ -71,6 +86,7 @@ class upstream_pool {
   };
   task<result<std::shared_ptr<channel>>> connect(const upstream_target& target, place& at);
   task<result<std::shared_ptr<channel>>> open(const upstream_target& target, const endpoint& to);
+  task<result<void>> ask_proxy(const upstream_target& target, channel& stream);
   task<resolved> resolve(const upstream_target& target, place& at);
   void sweep();
 

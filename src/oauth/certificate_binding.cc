@@ -11,7 +11,8 @@ std::string certificate_thumbprint(std::string_view der) { return base64url_enco
 result<void> check_certificate_binding(const verified_token& token, std::string_view presented) {
   if (!token.details() || token.details()->certificate_thumbprint.empty()) return {};
   if (presented.empty()) {
-    return fail(errc::token_binding_missing, "bound to a client certificate, and the connection has none");
+    return fail(errc::token_certificate_missing,
+                "bound to a client certificate, and the connection has none");
   }
   if (!equal_constant_time(token.details()->certificate_thumbprint, presented)) {
     return fail(errc::certificate_mismatch, "bound to another client certificate than the connection's");

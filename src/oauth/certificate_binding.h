@@ -13,7 +13,7 @@ std::string certificate_thumbprint(std::string_view der);
 
 // A token that is bound to a client certificate is good on a connection with that one only (RFC 8705 §3);
 // `presented` is its thumbprint, "" when there was none. A token that is bound to no certificate passes.
-// Errors: token_binding_missing, certificate_mismatch.
+// Errors: token_certificate_missing, certificate_mismatch.
 result<void> check_certificate_binding(const verified_token& token, std::string_view presented);
 
 }  // namespace mcp_oauth

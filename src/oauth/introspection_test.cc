@@ -215,7 +215,7 @@ TEST(CertificateBinding, HoldsATokenToTheCertificateOfTheConnection) {
       verify_issuer_token(mint_with(R"({"cnf":{"x5t#S256":")" + thumbprint + "\"}}"), keys(), rules(), now)
           .value();
   EXPECT_TRUE(check_certificate_binding(bound, thumbprint));
-  EXPECT_EQ(check_certificate_binding(bound, "").error().code, errc::token_binding_missing);
+  EXPECT_EQ(check_certificate_binding(bound, "").error().code, errc::token_certificate_missing);
   EXPECT_EQ(check_certificate_binding(bound, certificate_thumbprint("other")).error().code,
             errc::certificate_mismatch);
   auto free = verify_issuer_token(mint(claims()), keys(), rules(), now).value();

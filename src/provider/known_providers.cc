@@ -91,7 +91,7 @@ constexpr auto rows = std::to_array<known_provider>({
         .offline_scope = "offline_access",
         .offline_prompt = "consent",
         .audience_parameter = "resource",
-        .registered_at = "the provider's registration of this gateway",
+        .registered_at = "the provider's page for this gateway's registration",
     },
     {
         .type = "oauth2",
@@ -99,7 +99,7 @@ constexpr auto rows = std::to_array<known_provider>({
         .speaks = sign_in_protocol::oauth2,
         .scopes = "",
         .audience_parameter = "resource",
-        .registered_at = "the provider's registration of this gateway",
+        .registered_at = "the provider's page for this gateway's registration",
     },
 });
 

@@ -54,6 +54,11 @@ result<std::vector<algorithm>> usable_algorithms(const json::object& document) {
   return usable;
 }
 
+bool differ_by_a_slash(std::string_view a, std::string_view b) {
+  if (a.size() > b.size()) std::swap(a, b);
+  return b.size() == a.size() + 1 && b.ends_with('/') && b.starts_with(a);
+}
+
 }  // namespace
 
 http_call discovery_request(std::string_view issuer) {
@@ -75,8 +80,10 @@ result<provider_metadata> process_discovery_answer(std::string_view issuer, cons
   provider_metadata provider;
   if (read(*document, "issuer", provider.issuer) != member::present) return invalid("no issuer");
   if (!may_state_issuer(rule, issuer, provider.issuer)) {
-    return fail(errc::provider_issuer_mismatch, "the discovery document says issuer '" + provider.issuer +
-                                                    "', configured is '" + std::string(issuer) + "'");
+    return fail(errc::provider_issuer_mismatch,
+                "the discovery document says issuer '" + provider.issuer + "', configured is '" +
+                    std::string(issuer) + "'" +
+                    (differ_by_a_slash(issuer, provider.issuer) ? ": write issuer: " + provider.issuer : ""));
   }
   for (auto [name, to] :
        {std::pair<std::string_view, std::string*>{"authorization_endpoint", &provider.authorization_endpoint},

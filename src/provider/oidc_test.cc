@@ -131,6 +131,9 @@ TEST(OidcDiscovery, HoldsTheDocumentToItsIssuerByteForByte) {
     auto found = process_discovery_answer(issuer, json_answer(discovery_document("issuer", stated)));
     ASSERT_FALSE(found) << stated;
     EXPECT_EQ(found.error().code, errc::provider_issuer_mismatch) << stated;
+    bool by_a_slash = std::string_view(stated) == R"("https://idp.example.com/")";
+    EXPECT_EQ(found.error().detail.ends_with(": write issuer: https://idp.example.com/"), by_a_slash)
+        << found.error().detail;
     EXPECT_THAT(found.error().detail, HasSubstr("configured is 'https://idp.example.com'"));
   }
 }

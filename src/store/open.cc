@@ -148,8 +148,13 @@ result<schema_state> undo_migrations(std::string_view database_url) {
 }
 
 result<schema_state> read_schema_state(std::string_view database_url) {
-  if (!is_postgres_url(database_url))
+  if (!is_postgres_url(database_url)) {
+    auto path = sqlite_path(database_url);
+    std::error_code ignored;
+    if (path && !path->empty() && !std::filesystem::exists(*path, ignored))
+      return schema_state{0, sqlite_migrations().empty() ? 0 : sqlite_migrations().back().version};
     return with_schema(database_url, [](auto&, const auto&) { return result<void>(); });
+  }
   auto db = postgres::connect(libpq_url(database_url), patience);
   if (!db) return tl::unexpected(db.error());
   auto state =
@@ -159,13 +164,14 @@ result<schema_state> read_schema_state(std::string_view database_url) {
   if (!at) return tl::unexpected(at.error());
   state->clock = *at;
   auto row =
-      db->run_one({"SELECT current_user::text, current_schema()::text, "
+      db->run_one({"SELECT quote_ident(current_user), quote_ident(current_schema()), "
                    "has_schema_privilege(current_schema(), 'CREATE')::int",
                    {}});
   if (!row) return tl::unexpected(row.error());
   state->role = row->text(0, 0);
   state->schema = row->text(0, 1);
   state->may_create = row->number(0, 2) == 1;
+  if (auto allowed = check_privileges(*db); !allowed) state->lacking = allowed.error();
   return state;
 }
 

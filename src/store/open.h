@@ -47,10 +47,12 @@ struct schema_state {
   std::string role = {};                 // who we are there
   std::string schema = {};               // where tables are made
   bool may_create = true;                // tables, there
+  std::optional<error> lacking = {};     // store_permission_denied: what it may not do with the tables
 };
 
 // What `migrate up`, `down` and `version` do; the state afterwards. A file that is absent is made by `up`
-// alone. Errors: as open_store, store_schema_newer and store_corrupt as in store/migrate.h.
+// alone; `version` says 0 of it. Errors: as open_store, store_schema_newer and store_corrupt as in
+// store/migrate.h.
 result<schema_state> apply_migrations(std::string_view database_url);
 result<schema_state> undo_migrations(std::string_view database_url);
 result<schema_state> read_schema_state(std::string_view database_url);

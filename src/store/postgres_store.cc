@@ -234,6 +234,7 @@ result<std::unique_ptr<postgres_store>> postgres_store::open(const std::string& 
       auto db = store->pool_.borrow(opts.patience);
       if (!db) return tl::unexpected(db.error());
       auto done = migrate_up(**db, steps);
+      if (done) done = check_privileges(**db);
       (**db).wait_at_most(opts.silence);
       return done;
     };

@@ -341,6 +341,55 @@ TEST_F(PostgresStore, TellsOfItsSchemaAndTheNewestOfAKindWithoutChangingIt) {
   EXPECT_GT(read_schema_state(url)->version, 0U);
 }
 
+TEST_F(PostgresStore, ARoleThatMayReadAndNotWriteIsToldTheGrantBeforeAnythingHurts) {
+  {
+    auto made = open(url);
+  }
+  EXPECT_FALSE(read_schema_state(url)->lacking);
+  auto db = postgres::connect(url, milliseconds(5000));
+  ASSERT_TRUE(db);
+  auto schema = db->run_one({"SELECT current_schema()::text", {}})->text(0, 0);
+  // Every table that a migration made: one that nobody asks about would show here.
+  auto rows =
+      db->run_one({"SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema() AND "
+                   "tablename <> 'schema_migrations' ORDER BY 1",
+                   {}});
+  ASSERT_TRUE(rows && rows->size() == 4);
+  for (std::size_t i = 0; i < rows->size(); ++i) {
+    auto table = schema + "." + rows->text(i, 0);
+    for (std::string what : {"SELECT", "INSERT", "UPDATE", "DELETE"}) {
+      server->as_superuser("REVOKE " + what + " ON " + table + " FROM tester");
+      auto opened = postgres_store::open(url, {});
+      ASSERT_FALSE(opened) << table << " " << what;
+      EXPECT_EQ(opened.error().code, errc::store_permission_denied);
+      auto grant = "GRANT " + what + " ON " + table + " TO tester";
+      EXPECT_THAT(opened.error().detail, HasSubstr(grant));
+      auto state = read_schema_state(url);
+      ASSERT_TRUE(state && state->lacking);
+      EXPECT_EQ(state->lacking->detail, opened.error().detail);
+      server->as_superuser(grant);
+      EXPECT_TRUE(postgres_store::open(url, {})) << "what it says is enough";
+    }
+  }
+  server->as_superuser("REVOKE INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA " + schema + " FROM tester");
+  EXPECT_THAT(read_schema_state(url)->lacking->detail,
+              HasSubstr("GRANT DELETE, INSERT, UPDATE ON " + schema + ".records, " + schema + ".sessions, " +
+                        schema + ".tokens, " + schema + ".users TO tester"));
+}
+
+TEST_F(PostgresStore, ASchemaThatTheRoleMayNotUseIsNamedWithItsGrant) {
+  server->as_superuser("CREATE SCHEMA \"Closed one\"");
+  auto closed = server->url("options=-csearch_path%3D%22Closed%5C%20one%22");
+  auto state = read_schema_state(closed);
+  ASSERT_FALSE(state);
+  EXPECT_EQ(state.error().code, errc::store_permission_denied);
+  EXPECT_THAT(state.error().detail, HasSubstr("GRANT USAGE ON SCHEMA \"Closed one\" TO tester"));
+  EXPECT_EQ(postgres_store::open(closed, {}).error().code, errc::store_permission_denied);
+  auto none = read_schema_state(server->url("options=-csearch_path%3Dno_such"));
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, errc::store_tables_missing);
+}
+
 TEST_F(PostgresStore, SaysWhatTimeItIsThere) {
   auto store = open(url);
   auto theirs = store->clock();

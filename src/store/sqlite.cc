@@ -18,7 +18,7 @@ meaning meaning_of(int code) {
     case SQLITE_LOCKED: return {errc::store_busy, "SQLITE_LOCKED"};
     case SQLITE_PROTOCOL: return {errc::store_busy, "SQLITE_PROTOCOL"};
     case SQLITE_CORRUPT: return {errc::store_corrupt, "SQLITE_CORRUPT"};
-    case SQLITE_NOTADB: return {errc::store_corrupt, "SQLITE_NOTADB"};
+    case SQLITE_NOTADB: return {errc::store_not_a_database, "SQLITE_NOTADB"};
     case SQLITE_ERROR: return {errc::store_corrupt, "SQLITE_ERROR"};  // "no such table: …": not our schema
     case SQLITE_SCHEMA: return {errc::store_corrupt, "SQLITE_SCHEMA"};
     case SQLITE_CANTOPEN: return {errc::store_unavailable, "SQLITE_CANTOPEN"};

@@ -276,7 +276,7 @@ TEST(SqliteStore, RefusesAFileThatIsNotADatabase) {
   std::ofstream(folder.file("oauth.db")) << std::string(8192, 'x');
   auto store = sqlite_store::open(folder.file("oauth.db"));
   ASSERT_FALSE(store.has_value());
-  EXPECT_EQ(store.error().code, errc::store_corrupt);
+  EXPECT_EQ(store.error().code, errc::store_not_a_database);
   EXPECT_THAT(store.error().detail, HasSubstr("SQLITE_NOTADB"));
   EXPECT_THAT(store.error().detail, HasSubstr(folder.file("oauth.db")));
 }

@@ -29,6 +29,11 @@ inline constexpr std::array proxy_rows = std::to_array<symptom>({
      "There are rules for tools, and the proxy asks without the body of the call.",
      "Let the proxy send the body along; where it cannot (nginx), give this MCP server no rules for tools or put the "
      "gateway itself before it."},
+    {errc::call_headers_missing, "MOP-VER-005", "call_headers_missing", 403, "",
+     "The call cannot be judged: this client sends no Mcp-Method and Mcp-Name",
+     "There are rules for tools, the proxy asks without the body, and the client speaks a protocol revision (before "
+     "2026-07-28) in which requests do not say in headers what they call.",
+     "Let the proxy send the body along, or put the gateway itself before this MCP server; a newer client would do as well."},
 });
 // clang-format on
 

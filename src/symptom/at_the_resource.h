@@ -84,8 +84,19 @@ inline constexpr std::array resource_rows = std::to_array<symptom>({
      "Have the issuer set aud to this resource, or let the client ask with resource (RFC 8707) or audience."},
     {errc::token_binding_missing, "MOP-DPO-001", "token_binding_missing", 401, "invalid_token",
      "The token is bound to a key, and no proof of it was sent",
-     "A token with cnf was sent as a plain bearer token, or one without cnf where bound tokens are demanded.",
-     "Send it with the DPoP scheme and a proof, or over TLS with the certificate it is bound to."},
+     "A token that is bound to a key (jkt in its cnf) was sent as a plain bearer token, or its cnf is of a kind that cannot be checked here.",
+     "Send it with the DPoP scheme and a proof."},
+    {errc::token_unbound, "MOP-DPO-006", "token_unbound", 401, "invalid_token",
+     "The token is not bound to a key",
+     "Bound tokens are demanded here (dpop: require, certificate_binding: require), or the token was sent with the scheme "
+     "DPoP; and it has no cnf that says to which key it belongs.",
+     "Ask the issuer for a bound token: with a DPoP proof, or a client certificate, at its token endpoint. Where any token "
+     "will do, send it with the scheme Bearer."},
+    {errc::token_certificate_missing, "MOP-DPO-007", "token_certificate_missing", 401, "invalid_token",
+     "The token is bound to a client certificate, and none was shown",
+     "The token names a certificate (x5t#S256 in its cnf, RFC 8705), and the connection came without a client certificate.",
+     "Connect with the certificate that the token was asked for with; TLS has to end at the gateway for that "
+     "(tls, certificate_binding)."},
     {errc::dpop_proof_invalid, "MOP-DPO-002", "dpop_proof_invalid", 401, "invalid_dpop_proof",
      "The DPoP proof is not valid for this request",
      "Its form, key, signature, htm, htu, iat or ath does not fit (RFC 9449 section 4.3).",
@@ -130,7 +141,11 @@ inline constexpr std::array resource_rows = std::to_array<symptom>({
     {errc::policy_unavailable, "MOP-POL-001", "policy_unavailable", 503, "temporarily_unavailable",
      "Service Unavailable: policy backend unavailable",
      "The policy comes from a URL, and none that is recent enough could be had.",
-     "Check that the URL of the policy answers; until it does, nothing is allowed."},
+     "Check that the URL of the policy answers with status 200; until it does, nothing is allowed."},
+    {errc::policy_document_invalid, "MOP-POL-004", "policy_document_invalid", 0, "",
+     "What policy.url answers is no policy",
+     "The document has a mistake, or is something else: a page to sign in, for one.",
+     "Correct the line named; a document with a mistake counts for nothing, all of it."},
     {errc::policy_incomplete, "MOP-POL-002", "policy_incomplete", 403, "insufficient_scope",
      "The policy is not complete",
      "The place that the policy comes from says that it is not finished.",
@@ -141,7 +156,7 @@ inline constexpr std::array resource_rows = std::to_array<symptom>({
      "refuse.",
      "Make room, or mend the file's owner and mode; /health and the log say what was seen. audit.on_failure: continue "
      "goes on without the record."},
-    {errc::policy_changed, "MOP-POL-004", "policy_changed", 0, "",
+    {errc::policy_changed, "MOP-POL-005", "policy_changed", 0, "",
      "",
      "Rules came, by a reload or from policy.url, that say what of a list a client sees; streams that were opened before "
      "them could not be held to them and were ended.",

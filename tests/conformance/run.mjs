@@ -1,6 +1,6 @@
 // Runs the official conformance suite, and compares what it says of a server with what it says of the gateway before it.
 //
-//   node run.mjs [--record] [2025-11-25] [2026-07-28] [authorization]
+//   node run.mjs [--record] [2025-11-25] [2026-07-28] [authorization] [bridge-2025-11-25] [bridge-2026-07-28]
 
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,14 +8,18 @@ import { join } from 'node:path';
 
 import { parse } from 'yaml';
 
-import { Gateway, Program } from '../e2e/lib/gateway.mjs';
+import { binary, Gateway, Program } from '../e2e/lib/gateway.mjs';
 import { register, tokensFor } from '../e2e/lib/oauth.mjs';
 import { Person } from '../e2e/lib/person.mjs';
 import { portOfNobody } from '../e2e/lib/scope.mjs';
 import * as suite from './suite.mjs';
 
 const revisions = ['2025-11-25', '2026-07-28'];
-const parts = { authorization, ...Object.fromEntries(revisions.map((revision) => [revision, () => server(revision)])) };
+const parts = {
+  authorization,
+  ...Object.fromEntries(revisions.map((revision) => [revision, () => server(revision)])),
+  ...Object.fromEntries(revisions.map((revision) => [`bridge-${revision}`, () => bridge(revision)])),
+};
 
 const record = process.argv.includes('--record');
 const asked = process.argv.slice(2).filter((word) => word !== '--record');
@@ -85,6 +89,29 @@ async function controls(revision, direct) {
   verdict(`${revision}: without a token the suite sees a difference`, same ? ['it sees none'] : []);
 }
 
+// The client scenarios, with a client on standard input and output and the bridge as the client of the suite's servers.
+async function bridge(revision) {
+  process.env.BRIDGE_BINARY = binary;
+  const part = `bridge-${revision}`;
+  const required = await suite.clientRequirements(revision);
+  const found = {};
+  for (const scenario of required) {
+    const command = `${process.execPath} ${join(import.meta.dirname, 'bridge_host.mjs')}`;
+    const { list, said } = await suite.clientScenario(revision, scenario, command, join(results, part));
+    found[scenario] = list;
+    // In a scenario that the client has to leave, its host ends with an error.
+    const wrong = suite.complaints(list);
+    if (wrong.length) wrong.push(said.slice(-2000));
+    const least = recorded[part]?.[scenario];
+    if (!record && least === undefined) wrong.push('is not in recorded.json: ./run.sh --record');
+    else if (!record && suite.proved(list) < least) wrong.push(`only ${suite.proved(list)} checks passed that were not skipped, not ${least}`);
+    verdict(`${part}: ${scenario}`, wrong);
+  }
+  if (record) recorded[part] = proved(found);
+  verdict(`${part}: every scenario is run`, missing(part, found));
+  console.log(`${part}: ${required.length} scenarios, ${Object.values(found).flat().length} checks`);
+}
+
 async function authorization() {
   const port = await portOfNobody();
   const redirect = `http://127.0.0.1:${port}/callback`;
@@ -120,7 +147,7 @@ try {
   upstream = (await fixture.line(/^listening on (\S+)/))[1];
   gateway = await Gateway.start(scope, { mcp_server_url: upstream });
   person = new Person({ password: await gateway.firstPassword() });
-  for (const name of asked.length ? asked : [...revisions, 'authorization']) await parts[name]();
+  for (const name of asked.length ? asked : [...revisions, 'authorization', ...revisions.map((revision) => `bridge-${revision}`)]) await parts[name]();
   if (record) await writeFile(recordedAt, `${JSON.stringify(recorded, null, 2)}\n`);
 } catch (error) {
   verdict('the run', [error.stack]);

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { parse } from 'yaml';
 
@@ -14,9 +14,9 @@ const preload = (name) => join(import.meta.dirname, 'preload', name);
 
 // Starts `conformance ARGUMENTS`. Its listeners are on loopback; with a bearer { origin, token }, requests to that origin
 // carry the token. `onLine` sees what it prints, line by line; the result is all of it, and the exit code.
-export async function run(given, { bearer, onLine } = {}) {
+export async function run(given, { bearer, onLine, loopback = 'loopback.cjs' } = {}) {
   const imports = bearer ? ['--import', preload('bearer.mjs')] : [];
-  const child = spawn(process.execPath, ['--no-deprecation', '--require', preload('loopback.cjs'), ...imports, program, ...given], {
+  const child = spawn(process.execPath, ['--no-deprecation', '--require', preload(loopback), ...imports, program, ...given], {
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: longest,
     killSignal: 'SIGKILL',
@@ -56,6 +56,24 @@ export function serverScenarios(revision, url, folder, bearer) {
 // The same for one scenario.
 export function serverScenario(revision, scenario, url, folder, bearer) {
   return ranInto(folder, ['server', '--url', url, '--scenario', scenario, '--spec-version', revision], { bearer });
+}
+
+// The client scenarios of a revision, those that are not scored as well.
+export async function clientRequirements(revision) {
+  const { client } = parse(await readFile(join(installed, 'requirements', `${revision}.yaml`), 'utf8'));
+  return client;
+}
+
+// Runs one client scenario with that program as the client; its checks. One at a time: on a busy machine the suite's own
+// limits of time are too short for many.
+export async function clientScenario(revision, scenario, command, folder) {
+  const into = join(folder, scenario.replaceAll('/', '_'));
+  await mkdir(into, { recursive: true });
+  const { said } = await run(['client', '--command', command, '--scenario', scenario, '--spec-version', revision, '--timeout', '50000', '-o', into], { loopback: 'loopback_at_once.cjs' });
+  const found = await checks(join(into, dirname(scenario)));
+  const [list] = Object.values(found);
+  if (!list) throw new Error(`the suite ran nothing:\n${said}`);
+  return { list, said };
 }
 
 async function ranInto(folder, given, options) {

@@ -164,6 +164,10 @@ test('PostgreSQL: the key, the right to make tables, and the clock', { skip: noP
   const gateway = await Gateway.start(scope, { mcp_server_url: demo.url, database_url: postgres.url, encryption_key: first });
   // Nothing is to be made any more, so the right to make it is of no matter.
   postgres.sql('GRANT SELECT ON ALL TABLES IN SCHEMA public TO guest', 'postgres', 'oauth_db');
+  const reader = await check({ database_url: guest, encryption_key: first });
+  assert.equal(reader.code, 4, reader.out);
+  assert.match(reader.err, /GRANT DELETE, INSERT, UPDATE ON public\.records, public\.sessions, public\.tokens, public\.users TO guest/);
+  postgres.sql(reader.err.match(/GRANT DELETE[^\n]*/)[0], 'postgres', 'oauth_db');
   assert.equal((await check({ database_url: guest, encryption_key: first })).code, 0);
   assert.match((await check({ database_url: postgres.url, encryption_key: first })).out, /✓ Encryption key opens/);
   const wrong = await check({ database_url: postgres.url, encryption_key: second });
@@ -178,4 +182,52 @@ test('PostgreSQL: the key, the right to make tables, and the clock', { skip: noP
   assert.match((await check({ database_url: ahead, encryption_key: first })).out, /Warning: the clocks differ by (359\d|360\d) s: the database says .*Z, this machine /);
   const running = await Gateway.start(scope, { mcp_server_url: demo.url, database_url: ahead, encryption_key: first });
   await running.logged('the clocks', (l) => l.level === 'warn' && /the clocks differ by .*the database says/.test(l.message));
+});
+
+test('policy.url is asked, and what a gateway would make of its answer is said', async () => {
+  let says = '';
+  let status = 200;
+  const place = await startAnswering(scope, (_, answer) => answer.writeHead(status).end(says));
+  const policy = { url: `${place}/policy` };
+  says = '{"policy_complete": true, "tool_policy": [{"name": "echo", "requred_scopes": ["a"]}]}';
+  const misspelt = await check({ policy });
+  assert.equal(misspelt.code, 4, misspelt.out);
+  assert.match(misspelt.err, /tool_policy\.requred_scopes is no part of a tool \(did you mean required_scopes\?\)[^]*MOP-POL-004/);
+  assert.equal((await check({ policy: { ...policy, fallback: 'local' }, tools: { echo: ['mcp'] } })).code, 0);
+  for (const [text, wrong] of [['<html></html>', /a web page/], ['tools: [', /neither YAML nor JSON/], ['tools: {}\nrules: {}', /rules is no part of a policy/]]) {
+    says = text;
+    assert.match((await check({ policy })).err, wrong);
+  }
+  says = '{"policy_complete": false, "state": "needs_setup"}';
+  assert.match((await check({ policy })).out, /Warning: policy\.url says that the policy is not finished \(needs_setup\): every call is refused with 403/);
+  says = '{"tools": {"echo": []}}';
+  assert.match((await check({ policy })).out, /✓ Policy fetched from http:.*\/policy \(1 rules for tools\)/);
+  status = 404;
+  const absent = await check({ policy });
+  assert.equal(absent.code, 0);
+  assert.match(absent.out, /Warning: policy\.url gives no policy: .*\(status 404\): every call is refused with 503 until it does/);
+  const gateway = await Gateway.start(scope, { mcp_server_url: demo.url, policy });
+  assert.match(gateway.program.errors.join('\n'), /Warning: policy\.url gives no policy: .*\(status 404\)/);
+});
+
+test('in native mode start_retry makes an issuer that is away a warning, and one without its keys hides no other', async () => {
+  const native = { mode: 'native', providers: undefined, start_retry: true, issuer: 'http://127.0.0.1:9' };
+  const away = await check(native);
+  assert.equal(away.code, 0, away.err);
+  assert.match(away.out, /Warning: .*http:\/\/127\.0\.0\.1:9: .*start_retry: its tokens are refused with 503/);
+  assert.equal((await check({ ...native, start_retry: false })).code, 4);
+  const two = await check({
+    mode: 'native', issuers: [{ name: 'one', issuer: 'https://one.example', keys_file: 'none.json' }, { name: 'two', issuer: 'http://127.0.0.1:9' }],
+  });
+  assert.match(two.err, /issuers\.one: keys_file none\.json: No such file or directory/);
+  assert.match(two.err, /Issuer: http:\/\/127\.0\.0\.1:9/);
+});
+
+test('a provider that states its issuer with a slash more fails the check, and the check says what to write', async () => {
+  let stated;
+  const idp = await startAnswering(scope, (_, answer) => answer.end(JSON.stringify({ issuer: stated })));
+  stated = `${idp}/`;
+  const wrong = await check({ providers: { corp: { type: 'oidc', issuer: idp, client_id: 'c', client_secret: 'kept-apart-from-all' } } });
+  assert.equal(wrong.code, 4, wrong.out);
+  assert.match(wrong.err, new RegExp(`providers\\.corp: the discovery document says issuer '${idp}/', configured is '${idp}': write issuer: ${idp}/`));
 });

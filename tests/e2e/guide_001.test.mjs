@@ -131,6 +131,7 @@ test('Invalid state: the callback says so with and without one, and the sessions
   }
   await logged(/callback/);
   assert.match((await sh('cat logs/proxy.log | grep callback')).out, /"path":"\/auth\/callback"/);
+  assert.match((await sh('cat logs/proxy.log | grep -i error')).out, /"level":"warn".*"message":"Invalid state.*"path":"\/auth\/callback"/);
   await fetch(authorization(gateway(), tokens.client).url, { headers: { 'sec-fetch-site': 'none' } });
   const rows = await sh(`sqlite3 oauth.db "SELECT * FROM sessions WHERE created_at > datetime('now', '-5 minutes');"`);
   assert.equal(rows.code, 0, rows.err);

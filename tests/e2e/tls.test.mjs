@@ -88,3 +88,19 @@ test('a certificate that cannot be read is not taken: the old one goes on', asyn
   await until('it says so', () => gateway.program.errors.length > before);
   assert.equal((await handshake({ ca: second.ca })).fingerprint, fingerprint);
 });
+
+test('a certificate that is for other names is told by the start and by a reload, in the log and on standard error', async () => {
+  const other = await makeCertificates(scope, ['other.example']);
+  await copyFile(other.certFile, first.certFile);
+  await copyFile(other.keyFile, first.keyFile);
+  const before = gateway.program.errors.length;
+  gateway.program.child.kill('SIGHUP');
+  const words = /tls\.cert_file .* is for other\.example, and clients come to 127\.0\.0\.1 \(public_url\)/;
+  await gateway.logged('the names', (l) => l.level === 'warn' && words.test(l.message ?? ''));
+  await until('standard error', () => gateway.program.errors.slice(before).some((line) => words.test(line)));
+  const started = await Gateway.start(scope, {
+    mcp_server_url: 'http://127.0.0.1:9', tls: { cert_file: other.certFile, key_file: other.keyFile },
+  });
+  await started.logged('the names', (l) => l.level === 'warn' && words.test(l.message ?? ''));
+  await until('standard error', () => started.program.errors.some((line) => words.test(line)));
+});

@@ -15,9 +15,11 @@ export class AuthorizationServer {
   format = 'jwt'; // or 'opaque', of tokens from now on
   refuse = undefined; // (request, response, path) => true: answers in place of the provider
 
-  static async start(scope, { alg = 'RS256' } = {}) {
+  // Whoever signs in consents; with `consent` a client may ask for that by itself (prompt=consent), as it must for
+  // a refresh token.
+  static async start(scope, { alg = 'RS256', consent = false } = {}) {
     const server = new AuthorizationServer();
-    Object.assign(server, { scope, alg });
+    Object.assign(server, { scope, alg, consent });
     await server.comeBack();
     server.rotateKeys();
     return server;
@@ -46,9 +48,9 @@ export class AuthorizationServer {
   }
 
   #rebuild() {
-    // Whoever signs in consents.
     const policy = interactionPolicy.base();
-    policy.remove('consent');
+    if (this.consent) policy.get('consent').checks.clear();
+    else policy.remove('consent');
     this.provider = new Provider(this.issuer, {
       clients: [{
         ...this.introspector, redirect_uris: [], response_types: [], grant_types: ['client_credentials'],
@@ -68,6 +70,12 @@ export class AuthorizationServer {
         revocation: { enabled: true },
         clientCredentials: { enabled: true },
         dPoP: { enabled: true },
+        deviceFlow: {
+          enabled: true,
+          userCodeInputSource: (context, form) => this.#page(context, 'Enter the code', form),
+          userCodeConfirmSource: (context, form) => this.#page(context, 'Is this your device?', form),
+          successSource: (context) => this.#page(context, 'Go back to your device', ''),
+        },
         resourceIndicators: {
           enabled: true,
           defaultResource: (_, __, oneOf) => oneOf,
@@ -94,6 +102,10 @@ export class AuthorizationServer {
       },
     });
     this.provider.on('server_error', (_, error) => console.error('the authorization server failed:', error));
+  }
+
+  #page(context, title, form) {
+    context.body = `<!doctype html><title>${title}</title><h1>${title}</h1>${form.replace('</form>', '<button>Continue</button></form>')}`;
   }
 
   async #serve(request, response) {

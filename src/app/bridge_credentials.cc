@@ -1,0 +1,493 @@
+#include "app/bridge_credentials.h"
+
+#include "app/bridge_credentials_parts.h"
+#include "app/file_access.h"
+#include "app/run_program.h"
+#include "base/text.h"
+#include "base/url.h"
+#include "bridge/browser.h"
+#include "bridge/token_requests.h"
+#include "bridge/token_words.h"
+#include "jose/random.h"
+#include "net/http_client.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include <unistd.h>
+
+namespace mcp_oauth {
+namespace {
+
+constexpr std::string_view component = "token";
+constexpr milliseconds glance{100};
+constexpr seconds shortest_hold{60}, longest_hold{900};
+constexpr unsigned most_refusals = 2;  // of fresh tokens
+constexpr unsigned most_nonce_retries = 2;
+constexpr unsigned most_step_ups = 4;  // within the window
+constexpr seconds step_up_window{600};
+constexpr seconds after_a_person{60};  // who said no, or was not there, is left alone
+constexpr seconds longest_backoff{30};
+
+bool goes_through_proxy(const bridge_settings& settings) {
+  if (!settings.use_proxy) return false;
+  for (const char* name : {"HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"}) {
+    if (process_environment(name)) return true;
+  }
+  return false;
+}
+
+std::optional<signing_key> read_client_key(const bridge_settings& settings, bridge_log& log) {
+  const auto& file = settings.sign_in.private_key_file;
+  if (file.empty()) return std::nullopt;
+  auto text = read_file_text(file);
+  auto key =
+      text ? signing_key::from_pem(secret(*text)) : result<signing_key>(tl::unexpected<error>(text.error()));
+  if (key) return std::move(*key);
+  log.write(bridge_log_level::error, component, "the private key cannot be used",
+            {{"file", file}, {"why", key.error().detail}});
+  return std::nullopt;
+}
+
+}  // namespace
+
+bridge_credentials::parts::parts(const bridge_settings& s, net::worker& w, net::blocking_pool& p,
+                                 bridge_log& l)
+    : settings(s), worker(w), pool(p), log(l), store(s, l, process_environment) {
+  const auto& in = settings.sign_in;
+  for (const auto* value : {&in.client_secret, &in.access_token, &in.refresh_token, &in.authorization_code,
+                            &in.code_verifier, &in.identity_client_secret})
+    log.hide(*value);
+  for (const auto& [name, value] : in.extra_params) log.hide(secret(value));
+  for (const auto& [name, value] : settings.upstream.headers) log.hide(value);
+  if (!settings.use_proxy) {
+    for (const char* name :
+         {"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"})
+      ::unsetenv(name);
+  }
+}
+
+bool bridge_credentials::parts::has_fresh() const {
+  return kept && kept->tokens && is_fresh(*kept->tokens, settings.sign_in.refresh_skew, now());
+}
+
+bridge_token bridge_credentials::parts::token() const {
+  const auto& tokens = *kept->tokens;
+  bool id = settings.sign_in.use_id_token && !tokens.id_token.empty();
+  return {id ? tokens.id_token : tokens.access_token, tokens.dpop ? "DPoP" : "Bearer", generation};
+}
+
+void bridge_credentials::parts::adopt(kept_sign_in fresh) {
+  kept = std::move(fresh);
+  for (const auto& client : kept->clients) log.hide(client.client_secret);
+  dpop_key.reset();
+  if (!kept->tokens) return;
+  const auto& tokens = *kept->tokens;
+  for (const auto* value : {&tokens.access_token, &tokens.refresh_token, &tokens.id_token}) log.hide(*value);
+  if (tokens.dpop) {
+    if (auto key = signing_key::from_pem(tokens.dpop_key)) dpop_key = std::move(*key);
+  }
+  ++generation;
+  failures = 0;
+  not_before = {};
+}
+
+std::string bridge_credentials::parts::holder_text(const bridge_lock::note& note) const {
+  auto who = "Another bridge to " + settings.upstream.url + " (PID " + std::to_string(note.pid) + ") ";
+  if (note.doing.empty()) return who + "is getting a token; this one waits for it";
+  return who + "waits for a person to sign in: " + note.address;
+}
+
+error bridge_credentials::parts::in_vain() {
+  auto hold = std::min<seconds>(shortest_hold * (1U << std::min(holds, 4U)), longest_hold);
+  if (hold_until < now()) {
+    refusals = most_refusals - 1;  // afterwards one more is tried
+    ++holds;
+    hold_until = now() + hold;
+  }
+  std::string detail = "the server refused " + std::to_string(most_refusals) + " fresh tokens";
+  if (kept && kept->tokens) {
+    detail += "; " + what_token_says(kept->tokens->access_token, now());
+    if (!kept->tokens->resource.empty()) detail += "; the resource is " + kept->tokens->resource;
+  }
+  return {errc::sign_in_tokens_in_vain, detail};
+}
+
+// ---- one way to a token at a time
+
+// Whether another process has a token by now that the server has not refused here.
+net::task<bool> bridge_credentials::parts::take_from_store(std::string refused) {
+  std::optional<kept_sign_in> found;
+  if (store.key_is_slow()) {
+    auto read = [this] { return store.read(); };
+    net::off_loop reading(worker, pool, read);
+    found = co_await reading;
+  } else {
+    found = store.read();
+  }
+  if (!found) co_return false;
+  bool good = found->tokens && found->tokens->access_token.reveal() != refused &&
+              is_fresh(*found->tokens, settings.sign_in.refresh_skew, now());
+  bool another = found->tokens && found->tokens->access_token.reveal() != refused;
+  if (another) {
+    adopt(std::move(*found));
+    unproven = false;
+  } else {
+    kept = std::move(*found);
+  }
+  co_return good;
+}
+
+net::task<result<secret>> bridge_credentials::parts::assertion() {
+  const auto& in = settings.sign_in;
+  if (in.grant != bridge_grant::jwt_bearer && in.grant != bridge_grant::enterprise) co_return secret();
+  result<std::string> text = std::string();
+  if (!in.assertion_file.empty()) {
+    text = read_file_text(in.assertion_file);
+  } else {
+    auto run = [&in] { return run_program({"/bin/sh", "-c", in.assertion_command}, "", seconds(30)); };
+    net::off_loop running(worker, pool, run);
+    text = co_await running;
+  }
+  if (!text) co_return fail(errc::sign_in_person_needed, "the assertion: " + text.error().detail);
+  secret value(std::string(trim(std::string_view(*text).substr(0, text->find_last_not_of("\r\n") + 1))));
+  log.hide(value);
+  co_return value;
+}
+
+net::task<result<void>> bridge_credentials::parts::take_given() {
+  const auto& in = settings.sign_in;
+  kept_sign_in made;
+  made.server = settings.upstream.url;
+  made.tokens.emplace();
+  made.tokens->client_id = "-";
+  made.tokens->obtained = now();
+  made.tokens->access_token = in.access_token;
+  if (!in.access_token_command.empty()) {
+    auto run = [&in] { return run_program({"/bin/sh", "-c", in.access_token_command}, "", seconds(30)); };
+    net::off_loop running(worker, pool, run);
+    auto text = co_await running;
+    if (!text)
+      co_return fail(errc::sign_in_person_needed, "oauth2.accessTokenCommand: " + text.error().detail);
+    made.tokens->access_token =
+        secret(std::string(trim(std::string_view(*text).substr(0, text->find_last_not_of("\r\n") + 1))));
+  }
+  if (made.tokens->access_token.empty())
+    co_return fail(errc::sign_in_person_needed, "the command printed no token");
+  adopt(std::move(made));
+  unproven = true;
+  co_return result<void>();
+}
+
+net::task<result<void>> bridge_credentials::parts::sign_in(sign_in_purpose purpose, bridge_lock& lock) {
+  if (!world) {
+    auto random = [](std::size_t n) { return random_bytes(n); };
+    auto note = [this](bridge_log_level level, const std::string& text) {
+      log.write(level, component, text);
+    };
+    sign_in_world made{settings, outbound_rules::of(settings, goes_through_proxy(settings)),
+                       read_client_key(settings, log), random, note};
+    world = std::make_shared<sign_in_world>(std::move(made));
+  }
+  auto proof_of_identity = co_await assertion();
+  if (!proof_of_identity) co_return tl::unexpected<error>(proof_of_identity.error());
+  purpose.assertion = std::move(*proof_of_identity);
+  auto find = [](const std::string& name) {
+    return find_program(name, process_environment("PATH").value_or(""));
+  };
+  purpose.headless = browser_commands("", process_environment, find).empty();
+  auto step = begin_sign_in(world, kept.value_or(kept_sign_in{}), purpose, now());
+  auto outcome = co_await drive(std::move(step), lock);
+  if (!outcome) co_return tl::unexpected<error>(outcome.error());
+  adopt(std::move(*outcome));
+  unproven = true;
+  auto write = [this] { return store.write(*kept); };
+  net::off_loop writing(worker, pool, write);
+  auto written = co_await writing;
+  if (!written)
+    log.write(bridge_log_level::warn, component, "the sign-in is not kept",
+              {{"why", written.error().detail}});
+  co_return result<void>();
+}
+
+net::task<result<void>> bridge_credentials::parts::fly(sign_in_purpose purpose, std::string refused) {
+  if (settings.sign_in.grant == bridge_grant::given) {
+    auto taken = co_await take_given();
+    co_return taken;
+  }
+  auto began = to_unix(now());
+  if (!store.prepare_folder())
+    log.write(bridge_log_level::warn, component,
+              "there is no folder for sign-ins: each process signs in by itself");
+  bool waited = false;
+  std::optional<bridge_lock> lock;
+  while (true) {
+    lock = bridge_lock::take(store.lock_file());
+    auto noted = bridge_lock::read(store.lock_file());
+    bool taken = co_await take_from_store(refused);
+    if (taken) {
+      log.write(bridge_log_level::debug, component, "a token of another bridge is used");
+      waiting_text.clear();
+      co_return result<void>();
+    }
+    // Whoever had the lock failed at what we waited for: not once more by us.
+    if (waited && noted.ended >= began && noted.code != 0) {
+      waiting_text.clear();
+      co_return fail(static_cast<errc>(noted.code), noted.why);
+    }
+    if (lock) break;
+    if (stopping) co_return fail(errc::sign_in_person_needed, "the bridge was ended");
+    if (!waited)
+      log.write(bridge_log_level::info, component, "another bridge is at it: waiting",
+                {{"pid", std::to_string(noted.pid)}});
+    waited = true;
+    waiting_text = holder_text(noted);
+    net::sleep pause(worker, glance);
+    co_await pause;
+  }
+  waiting_text.clear();
+  auto outcome = co_await sign_in(std::move(purpose), *lock);
+  bridge_lock::note last;
+  last.pid = ::getpid();
+  if (!outcome) {
+    last.ended = to_unix(now());
+    last.code = static_cast<int>(outcome.error().code);
+    last.why = outcome.error().detail;
+  }
+  lock->write(last);
+  co_return outcome;
+}
+
+net::task<result<void>> bridge_credentials::parts::obtain(sign_in_purpose purpose, std::string refused) {
+  if (flying) {
+    struct arrival {
+      parts& of;
+      bool await_ready() const { return !of.flying; }
+      void await_suspend(std::coroutine_handle<> h) { of.waiting.push_back(h); }
+      void await_resume() const {}
+    };
+    arrival other{*this};
+    co_await other;
+    if (failure) co_return tl::unexpected<error>(*failure);
+    co_return result<void>();
+  }
+  flying = true;
+  auto outcome = co_await fly(std::move(purpose), std::move(refused));
+  flying = false;
+  failure = outcome ? std::nullopt : std::optional<error>(outcome.error());
+  if (!outcome) {
+    log.write(bridge_log_level::error, component, "no token", {{"why", outcome.error().detail}});
+    auto wait = std::min<seconds>(seconds(1) * (1U << std::min(failures, 5U)), longest_backoff);
+    ++failures;
+    auto code = outcome.error().code;
+    bool of_person = code == errc::sign_in_timeout || code == errc::sign_in_refused;
+    not_before = now() + (of_person ? after_a_person : wait);
+  }
+  for (auto waiter : std::exchange(waiting, {})) worker.post([waiter] { waiter.resume(); });
+  co_return outcome;
+}
+
+// A ping without credentials (or with what there is): what the server says to it tells where to sign in.
+net::task<result<http_answer>> bridge_credentials::parts::probe() {
+  http_call call;
+  call.method = "POST";
+  call.url = settings.upstream.url;
+  call.fields.add("Accept", "application/json, text/event-stream");
+  call.fields.add("Content-Type", "application/json");
+  for (const auto& [name, value] : settings.upstream.headers)
+    call.fields.add(name, std::string(value.reveal()));
+  if (has_fresh())
+    call.fields.add("Authorization", token().scheme + " " + std::string(token().value.reveal()));
+  if (has_fresh() && dpop_key) {
+    call.fields.add("DPoP", dpop_proof(
+                                *dpop_key, "POST", call.url, token().value.reveal(), nonce,
+                                [](std::size_t n) { return random_bytes(n); }, now()));
+  }
+  call.body = R"({"jsonrpc":"2.0","id":"sign-in","method":"ping"})";
+  fetch_rules rules;
+  unsigned retries = 4;
+  std::string purpose = "the challenge";
+  auto answer = co_await fetch(call, rules, purpose, retries);
+  co_return answer;
+}
+
+// ---- what the wire calls
+
+bridge_credentials::bridge_credentials(const bridge_settings& settings, net::worker& worker,
+                                       net::blocking_pool& pool, bridge_log& log)
+    : parts_(std::make_unique<parts>(settings, worker, pool, log)) {}
+bridge_credentials::~bridge_credentials() = default;
+
+net::task<result<bridge_token>> bridge_credentials::acquire() {
+  auto& p = *parts_;
+  if (p.has_fresh()) co_return p.token();
+  const auto& in = p.settings.sign_in;
+  if (!p.loaded && in.grant != bridge_grant::given) {
+    p.loaded = p.loading = true;
+    bool found = co_await p.take_from_store("");
+    p.loading = false;
+    if (found) co_return p.token();
+  }
+  // The key of what is kept may take a while to be had.
+  while (p.loading && !p.stopping) {
+    net::sleep pause(p.worker, milliseconds(10));
+    co_await pause;
+  }
+  if (p.has_fresh()) co_return p.token();
+  bool alive = p.kept && p.kept->tokens && is_alive(*p.kept->tokens, p.now());
+  bool refreshable = p.kept && p.kept->tokens && !p.kept->tokens->refresh_token.empty();
+  refreshable = refreshable || (!in.refresh_token.empty() && !(p.kept && p.kept->tokens));
+  bool known = !in.discovery || in.grant == bridge_grant::given || refreshable;
+  if (!known && !p.flying) {
+    if (alive) co_return p.token();
+    co_return bridge_token{};
+  }
+  if (!p.flying && p.now() < p.not_before && p.failure) {
+    if (alive) co_return p.token();
+    co_return tl::unexpected<error>(*p.failure);
+  }
+  sign_in_purpose purpose;
+  std::string none;
+  auto outcome = co_await p.obtain(std::move(purpose), none);
+  if (!outcome) {
+    // What is still good is used while nothing better is to be had.
+    if (alive && p.kept && p.kept->tokens) co_return p.token();
+    co_return tl::unexpected<error>(outcome.error());
+  }
+  if (!p.kept || !p.kept->tokens) co_return fail(errc::internal, "a sign-in without a token");
+  co_return p.token();
+}
+
+net::task<result<bridge_token>> bridge_credentials::renew(std::uint64_t refused, int status,
+                                                          std::string challenges, std::string dpop_nonce) {
+  auto& p = *parts_;
+  if (!dpop_nonce.empty()) p.nonce = dpop_nonce;
+  if (p.generation > refused && p.has_fresh()) co_return p.token();
+  auto demand = read_demand(challenges);
+  bool same = refused == p.generation && refused != 0 && p.kept && p.kept->tokens;
+  if (demand.error == "use_dpop_nonce" && !dpop_nonce.empty() && same) {
+    if (++p.nonce_retries > most_nonce_retries) co_return tl::unexpected<error>(p.in_vain());
+    ++p.generation;
+    co_return p.token();
+  }
+  if (p.now() < p.hold_until) co_return tl::unexpected<error>(p.in_vain());
+  sign_in_purpose purpose;
+  purpose.demand = demand;
+  purpose.challenged = true;
+  purpose.step_up = status == 403;
+  if (status == 403 && demand.error != "insufficient_scope")
+    co_return fail(errc::sign_in_scope_in_vain, "the server forbids it, whatever the token");
+  if (p.now() < p.not_before && p.failure) co_return tl::unexpected<error>(*p.failure);
+  if (purpose.step_up) {
+    if (p.now() > p.stepping_since + step_up_window || p.now() < p.stepping_since) {
+      p.stepping_since = p.now();
+      p.step_ups = 0;
+    }
+    if (++p.step_ups > most_step_ups)
+      co_return fail(errc::sign_in_scope_in_vain, "the server asked for more scopes again and again");
+  }
+  std::string value;
+  if (same) {
+    value = std::string(p.kept->tokens->access_token.reveal());
+    // One that the server took before, or that lay in the cache, has merely ended.
+    if (status == 401 && std::exchange(p.unproven, false) && ++p.refusals >= most_refusals)
+      co_return tl::unexpected<error>(p.in_vain());
+  }
+  p.log.write(bridge_log_level::info, component,
+              status == 403 ? "the server wants more scopes" : "the server wants a token",
+              {{"error", demand.error}, {"scope", demand.scope.value_or("")}});
+  auto outcome = co_await p.obtain(std::move(purpose), value);
+  wipe(value.data(), value.size());
+  if (!outcome) co_return tl::unexpected<error>(outcome.error());
+  if (!p.kept || !p.kept->tokens) co_return fail(errc::internal, "a sign-in without a token");
+  co_return p.token();
+}
+
+void bridge_credentials::accepted(std::uint64_t generation) {
+  auto& p = *parts_;
+  if (generation == 0 || generation != p.generation) return;
+  p.unproven = false;
+  p.refusals = 0;
+  p.holds = 0;
+  p.nonce_retries = 0;
+}
+
+net::task<result<void>> bridge_credentials::prefetch() {
+  auto& p = *parts_;
+  auto first = co_await acquire();
+  if (!first) co_return tl::unexpected<error>(first.error());
+  auto generation = first->generation;
+  for (int round = 0; round < 4; ++round) {
+    auto answer = co_await p.probe();
+    if (!answer) co_return fail(errc::sign_in_token_unreachable, answer.error().detail);
+    std::vector<std::string> all;
+    for (const auto& [name, value] : answer->fields) {
+      if (equal_ignoring_case(name, "WWW-Authenticate")) all.push_back(value);
+    }
+    auto challenges = join(all, ", ");
+    auto nonce = std::string(answer->fields.first("DPoP-Nonce"));
+    bool wants = answer->status == 401 ||
+                 (answer->status == 403 && read_demand(challenges).error == "insufficient_scope");
+    if (!wants) {
+      accepted(generation);
+      co_return result<void>();
+    }
+    auto next = co_await renew(generation, answer->status, challenges, nonce);
+    if (!next) co_return tl::unexpected<error>(next.error());
+    generation = next->generation;
+  }
+  co_return tl::unexpected<error>(p.in_vain());
+}
+
+std::vector<std::pair<std::string, std::string>> bridge_credentials::proof(const bridge_token& token,
+                                                                           std::string_view method,
+                                                                           std::string_view url) {
+  auto& p = *parts_;
+  if (token.scheme != "DPoP" || !p.dpop_key) return {};
+  auto random = [](std::size_t n) { return random_bytes(n); };
+  return {{"DPoP", dpop_proof(*p.dpop_key, method, url, token.value.reveal(), p.nonce, random, p.now())}};
+}
+
+void bridge_credentials::take_nonce(std::string_view dpop_nonce) {
+  if (!dpop_nonce.empty()) parts_->nonce = std::string(dpop_nonce);
+}
+
+std::optional<std::string> bridge_credentials::waiting_for() const {
+  if (parts_->waiting_text.empty()) return std::nullopt;
+  return parts_->waiting_text;
+}
+
+net::task<result<void>> bridge_credentials::paste(std::string text) {
+  auto& p = *parts_;
+  if (p.callback) {
+    if (auto wrong = p.callback->paste(text)) co_return fail(errc::sign_in_refused, *wrong);
+    co_return result<void>();
+  }
+  // Another process waits for it: its callback gets what the browser could not bring.
+  auto noted = bridge_lock::read(p.store.lock_file());
+  auto place = url::parse(noted.redirect_uri);
+  auto mark = text.find('?');
+  if (noted.doing.empty() || !place || !place->is_loopback() || mark == std::string::npos)
+    co_return fail(errc::sign_in_refused, "nothing waits for this address");
+  http_call call;
+  call.url = noted.redirect_uri + text.substr(mark, text.find('#') - mark);
+  while (!call.url.empty() && (call.url.back() == '\n' || call.url.back() == '\r' || call.url.back() == ' '))
+    call.url.pop_back();
+  if (!url::parse(call.url)) co_return fail(errc::sign_in_refused, "that is no address");
+  fetch_rules rules;
+  rules.timeout = seconds(120);
+  unsigned none = 0;
+  std::string purpose = "a pasted answer";
+  auto answer = co_await p.fetch(call, rules, purpose, none);
+  if (!answer || answer->status >= 400)
+    co_return fail(errc::sign_in_refused, answer ? "callback state mismatch" : answer.error().detail);
+  co_return result<void>();
+}
+
+void bridge_credentials::stop() {
+  parts_->stopping = true;
+  parts_->given_up = true;
+}
+
+}  // namespace mcp_oauth

@@ -1,0 +1,82 @@
+#pragma once
+
+// What the files of bridge_credentials share.
+
+#include "app/bridge_callback.h"
+#include "app/bridge_credentials.h"
+#include "app/bridge_store.h"
+#include "bridge/sign_in.h"
+
+#include <atomic>
+#include <coroutine>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mcp_oauth {
+
+struct bridge_credentials::parts {
+  parts(const bridge_settings& s, net::worker& w, net::blocking_pool& p, bridge_log& l);
+
+  const bridge_settings& settings;
+  net::worker& worker;
+  net::blocking_pool& pool;
+  bridge_log& log;
+  bridge_store store;
+  std::shared_ptr<sign_in_world> world;
+
+  std::optional<kept_sign_in> kept;
+  bool loaded = false, loading = false;
+  std::uint64_t generation = 0;
+  bool stopping = false;
+  std::atomic<bool> given_up{false};  // the same, for what runs on other threads
+
+  // one way to a token at a time, for all that wait
+  bool flying = false;
+  std::vector<std::coroutine_handle<>> waiting;
+  std::optional<error> failure;  // of the last one
+  std::string waiting_text;
+  std::unique_ptr<bridge_callback> callback;
+
+  // what bounds it
+  unsigned refusals = 0;  // fresh tokens that the server refused, one after the other
+  bool unproven = false;  // the token is fresh, and the server has not taken it yet
+  unsigned holds = 0;
+  unsigned step_ups = 0;
+  time_point stepping_since{};
+  unsigned nonce_retries = 0;
+  time_point hold_until{};
+  time_point not_before{};
+  unsigned failures = 0;
+  std::string nonce;
+  std::optional<signing_key> dpop_key;
+
+  static time_point now() { return std::chrono::system_clock::now(); }
+  bool has_fresh() const;
+  bridge_token token() const;
+  void adopt(kept_sign_in fresh);
+  std::string holder_text(const bridge_lock::note& note) const;
+  error in_vain();
+
+  net::task<bool> take_from_store(std::string refused);
+  net::task<result<void>> obtain(sign_in_purpose purpose, std::string refused);
+  net::task<result<void>> fly(sign_in_purpose purpose, std::string refused);
+  net::task<result<void>> sign_in(sign_in_purpose purpose, bridge_lock& lock);
+  net::task<result<void>> take_given();
+  net::task<result<secret>> assertion();
+  net::task<result<http_answer>> probe();
+
+  // bridge_drive.cc: carries the steps of a sign-in out
+  net::task<result<kept_sign_in>> drive(sign_in_step step, bridge_lock& lock);
+  net::task<result<http_answer>> fetch(http_call call, fetch_rules rules, std::string purpose,
+                                       unsigned& retries);
+  net::task<result<std::uint16_t>> listen(std::string host, std::optional<std::uint16_t> port,
+                                          bool only_that);
+  net::task<result<callback_answer>> visit(std::string address, std::string state, std::string redirect_uri,
+                                           bridge_lock& lock);
+  net::task<void> open_in_browser(std::string address);
+};
+
+}  // namespace mcp_oauth

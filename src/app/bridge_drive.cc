@@ -1,0 +1,252 @@
+// Carries out what a sign-in asks for: documents, a port, a person in a browser, time.
+
+#include "app/bridge_credentials_parts.h"
+#include "app/run_program.h"
+#include "base/text.h"
+#include "bridge/browser.h"
+#include "net/http_client.h"
+#include "symptom/catalogue.h"
+
+#include <chrono>
+#include <utility>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace mcp_oauth {
+namespace {
+
+constexpr std::string_view component = "sign-in";
+constexpr milliseconds glance{25};
+constexpr unsigned most_retries = 4;
+constexpr seconds between_pages{30};
+constexpr seconds reminder{20};
+
+using clock = std::chrono::steady_clock;
+
+std::string find(const std::string& name) {
+  return find_program(name, process_environment("PATH").value_or("/usr/local/bin:/usr/bin:/bin"));
+}
+
+http_response page_of(const result<kept_sign_in>& outcome, const bridge_settings& settings) {
+  if (!outcome) {
+    return callback_page(
+        502, "The sign-in failed",
+        std::string(explain(outcome.error().code).description) + ". " + outcome.error().detail);
+  }
+  if (!settings.sign_in.success_url.empty()) return callback_redirect(settings.sign_in.success_url);
+  return callback_page(200, "Login successful",
+                       "You are signed in at " + settings.upstream.url + ". You can close this window.");
+}
+
+}  // namespace
+
+// An answer, or why there is none. What no answer came to is asked again where that does no harm: a network
+// that comes back, a machine that wakes up.
+net::task<result<http_answer>> bridge_credentials::parts::fetch(http_call call, fetch_rules rules,
+                                                                std::string purpose, unsigned& retries) {
+  rules.given_up = &given_up;
+  for (milliseconds pause{250};; pause *= 2) {
+    auto place = call.url.substr(0, call.url.find_first_of("?#"));
+    log.write(bridge_log_level::debug, component, call.method + " " + place, {{"for", purpose}});
+    // Who we are by certificate is for the server that the user named, and for nobody whom that one names.
+    auto to = url::parse(call.url), server = url::parse(settings.upstream.url);
+    net::client_certificate ours;
+    if (to && server && to->origin() == server->origin())
+      ours = {settings.tls.certificate_file, settings.tls.key_file};
+    auto send = [&] { return net::fetch(call, rules, settings.tls.ca_file, ours); };
+    net::off_loop sending(worker, pool, send);
+    auto answer = co_await sending;
+    if (answer) {
+      log.write(bridge_log_level::trace, component, "answered",
+                {{"url", place},
+                 {"status", std::to_string(answer->status)},
+                 {"type", answer->fields.first("Content-Type")}});
+      co_return answer;
+    }
+    log.write(bridge_log_level::debug, component, "no answer",
+              {{"url", place}, {"why", answer.error().detail}});
+    bool passing = answer.error().code == errc::fetch_failed || answer.error().code == errc::fetch_timeout;
+    if (!passing || retries == 0 || stopping) co_return answer;
+    --retries;
+    net::sleep wait(worker, pause);
+    co_await wait;
+  }
+}
+
+net::task<result<std::uint16_t>> bridge_credentials::parts::listen(std::string host,
+                                                                   std::optional<std::uint16_t> port,
+                                                                   bool only_that) {
+  auto until = clock::now() + settings.sign_in.callback_timeout;
+  if (!is_loopback_host(host) && host != "::1") {
+    // The listener stays on loopback, whatever the redirect URI calls this machine.
+    log.write(bridge_log_level::warn, component, "the callback listens on 127.0.0.1 alone",
+              {{"callbackHost", host}});
+    host = "127.0.0.1";
+  }
+  if (host != "::1" && !equal_ignoring_case(host, "localhost")) host = "127.0.0.1";
+  if (host != "::1" && host != "127.0.0.1") host = "localhost";
+  while (true) {
+    auto open = bridge_callback::open(worker, log, host, port);
+    if (open) {
+      callback = std::move(*open);
+      waiting_text.clear();
+      co_return callback->port();
+    }
+    if (open.error().code == errc::listen_in_use && port && !only_that) {
+      log.write(bridge_log_level::info, component, "the port is taken, another one is used",
+                {{"why", open.error().detail}});
+      port.reset();
+      continue;
+    }
+    bool may_wait = open.error().code == errc::listen_in_use && port && !stopping && clock::now() < until;
+    if (!may_wait) co_return fail(errc::sign_in_callback_unusable, open.error().detail);
+    if (waiting_text.empty())
+      log.write(bridge_log_level::warn, component, "waiting for the port of the redirect URI",
+                {{"why", open.error().detail}});
+    waiting_text = "The sign-in waits for the port of its redirect URI: " + open.error().detail;
+    net::sleep pause(worker, milliseconds(250));
+    co_await pause;
+  }
+}
+
+// The first way that works. A browser may be the child for as long as it is open; only an end at once counts.
+net::task<void> bridge_credentials::parts::open_in_browser(std::string address) {
+  for (const auto& command : browser_commands(address, process_environment, find)) {
+    auto started = start_program(command);
+    if (!started) {
+      log.write(bridge_log_level::warn, component, "the browser does not start",
+                {{"why", started.error().detail}});
+      continue;
+    }
+    int status = 0;
+    pid_t ended = 0;
+    auto until = clock::now() + std::chrono::seconds(5);
+    while (ended == 0 && clock::now() < until && !stopping) {
+      net::sleep pause(worker, glance);
+      co_await pause;
+      ended = ::waitpid(*started, &status, WNOHANG);
+    }
+    bool failed = ended == *started && (!WIFEXITED(status) || WEXITSTATUS(status) != 0);
+    if (!failed) co_return;
+    log.write(bridge_log_level::warn, component, "the browser does not start",
+              {{"program", command.front()}});
+  }
+}
+
+net::task<result<callback_answer>> bridge_credentials::parts::visit(std::string address, std::string state,
+                                                                    std::string redirect_uri,
+                                                                    bridge_lock& lock) {
+  bool sent_on = callback->expect(std::move(state), redirect_uri, address);
+  auto ways = browser_commands(address, process_environment, find);
+  auto forward = ssh_forward(callback->port(), process_environment);
+  log.tell("To sign in to " + settings.upstream.url + ", open this address in a browser:\n\n  " + address +
+           "\n" +
+           (forward.empty()
+                ? ""
+                : "\nThe browser is on another machine? Forward the callback port from there first:\n\n  " +
+                      forward + "\n"));
+  waiting_text = "Sign in to " + settings.upstream.url + " in a browser: " + address;
+  if (!forward.empty()) waiting_text += " (from another machine first: " + forward + ")";
+  // A predecessor was killed while its page was open: a host that starts us again and again must not fill the
+  // desktop with pages.
+  auto before = bridge_lock::read(store.lock_file());
+  seconds since(to_unix(now()) - before.opened);
+  bool interrupted = before.doing == "signing in" && since >= seconds(0) && since < between_pages;
+  auto open_at = clock::now() + (interrupted ? between_pages - since : seconds(0));
+  bool opened = ways.empty() || sent_on;
+  auto began = clock::now();
+  auto until = began + settings.sign_in.callback_timeout;
+  bool reminded = false;
+  auto noted = bridge_lock::note{::getpid(),
+                                 "signing in",
+                                 address,
+                                 redirect_uri,
+                                 opened || !interrupted ? to_unix(now()) : before.opened,
+                                 0,
+                                 0,
+                                 ""};
+  lock.write(noted);
+  while (!stopping) {
+    if (auto answer = callback->take()) {
+      waiting_text.clear();
+      co_return std::move(*answer);
+    }
+    auto at = clock::now();
+    if (!opened && at >= open_at) {
+      opened = true;
+      noted.opened = to_unix(now());
+      lock.write(noted);
+      net::spawn(open_in_browser(address));
+    }
+    if (!reminded && at - began > reminder) {
+      reminded = true;
+      log.write(bridge_log_level::info, component, "still waiting for the sign-in",
+                {{"callback", redirect_uri}});
+    }
+    if (at >= until) {
+      auto ignored = callback->ignored();
+      co_return fail(errc::sign_in_timeout,
+                     "interactive auth timed out after " +
+                         std::to_string(milliseconds(settings.sign_in.callback_timeout).count()) + " ms: " +
+                         (ignored == 0 ? "nothing reached " + redirect_uri
+                                       : std::to_string(ignored) +
+                                             " requests that were not the answer reached " + redirect_uri));
+    }
+    net::sleep pause(worker, glance);
+    co_await pause;
+  }
+  co_return fail(errc::sign_in_person_needed, "the bridge was ended while a person was asked to sign in");
+}
+
+net::task<result<kept_sign_in>> bridge_credentials::parts::drive(sign_in_step step, bridge_lock& lock) {
+  unsigned retries = most_retries;
+  while (!std::holds_alternative<result<kept_sign_in>>(step)) {
+    if (stopping) step = result<kept_sign_in>(fail(errc::sign_in_person_needed, "the bridge was ended"));
+    if (auto* wanted = std::get_if<sign_in_fetch>(&step)) {
+      unsigned none = 0;
+      auto answer =
+          co_await fetch(wanted->call, wanted->rules, wanted->purpose, wanted->repeatable ? retries : none);
+      auto then = std::move(wanted->then);
+      step = then(std::move(answer), now());
+    } else if (auto* place = std::get_if<sign_in_listen>(&step)) {
+      auto port = co_await listen(place->host, place->port, place->only_that_port);
+      auto then = std::move(place->then);
+      step = then(port, now());
+    } else if (auto* page = std::get_if<sign_in_visit>(&step)) {
+      auto answer = co_await visit(page->address, page->state, page->redirect_uri, lock);
+      auto then = std::move(page->then);
+      step = then(std::move(answer), now());
+    } else if (auto* pause = std::get_if<sign_in_wait>(&step)) {
+      if (!pause->tell.empty()) {
+        log.tell(pause->tell);
+        waiting_text = pause->tell;
+        auto noted =
+            bridge_lock::note{::getpid(), "signing in", pause->address, "", to_unix(now()), 0, 0, ""};
+        lock.write(noted);
+      }
+      if (!pause->address.empty()) net::spawn(open_in_browser(pause->address));
+      auto until = clock::now() + pause->time;
+      while (!stopping && clock::now() < until) {
+        net::sleep wait(worker, glance);
+        co_await wait;
+      }
+      auto then = std::move(pause->then);
+      step = then(now());
+    }
+  }
+  auto outcome = std::move(std::get<result<kept_sign_in>>(step));
+  waiting_text.clear();
+  if (callback) {
+    callback->conclude(page_of(outcome, settings));
+    // A program that ends now would take the page along.
+    for (int i = 0; i < 20 && callback->busy(); ++i) {
+      net::sleep wait(worker, glance);
+      co_await wait;
+    }
+    callback.reset();
+  }
+  co_return outcome;
+}
+
+}  // namespace mcp_oauth

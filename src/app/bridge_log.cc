@@ -1,0 +1,95 @@
+#include "app/bridge_log.h"
+
+#include "base/base64url.h"
+#include "base/form.h"
+#include "base/time.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include <poll.h>
+#include <unistd.h>
+
+namespace mcp_oauth {
+namespace {
+
+constexpr std::size_t shortest_hidden = 6;
+constexpr std::size_t most_hidden = 256;
+constexpr std::array<std::string_view, 6> names = {"fatal", "error", "warn ", "info ", "debug", "trace"};
+
+void mask(std::string& text, std::string_view value) {
+  if (value.size() < shortest_hidden) return;
+  for (auto at = text.find(value); at != std::string::npos; at = text.find(value, at + 3))
+    text.replace(at, value.size(), "***");
+}
+
+// A line of a log is one line, whatever a server sends.
+void append_clean(std::string& out, std::string_view text) {
+  for (char c : text) {
+    bool control = (c >= 0 && c < ' ') || c == 0x7F;
+    out += control ? ' ' : c;
+  }
+}
+
+}  // namespace
+
+void bridge_log::hide(const secret& value) {
+  if (value.reveal().size() < shortest_hidden) return;
+  const std::lock_guard lock(mutex_);
+  bool known = std::any_of(hidden_.begin(), hidden_.end(),
+                           [&](const secret& one) { return one.reveal() == value.reveal(); });
+  if (known) return;
+  if (hidden_.size() >= most_hidden) hidden_.erase(hidden_.begin());
+  hidden_.push_back(value);
+}
+
+std::string bridge_log::redacted(std::string_view text) const {
+  std::string out(text);
+  const std::lock_guard lock(mutex_);
+  for (const auto& value : hidden_) {
+    mask(out, value.reveal());
+    mask(out, percent_encode(value.reveal()));
+    mask(out, base64_encode(value.reveal()));
+  }
+  return out;
+}
+
+void bridge_log::write(bridge_log_level level, std::string_view component, std::string_view message,
+                       fields values) {
+  if (!wants(level)) return;
+  auto line = to_iso8601(std::chrono::system_clock::now()) + ' ' +
+              std::string(names[static_cast<std::size_t>(level)]) + " [" + std::string(component) + "] ";
+  append_clean(line, redacted(message));
+  for (const auto& [name, value] : values) {
+    if (value.empty()) continue;
+    line += ' ';
+    line += name;
+    line += '=';
+    append_clean(line, redacted(value));
+  }
+  put(line + '\n');
+}
+
+void bridge_log::tell(std::string_view text) { put(std::string(text) + '\n'); }
+
+void bridge_log::put(std::string text) {
+  const std::lock_guard lock(mutex_);
+  pollfd room{descriptor_, POLLOUT, 0};
+  if (::poll(&room, 1, 0) != 1 || (room.revents & POLLOUT) == 0) {
+    ++dropped_;
+    return;
+  }
+  if (dropped_ > 0) {
+    text = "(" + std::to_string(dropped_) + " lines were dropped: nobody read them)\n" + text;
+    dropped_ = 0;
+  }
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    auto n = ::write(descriptor_, rest.data(), rest.size());
+    if (n <= 0) break;
+    rest.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+}  // namespace mcp_oauth

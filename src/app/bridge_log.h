@@ -1,0 +1,50 @@
+#pragma once
+
+#include "base/secret.h"
+#include "bridge/settings.h"
+
+#include <cstdint>
+#include <initializer_list>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace mcp_oauth {
+
+// What a bridge says, on standard error: standard output belongs to the protocol. Written at once and by
+// whoever says it; a reader that does not read holds nobody up: what finds no room is dropped and counted.
+// Safe from every thread.
+class bridge_log {
+ public:
+  explicit bridge_log(bridge_log_level level, int descriptor = 2) : level_(level), descriptor_(descriptor) {}
+  bridge_log(const bridge_log&) = delete;
+  bridge_log& operator=(const bridge_log&) = delete;
+
+  // From now on that value is *** wherever it would be written, also percent-encoded and in Base64. Values
+  // under 6 bytes are not looked for.
+  void hide(const secret& value);
+
+  bool wants(bridge_log_level level) const { return level <= level_; }
+  using fields = std::initializer_list<std::pair<std::string_view, std::string_view>>;
+  // "2026-11-21T06:05:04.123Z info  [sign-in] message name=value"; an empty value is left out.
+  void write(bridge_log_level level, std::string_view component, std::string_view message,
+             fields values = {});
+  // For the person who has to act: at every level, without anything before it.
+  void tell(std::string_view text);
+
+  // The text without what is hidden.
+  std::string redacted(std::string_view text) const;
+
+ private:
+  void put(std::string text);
+
+  bridge_log_level level_;
+  int descriptor_;
+  mutable std::mutex mutex_;
+  std::vector<secret> hidden_;
+  std::uint64_t dropped_ = 0;
+};
+
+}  // namespace mcp_oauth

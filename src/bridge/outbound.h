@@ -1,0 +1,42 @@
+#pragma once
+
+#include "base/error.h"
+#include "base/fetch.h"
+#include "base/url.h"
+#include "bridge/settings.h"
+
+#include <string>
+#include <string_view>
+
+namespace mcp_oauth {
+
+// Which addresses a bridge lets others send it to.
+struct outbound_rules {
+  std::string server_host;           // of the MCP server: chosen by the user
+  bool allow_insecure_http = false;  // cleartext to other machines
+  bool allow_inner = false;          // inner addresses of hosts that nobody but a server named
+
+  // What the user configured decides: whoever has a server inside, allows inner addresses, or goes through a
+  // proxy (which has rules of its own) may be sent to inner addresses; others may not.
+  static outbound_rules of(const bridge_settings& settings, bool through_proxy);
+};
+
+// The URL, if our requests may go there: http(s) with a plain host, no fragment; https, loopback, or the
+// explicit override. `who` says who named it, "token_endpoint of https://…", for the detail. The detail of
+// cleartext is in the words of the guide. Errors: sign_in_url_refused.
+result<url> usable_url(std::string_view text, std::string_view who, const outbound_rules& rules);
+
+// The same for an address that a browser is to open. On top: at most 8 KiB, and none of the characters that
+// mean something to a shell and nothing to an authorization server ($ ' ( ) * ! ;).
+result<url> openable_url(std::string_view text, std::string_view who, const outbound_rules& rules);
+
+enum class named_by { user, server };
+// How a document from there is to be fetched: with addresses::public_only where a server named a host that
+// the user did not.
+fetch_rules rules_for(const url& to, named_by whom, const outbound_rules& rules);
+
+// Whether a host can only be meant as one inside: loopback, a private address, a name of one label or below
+// .internal, .local, .lan, .home.arpa, .test or .localhost.
+bool is_inner_host(std::string_view host);
+
+}  // namespace mcp_oauth
