@@ -3,8 +3,8 @@
 #include "app/certificate_doubts.h"
 #include "app/clock_watch.h"
 #include "app/file_access.h"
+#include "app/key_file.h"
 #include "broker/signing_keys.h"
-#include "config/value.h"
 #include "net/listen.h"
 #include "net/tls.h"
 #include "store/migrate.h"
@@ -35,25 +35,18 @@ result<void> check_database_file(const std::string& path) {
   return {};
 }
 
-result<secret> read_key_file(const std::string& path) {
-  auto text = read_file_text(path);
-  if (!text) return fail(errc::file_unreadable, path + ": " + text.error().detail);
-  while (text->ends_with('\n') || text->ends_with('\r') || text->ends_with(' ')) text->pop_back();
-  if (auto key = decode_encryption_key(*text)) return secret(std::move(*key));
-  return fail(errc::file_unreadable, path + ": does not hold a key of 32 bytes in base64, base64url or hex");
-}
-
 // Whether the key opens what the database holds. `where` says where the key came from.
 void check_key(const settings& conf, const secret& key, const std::string& where, start_findings& into) {
-  auto newest = look_at_newest(conf.database_url, "signing_key", std::chrono::system_clock::now());
+  auto newest = look_at_kind(conf.database_url, "signing_key", std::chrono::system_clock::now(), 1);
   if (!newest) return into.failures.push_back(newest.error());
-  if (!*newest) return;
+  if (newest->empty()) return;
   auto seal = sealer::of({key});
-  auto opens = seal ? check_opens(**newest, *seal) : tl::unexpected<error>(seal.error());
+  auto opens = seal ? check_opens(newest->front(), *seal) : tl::unexpected<error>(seal.error());
   if (opens) return into.good.push_back("Encryption key opens what the database holds");
   if (opens.error().code != errc::seal_broken) return into.failures.push_back(opens.error());
   into.failures.push_back({errc::seal_broken, where + " is not the key with which signing key " +
-                                                  (*newest)->id + " in " + database_place(conf.database_url) +
+                                                  newest->front().id + " in " +
+                                                  database_place(conf.database_url) +
                                                   " was sealed: give that one, which every gateway of this "
                                                   "database has, or begin with a new database"});
 }

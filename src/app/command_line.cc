@@ -25,7 +25,7 @@ constexpr auto examples =
     "variable with _FILE; DEBUG names what --debug shows.\n"
     "Exit codes: 0 done or ended by a signal, 1 a defect, 2 the command line, 3 the configuration, 4 "
     "something\n"
-    "that it needs (port, database, file).\n"
+    "that it needs (port, database, file), 5 and 6 of explain-token.\n"
     "\n"
     "Documentation: README.md and docs/guide/ of the source; `docs` writes the reference of every setting\n"
     "and error.";
@@ -39,8 +39,9 @@ struct command_line {
   CLI::App cli{
       "mcp-oauth-proxy: OAuth 2.1 in front of any MCP server. Without a command it runs the gateway."};
   CLI::App *demo = nullptr, *demo_server = nullptr, *check = nullptr, *validate = nullptr, *users = nullptr,
-           *migrate = nullptr, *docs = nullptr;
+           *migrate = nullptr, *docs = nullptr, *explain_token = nullptr;
   command_input in;
+  token_input token;
   std::string host, port, mcp_server_url, file, user;
   std::string folder = "docs/reference";
   std::uint16_t demo_port = 0;
@@ -69,6 +70,22 @@ command_line::command_line() {
   check->add_option("FILE", file, "The configuration file")->type_name("");
   validate = cli.add_subcommand("validate-config", "Check a configuration alone, and nothing that it names");
   validate->add_option("FILE", file, "The configuration file")->type_name("");
+
+  explain_token = cli.add_subcommand("explain-token", "Say whether a token opens a server, and why not");
+  explain_token
+      ->add_option("TOKEN", token.token, "The token; - reads standard input; without it, it is asked for")
+      ->type_name("");
+  explain_token->add_option("--upstream", token.upstream, "The server, by its name")->type_name("NAME");
+  explain_token->add_option("--resource", token.resource, "The server, by its resource")->type_name("URL");
+  explain_token->add_option("--at", token.at, "Judge it as of this time")->type_name("TIME");
+  explain_token->add_flag("--json", token.as_json, "For programs");
+  explain_token->add_flag("--introspect", token.introspect,
+                          "Ask its issuer about it, which sends the token there");
+  explain_token->footer(
+      "Takes --config FILE as well. Changes nothing and never prints the token.\n"
+      "Exit codes: 0 it opens the server, 5 it is refused, 6 not to be told without asking more, 4 "
+      "something\n"
+      "that would tell (database, issuer) is away. Read docs/guide/troubleshooting.md.");
 
   users = cli.add_subcommand("users", "The built-in users");
   users->require_subcommand(0, 1);
@@ -143,6 +160,7 @@ exit_code run(command_line& line) {
   if (*line.demo_server) return demo_server_command("127.0.0.1", line.demo_port);
   if (*line.check) return check_config_command(in);
   if (*line.validate) return validate_config_command(in);
+  if (*line.explain_token) return explain_token_command(in, line.token);
   if (*line.docs) return docs_command(line.folder);
   if (*line.migrate) {
     auto asked = line.migrate->get_subcommands();

@@ -17,6 +17,8 @@ enum class exit_code : int {
   usage = 2,          // the command line
   configuration = 3,  // the configuration cannot work as it is
   dependency = 4,     // something we need is not there: port, database, file
+  refused = 5,        // what was examined does not hold
+  unclear = 6,        // whether it holds cannot be told from here
 };
 
 struct command_input {
@@ -43,6 +45,16 @@ exit_code validate_config_command(const command_input& in);
 exit_code users_command(const command_input& in, const std::string& what, const std::string& name);
 // `migrate up|down|version`: the schema of the database; `version` prints its number alone.
 exit_code migrate_command(const command_input& in, const std::string& what);
+// `explain-token [TOKEN]`: whether the token opens a server of this configuration, and why not. Asks the
+// issuers for their keys and reads the database; changes nothing, and never prints the token.
+struct token_input {
+  std::string token;  // "-": of standard input; "": asked for, or of standard input where that is no terminal
+  std::string upstream, resource;  // which server, where there are several
+  std::string at;                  // the time to judge it by; "": now
+  bool as_json = false;
+  bool introspect = false;  // its issuer is asked, which sees the token then
+};
+exit_code explain_token_command(const command_input& in, const token_input& about);
 // `docs --out DIR`: the generated reference; prints the files written.
 exit_code docs_command(const std::string& folder);
 

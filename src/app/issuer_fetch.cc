@@ -9,17 +9,18 @@
 namespace mcp_oauth {
 namespace {
 
-time_point wall_clock() { return std::chrono::system_clock::now(); }
-
 // Metadata at each of its places, then keys: more rounds than there can be documents.
 constexpr int most_rounds = 8;
 
 }  // namespace
 
-std::vector<issuer_failure> fetch_first_documents(guard& judge, const fetch_fn& fetch) {
+time_point real_time() { return std::chrono::system_clock::now(); }
+
+std::vector<issuer_failure> fetch_first_documents(guard& judge, const fetch_fn& fetch,
+                                                  const clock_fn& clock) {
   std::map<std::size_t, issuer_keys::document> last;
   for (int round = 0; round < most_rounds; ++round) {
-    auto errands = judge.due(wall_clock());
+    auto errands = judge.due(clock());
     if (errands.empty()) break;
     std::vector<std::future<result<http_answer>>> answers;
     answers.reserve(errands.size());
@@ -29,11 +30,11 @@ std::vector<issuer_failure> fetch_first_documents(guard& judge, const fetch_fn& 
     }
     for (std::size_t i = 0; i < errands.size(); ++i) {
       last[errands[i].issuer] = errands[i].fetch.what;
-      judge.learned(errands[i], answers[i].get(), wall_clock());
+      judge.learned(errands[i], answers[i].get(), clock());
     }
   }
   std::vector<issuer_failure> failures;
-  auto all = judge.status(wall_clock());
+  auto all = judge.status(clock());
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (all[i].ready) continue;
     bool keys = last.contains(i) && last[i] == issuer_keys::document::keys;

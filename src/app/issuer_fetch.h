@@ -20,9 +20,13 @@ struct issuer_failure {
   error why;
 };
 
+using clock_fn = std::function<time_point()>;
+time_point real_time();
+
 // Fetches what the guard wants before its first request, of all issuers at the same time, and waits for it.
 // Those that cannot be used then are returned, in their order.
-std::vector<issuer_failure> fetch_first_documents(guard& judge, const fetch_fn& fetch);
+std::vector<issuer_failure> fetch_first_documents(guard& judge, const fetch_fn& fetch,
+                                                  const clock_fn& clock = real_time);
 
 // What an operator reads of it: the guides' headline, the cause, what to check.
 std::string told(const issuer_failure& failure);

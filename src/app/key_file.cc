@@ -1,5 +1,6 @@
 #include "app/key_file.h"
 
+#include "app/file_access.h"
 #include "base/base64url.h"
 #include "config/value.h"
 #include "jose/random.h"
@@ -101,6 +102,14 @@ result<secret> key_from_file(const std::string& path, record_store& store, time_
   if (!known) return tl::unexpected<error>(known.error());
   if (!*known) return fail(errc::file_unreadable, path + " vanished");
   return std::move(**known);
+}
+
+result<secret> read_key_file(const std::string& path) {
+  auto text = read_file_text(path);
+  if (!text) return fail(errc::file_unreadable, path + ": " + text.error().detail);
+  while (text->ends_with('\n') || text->ends_with('\r') || text->ends_with(' ')) text->pop_back();
+  if (auto key = decode_encryption_key(*text)) return secret(std::move(*key));
+  return fail(errc::file_unreadable, path + ": does not hold a key of 32 bytes in base64, base64url or hex");
 }
 
 }  // namespace mcp_oauth

@@ -17,4 +17,7 @@ namespace mcp_oauth {
 result<secret> key_from_file(const std::string& path, record_store& store, time_point now,
                              std::vector<std::string>& warnings);
 
+// The key in that file, which has to be there; makes and changes nothing. Errors: file_unreadable.
+result<secret> read_key_file(const std::string& path);
+
 }  // namespace mcp_oauth

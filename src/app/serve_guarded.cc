@@ -54,14 +54,7 @@ class settled final : public net::timed {
 
 result<void> check_resource(const snapshot& rules, const accepted& token, const upstream& to) {
   if (!rules.issuers->for_the_resource.contains(token.issuer)) return {};
-  const auto& resource = to.where.conf().resource;
-  for (const auto& name : names_of_resource(resource)) {
-    if (token.token.is_for(name)) return {};
-  }
-  std::string seen;
-  if (const auto& details = token.token.details()) seen = join(details->audiences, " ");
-  return fail(errc::token_audience_mismatch,
-              "aud " + seen + ", expected " + resource + " (its resource, as no audience is configured)");
+  return check_for_resource(token.token, to.where.conf().resource);
 }
 
 http_response document(std::string text) {

@@ -25,11 +25,13 @@ class test_issuers {
   // stands. Errors: those of verify_issuer_token.
   result<verified_token> verify(std::string_view compact, time_point now) const;
 
- private:
   struct issuer {
     key_set keys;
     issuer_rules rules;
   };
+  const std::vector<issuer>& all() const { return issuers_; }
+
+ private:
   std::vector<issuer> issuers_;
 };
 

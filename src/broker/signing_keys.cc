@@ -113,6 +113,16 @@ result<key_state> load_or_create_keys(record_store& store, const sealer& seal, c
   return key_state{std::make_shared<const key_set>(key_set::of(std::move(published))), present->key};
 }
 
+result<key_set> public_parts(std::span<const record> sealed_keys, const sealer& seal) {
+  std::vector<public_key> published;
+  for (const auto& r : sealed_keys) {
+    auto key = from_record(r, seal);
+    if (!key) return tl::unexpected(key.error());
+    published.push_back(key->key.public_part());
+  }
+  return key_set::of(std::move(published));
+}
+
 result<void> check_opens(const record& sealed_key, const sealer& seal) {
   auto key = from_record(sealed_key, seal);
   if (!key) return tl::unexpected(key.error());

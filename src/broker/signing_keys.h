@@ -7,6 +7,7 @@
 #include "store/record_store.h"
 
 #include <memory>
+#include <span>
 
 namespace mcp_oauth {
 
@@ -31,6 +32,9 @@ struct key_rules {
 // when encryption_key is another than the keys were sealed with; those of the store.
 result<key_state> load_or_create_keys(record_store& store, const sealer& seal, const random_fn& random,
                                       const key_rules& rules, time_point now);
+
+// The public parts of records of kind "signing_key". Errors: as check_opens.
+result<key_set> public_parts(std::span<const record> sealed_keys, const sealer& seal);
 
 // Whether a record of kind "signing_key" opens with that key. Errors: seal_broken, store_corrupt.
 result<void> check_opens(const record& sealed_key, const sealer& seal);

@@ -57,6 +57,17 @@ TEST_F(SigningKeys, AStoredOneTellsWhetherAnEncryptionKeyIsTheRightOne) {
   EXPECT_FALSE(check_opens(stored, *sealer::of({secret(std::string(32, 'x'))})));
 }
 
+TEST_F(SigningKeys, TheirPublicPartsAreReadOutOfTheRecords) {
+  auto state = at(start);
+  auto stored = *store.list("signing_key", start, 10, {});
+  auto published = public_parts(stored, seal);
+  ASSERT_TRUE(published);
+  EXPECT_EQ(published->size(), 1u);
+  EXPECT_TRUE(published->has_kid(kid(state)));
+  EXPECT_EQ(public_parts(stored, *sealer::of({secret(std::string(32, 'x'))})).error().code,
+            errc::seal_broken);
+}
+
 TEST_F(SigningKeys, TheNextOneIsPublishedAnHourBeforeItSigns) {
   auto first = kid(at(start));
   auto turn = start + rules.lifetime;

@@ -195,6 +195,16 @@ std::vector<std::string> names_of_resource(const std::string& resource) {
   return names;
 }
 
+result<void> check_for_resource(const verified_token& token, const std::string& resource) {
+  for (const auto& name : names_of_resource(resource)) {
+    if (token.is_for(name)) return {};
+  }
+  std::string seen;
+  if (const auto& details = token.details()) seen = join(details->audiences, " ");
+  return fail(errc::token_audience_mismatch,
+              "aud " + seen + ", expected " + resource + " (its resource, as no audience is configured)");
+}
+
 tl::expected<issuer_plan, std::vector<error>> plan_issuers(const settings& conf,
                                                            const file_reader_fn& read_file) {
   return planner(conf, read_file).run();

@@ -35,4 +35,8 @@ tl::expected<issuer_plan, std::vector<error>> plan_issuers(const settings& conf,
 // client asks for a token under the name that it uses.
 std::vector<std::string> names_of_resource(const std::string& resource);
 
+// Whether the token of an issuer in `for_the_resource` is for this one, under any of its names. Errors:
+// token_audience_mismatch.
+result<void> check_for_resource(const verified_token& token, const std::string& resource);
+
 }  // namespace mcp_oauth

@@ -145,5 +145,20 @@ TEST(IssuerPlan, TheFingerprintIsOfAllThatCountsAndOfNothingElse) {
   EXPECT_NE(print(other), print(other, R"({"keys": []})"));
 }
 
+TEST(IssuerPlan, ATokenIsForAResourceUnderEveryNameOfThisMachine) {
+  auto rules = test_issuer::rules();
+  rules.audiences = {"http://localhost:8080/mcp"};
+  auto token = verify_issuer_token(test_issuer::mint_with(R"({"aud":"http://localhost:8080/mcp"})"),
+                                   test_issuer::keys(), rules, test_issuer::now);
+  ASSERT_TRUE(token);
+  EXPECT_TRUE(check_for_resource(*token, "http://localhost:8080/mcp"));
+  EXPECT_TRUE(check_for_resource(*token, "http://127.0.0.1:8080/mcp"));
+  auto other = check_for_resource(*token, "http://127.0.0.1:8080/files");
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, errc::token_audience_mismatch);
+  EXPECT_THAT(other.error().detail, testing::AllOf(HasSubstr("aud http://localhost:8080/mcp"),
+                                                   HasSubstr("no audience is configured")));
+}
+
 }  // namespace
 }  // namespace mcp_oauth

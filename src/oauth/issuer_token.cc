@@ -3,6 +3,7 @@
 #include "base/base64url.h"
 #include "base/text.h"
 #include "jose/jws.h"
+#include "oauth/examine.h"
 #include "oauth/foreign_claims.h"
 #include "oauth/jwt_claims.h"
 #include "oauth/near_miss.h"
@@ -148,6 +149,20 @@ std::string known_keys(const key_set& keys) {
   return ids.empty() ? "none" : join(ids, ", ");
 }
 
+result<verified_jws> check_signature(const unverified_jws& jws, const key_set& keys,
+                                     const issuer_rules& rules) {
+  if (mixes_algorithms(rules))
+    return fail(errc::token_algorithm_refused, "HMAC and public keys are both configured");
+  auto verified = verify_by(jws, keys, rules);
+  if (verified) return verified;
+  auto why = verified.error();
+  if (why.code == errc::token_key_unknown) why.detail += "; known are " + known_keys(keys);
+  if (why.code == errc::token_signature_invalid && is_hmac(jws.header().alg)) {
+    why.detail = "the issuer signs with another secret, or one of the two has a line break at its end";
+  }
+  return tl::unexpected(std::move(why));
+}
+
 }  // namespace
 
 result<void> check_issuer_rules(const issuer_rules& rules) {
@@ -202,17 +217,8 @@ result<verified_token> verify_issuer_token(unchecked_token& token, const key_set
   const auto& jws = token.jws_;
   auto type = check_type(jws.header().typ, rules);
   if (!type) return tl::unexpected(type.error());
-  if (mixes_algorithms(rules))
-    return fail(errc::token_algorithm_refused, "HMAC and public keys are both configured");
-  auto verified = verify_by(jws, keys, rules);
-  if (!verified) {
-    auto why = verified.error();
-    if (why.code == errc::token_key_unknown) why.detail += "; known are " + known_keys(keys);
-    if (why.code == errc::token_signature_invalid && is_hmac(jws.header().alg)) {
-      why.detail = "the issuer signs with another secret, or one of the two has a line break at its end";
-    }
-    return tl::unexpected(std::move(why));
-  }
+  auto verified = check_signature(jws, keys, rules);
+  if (!verified) return tl::unexpected(verified.error());
   // The claims are those of the very bytes that were signed.
   if (verified->payload() != token.payload_) return fail(errc::internal, "two readings of one payload");
   auto& claims = token.claims_;
@@ -239,6 +245,44 @@ result<verified_token> verify_issuer_token(unchecked_token& token, const key_set
   details.audiences = std::move(audience->all);
   details.claims = std::move(*claims);
   return foreign_token::of(std::move(*who), std::move(details));
+}
+
+token_examination examine_issuer_token(std::string_view compact, const key_set* keys,
+                                       const issuer_rules& rules, time_point now) {
+  token_examination told;
+  told.unverified = unverified_claims(compact);
+  auto add = [&](token_check what, std::optional<result<void>> said) {
+    told.findings.push_back({what, std::move(said)});
+  };
+  auto only_said = [](const auto& checked) {
+    return checked ? result<void>() : result<void>(tl::unexpected(checked.error()));
+  };
+  auto token = read_issuer_token(compact);
+  auto form = only_said(token);
+  if (token && !token->claims_)
+    form = fail(errc::token_malformed, "the payload is no JSON object: " + token->claims_.error().detail);
+  add(token_check::form, std::move(form));
+  std::optional<result<void>> type, signature;
+  if (token) type = check_type(token->jws_.header().typ, rules);
+  if (token && keys != nullptr) signature = only_said(check_signature(token->jws_, *keys, rules));
+  add(token_check::type, std::move(type));
+  add(token_check::signature, std::move(signature));
+  if (!told.unverified) {
+    for (auto what : {token_check::issuer, token_check::kind, token_check::audience, token_check::times,
+                      token_check::claims, token_check::binding})
+      add(what, std::nullopt);
+    return told;
+  }
+  const auto& claims = *told.unverified;
+  add(token_check::issuer, check_issuer(claims, rules));
+  add(token_check::kind, token ? check_kind(token->jws_, claims, rules) : check_stated_kind(claims, rules));
+  add(token_check::audience, only_said(check_audience(claims, rules)));
+  add(token_check::times, only_said(check_moments(claims, rules, std::nullopt, now)));
+  auto required = check_required(claims, rules);
+  add(token_check::claims, required ? only_said(read_foreign_claims(claims, rules)) : std::move(required));
+  token_details details;
+  add(token_check::binding, read_confirmation(claims, details));
+  return told;
 }
 
 }  // namespace mcp_oauth

@@ -79,6 +79,8 @@ class unchecked_token final {
   friend result<unchecked_token> read_issuer_token(std::string_view compact);
   friend result<verified_token> verify_issuer_token(unchecked_token& token, const key_set& keys,
                                                     const issuer_rules& rules, time_point now);
+  friend struct token_examination examine_issuer_token(std::string_view compact, const key_set* keys,
+                                                       const issuer_rules& rules, time_point now);
   unverified_jws jws_;
   std::string payload_;
   result<json::object> claims_;  // of the payload, or why it has none

@@ -160,6 +160,11 @@ std::string how_audiences_differ(std::span<const std::string> seen, std::string_
     for (const auto& other : accepted) {
       auto words = slip(one, other);
       if (!words.empty()) return quoted(one) + ": " + words;
+    }
+  }
+  // Only then what is less near, for with several servers all have one host.
+  for (const auto& one : seen) {
+    for (const auto& other : accepted) {
       constexpr std::string_view api = "api://";
       if (one == std::string(api) + other || other == std::string(api) + one) {
         return quoted(one) + ": they differ in api:// only; accept both";

@@ -85,6 +85,10 @@ TEST(NearMiss, SaysHowAudiencesDiffer) {
     EXPECT_THAT(how_audiences_differ(seen, "inspector", accepted), HasSubstr(words)) << seen.front();
   }
   EXPECT_EQ(how_audiences_differ(std::vector<std::string>{"other"}, "inspector", accepted), "");
+  const std::vector<std::string> many = {"https://mcp.example.com/mail", "https://mcp.example.com/files"};
+  EXPECT_THAT(how_audiences_differ(std::vector<std::string>{"https://mcp.example.com/files/"}, "", many),
+              HasSubstr("slash at its end"))
+      << "the nearest of them";
   EXPECT_EQ(how_audiences_differ(std::vector<std::string>{}, "", accepted), "");
 }
 

@@ -47,6 +47,34 @@ result<schema_state> with_schema(std::string_view database_url, const Work& work
   return with_schema_of(*db, sqlite_migrations(), work);
 }
 
+// What `read` finds; nothing where there is no database yet, or none with a schema.
+template <class Found, class Db, class Read>
+result<Found> look_into(Db& db, const Read& read) {
+  auto version = schema_version(db);
+  if (!version) return tl::unexpected(version.error());
+  if (*version == 0) return Found();
+  return read(db);
+}
+
+template <class Found, class Read>
+result<Found> look(std::string_view database_url, const Read& read) {
+  if (is_postgres_url(database_url)) {
+    auto db = postgres::connect(libpq_url(database_url), patience);
+    if (!db) return tl::unexpected(db.error());
+    return look_into<Found>(*db, read);
+  }
+  auto path = sqlite_path(database_url);
+  if (!path) return tl::unexpected(path.error());
+  std::error_code ignored;
+  if (path->empty() || !std::filesystem::exists(*path, ignored)) return Found();
+  auto db = sqlite::open(*path, patience);
+  if (!db) return tl::unexpected(db.error());
+  // Opened for reading alone, the file would leave those of its log behind.
+  auto only = db->script("PRAGMA query_only = ON");
+  if (!only) return tl::unexpected(only.error());
+  return look_into<Found>(*db, read);
+}
+
 }  // namespace
 
 result<std::string> sqlite_path(std::string_view database_url) {
@@ -147,26 +175,14 @@ result<schema_state> read_schema_state(std::string_view database_url) {
   return state;
 }
 
-result<std::optional<record>> look_at_newest(std::string_view database_url, std::string_view kind,
-                                             time_point now) {
-  if (is_postgres_url(database_url)) {
-    auto db = postgres::connect(libpq_url(database_url), patience);
-    if (!db) return tl::unexpected(db.error());
-    auto version = schema_version(*db);
-    if (!version) return tl::unexpected(version.error());
-    if (*version == 0) return std::nullopt;
-    return newest_in(*db, kind, now);
-  }
-  auto path = sqlite_path(database_url);
-  if (!path) return tl::unexpected(path.error());
-  std::error_code ignored;
-  if (path->empty() || !std::filesystem::exists(*path, ignored)) return std::nullopt;
-  auto db = sqlite::open(*path, patience);
-  if (!db) return tl::unexpected(db.error());
-  auto version = schema_version(*db);
-  if (!version) return tl::unexpected(version.error());
-  if (*version == 0) return std::nullopt;
-  return newest_in(*db, kind, now);
+result<std::vector<record>> look_at_kind(std::string_view database_url, std::string_view kind, time_point now,
+                                         std::size_t most) {
+  return look<std::vector<record>>(database_url, [&](auto& db) { return list_in(db, kind, now, most); });
+}
+
+result<std::optional<record>> look_at(std::string_view database_url, std::string_view kind,
+                                      std::string_view id, time_point now) {
+  return look<std::optional<record>>(database_url, [&](auto& db) { return get_in(db, kind, id, now); });
 }
 
 }  // namespace mcp_oauth

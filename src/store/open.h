@@ -57,9 +57,11 @@ result<schema_state> apply_migrations(std::string_view database_url);
 result<schema_state> undo_migrations(std::string_view database_url);
 result<schema_state> read_schema_state(std::string_view database_url);
 
-// The newest record of that kind, without making or migrating anything; nothing where there is none, or no
-// database yet. Errors: as open_store.
-result<std::optional<record>> look_at_newest(std::string_view database_url, std::string_view kind,
-                                             time_point now);
+// The newest records of a kind, newest first, and one record by its name: without making, migrating or
+// changing anything. Nothing where there is none, or no database yet. Errors: as open_store.
+result<std::vector<record>> look_at_kind(std::string_view database_url, std::string_view kind, time_point now,
+                                         std::size_t most);
+result<std::optional<record>> look_at(std::string_view database_url, std::string_view kind,
+                                      std::string_view id, time_point now);
 
 }  // namespace mcp_oauth

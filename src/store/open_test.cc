@@ -102,14 +102,14 @@ TEST(Schema, TheNewestOfAKindIsLookedAtWithoutMakingADatabase) {
   test_folder folder;
   auto url = "sqlite://" + folder.file("oauth.db");
   auto now = from_unix(1'800'000'000);
-  EXPECT_FALSE(look_at_newest(url, "signing_key", now)->has_value());
+  EXPECT_TRUE(look_at_kind(url, "signing_key", now, 1)->empty());
   EXPECT_FALSE(std::filesystem::exists(folder.file("oauth.db")));
-  EXPECT_FALSE(look_at_newest("sqlite::memory:", "signing_key", now)->has_value());
-  EXPECT_EQ(look_at_newest("mysql://db", "signing_key", now).error().code, errc::config_invalid);
+  EXPECT_TRUE(look_at_kind("sqlite::memory:", "signing_key", now, 1)->empty());
+  EXPECT_EQ(look_at_kind("mysql://db", "signing_key", now, 1).error().code, errc::config_invalid);
   std::vector<std::string> warnings;
   auto store = open_store(url, warnings);
   ASSERT_TRUE(store);
-  EXPECT_FALSE(look_at_newest(url, "signing_key", now)->has_value());
+  EXPECT_TRUE(look_at_kind(url, "signing_key", now, 1)->empty());
   for (auto [id, made] :
        {std::pair{"old", now - seconds(9)}, {"new", now - seconds(5)}, {"older", now - seconds(20)}}) {
     record r;
@@ -121,8 +121,12 @@ TEST(Schema, TheNewestOfAKindIsLookedAtWithoutMakingADatabase) {
     c.put.push_back(std::move(r));
     ASSERT_TRUE((*store)->commit(c, now).value());
   }
-  EXPECT_EQ(look_at_newest(url, "signing_key", now)->value().id, "new");
-  EXPECT_FALSE(look_at_newest(url, "signing_key", now + seconds(100))->has_value()) << "expired";
+  EXPECT_EQ(look_at_kind(url, "signing_key", now, 1)->at(0).id, "new");
+  EXPECT_TRUE(look_at_kind(url, "signing_key", now + seconds(100), 1)->empty()) << "expired";
+  EXPECT_EQ(look_at_kind(url, "signing_key", now, 2)->size(), 2U);
+  EXPECT_EQ(look_at(url, "signing_key", "older", now)->value().id, "older");
+  EXPECT_FALSE(look_at(url, "signing_key", "none", now)->has_value());
+  EXPECT_FALSE(look_at(url, "revoked", "older", now)->has_value());
   ASSERT_TRUE((*store)->clock());
   EXPECT_FALSE((*store)->clock()->has_value()) << "it is this machine's";
 }

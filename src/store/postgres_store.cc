@@ -203,12 +203,22 @@ struct postgres_store::prepared : gathering::job {
   }
 };
 
-result<std::optional<record>> newest_in(postgres& db, std::string_view kind, time_point now) {
+result<std::vector<record>> list_in(postgres& db, std::string_view kind, time_point now, std::size_t most) {
   const auto& table = postgres_table_of(kind);
   postgres_call call{table.list, of_kind(table, kind)};
   call.values.emplace_back(seconds_of(now));
-  call.values.emplace_back(limit(1));
+  call.values.emplace_back(limit(most));
   auto found = db.run_one(std::move(call));
+  if (!found) return tl::unexpected(found.error());
+  std::vector<record> all;
+  for (std::size_t i = 0; i < found->size(); ++i) all.push_back(read_record(kind, *found, i));
+  return all;
+}
+
+result<std::optional<record>> get_in(postgres& db, std::string_view kind, std::string_view id,
+                                     time_point now) {
+  const auto& table = postgres_table_of(kind);
+  auto found = db.run_one({table.get, named_now(table, kind, id, now)});
   if (!found) return tl::unexpected(found.error());
   return read_first(kind, *found);
 }

@@ -14,8 +14,10 @@
 
 namespace mcp_oauth {
 
-// The newest record of a kind, as `list` finds it.
-result<std::optional<record>> newest_in(postgres& db, std::string_view kind, time_point now);
+// As `list` and `get`, of any connection.
+result<std::vector<record>> list_in(postgres& db, std::string_view kind, time_point now, std::size_t most);
+result<std::optional<record>> get_in(postgres& db, std::string_view kind, std::string_view id,
+                                     time_point now);
 
 struct postgres_options {
   std::size_t connections = 8;        // at a time; the listener has one more

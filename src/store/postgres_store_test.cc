@@ -324,9 +324,9 @@ TEST_F(PostgresStore, TellsOfItsSchemaAndTheNewestOfAKindWithoutChangingIt) {
   EXPECT_TRUE(before->may_create);
   EXPECT_EQ(before->role, test_postgres::user);
   EXPECT_TRUE(before->clock);
-  EXPECT_FALSE(look_at_newest(url, "signing_key", now)->has_value());
+  EXPECT_TRUE(look_at_kind(url, "signing_key", now, 1)->empty());
   auto store = open(url);
-  EXPECT_FALSE(look_at_newest(url, "signing_key", now)->has_value());
+  EXPECT_TRUE(look_at_kind(url, "signing_key", now, 1)->empty());
   record r;
   r.kind = "signing_key";
   r.id = "k";
@@ -335,7 +335,9 @@ TEST_F(PostgresStore, TellsOfItsSchemaAndTheNewestOfAKindWithoutChangingIt) {
   change c;
   c.put.push_back(r);
   ASSERT_TRUE(store->commit(c, now).value());
-  EXPECT_EQ(look_at_newest(url, "signing_key", now)->value().id, "k");
+  EXPECT_EQ(look_at_kind(url, "signing_key", now, 1)->at(0).id, "k");
+  EXPECT_EQ(look_at(url, "signing_key", "k", now)->value().id, "k");
+  EXPECT_FALSE(look_at(url, "signing_key", "none", now)->has_value());
   EXPECT_GT(read_schema_state(url)->version, 0U);
 }
 

@@ -104,6 +104,19 @@ result<record> read_record(std::string_view kind, const sqlite_rows& row) {
                 .version = static_cast<std::uint64_t>(row.number(7))};
 }
 
+result<std::vector<record>> read_all(std::string_view kind, result<sqlite_rows> rows) {
+  if (!rows) return tl::unexpected(rows.error());
+  std::vector<record> found;
+  for (;;) {
+    auto row = rows->next();
+    if (!row) return tl::unexpected(row.error());
+    if (!*row) return found;
+    auto one = read_record(kind, *rows);
+    if (!one) return tl::unexpected(one.error());
+    found.push_back(std::move(*one));
+  }
+}
+
 // The one record of a statement, or nothing. Runs it to its end, as RETURNING needs.
 result<std::optional<record>> read_one(std::string_view kind, sqlite_rows rows) {
   auto row = rows.next();
@@ -184,9 +197,14 @@ result<std::uint64_t> sweep_all(sqlite& db, std::string_view now, std::size_t mo
 
 }  // namespace
 
-result<std::optional<record>> newest_in(sqlite& db, std::string_view kind, time_point now) {
+result<std::vector<record>> list_in(sqlite& db, std::string_view kind, time_point now, std::size_t most) {
   auto moment = to_sql_time(now);
-  auto rows = db.query(table_of(kind).list, {kind, std::monostate{}, moment, std::int64_t{1}});
+  return read_all(kind, db.query(table_of(kind).list, {kind, std::monostate{}, moment, limit(most)}));
+}
+
+result<std::optional<record>> get_in(sqlite& db, std::string_view kind, std::string_view id, time_point now) {
+  auto moment = to_sql_time(now);
+  auto rows = db.query(table_of(kind).get, {kind, id, moment});
   if (!rows) return tl::unexpected(rows.error());
   return read_one(kind, std::move(*rows));
 }
@@ -222,9 +240,7 @@ sqlite_store::sqlite_store(std::string path, file_identity identity, const sqlit
 result<std::optional<record>> sqlite_store::get(std::string_view kind, std::string_view id, time_point now) {
   auto reader = readers_.borrow();
   if (!reader) return tl::unexpected(reader.error());
-  auto rows = (*reader)->query(table_of(kind).get, {kind, id, to_sql_time(now)});
-  if (!rows) return tl::unexpected(rows.error());
-  return read_one(kind, std::move(*rows));
+  return get_in(**reader, kind, id, now);
 }
 
 result<std::optional<record>> sqlite_store::take(std::string_view kind, std::string_view id, time_point now) {
@@ -276,21 +292,10 @@ result<std::vector<record>> sqlite_store::list(std::string_view kind, time_point
                                                std::string_view user) {
   auto reader = readers_.borrow();
   if (!reader) return tl::unexpected(reader.error());
-  const auto& table = table_of(kind);
+  if (user.empty()) return list_in(**reader, kind, now, most);
   auto moment = to_sql_time(now);
-  auto rows = user.empty()
-                  ? (*reader)->query(table.list, {kind, std::monostate{}, moment, limit(most)})
-                  : (*reader)->query(table.list_of_user, {kind, std::monostate{}, moment, limit(most), user});
-  if (!rows) return tl::unexpected(rows.error());
-  std::vector<record> found;
-  for (;;) {
-    auto row = rows->next();
-    if (!row) return tl::unexpected(row.error());
-    if (!*row) return found;
-    auto one = read_record(kind, *rows);
-    if (!one) return tl::unexpected(one.error());
-    found.push_back(std::move(*one));
-  }
+  return read_all(kind, (*reader)->query(table_of(kind).list_of_user,
+                                         {kind, std::monostate{}, moment, limit(most), user}));
 }
 
 result<std::uint64_t> sqlite_store::count(std::string_view kind, time_point now) {

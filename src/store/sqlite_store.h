@@ -11,8 +11,9 @@
 
 namespace mcp_oauth {
 
-// The newest record of a kind, as `list` finds it.
-result<std::optional<record>> newest_in(sqlite& db, std::string_view kind, time_point now);
+// As `list` and `get`, of any connection.
+result<std::vector<record>> list_in(sqlite& db, std::string_view kind, time_point now, std::size_t most);
+result<std::optional<record>> get_in(sqlite& db, std::string_view kind, std::string_view id, time_point now);
 
 struct sqlite_options {
   milliseconds patience{5000};  // how long a lock held by others is waited for before store_busy
