@@ -2,6 +2,7 @@
 # ./dev bench: the gateway beside nginx as a plain proxy, before the same upstream, in one run.
 # ./dev bench micro: the pieces of the request path, in nanoseconds.
 # ./dev bench validate: what the library spends on a token, beside OpenSSL's check of its signature.
+# ./dev bench bridge [--npm]: calls by way of the bridge, beside the same over HTTP, and by way of the npm programs.
 # ./dev bench idle_streams | login | share | stores | tokens | start | endurance | chaos [SECONDS [TIMES]]: see docs/performance.md.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,6 +16,11 @@ case "${1:-}" in
     cmake --build "$here/../build/release" --target validate_bench
     shift
     exec "$here/../build/release/validate_bench" "$@"
+    ;;
+  bridge)
+    shift
+    cmake --build "$here/../build/release" --target bridge_calls >/dev/null
+    exec python3 "$here/bridge.py" "$@"
     ;;
   idle_streams | login | share | stores | tokens | start | endurance)
     bench=$1

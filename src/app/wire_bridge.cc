@@ -144,6 +144,10 @@ class bridge_app {
 
   // As the guide's program: without a first token there is nothing to do.
   static net::task<void> first_token(bridge_app& app) {
+    auto kept = app.credentials_.acquire();
+    auto first = co_await std::move(kept);
+    // Whether the server takes it, the first request shows.
+    if (first && first->generation != 0) co_return;
     auto asking = app.credentials_.prefetch();
     auto token = co_await std::move(asking);
     if (token || app.ending_ || app.told_to_end_) co_return;
