@@ -58,8 +58,6 @@ class message_scanner {
   result<void> feed(std::string_view piece);
   // Says that the text ends here. Errors: body_not_json.
   result<void> finish();
-  // Whether the text so far is one whole message.
-  bool whole() const { return why_ == nullptr && json_.whole(); }
   const message_facts& seen() const { return seen_; }
   message_facts take() { return std::move(seen_); }
 

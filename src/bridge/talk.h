@@ -154,7 +154,11 @@ class talk {
 
  private:
   void collect() {
-    for (auto& action : talk_.take_actions()) {
+    bool any = talk_.has_actions();
+    auto actions = talk_.take_actions();
+    EXPECT_EQ(any, !actions.empty());
+    EXPECT_FALSE(talk_.has_actions());
+    for (auto& action : actions) {
       using kind = enum bridge_action::kind;
       switch (action.kind) {
         case kind::send: sent_.push_back(std::move(action)); break;
