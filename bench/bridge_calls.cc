@@ -1,13 +1,14 @@
-// What `./dev bench bridge` measures with: an MCP server that does next to nothing, and a client that calls it, over HTTP
-// or over standard input and output by way of a bridge. Linux alone, no checks, no error that is not the end.
+// What `./dev bench bridge` measures with: an MCP server that does next to nothing, and a client that calls
+// it, over HTTP or over standard input and output by way of a bridge. Linux alone, no checks, no error that
+// is not the end.
 //
-//   bridge_calls server PORT                              an MCP server with sessions at /mcp, and tokens at /token
-//   bridge_calls direct PORT CALLS IN_FLIGHT SIZE         calls over kept connections, one for each in flight
-//   bridge_calls stdio CALLS IN_FLIGHT SIZE COMMAND…      the same by way of the command
+//   bridge_calls server PORT                              an MCP server with sessions at /mcp, and tokens at
+//   /token bridge_calls direct PORT CALLS IN_FLIGHT SIZE         calls over kept connections, one for each in
+//   flight bridge_calls stdio CALLS IN_FLIGHT SIZE COMMAND…      the same by way of the command
 //
-// Each call has SIZE bytes of text in its result. A client prints one line of JSON: the first reply after the start in
-// milliseconds, p50 and p99 in microseconds, calls a second, and of the command the processor time for a call and its
-// resident memory before and after.
+// Each call has SIZE bytes of text in its result. A client prints one line of JSON: the first reply after the
+// start in milliseconds, p50 and p99 in microseconds, calls a second, and of the command the processor time
+// for a call and its resident memory before and after.
 
 #include <algorithm>
 #include <chrono>
@@ -78,8 +79,7 @@ std::string message(std::string_view method, long id, std::string_view params) {
 }
 
 std::string call(long id, long size) {
-  return message("tools/call", id,
-                 R"({"name":"echo","arguments":{"size":)" + std::to_string(size) + "}}");
+  return message("tools/call", id, R"({"name":"echo","arguments":{"size":)" + std::to_string(size) + "}}");
 }
 
 const std::string initialize = message(
@@ -212,7 +212,8 @@ struct outcome {
 void print(outcome& o) {
   std::sort(o.took.begin(), o.took.end());
   auto at = [&](double share) {
-    return o.took[std::min(o.took.size() - 1, static_cast<std::size_t>(share * static_cast<double>(o.took.size())))];
+    return o.took[std::min(o.took.size() - 1,
+                           static_cast<std::size_t>(share * static_cast<double>(o.took.size())))];
   };
   auto calls = static_cast<double>(o.took.size());
   std::printf(
