@@ -275,6 +275,8 @@ net::task<result<void>> bridge_credentials::parts::obtain(sign_in_purpose purpos
   flying = true;
   auto outcome = co_await fly(std::move(purpose), std::move(refused));
   flying = false;
+  if (!outcome) outcome.error().detail = log.redacted(outcome.error().detail);
+  for (const auto& value : std::exchange(passing, {})) log.show(value);
   failure = outcome ? std::nullopt : std::optional<error>(outcome.error());
   if (!outcome) {
     log.write(bridge_log_level::error, component, "no token", {{"why", outcome.error().detail}});

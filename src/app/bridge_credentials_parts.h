@@ -39,6 +39,7 @@ struct bridge_credentials::parts {
   std::optional<error> failure;  // of the last one
   std::string waiting_text;
   std::unique_ptr<bridge_callback> callback;
+  std::vector<secret> passing;  // codes and assertions that it has shown, hidden from the log until it is over
 
   // what bounds it
   unsigned refusals = 0;  // fresh tokens that the server refused, one after the other
@@ -69,6 +70,7 @@ struct bridge_credentials::parts {
   net::task<result<http_answer>> probe();
 
   // bridge_drive.cc: carries the steps of a sign-in out
+  void hide_what_is_sent(const http_call& call);
   net::task<result<kept_sign_in>> drive(sign_in_step step, bridge_lock& lock);
   net::task<result<http_answer>> fetch(http_call call, fetch_rules rules, std::string purpose,
                                        unsigned& retries);

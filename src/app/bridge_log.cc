@@ -34,14 +34,22 @@ void append_clean(std::string& out, std::string_view text) {
 
 }  // namespace
 
-void bridge_log::hide(const secret& value) {
-  if (value.reveal().size() < shortest_hidden) return;
+void bridge_log::hide(const secret& value) { hide_for_now(value); }
+
+bool bridge_log::hide_for_now(const secret& value) {
+  if (value.reveal().size() < shortest_hidden) return false;
   const std::lock_guard lock(mutex_);
   bool known = std::any_of(hidden_.begin(), hidden_.end(),
                            [&](const secret& one) { return one.reveal() == value.reveal(); });
-  if (known) return;
+  if (known) return false;
   if (hidden_.size() >= most_hidden) hidden_.erase(hidden_.begin());
   hidden_.push_back(value);
+  return true;
+}
+
+void bridge_log::show(const secret& value) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(hidden_, [&](const secret& one) { return one.reveal() == value.reveal(); });
 }
 
 std::string bridge_log::redacted(std::string_view text) const {

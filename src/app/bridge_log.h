@@ -25,6 +25,9 @@ class bridge_log {
   // From now on that value is *** wherever it would be written, also percent-encoded and in Base64. Values
   // under 6 bytes are not looked for.
   void hide(const secret& value);
+  // The same for a while: false, where the value is hidden anyway. Who got true calls `show` afterwards.
+  bool hide_for_now(const secret& value);
+  void show(const secret& value);
 
   bool wants(bridge_log_level level) const { return level <= level_; }
   using fields = std::initializer_list<std::pair<std::string_view, std::string_view>>;
