@@ -352,6 +352,73 @@ TEST(Enterprise, EndsWhereTheIdentityProviderGivesNoAssertion) {
   EXPECT_EQ(none.run().error().code, errc::sign_in_person_needed);
 }
 
+// The MCP server names the authorization server, and so who gets the assertion or the secret.
+TEST(AdvisoryBridge, AnAssertionDoesNotFollowTheServerToAnotherIssuer) {
+  for (auto grant : {bridge_grant::jwt_bearer, bridge_grant::enterprise, bridge_grant::client_credentials}) {
+    for (bool refreshed : {false, true}) {
+      sign_in_run run;
+      run.settings.sign_in.grant = grant;
+      run.settings.sign_in.identity_token_url = "https://idp.example/token";
+      if (grant == bridge_grant::client_credentials) {
+        run.settings.sign_in.client_id = "client-0";
+        run.settings.sign_in.client_secret = secret("s");
+      }
+      run.purpose.challenged = true;
+      run.purpose.assertion = secret("workload.jwt.x");
+      run.kept.tokens = tokens_kept(refreshed ? "refresh-0" : "");
+      run.kept.tokens->issuer = "https://before.example";
+      run.kept.tokens->token_endpoint = "https://before.example/token";
+      auto kept = run.run();
+      ASSERT_FALSE(kept);
+      EXPECT_EQ(kept.error().code, errc::sign_in_issuer_mismatch);
+      EXPECT_THAT(kept.error().detail, HasSubstr("https://before.example"));
+      EXPECT_THAT(kept.error().detail, HasSubstr("oauth2.issuer"));
+      for (const auto& call : run.calls) EXPECT_EQ(call.method, "GET") << call.url;
+    }
+  }
+  // Nor after a refresh that the first one refused.
+  sign_in_run later;
+  later.settings.sign_in.grant = bridge_grant::jwt_bearer;
+  later.purpose.assertion = secret("workload.jwt.x");
+  later.kept.keep(client_kept());
+  later.kept.tokens = tokens_kept();
+  later.kept.tokens->issuer = "https://before.example";
+  later.kept.tokens->token_endpoint = "https://before.example/token";
+  later.kept.clients[0].issuer = "https://before.example";
+  later.urls["https://before.example/token"] = [](const http_call&) {
+    return json_answer(400, R"({"error":"invalid_grant"})");
+  };
+  EXPECT_EQ(later.run().error().code, errc::sign_in_issuer_mismatch);
+  EXPECT_EQ(later.times("POST https://before.example/token"), 1U);
+  EXPECT_EQ(later.times("POST https://as.example/token"), 0U);
+}
+
+TEST(AdvisoryBridge, AnIssuerThatIsPinnedIsTheOnlyOneThatIsShownAnything) {
+  for (auto grant : {bridge_grant::authorization_code, bridge_grant::jwt_bearer}) {
+    sign_in_run run;
+    run.settings.sign_in.grant = grant;
+    run.purpose.assertion = secret("workload.jwt.x");
+    run.settings.sign_in.issuer = "https://as.example/";
+    auto kept = run.run();
+    ASSERT_FALSE(kept);
+    EXPECT_EQ(kept.error().code, errc::sign_in_issuer_mismatch);
+    for (const auto& call : run.calls) EXPECT_EQ(call.method, "GET") << call.url;
+    EXPECT_TRUE(run.visited.empty());
+
+    sign_in_run fine;
+    fine.settings = run.settings;
+    fine.purpose = run.purpose;
+    fine.settings.sign_in.issuer = "https://as.example";
+    fine.document("https://mcp.example/.well-known/oauth-protected-resource/mcp",
+                  R"({"resource":"https://mcp.example/mcp",
+                      "authorization_servers":["https://other.example","https://as.example"]})");
+    auto made = fine.run();
+    ASSERT_TRUE(made) << made.error().detail;
+    EXPECT_EQ(made->tokens->issuer, "https://as.example");
+    EXPECT_EQ(fine.times("GET https://other.example/.well-known/oauth-authorization-server"), 0U);
+  }
+}
+
 TEST(JwtBearer, ShowsTheAssertionOnce) {
   sign_in_run run;
   run.settings.sign_in.grant = bridge_grant::jwt_bearer;

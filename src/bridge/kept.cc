@@ -132,6 +132,7 @@ std::string kept_name(const bridge_settings& settings) {
     for (const auto& [key, value] : pairs)
       add(what, std::to_string(key.size()) + ':' + key + '=' + hex_encode(sha256_bytes(value)));
   };
+  add("issuer", s.issuer);
   add("assertion_file", s.assertion_file);
   add("assertion_command", s.assertion_command);
   add("identity_client_id", s.identity_client_id);

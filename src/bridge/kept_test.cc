@@ -103,7 +103,8 @@ TEST(Kept, IsApartForEachServerClientAndWish) {
   name([](auto& s) { s.sign_in.refresh_token = secret("a"); });
   name([](auto& s) { s.sign_in.identity_client_id = "a"; });
   name([](auto& s) { s.sign_in.identity_token_url = "a"; });
-  EXPECT_EQ(names.size(), 12U);
+  name([](auto& s) { s.sign_in.issuer = "a"; });
+  EXPECT_EQ(names.size(), 13U);
   EXPECT_EQ(name([](auto& s) { s.sign_in.grant = bridge_grant::device_code; }), plain);
   EXPECT_EQ(name([](auto& s) { s.sign_in.callback_port = 1; }), plain);
 }

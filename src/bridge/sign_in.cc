@@ -29,6 +29,7 @@ sign_in_step begin_sign_in(std::shared_ptr<const sign_in_world> world, kept_sign
   made->world = std::move(world);
   made->kept = std::move(kept);
   made->kept.server = made->world->settings.upstream.url;
+  if (made->kept.tokens) made->known_issuer = made->kept.tokens->issuer;
   made->purpose = std::move(purpose);
   return made->begin(now);
 }
@@ -127,8 +128,9 @@ sign_in_step attempt::locate(time_point now) {
   located = true;
   auto server = url::parse(world->settings.upstream.url);
   if (!server) return end(errc::sign_in_url_refused, "upstream.url: " + server.error().detail);
-  discovery_wish wish{*server, purpose.demand.resource_metadata, kept.tokens ? kept.tokens->issuer : "",
-                      false, ""};
+  const auto& configured = settings().issuer;
+  discovery_wish wish{*server, purpose.demand.resource_metadata,
+                      configured.empty() ? known_issuer : configured, false, ""};
   return discover(
       std::move(wish), world->rules,
       [self = shared_from_this()](result<discovered> what, time_point later) -> sign_in_step {
@@ -161,6 +163,7 @@ void attempt::lay_settings_over() {
     server.authorization_endpoint = s.authorization_url;
     server.s256 = true;
   }
+  if (server.issuer.empty()) server.issuer = s.issuer;
   if (!s.token_url.empty()) server.token_endpoint = s.token_url;
   if (!s.device_authorization_url.empty()) server.device_authorization_endpoint = s.device_authorization_url;
 }
@@ -190,6 +193,7 @@ sign_in_step attempt::found(time_point now) {
     if (!server.refused.empty()) return end(errc::sign_in_url_refused, join(server.refused, "; "));
     return end(errc::sign_in_metadata_missing, why);
   }
+  if (auto fine = check_issuer(); !fine) return end(fine.error());
   if (auto fine = check_configured_client(); !fine) return end(fine.error());
   // Credentials are for one issuer (MCP, authorization server binding): what another gave is not shown here.
   if (kept.tokens && kept.tokens->issuer != server.issuer) {
@@ -204,6 +208,25 @@ sign_in_step attempt::found(time_point now) {
   prepare_dpop();
   if (purpose.may_refresh && !purpose.step_up && has_refresh_token()) return refresh(now);
   return grant(now);
+}
+
+// The MCP server says whom a secret or an assertion goes to. Who is pinned stays; and where no person looks
+// at whom he signs in to, whoever had it first stays as well.
+result<void> attempt::check_issuer() const {
+  const auto& s = settings();
+  const auto& now_named = facts.server.issuer;
+  if (!s.issuer.empty() && now_named != s.issuer) {
+    return fail(errc::sign_in_issuer_mismatch,
+                "oauth2.issuer is " + s.issuer + ", and the server names " + now_named);
+  }
+  bool may_move = is_of_person(s.grant) || !s.issuer.empty() || !s.token_url.empty();
+  if (may_move || known_issuer.empty() || now_named == known_issuer) return {};
+  return fail(
+      errc::sign_in_issuer_mismatch,
+      "the server names " + now_named + " now, and it was " + known_issuer +
+          " before; if that is meant, set oauth2.issuer to the new one, or run: mcp-oauth-proxy bridge "
+          "logout " +
+          world->settings.upstream.url);
 }
 
 result<void> attempt::check_configured_client() const {
