@@ -81,6 +81,47 @@ TEST(Refresh, AClientThatIsGoneIsRegisteredAgain) {
   EXPECT_EQ(kept->client_of("https://as.example")->client_id, "client-1");
 }
 
+TEST(Refresh, GoesByTheMethodOfTheSignIn) {
+  for (bool remembered : {true, false}) {
+    sign_in_run run;
+    run.settings.sign_in.client_id = "by hand";
+    run.settings.sign_in.client_secret = secret("s3cret");
+    run.document("https://as.example/.well-known/oauth-authorization-server",
+                 sign_in_run::metadata(R"(,"token_endpoint_auth_methods_supported":["client_secret_post"])"));
+    run.urls["https://as.example/token"] = [](const http_call& call) {
+      if (call.body.find("client_secret=s3cret") == std::string::npos)
+        return json_answer(401, R"({"error":"invalid_client"})");
+      return json_answer(200, R"({"access_token":"access-2","refresh_token":"refresh-2"})");
+    };
+    run.kept.tokens = tokens_kept();
+    run.kept.tokens->client_id = "by hand";
+    if (remembered) {
+      auto client = client_kept();
+      client.client_id = "by hand";
+      client.registered = false;
+      client.auth = bridge_client_auth::body;
+      run.kept.keep(client);
+    }
+    auto kept = run.run();
+    ASSERT_TRUE(kept) << kept.error().detail;
+    EXPECT_TRUE(run.visited.empty());
+    EXPECT_EQ(kept->tokens->refresh_token.reveal(), "refresh-2");
+    // Where it is not remembered, the server's metadata say it before the refresh token is given up.
+    EXPECT_EQ(run.times("POST https://as.example/token"), remembered ? 1U : 2U);
+    EXPECT_EQ(run.calls.size(), remembered ? 1U : 4U);
+  }
+  // A client that is not known by any method is not asked about for ever.
+  sign_in_run gone;
+  gone.settings.sign_in.client_id = "by hand";
+  gone.settings.sign_in.client_secret = secret("s3cret");
+  gone.settings.sign_in.interactive = false;
+  gone.kept.tokens = tokens_kept();
+  gone.kept.tokens->client_id = "by hand";
+  gone.tokens(R"({"error":"invalid_client"})", 401);
+  EXPECT_EQ(gone.run().error().code, errc::sign_in_person_needed);
+  EXPECT_EQ(gone.times("POST https://as.example/token"), 2U);
+}
+
 TEST(Refresh, ATokenFromTheSettingsIsTriedFirst) {
   sign_in_run run;
   run.settings.sign_in.client_id = "by hand";

@@ -255,6 +255,11 @@ result<void> attempt::choose_client(time_point now) {
     client.client_secret = s.client_secret;
     // The guide's program sends secrets in the body unless told otherwise.
     auto fallback = world->settings.drop_in ? bridge_client_auth::body : bridge_client_auth::header;
+    // What was found out when the token was given, where nothing was asked now.
+    const auto* before = server.auth_methods.empty() ? kept.client_of(server.issuer) : nullptr;
+    bool as_before = before != nullptr && before->client_id == s.client_id &&
+                     (before->auth == bridge_client_auth::body || before->auth == bridge_client_auth::header);
+    if (as_before) fallback = before->auth;
     client.auth = choose_client_auth(s.client_auth, !s.client_secret.empty(), world->client_key.has_value(),
                                      server.auth_methods, fallback);
     return {};
