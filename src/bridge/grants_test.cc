@@ -508,6 +508,36 @@ TEST(Dpop, BindsTheTokenWhereTheServerWantsItAndTakesTheNonce) {
   EXPECT_EQ(verified->key_thumbprint(), value_of(run.last_visit(), "dpop_jkt"));
 }
 
+TEST(AdvisoryBridge, AnotherIssuerIsNotShownTheKeyOfTheOneBefore) {
+  sign_in_run run;
+  run.settings.sign_in.dpop = true;
+  run.kept.tokens = tokens_kept();
+  auto key = signing_key::generate_es256();
+  auto& tokens = *run.kept.tokens;
+  tokens.issuer = "https://before.example";
+  tokens.token_endpoint = "https://before.example/token";
+  tokens.dpop = true;
+  tokens.dpop_key = key.to_pem();
+  auto client = client_kept();
+  client.issuer = tokens.issuer;
+  run.kept.keep(client);
+  run.urls["https://before.example/token"] = [](const http_call&) {
+    auto answer = json_answer(400, R"({"error":"invalid_grant"})");
+    answer.fields.add("DPoP-Nonce", "nonce-of-the-one-before");
+    return answer;
+  };
+  run.tokens(R"({"access_token":"access-1","token_type":"DPoP"})");
+  auto kept = run.run();
+  ASSERT_TRUE(kept) << kept.error().detail;
+  EXPECT_EQ(kept->tokens->issuer, "https://as.example");
+  EXPECT_NE(kept->tokens->dpop_key.reveal(), key.to_pem().reveal());
+  auto proof = split_words(run.calls.back().fields.first("DPoP"), '.');
+  ASSERT_EQ(proof.size(), 3U);
+  EXPECT_THAT(*base64url_decode(proof[1]), ::testing::Not(HasSubstr("nonce-of-the-one-before")));
+  EXPECT_EQ(value_of(run.last_visit(), "dpop_jkt"),
+            signing_key::from_pem(kept->tokens->dpop_key)->public_part().thumbprint());
+}
+
 TEST(Registration, IsReadAsServersWriteIt) {
   auto read = [](const char* body) {
     return read_registration("https://as.example", "http://127.0.0.1/", json_answer(201, body), from_unix(1));

@@ -201,6 +201,11 @@ sign_in_step attempt::found(time_point now) {
                                      " in place of " + kept.tokens->issuer);
     kept.tokens.reset();
   }
+  // Nor is the key by which that one knew this machine.
+  if (!known_issuer.empty() && known_issuer != server.issuer) {
+    dpop_key.reset();
+    dpop_nonce.clear();
+  }
   auto chosen =
       wanted_scopes(world->settings, purpose, kept.tokens ? &*kept.tokens : nullptr, facts.resource, server);
   if (!chosen) return end(chosen.error());
