@@ -127,6 +127,12 @@ net::task<bool> bridge_credentials::parts::take_from_store(std::string refused) 
     found = store.read();
   }
   if (!found) co_return false;
+  // What we could not write must not give way to what it replaced: that one's refresh token is used up. A
+  // token of another process is younger.
+  bool younger =
+      !kept || !kept->tokens || (found->tokens && found->tokens->obtained > kept->tokens->obtained);
+  if (unwritten && !younger) co_return false;
+  unwritten = false;
   bool good = found->tokens && found->tokens->access_token.reveal() != refused &&
               is_fresh(*found->tokens, settings.sign_in.refresh_skew, now());
   bool another = found->tokens && found->tokens->access_token.reveal() != refused;
@@ -205,6 +211,7 @@ net::task<result<void>> bridge_credentials::parts::sign_in(sign_in_purpose purpo
   auto write = [this] { return store.write(*kept); };
   net::off_loop writing(worker, pool, write);
   auto written = co_await writing;
+  unwritten = !written;
   if (!written)
     log.write(bridge_log_level::warn, component, "the sign-in is not kept",
               {{"why", written.error().detail}});

@@ -29,6 +29,7 @@ struct bridge_credentials::parts {
 
   std::optional<kept_sign_in> kept;
   bool loaded = false, loading = false;
+  bool unwritten = false;  // what is in the store is older than what is here
   std::uint64_t generation = 0;
   bool stopping = false;
   std::atomic<bool> given_up{false};  // the same, for what runs on other threads
