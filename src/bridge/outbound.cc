@@ -23,14 +23,16 @@ bool is_plain_host(const url& u) {
          !is_disguised_address(u.host);
 }
 
-std::string shown(std::string_view text) {
+std::string shown(std::string_view text, std::size_t most = 100) {
   std::string out;
-  for (char c : text.substr(0, 100)) out += c > ' ' && c < 0x7F ? c : '?';
-  if (text.size() > 100) out += "…";
+  for (char c : text.substr(0, most)) out += c > ' ' && c < 0x7F ? c : '?';
+  if (text.size() > most) out += "…";
   return out;
 }
 
 }  // namespace
+
+std::string shown_address(std::string_view text) { return shown(text, 300); }
 
 bool is_inner_host(std::string_view host) {
   if (is_loopback_host(host)) return true;

@@ -30,6 +30,10 @@ result<url> usable_url(std::string_view text, std::string_view who, const outbou
 // mean something to a shell and nothing to an authorization server ($ ' ( ) * ! ;).
 result<url> openable_url(std::string_view text, std::string_view who, const outbound_rules& rules);
 
+// An address that somebody else named, for a message: its first 300 bytes, and nothing that a terminal acts
+// on.
+std::string shown_address(std::string_view text);
+
 enum class named_by { user, server };
 // How a document from there is to be fetched: with addresses::public_only where a server named a host that
 // the user did not.
