@@ -76,12 +76,19 @@ result<url> usable_url(std::string_view text, std::string_view who, const outbou
   return std::move(*parsed);
 }
 
-result<url> openable_url(std::string_view text, std::string_view who, const outbound_rules& rules) {
+result<url> openable_url(std::string_view text, std::string_view who, const outbound_rules& rules,
+                         named_by whom) {
   auto usable = usable_url(text, who, rules);
   if (!usable) return usable;
   if (text.find_first_of("$'()*!;") != std::string_view::npos) {
     return fail(errc::sign_in_url_refused,
                 std::string(who) + " holds characters that a shell might act on: " + shown(text));
+  }
+  bool chosen = whom == named_by::user || rules.allow_inner || usable->host == rules.server_host;
+  if (!chosen && is_inner_host(usable->host)) {
+    return fail(errc::sign_in_url_refused, std::string(who) + " is at an inner host that the server chose (" +
+                                               shown(usable->host) +
+                                               "); if that is meant, set oauth2.allowInnerAddresses");
   }
   return usable;
 }
