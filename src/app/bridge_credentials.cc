@@ -58,7 +58,7 @@ std::optional<signing_key> read_client_key(const bridge_settings& settings, brid
 
 bridge_credentials::parts::parts(const bridge_settings& s, net::worker& w, net::blocking_pool& p,
                                  bridge_log& l)
-    : settings(s), worker(w), pool(p), log(l), store(s, l, process_environment) {
+    : settings(s), worker(w), pool(p), log(l), store(s, l, process_environment, &given_up) {
   const auto& in = settings.sign_in;
   for (const auto* value : {&in.client_secret, &in.access_token, &in.refresh_token, &in.authorization_code,
                             &in.code_verifier, &in.identity_client_secret})
@@ -172,7 +172,10 @@ net::task<result<secret>> bridge_credentials::parts::assertion() {
   if (!in.assertion_file.empty()) {
     text = read_file_text(in.assertion_file);
   } else {
-    auto run = [&in] { return run_program({"/bin/sh", "-c", in.assertion_command}, "", seconds(30)); };
+    auto run = [&in, this] {
+      return run_program({"/bin/sh", "-c", in.assertion_command}, "", seconds(30), surroundings::all,
+                         &given_up);
+    };
     net::off_loop running(worker, pool, run);
     text = co_await running;
   }
@@ -191,7 +194,10 @@ net::task<result<void>> bridge_credentials::parts::take_given() {
   made.tokens->obtained = now();
   made.tokens->access_token = in.access_token;
   if (!in.access_token_command.empty()) {
-    auto run = [&in] { return run_program({"/bin/sh", "-c", in.access_token_command}, "", seconds(30)); };
+    auto run = [&in, this] {
+      return run_program({"/bin/sh", "-c", in.access_token_command}, "", seconds(30), surroundings::all,
+                         &given_up);
+    };
     net::off_loop running(worker, pool, run);
     auto text = co_await running;
     if (!text)
@@ -310,7 +316,7 @@ net::task<result<void>> bridge_credentials::parts::obtain(sign_in_purpose purpos
   auto outcome = co_await fly(std::move(purpose), std::move(refused));
   flying = false;
   if (!outcome) outcome.error().detail = log.redacted(outcome.error().detail);
-  for (const auto& value : std::exchange(passing, {})) log.show(value);
+  for (const auto& value : std::exchange(hidden_for_now, {})) log.show(value);
   landed = outcome ? std::nullopt : std::optional<error>(outcome.error());
   bool for_nobody = !outcome && !person && outcome.error().code == errc::sign_in_person_needed;
   if (for_nobody) {
@@ -426,7 +432,7 @@ net::task<result<bridge_token>> bridge_credentials::renew(std::uint64_t refused,
   if (status == 403 && demand.error != "insufficient_scope")
     co_return fail(errc::sign_in_scope_in_vain, "the server forbids it, whatever the token");
   if (at < p.not_before && p.failure) co_return tl::unexpected<error>(*p.failure);
-  bool just_taken = same && status == 401 && p.taken == p.generation && at < p.token_since + young;
+  bool just_taken = same && status == 401 && p.taken_generation == p.generation && at < p.token_since + young;
   if (just_taken) {
     bool quick = at < p.token_since + quick_age;
     if (at >= p.token_since + calm_age) p.quick = 0;
@@ -465,7 +471,7 @@ void bridge_credentials::accepted(std::uint64_t generation) {
   auto& p = *parts_;
   if (generation == 0 || generation != p.generation) return;
   p.unproven = false;
-  p.taken = generation;
+  p.taken_generation = generation;
   p.refusals = 0;
   p.holds = 0;
   p.nonce_retries = 0;

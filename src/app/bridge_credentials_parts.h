@@ -42,8 +42,8 @@ struct bridge_credentials::parts {
   std::optional<error> failure;  // the same, where it is not to be tried again before `not_before`
   std::string waiting_text;
   std::unique_ptr<bridge_callback> callback;
-  std::vector<secret>
-      passing;  // codes and assertions that it has shown, hidden from the log until it is over
+  // Codes and assertions that it has sent, hidden from the log until it is over.
+  std::vector<secret> hidden_for_now;
 
   // what bounds it
   unsigned refusals = 0;  // fresh tokens that the server refused, one after the other
@@ -51,8 +51,8 @@ struct bridge_credentials::parts {
   unsigned holds = 0;
   unsigned step_ups = 0;
   unsigned nonce_retries = 0;
-  std::uint64_t taken = 0;  // the generation that the server took last
-  unsigned quick = 0;       // renewals of tokens that had just been taken
+  std::uint64_t taken_generation = 0;  // the generation that the server took last
+  unsigned quick = 0;                  // renewals of tokens that had just been taken
   // By the clock that nobody sets.
   using steady = std::chrono::steady_clock;
   steady::time_point stepping_since{};

@@ -53,7 +53,7 @@ void bridge_credentials::parts::hide_what_is_sent(const http_call& call) {
         {"code", "code_verifier", "device_code", "assertion", "client_assertion", "subject_token"});
     secret hidden(value);
     bool of_one_use = std::find(one_time.begin(), one_time.end(), name) != one_time.end();
-    if (of_one_use && log.hide_for_now(hidden)) passing.push_back(hidden);
+    if (of_one_use && log.hide_for_now(hidden)) hidden_for_now.push_back(hidden);
     if (name == "refresh_token" || name == "client_secret") log.hide(hidden);
   }
 }
