@@ -432,12 +432,14 @@ net::task<result<bridge_token>> bridge_credentials::renew(std::uint64_t refused,
   if (status == 403 && demand.error != "insufficient_scope")
     co_return fail(errc::sign_in_scope_in_vain, "the server forbids it, whatever the token");
   if (at < p.not_before && p.failure) co_return tl::unexpected<error>(*p.failure);
+  // A request that nobody waits for is no reason to hold others back, and a token that was just taken is
+  // good.
   bool just_taken = same && status == 401 && p.taken_generation == p.generation && at < p.token_since + young;
-  if (just_taken) {
+  if (just_taken || (same && status == 401 && !person)) {
     bool quick = at < p.token_since + quick_age;
     if (at >= p.token_since + calm_age) p.quick = 0;
-    if (!p.renews_alone() || (quick && ++p.quick > most_quick))
-      co_return tl::unexpected<error>(p.refused_here());
+    bool in_vain = (just_taken && !p.renews_alone()) || (quick && ++p.quick > most_quick);
+    if (in_vain) co_return tl::unexpected<error>(p.refused_here());
     purpose.person = false;
   }
   if (purpose.step_up) {
@@ -452,7 +454,7 @@ net::task<result<bridge_token>> bridge_credentials::renew(std::uint64_t refused,
   if (same) {
     value = std::string(p.kept->tokens->access_token.reveal());
     // One that the server took before, or that lay in the cache, has merely ended.
-    if (status == 401 && std::exchange(p.unproven, false) && ++p.refusals >= most_refusals)
+    if (status == 401 && person && std::exchange(p.unproven, false) && ++p.refusals >= most_refusals)
       co_return tl::unexpected<error>(p.in_vain());
   }
   p.log.write(bridge_log_level::info, component,
