@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
@@ -247,6 +247,25 @@ test('a cache that cannot be written does not bring a used refresh token back', 
   }, 30_000);
   assert.match(second.errors, /the sign-in is not kept/);
   assert.deepEqual(used, used.map((_, i) => `refresh-token-${i}`));
+});
+
+test('a clock that is set back keeps nobody waiting for what was to be tried again', async (t) => {
+  const home = await temporaryFolder(t, 'clock');
+  const clock = join(home, 'clock');
+  await writeFile(clock, '+0\n');
+  let away = true;
+  const give = numbered();
+  const as = await authorizationServer(t, (parameters, response) => (away ? json(response, 503, {}) : give(parameters, response)));
+  const server = await mcpServer(t, as);
+  const library = ['x86_64', 'aarch64'].map((m) => `/usr/lib/${m}-linux-gnu/faketime/libfaketimeMT.so.1`).find(existsSync);
+  const client = await bridge(t, server.url, {
+    HOME: home, OAUTH2_GRANT: 'client_credentials', OAUTH2_CLIENT_ID: 'id', OAUTH2_CLIENT_SECRET: 'the-secret-of-the-client',
+    LD_PRELOAD: library, FAKETIME_TIMESTAMP_FILE: clock, FAKETIME_NO_CACHE: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1',
+  });
+  assert.ok((await client.open()).error);
+  away = false;
+  await writeFile(clock, '-2h\n');
+  await until('the next try', async () => (await client.open()).result);
 });
 
 test('a command of the user ends with the bridge, also one that has closed its output', async (t) => {
