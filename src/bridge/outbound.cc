@@ -25,7 +25,7 @@ bool is_plain_host(const url& u) {
 
 std::string shown(std::string_view text, std::size_t most = 100) {
   std::string out;
-  for (char c : text.substr(0, most)) out += c > ' ' && c < 0x7F ? c : '?';
+  for (char c : text.substr(0, most)) out += c >= ' ' && c < 0x7F ? c : '?';
   if (text.size() > most) out += "…";
   return out;
 }
