@@ -436,7 +436,8 @@ net::task<result<bridge_token>> bridge_credentials::renew(std::uint64_t refused,
   // good.
   bool just_taken = same && status == 401 && p.taken_generation == p.generation && at < p.token_since + young;
   if (just_taken || (same && status == 401 && !person)) {
-    bool quick = at < p.token_since + quick_age;
+    // Whoever comes while one is under way gets what that one gets, and counts for nothing.
+    bool quick = at < p.token_since + quick_age && !p.flying;
     if (at >= p.token_since + calm_age) p.quick = 0;
     bool in_vain = (just_taken && !p.renews_alone()) || (quick && ++p.quick > most_quick);
     if (in_vain) co_return tl::unexpected<error>(p.refused_here());
