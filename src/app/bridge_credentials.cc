@@ -29,6 +29,10 @@ constexpr unsigned most_step_ups = 4;  // within the window
 constexpr seconds step_up_window{600};
 constexpr seconds after_a_person{60};  // who said no, or was not there, is left alone
 constexpr seconds longest_backoff{30};
+// A token of that age that the server has taken has not ended: whoever refuses it means the request.
+constexpr seconds young{300};
+constexpr seconds quick_age{10}, calm_age{60};
+constexpr unsigned most_quick = 2;
 
 bool goes_through_proxy(const bridge_settings& settings) {
   if (!settings.use_proxy) return false;
@@ -54,7 +58,7 @@ std::optional<signing_key> read_client_key(const bridge_settings& settings, brid
 
 bridge_credentials::parts::parts(const bridge_settings& s, net::worker& w, net::blocking_pool& p,
                                  bridge_log& l)
-    : settings(s), worker(w), pool(p), log(l), store(s, l, process_environment) {
+    : settings(s), worker(w), pool(p), log(l), store(s, l, process_environment, &given_up) {
   const auto& in = settings.sign_in;
   for (const auto* value : {&in.client_secret, &in.access_token, &in.refresh_token, &in.authorization_code,
                             &in.code_verifier, &in.identity_client_secret})
@@ -79,6 +83,10 @@ bridge_token bridge_credentials::parts::token() const {
 }
 
 void bridge_credentials::parts::adopt(kept_sign_in fresh) {
+  if (fresh.tokens) {
+    auto age = std::chrono::duration_cast<seconds>(now() - fresh.tokens->obtained);
+    token_since = steady::now() - std::clamp(age, seconds(0), seconds(3600));
+  }
   kept = std::move(fresh);
   for (const auto& client : kept->clients) log.hide(client.client_secret);
   dpop_key.reset();
@@ -101,10 +109,10 @@ std::string bridge_credentials::parts::holder_text(const bridge_lock::note& note
 
 error bridge_credentials::parts::in_vain() {
   auto hold = std::min<seconds>(shortest_hold * (1U << std::min(holds, 4U)), longest_hold);
-  if (hold_until < now()) {
+  if (hold_until < steady::now()) {
     refusals = most_refusals - 1;  // afterwards one more is tried
     ++holds;
-    hold_until = now() + hold;
+    hold_until = steady::now() + hold;
   }
   std::string detail = "the server refused " + std::to_string(most_refusals) + " fresh tokens";
   if (kept && kept->tokens) {
@@ -112,6 +120,18 @@ error bridge_credentials::parts::in_vain() {
     if (!kept->tokens->resource.empty()) detail += "; the resource is " + kept->tokens->resource;
   }
   return {errc::sign_in_tokens_in_vain, detail};
+}
+
+error bridge_credentials::parts::refused_here() const {
+  std::string detail = "the server took this token for another request, and refuses it for this one";
+  if (kept && kept->tokens) detail += "; " + what_token_says(kept->tokens->access_token, now());
+  return {errc::sign_in_tokens_in_vain, detail};
+}
+
+bool bridge_credentials::parts::renews_alone() const {
+  auto grant = settings.sign_in.grant;
+  bool of_person = grant == bridge_grant::authorization_code || grant == bridge_grant::device_code;
+  return !of_person || (kept && kept->tokens && !kept->tokens->refresh_token.empty());
 }
 
 // ---- one way to a token at a time
@@ -127,6 +147,12 @@ net::task<bool> bridge_credentials::parts::take_from_store(std::string refused) 
     found = store.read();
   }
   if (!found) co_return false;
+  // What we could not write must not give way to what it replaced: that one's refresh token is used up. A
+  // token of another process is younger.
+  bool younger =
+      !kept || !kept->tokens || (found->tokens && found->tokens->obtained > kept->tokens->obtained);
+  if (unwritten && !younger) co_return false;
+  unwritten = false;
   bool good = found->tokens && found->tokens->access_token.reveal() != refused &&
               is_fresh(*found->tokens, settings.sign_in.refresh_skew, now());
   bool another = found->tokens && found->tokens->access_token.reveal() != refused;
@@ -146,7 +172,10 @@ net::task<result<secret>> bridge_credentials::parts::assertion() {
   if (!in.assertion_file.empty()) {
     text = read_file_text(in.assertion_file);
   } else {
-    auto run = [&in] { return run_program({"/bin/sh", "-c", in.assertion_command}, "", seconds(30)); };
+    auto run = [&in, this] {
+      return run_program({"/bin/sh", "-c", in.assertion_command}, "", seconds(30), surroundings::all,
+                         &given_up);
+    };
     net::off_loop running(worker, pool, run);
     text = co_await running;
   }
@@ -165,7 +194,10 @@ net::task<result<void>> bridge_credentials::parts::take_given() {
   made.tokens->obtained = now();
   made.tokens->access_token = in.access_token;
   if (!in.access_token_command.empty()) {
-    auto run = [&in] { return run_program({"/bin/sh", "-c", in.access_token_command}, "", seconds(30)); };
+    auto run = [&in, this] {
+      return run_program({"/bin/sh", "-c", in.access_token_command}, "", seconds(30), surroundings::all,
+                         &given_up);
+    };
     net::off_loop running(worker, pool, run);
     auto text = co_await running;
     if (!text)
@@ -205,6 +237,7 @@ net::task<result<void>> bridge_credentials::parts::sign_in(sign_in_purpose purpo
   auto write = [this] { return store.write(*kept); };
   net::off_loop writing(worker, pool, write);
   auto written = co_await writing;
+  unwritten = !written;
   if (!written)
     log.write(bridge_log_level::warn, component, "the sign-in is not kept",
               {{"why", written.error().detail}});
@@ -247,10 +280,12 @@ net::task<result<void>> bridge_credentials::parts::fly(sign_in_purpose purpose, 
     co_await pause;
   }
   waiting_text.clear();
+  bool person = purpose.person;
   auto outcome = co_await sign_in(std::move(purpose), *lock);
   bridge_lock::note last;
   last.pid = ::getpid();
-  if (!outcome) {
+  // Others that may ask somebody are not to be kept from it.
+  if (!outcome && (person || outcome.error().code != errc::sign_in_person_needed)) {
     last.ended = to_unix(now());
     last.code = static_cast<int>(outcome.error().code);
     last.why = outcome.error().detail;
@@ -260,29 +295,43 @@ net::task<result<void>> bridge_credentials::parts::fly(sign_in_purpose purpose, 
 }
 
 net::task<result<void>> bridge_credentials::parts::obtain(sign_in_purpose purpose, std::string refused) {
-  if (flying) {
-    struct arrival {
-      parts& of;
-      bool await_ready() const { return !of.flying; }
-      void await_suspend(std::coroutine_handle<> h) { of.waiting.push_back(h); }
-      void await_resume() const {}
-    };
+  struct arrival {
+    parts& of;
+    bool await_ready() const { return !of.flying; }
+    void await_suspend(std::coroutine_handle<> h) { of.waiting.push_back(h); }
+    void await_resume() const {}
+  };
+  bool person = purpose.person;
+  while (flying) {
+    bool asked = asks_person;
     arrival other{*this};
     co_await other;
-    if (failure) co_return tl::unexpected<error>(*failure);
-    co_return result<void>();
+    if (!landed) co_return result<void>();
+    // It ended where somebody would have to be asked, and was not to ask: this one may.
+    bool mine = person && !asked && landed->code == errc::sign_in_person_needed;
+    if (!mine) co_return tl::unexpected<error>(*landed);
   }
   flying = true;
+  asks_person = person;
   auto outcome = co_await fly(std::move(purpose), std::move(refused));
   flying = false;
-  failure = outcome ? std::nullopt : std::optional<error>(outcome.error());
-  if (!outcome) {
+  if (!outcome) outcome.error().detail = log.redacted(outcome.error().detail);
+  for (const auto& value : std::exchange(hidden_for_now, {})) log.show(value);
+  landed = outcome ? std::nullopt : std::optional<error>(outcome.error());
+  bool for_nobody = !outcome && !person && outcome.error().code == errc::sign_in_person_needed;
+  if (for_nobody) {
+    log.write(bridge_log_level::debug, component, "no token, and nobody is asked for this",
+              {{"why", outcome.error().detail}});
+  } else {
+    failure = landed;
+  }
+  if (!outcome && !for_nobody) {
     log.write(bridge_log_level::error, component, "no token", {{"why", outcome.error().detail}});
     auto wait = std::min<seconds>(seconds(1) * (1U << std::min(failures, 5U)), longest_backoff);
     ++failures;
     auto code = outcome.error().code;
     bool of_person = code == errc::sign_in_timeout || code == errc::sign_in_refused;
-    not_before = now() + (of_person ? after_a_person : wait);
+    not_before = steady::now() + (of_person ? after_a_person : wait);
   }
   for (auto waiter : std::exchange(waiting, {})) worker.post([waiter] { waiter.resume(); });
   co_return outcome;
@@ -319,7 +368,7 @@ bridge_credentials::bridge_credentials(const bridge_settings& settings, net::wor
     : parts_(std::make_unique<parts>(settings, worker, pool, log)) {}
 bridge_credentials::~bridge_credentials() = default;
 
-net::task<result<bridge_token>> bridge_credentials::acquire() {
+net::task<result<bridge_token>> bridge_credentials::acquire(bool person) {
   auto& p = *parts_;
   if (p.has_fresh()) co_return p.token();
   const auto& in = p.settings.sign_in;
@@ -343,11 +392,12 @@ net::task<result<bridge_token>> bridge_credentials::acquire() {
     if (alive) co_return p.token();
     co_return bridge_token{};
   }
-  if (!p.flying && p.now() < p.not_before && p.failure) {
+  if (!p.flying && parts::steady::now() < p.not_before && p.failure) {
     if (alive) co_return p.token();
     co_return tl::unexpected<error>(*p.failure);
   }
   sign_in_purpose purpose;
+  purpose.person = person;
   std::string none;
   auto outcome = co_await p.obtain(std::move(purpose), none);
   if (!outcome) {
@@ -360,7 +410,8 @@ net::task<result<bridge_token>> bridge_credentials::acquire() {
 }
 
 net::task<result<bridge_token>> bridge_credentials::renew(std::uint64_t refused, int status,
-                                                          std::string challenges, std::string dpop_nonce) {
+                                                          std::string challenges, std::string dpop_nonce,
+                                                          bool person) {
   auto& p = *parts_;
   if (!dpop_nonce.empty()) p.nonce = dpop_nonce;
   if (p.generation > refused && p.has_fresh()) co_return p.token();
@@ -371,17 +422,30 @@ net::task<result<bridge_token>> bridge_credentials::renew(std::uint64_t refused,
     ++p.generation;
     co_return p.token();
   }
-  if (p.now() < p.hold_until) co_return tl::unexpected<error>(p.in_vain());
+  const auto at = parts::steady::now();
+  if (at < p.hold_until) co_return tl::unexpected<error>(p.in_vain());
   sign_in_purpose purpose;
   purpose.demand = demand;
   purpose.challenged = true;
   purpose.step_up = status == 403;
+  purpose.person = person;
   if (status == 403 && demand.error != "insufficient_scope")
     co_return fail(errc::sign_in_scope_in_vain, "the server forbids it, whatever the token");
-  if (p.now() < p.not_before && p.failure) co_return tl::unexpected<error>(*p.failure);
+  if (at < p.not_before && p.failure) co_return tl::unexpected<error>(*p.failure);
+  // A request that nobody waits for is no reason to hold others back, and a token that was just taken is
+  // good.
+  bool just_taken = same && status == 401 && p.taken_generation == p.generation && at < p.token_since + young;
+  if (just_taken || (same && status == 401 && !person)) {
+    // Whoever comes while one is under way gets what that one gets, and counts for nothing.
+    bool quick = at < p.token_since + quick_age && !p.flying;
+    if (at >= p.token_since + calm_age) p.quick = 0;
+    bool in_vain = (just_taken && !p.renews_alone()) || (quick && ++p.quick > most_quick);
+    if (in_vain) co_return tl::unexpected<error>(p.refused_here());
+    purpose.person = false;
+  }
   if (purpose.step_up) {
-    if (p.now() > p.stepping_since + step_up_window || p.now() < p.stepping_since) {
-      p.stepping_since = p.now();
+    if (at > p.stepping_since + step_up_window) {
+      p.stepping_since = at;
       p.step_ups = 0;
     }
     if (++p.step_ups > most_step_ups)
@@ -391,7 +455,7 @@ net::task<result<bridge_token>> bridge_credentials::renew(std::uint64_t refused,
   if (same) {
     value = std::string(p.kept->tokens->access_token.reveal());
     // One that the server took before, or that lay in the cache, has merely ended.
-    if (status == 401 && std::exchange(p.unproven, false) && ++p.refusals >= most_refusals)
+    if (status == 401 && person && std::exchange(p.unproven, false) && ++p.refusals >= most_refusals)
       co_return tl::unexpected<error>(p.in_vain());
   }
   p.log.write(bridge_log_level::info, component,
@@ -399,6 +463,8 @@ net::task<result<bridge_token>> bridge_credentials::renew(std::uint64_t refused,
               {{"error", demand.error}, {"scope", demand.scope.value_or("")}});
   auto outcome = co_await p.obtain(std::move(purpose), value);
   wipe(value.data(), value.size());
+  if (!outcome && just_taken && outcome.error().code == errc::sign_in_person_needed)
+    co_return tl::unexpected<error>(p.refused_here());
   if (!outcome) co_return tl::unexpected<error>(outcome.error());
   if (!p.kept || !p.kept->tokens) co_return fail(errc::internal, "a sign-in without a token");
   co_return p.token();
@@ -408,6 +474,7 @@ void bridge_credentials::accepted(std::uint64_t generation) {
   auto& p = *parts_;
   if (generation == 0 || generation != p.generation) return;
   p.unproven = false;
+  p.taken_generation = generation;
   p.refusals = 0;
   p.holds = 0;
   p.nonce_retries = 0;

@@ -43,7 +43,9 @@ class bridge_credentials {
   // nothing is known of the server, and the grant does not need to be told, it is a token of generation 0 and
   // of no value: ask the server without Authorization, and `renew` with what it answers. Errors: sign_in_*;
   // the detail is fit for the client and holds no secret.
-  net::task<result<bridge_token>> acquire();
+  // With `person` false nobody is asked for it: what runs by itself (the server's stream, a ping) opens no
+  // page.
+  net::task<result<bridge_token>> acquire(bool person = true);
 
   // A token before anybody asks: where the server has to be asked first, this asks it (a ping without
   // credentials). For `bridge login`, and for a start that must not succeed without a token. Errors: as
@@ -55,10 +57,12 @@ class bridge_credentials {
   // `dpop_nonce` that of DPoP-Nonce. Comes back with another token (at once, where there is a newer one by
   // now) with which the request may be sent once more; or an error to be passed on: sign_in_*, bounded: after
   // two fresh tokens were refused it is sign_in_tokens_in_vain without asking anybody, for a minute or more.
+  // A token of the last five minutes that the server took for another request is refreshed at most, and a few
+  // times: the same for this request alone, and nobody is asked. `person` as with acquire.
   net::task<result<bridge_token>> renew(std::uint64_t refused, int status, std::string challenges,
-                                        std::string dpop_nonce);
+                                        std::string dpop_nonce, bool person = true);
 
-  // The server took the token: what counts refusals starts anew. Cheap.
+  // The server took the token (2xx): what counts refusals starts anew. Cheap.
   void accepted(std::uint64_t generation);
 
   // The fields besides `Authorization: <scheme> <value>` that a request with this token needs: the proof

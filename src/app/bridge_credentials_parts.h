@@ -8,6 +8,7 @@
 #include "bridge/sign_in.h"
 
 #include <atomic>
+#include <chrono>
 #include <coroutine>
 #include <functional>
 #include <memory>
@@ -29,26 +30,35 @@ struct bridge_credentials::parts {
 
   std::optional<kept_sign_in> kept;
   bool loaded = false, loading = false;
+  bool unwritten = false;  // what is in the store is older than what is here
   std::uint64_t generation = 0;
   bool stopping = false;
   std::atomic<bool> given_up{false};  // the same, for what runs on other threads
 
   // one way to a token at a time, for all that wait
-  bool flying = false;
+  bool flying = false, asks_person = false;
   std::vector<std::coroutine_handle<>> waiting;
-  std::optional<error> failure;  // of the last one
+  std::optional<error> landed;   // how the last one ended, for those that waited; nothing: well
+  std::optional<error> failure;  // the same, where it is not to be tried again before `not_before`
   std::string waiting_text;
   std::unique_ptr<bridge_callback> callback;
+  // Codes and assertions that it has sent, hidden from the log until it is over.
+  std::vector<secret> hidden_for_now;
 
   // what bounds it
   unsigned refusals = 0;  // fresh tokens that the server refused, one after the other
   bool unproven = false;  // the token is fresh, and the server has not taken it yet
   unsigned holds = 0;
   unsigned step_ups = 0;
-  time_point stepping_since{};
   unsigned nonce_retries = 0;
-  time_point hold_until{};
-  time_point not_before{};
+  std::uint64_t taken_generation = 0;  // the generation that the server took last
+  unsigned quick = 0;                  // renewals of tokens that had just been taken
+  // By the clock that nobody sets.
+  using steady = std::chrono::steady_clock;
+  steady::time_point stepping_since{};
+  steady::time_point hold_until{};
+  steady::time_point not_before{};
+  steady::time_point token_since{};
   unsigned failures = 0;
   std::string nonce;
   std::optional<signing_key> dpop_key;
@@ -59,6 +69,8 @@ struct bridge_credentials::parts {
   void adopt(kept_sign_in fresh);
   std::string holder_text(const bridge_lock::note& note) const;
   error in_vain();
+  error refused_here() const;
+  bool renews_alone() const;
 
   net::task<bool> take_from_store(std::string refused);
   net::task<result<void>> obtain(sign_in_purpose purpose, std::string refused);
@@ -69,6 +81,7 @@ struct bridge_credentials::parts {
   net::task<result<http_answer>> probe();
 
   // bridge_drive.cc: carries the steps of a sign-in out
+  void hide_what_is_sent(const http_call& call);
   net::task<result<kept_sign_in>> drive(sign_in_step step, bridge_lock& lock);
   net::task<result<http_answer>> fetch(http_call call, fetch_rules rules, std::string purpose,
                                        unsigned& retries);

@@ -2,11 +2,14 @@
 
 #include "app/bridge_credentials_parts.h"
 #include "app/run_program.h"
+#include "base/form.h"
 #include "base/text.h"
 #include "bridge/browser.h"
 #include "net/http_client.h"
 #include "symptom/catalogue.h"
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <utility>
 
@@ -40,6 +43,20 @@ http_response page_of(const result<kept_sign_in>& outcome, const bridge_settings
 }
 
 }  // namespace
+
+// A server may send back what it was sent, in an error for people.
+void bridge_credentials::parts::hide_what_is_sent(const http_call& call) {
+  auto parameters = form::parse(call.body);
+  if (!parameters) return;
+  for (const auto& [name, value] : *parameters) {
+    constexpr auto one_time = std::to_array<std::string_view>(
+        {"code", "code_verifier", "device_code", "assertion", "client_assertion", "subject_token"});
+    secret hidden(value);
+    bool of_one_use = std::find(one_time.begin(), one_time.end(), name) != one_time.end();
+    if (of_one_use && log.hide_for_now(hidden)) hidden_for_now.push_back(hidden);
+    if (name == "refresh_token" || name == "client_secret") log.hide(hidden);
+  }
+}
 
 // An answer, or why there is none. What no answer came to is asked again where that does no harm: a network
 // that comes back, a machine that wakes up.
@@ -205,6 +222,7 @@ net::task<result<kept_sign_in>> bridge_credentials::parts::drive(sign_in_step st
     if (stopping) step = result<kept_sign_in>(fail(errc::sign_in_person_needed, "the bridge was ended"));
     if (auto* wanted = std::get_if<sign_in_fetch>(&step)) {
       unsigned none = 0;
+      if (wanted->call.method == "POST") hide_what_is_sent(wanted->call);
       auto answer =
           co_await fetch(wanted->call, wanted->rules, wanted->purpose, wanted->repeatable ? retries : none);
       auto then = std::move(wanted->then);
@@ -236,6 +254,8 @@ net::task<result<kept_sign_in>> bridge_credentials::parts::drive(sign_in_step st
     }
   }
   auto outcome = std::move(std::get<result<kept_sign_in>>(step));
+  // From here it goes to the page, the log, the client and to other bridges.
+  if (!outcome) outcome.error().detail = log.redacted(outcome.error().detail);
   waiting_text.clear();
   if (callback) {
     callback->conclude(page_of(outcome, settings));

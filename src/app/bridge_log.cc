@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
+#include <climits>
 
 #include <poll.h>
 #include <unistd.h>
@@ -16,6 +18,7 @@ namespace {
 
 constexpr std::size_t shortest_hidden = 6;
 constexpr std::size_t most_hidden = 256;
+constexpr std::size_t longest_line = 2048;
 constexpr std::array<std::string_view, 6> names = {"fatal", "error", "warn ", "info ", "debug", "trace"};
 
 void mask(std::string& text, std::string_view value) {
@@ -34,14 +37,22 @@ void append_clean(std::string& out, std::string_view text) {
 
 }  // namespace
 
-void bridge_log::hide(const secret& value) {
-  if (value.reveal().size() < shortest_hidden) return;
+void bridge_log::hide(const secret& value) { hide_for_now(value); }
+
+bool bridge_log::hide_for_now(const secret& value) {
+  if (value.reveal().size() < shortest_hidden) return false;
   const std::lock_guard lock(mutex_);
   bool known = std::any_of(hidden_.begin(), hidden_.end(),
                            [&](const secret& one) { return one.reveal() == value.reveal(); });
-  if (known) return;
+  if (known) return false;
   if (hidden_.size() >= most_hidden) hidden_.erase(hidden_.begin());
   hidden_.push_back(value);
+  return true;
+}
+
+void bridge_log::show(const secret& value) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(hidden_, [&](const secret& one) { return one.reveal() == value.reveal(); });
 }
 
 std::string bridge_log::redacted(std::string_view text) const {
@@ -68,6 +79,12 @@ void bridge_log::write(bridge_log_level level, std::string_view component, std::
     line += '=';
     append_clean(line, redacted(value));
   }
+  if (line.size() > longest_line) {
+    auto cut = longest_line;
+    while (cut > 0 && (static_cast<unsigned char>(line[cut]) & 0xC0U) == 0x80) --cut;  // a character is whole
+    line.resize(cut);
+    line += "…";
+  }
   put(line + '\n');
 }
 
@@ -75,21 +92,33 @@ void bridge_log::tell(std::string_view text) { put(std::string(text) + '\n'); }
 
 void bridge_log::put(std::string text) {
   const std::lock_guard lock(mutex_);
-  pollfd room{descriptor_, POLLOUT, 0};
-  if (::poll(&room, 1, 0) != 1 || (room.revents & POLLOUT) == 0) {
+  auto has_room = [this] {
+    pollfd room{descriptor_, POLLOUT, 0};
+    return ::poll(&room, 1, 0) == 1 && (room.revents & POLLOUT) != 0;
+  };
+  if (!has_room()) {
     ++dropped_;
     return;
   }
-  if (dropped_ > 0) {
-    text = "(" + std::to_string(dropped_) + " lines were dropped: nobody read them)\n" + text;
-    dropped_ = 0;
-  }
+  std::string before;
+  if (broken_off_) before = "\n";
+  if (dropped_ > 0) before += "(" + std::to_string(dropped_) + " lines were dropped: nobody read them)\n";
+  text.insert(0, before);
+  dropped_ = 0;
+  broken_off_ = false;
   std::string_view rest = text;
   while (!rest.empty()) {
-    auto n = ::write(descriptor_, rest.data(), rest.size());
+    // A pipe that has room has room for that much and promises no more: what is longer would wait for a
+    // reader.
+    auto n = ::write(descriptor_, rest.data(), std::min<std::size_t>(rest.size(), PIPE_BUF));
+    if (n < 0 && errno == EINTR) continue;
     if (n <= 0) break;
     rest.remove_prefix(static_cast<std::size_t>(n));
+    if (!rest.empty() && !has_room()) break;
   }
+  if (rest.empty()) return;
+  ++dropped_;
+  broken_off_ = true;
 }
 
 }  // namespace mcp_oauth

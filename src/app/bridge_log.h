@@ -25,10 +25,14 @@ class bridge_log {
   // From now on that value is *** wherever it would be written, also percent-encoded and in Base64. Values
   // under 6 bytes are not looked for.
   void hide(const secret& value);
+  // The same for a while: false, where the value is hidden anyway. Who got true calls `show` afterwards.
+  bool hide_for_now(const secret& value);
+  void show(const secret& value);
 
   bool wants(bridge_log_level level) const { return level <= level_; }
   using fields = std::initializer_list<std::pair<std::string_view, std::string_view>>;
-  // "2026-11-21T06:05:04.123Z info  [sign-in] message name=value"; an empty value is left out.
+  // "2026-11-21T06:05:04.123Z info  [sign-in] message name=value"; an empty value is left out, and what is
+  // beyond 2 KiB.
   void write(bridge_log_level level, std::string_view component, std::string_view message,
              fields values = {});
   // For the person who has to act: at every level, without anything before it.
@@ -45,6 +49,7 @@ class bridge_log {
   mutable std::mutex mutex_;
   std::vector<secret> hidden_;
   std::uint64_t dropped_ = 0;
+  bool broken_off_ = false;  // in the middle of a line
 };
 
 }  // namespace mcp_oauth

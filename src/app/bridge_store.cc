@@ -155,9 +155,10 @@ bridge_lock::note bridge_lock::read(const std::string& path) {
 // ---- the files
 
 bridge_store::bridge_store(const bridge_settings& settings, bridge_log& log,
-                           const environment_of_process& environment)
+                           const environment_of_process& environment, const std::atomic<bool>* given_up)
     : settings_(settings),
       log_(log),
+      given_up_(given_up),
       desktop_(environment("DBUS_SESSION_BUS_ADDRESS").has_value() &&
                !find_program("secret-tool", environment("PATH").value_or("")).empty()),
       folder_(bridge_folder(settings.sign_in.token_cache_dir, environment)),
@@ -216,7 +217,7 @@ bool bridge_store::prepare_folder() {
 }
 
 bool bridge_store::key_is_slow() const {
-  if (key_ || ::access((folder_ + "/key.bin").c_str(), F_OK) == 0) return false;
+  if (key_ || folder_.empty() || ::access((folder_ + "/key.bin").c_str(), F_OK) == 0) return false;
   return ::access((folder_ + "/key.secret-service").c_str(), F_OK) == 0;
 }
 
@@ -235,7 +236,7 @@ std::optional<secret> bridge_store::read_key() {
   if (!key_is_slow()) return std::nullopt;
   // The folder has a key of its own there: another user's bridges, or another folder's, do not share it.
   auto found = run_program({"secret-tool", "lookup", "service", "mcp-oauth-proxy", "folder", folder_}, "",
-                           seconds(30));
+                           seconds(30), surroundings::without_secrets, given_up_);
   auto key = found
                  ? base64url_decode(std::string_view(*found).substr(0, found->find_last_not_of("\r\n ") + 1))
                  : std::nullopt;
@@ -256,9 +257,10 @@ result<secret> bridge_store::make_key() {
   secret fresh(random_bytes(key_bytes));
   auto place = settings_.sign_in.key_place;
   if (place != bridge_key_place::file && desktop_) {
-    auto stored = run_program({"secret-tool", "store", "--label=mcp-oauth-proxy sign-ins", "service",
-                               "mcp-oauth-proxy", "folder", folder_},
-                              base64url_encode(fresh.reveal()), seconds(30));
+    auto stored =
+        run_program({"secret-tool", "store", "--label=mcp-oauth-proxy sign-ins", "service", "mcp-oauth-proxy",
+                     "folder", folder_},
+                    base64url_encode(fresh.reveal()), seconds(30), surroundings::without_secrets, given_up_);
     if (stored &&
         write_whole(folder_, "key.secret-service", "secret-tool lookup service mcp-oauth-proxy folder\n")) {
       ::unlink((folder_ + "/key.bin").c_str());
@@ -319,7 +321,7 @@ result<void> bridge_store::write(const kept_sign_in& kept) {
   return write_whole(folder_, name_ + std::string(end_of_file), sealed);
 }
 
-bool bridge_store::remove() { return ::unlink(file().c_str()) == 0; }
+bool bridge_store::remove() { return !folder_.empty() && ::unlink(file().c_str()) == 0; }
 
 std::vector<std::pair<std::string, kept_sign_in>> bridge_store::all() {
   std::vector<std::pair<std::string, kept_sign_in>> found;

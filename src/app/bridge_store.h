@@ -8,6 +8,7 @@
 #include "bridge/settings.h"
 #include "net/descriptor.h"
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -54,12 +55,15 @@ class bridge_lock {
 // nothing kept. Blocks for as long as a small file takes, and with the secret service longer: `key_is_slow`.
 class bridge_store {
  public:
-  bridge_store(const bridge_settings& settings, bridge_log& log, const environment_of_process& environment);
+  // `given_up` ends what it waits for, and outlives it.
+  bridge_store(const bridge_settings& settings, bridge_log& log, const environment_of_process& environment,
+               const std::atomic<bool>* given_up = nullptr);
 
   const std::string& folder() const { return folder_; }
   const std::string& name() const { return name_; }
-  std::string file() const { return folder_ + "/" + name_ + ".json.enc"; }
-  std::string lock_file() const { return folder_ + "/" + name_ + ".lock"; }
+  // "" without a folder.
+  std::string file() const { return in_folder(".json.enc"); }
+  std::string lock_file() const { return in_folder(".lock"); }
 
   // Makes the folder, 0700. False: it cannot hold what is secret.
   bool prepare_folder();
@@ -77,6 +81,9 @@ class bridge_store {
   std::vector<std::pair<std::string, kept_sign_in>> all();
 
  private:
+  std::string in_folder(std::string_view end) const {
+    return folder_.empty() ? "" : folder_ + "/" + name_ + std::string(end);
+  }
   std::optional<secret> read_key();
   result<secret> make_key();
   std::optional<std::string> read_private(const std::string& path, std::size_t most);
@@ -84,6 +91,7 @@ class bridge_store {
 
   const bridge_settings& settings_;
   bridge_log& log_;
+  const std::atomic<bool>* given_up_;
   bool desktop_;
   std::string folder_, name_;
   std::optional<secret> key_;

@@ -3,6 +3,7 @@
 #include "app/version.h"
 #include "base/text.h"
 #include "base/url.h"
+#include "bridge/message_scan.h"
 #include "net/http_write.h"
 
 #include <array>
@@ -42,6 +43,22 @@ std::string_view name_of(enum bridge_action::method method) {
   return method == bridge_action::method::post  ? "POST"
          : method == bridge_action::method::get ? "GET"
                                                 : "DELETE";
+}
+
+// Whether somebody waits for it, who may be asked to sign in for it. The server's own stream, a ping and what
+// wants no answer come by themselves; the stream of HTTP with SSE (which has no fields) and `initialized` do
+// not: without them nothing else goes on.
+bool is_for_a_person(const bridge_action& what) {
+  constexpr std::size_t longest = 4096;
+  if (what.method != bridge_action::method::post) return what.fields.empty();
+  if (!what.body || what.body->size() > longest) return true;
+  bool maybe =
+      what.body->find("ping") != std::string::npos || what.body->find("notifications/") != std::string::npos;
+  if (!maybe) return true;
+  auto facts = scan_message(*what.body);
+  if (!facts) return true;
+  if (facts->kind == message_facts::kind::request) return facts->method != "ping";
+  return facts->kind != message_facts::kind::notification || facts->method == "notifications/initialized";
 }
 
 }  // namespace
@@ -150,13 +167,14 @@ void bridge_wire::resume() {
 void bridge_wire::renew(const bridge_action& what) {
   auto at = calls_.find(what.call);
   std::uint64_t generation = at != calls_.end() ? at->second->token.generation : 0;
-  net::spawn(run_renewal(*this, what.call, generation, what));
+  bool person = at == calls_.end() || is_for_a_person(at->second->what);
+  net::spawn(run_renewal(*this, what.call, generation, person, what));
 }
 
 net::task<void> bridge_wire::run_renewal(bridge_wire& wire, std::uint64_t call, std::uint64_t generation,
-                                         bridge_action what) {
+                                         bool person, bridge_action what) {
   auto alive = wire.alive_;
-  auto renewal = wire.credentials_.renew(generation, what.status, what.challenges, what.dpop_nonce);
+  auto renewal = wire.credentials_.renew(generation, what.status, what.challenges, what.dpop_nonce, person);
   auto token = co_await std::move(renewal);
   if (!*alive) co_return;
   result<void> said;
@@ -183,7 +201,7 @@ net::task<void> bridge_wire::run(bridge_wire& wire, std::shared_ptr<running> cal
 
 net::task<result<void>> bridge_wire::carry(running& call) {
   auto alive = alive_;
-  auto asking = credentials_.acquire();
+  auto asking = credentials_.acquire(is_for_a_person(call.what));
   auto token = co_await std::move(asking);
   if (!*alive || call.aborted) co_return fail(errc::client_gone);
   if (!token) co_return tl::unexpected<error>(token.error());
@@ -317,7 +335,7 @@ bool bridge_wire::tell_head(running& call) {
   about.dpop_nonce = head.find("dpop-nonce").value_or("");
   about.challenges = challenges;
   if (!about.dpop_nonce.empty()) credentials_.take_nonce(about.dpop_nonce);
-  if (head.status != 401 && head.status != 403) credentials_.accepted(call.token.generation);
+  if (head.status < 300) credentials_.accepted(call.token.generation);
   if (settings_.upstream.cookies) {
     for (const auto& f : head.fields) {
       if (equal_ignoring_case(f.name, "set-cookie")) cookies_.take(f.value);

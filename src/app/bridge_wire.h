@@ -45,7 +45,7 @@ class bridge_wire {
   class turn;
   static net::task<void> run(bridge_wire& wire, std::shared_ptr<running> call);
   static net::task<void> run_renewal(bridge_wire& wire, std::uint64_t call, std::uint64_t generation,
-                                     bridge_action what);
+                                     bool person, bridge_action what);
   net::task<result<void>> carry(running& call);
   net::task<result<void>> send_request(running& call, bool& sent_any);
   net::task<result<void>> read_head(running& call, bool& seen_any);

@@ -3,9 +3,11 @@
 #include "base/text.h"
 #include "net/descriptor.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <system_error>
+#include <thread>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -20,8 +22,7 @@ namespace mcp_oauth {
 namespace {
 
 constexpr std::size_t most_output = 64 * 1024;
-
-enum class surroundings { all, without_secrets };
+constexpr milliseconds glance{25};
 
 // What configures us is nobody else's business.
 std::vector<char*> environment_for(surroundings which) {
@@ -88,13 +89,13 @@ result<pid_t> start_program(const std::vector<std::string>& arguments) {
 }
 
 result<std::string> run_program(const std::vector<std::string>& arguments, const std::string& input,
-                                milliseconds most) {
+                                milliseconds most, surroundings which, const std::atomic<bool>* given_up) {
   int to[2], from[2];
   if (::pipe2(to, O_CLOEXEC) != 0) return fail(errc::file_unreadable, "no pipe");
   net::descriptor child_in(to[0]), our_out(to[1]);
   if (::pipe2(from, O_CLOEXEC) != 0) return fail(errc::file_unreadable, "no pipe");
   net::descriptor our_in(from[0]), child_out(from[1]);
-  auto child = spawned(arguments, child_in.number(), child_out.number(), surroundings::all);
+  auto child = spawned(arguments, child_in.number(), child_out.number(), which);
   if (!child) return tl::unexpected<error>(child.error());
   child_in.close();
   child_out.close();
@@ -104,23 +105,37 @@ result<std::string> run_program(const std::vector<std::string>& arguments, const
   our_out.close();
   std::string out;
   auto until = std::chrono::steady_clock::now() + most;
-  bool over = false;
-  while (!over && out.size() < most_output) {
-    auto left = std::chrono::duration_cast<milliseconds>(until - std::chrono::steady_clock::now()).count();
+  // Waits at most a glance long: whoever gives up is not held up.
+  auto may_go_on = [&] {
+    return std::chrono::steady_clock::now() < until && (given_up == nullptr || !*given_up);
+  };
+  bool closed = false;
+  while (!closed && out.size() < most_output && may_go_on()) {
     pollfd readable{our_in.number(), POLLIN, 0};
-    if (left <= 0 || ::poll(&readable, 1, static_cast<int>(left)) == 0) break;
+    if (::poll(&readable, 1, static_cast<int>(glance.count())) <= 0) continue;
     char piece[4096];
     auto n = ::read(our_in.number(), piece, sizeof piece);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) {
-      over = true;
+      closed = true;
     } else {
       out.append(piece, static_cast<std::size_t>(n));
     }
   }
-  if (!over) ::kill(-*child, SIGKILL);
+  // Who has closed its output may go on for ever.
   int status = 0;
-  while (::waitpid(*child, &status, 0) < 0 && errno == EINTR) continue;
+  bool over = false;
+  auto pause = milliseconds(1);
+  while (closed && !over && may_go_on()) {
+    over = ::waitpid(*child, &status, WNOHANG) == *child;
+    if (over) break;
+    std::this_thread::sleep_for(pause);
+    pause = std::min(pause * 2, glance);
+  }
+  if (!over) {
+    ::kill(-*child, SIGKILL);
+    while (::waitpid(*child, &status, 0) < 0 && errno == EINTR) continue;
+  }
   if (!over) return fail(errc::file_unreadable, arguments[0] + " was not over in time, or wrote too much");
   if (!fed || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
     return fail(errc::file_unreadable,

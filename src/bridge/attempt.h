@@ -18,6 +18,8 @@ struct attempt : std::enable_shared_from_this<attempt> {
   kept_sign_in kept;
   sign_in_purpose purpose;
 
+  std::string known_issuer;  // who gave what was kept at the beginning; "": not known
+
   discovered facts;
   bool located = false;
   std::vector<std::string> scopes;
@@ -50,6 +52,7 @@ struct attempt : std::enable_shared_from_this<attempt> {
   void lay_settings_over();
   void choose_resource();
   result<void> choose_client(time_point now);
+  result<void> check_issuer() const;
   result<void> check_configured_client() const;
 
   // sign_in_tokens.cc: requests to the token endpoint

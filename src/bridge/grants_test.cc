@@ -81,6 +81,47 @@ TEST(Refresh, AClientThatIsGoneIsRegisteredAgain) {
   EXPECT_EQ(kept->client_of("https://as.example")->client_id, "client-1");
 }
 
+TEST(Refresh, GoesByTheMethodOfTheSignIn) {
+  for (bool remembered : {true, false}) {
+    sign_in_run run;
+    run.settings.sign_in.client_id = "by hand";
+    run.settings.sign_in.client_secret = secret("s3cret");
+    run.document("https://as.example/.well-known/oauth-authorization-server",
+                 sign_in_run::metadata(R"(,"token_endpoint_auth_methods_supported":["client_secret_post"])"));
+    run.urls["https://as.example/token"] = [](const http_call& call) {
+      if (call.body.find("client_secret=s3cret") == std::string::npos)
+        return json_answer(401, R"({"error":"invalid_client"})");
+      return json_answer(200, R"({"access_token":"access-2","refresh_token":"refresh-2"})");
+    };
+    run.kept.tokens = tokens_kept();
+    run.kept.tokens->client_id = "by hand";
+    if (remembered) {
+      auto client = client_kept();
+      client.client_id = "by hand";
+      client.registered = false;
+      client.auth = bridge_client_auth::body;
+      run.kept.keep(client);
+    }
+    auto kept = run.run();
+    ASSERT_TRUE(kept) << kept.error().detail;
+    EXPECT_TRUE(run.visited.empty());
+    EXPECT_EQ(kept->tokens->refresh_token.reveal(), "refresh-2");
+    // Where it is not remembered, the server's metadata say it before the refresh token is given up.
+    EXPECT_EQ(run.times("POST https://as.example/token"), remembered ? 1U : 2U);
+    EXPECT_EQ(run.calls.size(), remembered ? 1U : 4U);
+  }
+  // A client that is not known by any method is not asked about for ever.
+  sign_in_run gone;
+  gone.settings.sign_in.client_id = "by hand";
+  gone.settings.sign_in.client_secret = secret("s3cret");
+  gone.settings.sign_in.interactive = false;
+  gone.kept.tokens = tokens_kept();
+  gone.kept.tokens->client_id = "by hand";
+  gone.tokens(R"({"error":"invalid_client"})", 401);
+  EXPECT_EQ(gone.run().error().code, errc::sign_in_person_needed);
+  EXPECT_EQ(gone.times("POST https://as.example/token"), 2U);
+}
+
 TEST(Refresh, ATokenFromTheSettingsIsTriedFirst) {
   sign_in_run run;
   run.settings.sign_in.client_id = "by hand";
@@ -209,7 +250,7 @@ TEST(ClientCredentials, AnErrorIsInTheGuidesWords) {
   EXPECT_THAT(kept.error().detail, HasSubstr("OAuth2 token request failed (status 401): who are you"));
   run.tokens("<html>", 404);
   EXPECT_THAT(run.run().error().detail,
-              HasSubstr("OAuth2 token endpoint returned non-JSON body (status 404): <html>"));
+              HasSubstr("OAuth2 token endpoint returned non-JSON body (status 404"));
 }
 
 TEST(DeviceCode, TellsPollsAndSlowsDown) {
@@ -352,6 +393,73 @@ TEST(Enterprise, EndsWhereTheIdentityProviderGivesNoAssertion) {
   EXPECT_EQ(none.run().error().code, errc::sign_in_person_needed);
 }
 
+// The MCP server names the authorization server, and so who gets the assertion or the secret.
+TEST(AdvisoryBridge, AnAssertionDoesNotFollowTheServerToAnotherIssuer) {
+  for (auto grant : {bridge_grant::jwt_bearer, bridge_grant::enterprise, bridge_grant::client_credentials}) {
+    for (bool refreshed : {false, true}) {
+      sign_in_run run;
+      run.settings.sign_in.grant = grant;
+      run.settings.sign_in.identity_token_url = "https://idp.example/token";
+      if (grant == bridge_grant::client_credentials) {
+        run.settings.sign_in.client_id = "client-0";
+        run.settings.sign_in.client_secret = secret("s");
+      }
+      run.purpose.challenged = true;
+      run.purpose.assertion = secret("workload.jwt.x");
+      run.kept.tokens = tokens_kept(refreshed ? "refresh-0" : "");
+      run.kept.tokens->issuer = "https://before.example";
+      run.kept.tokens->token_endpoint = "https://before.example/token";
+      auto kept = run.run();
+      ASSERT_FALSE(kept);
+      EXPECT_EQ(kept.error().code, errc::sign_in_issuer_mismatch);
+      EXPECT_THAT(kept.error().detail, HasSubstr("https://before.example"));
+      EXPECT_THAT(kept.error().detail, HasSubstr("oauth2.issuer"));
+      for (const auto& call : run.calls) EXPECT_EQ(call.method, "GET") << call.url;
+    }
+  }
+  // Nor after a refresh that the first one refused.
+  sign_in_run later;
+  later.settings.sign_in.grant = bridge_grant::jwt_bearer;
+  later.purpose.assertion = secret("workload.jwt.x");
+  later.kept.keep(client_kept());
+  later.kept.tokens = tokens_kept();
+  later.kept.tokens->issuer = "https://before.example";
+  later.kept.tokens->token_endpoint = "https://before.example/token";
+  later.kept.clients[0].issuer = "https://before.example";
+  later.urls["https://before.example/token"] = [](const http_call&) {
+    return json_answer(400, R"({"error":"invalid_grant"})");
+  };
+  EXPECT_EQ(later.run().error().code, errc::sign_in_issuer_mismatch);
+  EXPECT_EQ(later.times("POST https://before.example/token"), 1U);
+  EXPECT_EQ(later.times("POST https://as.example/token"), 0U);
+}
+
+TEST(AdvisoryBridge, AnIssuerThatIsPinnedIsTheOnlyOneThatIsShownAnything) {
+  for (auto grant : {bridge_grant::authorization_code, bridge_grant::jwt_bearer}) {
+    sign_in_run run;
+    run.settings.sign_in.grant = grant;
+    run.purpose.assertion = secret("workload.jwt.x");
+    run.settings.sign_in.issuer = "https://as.example/";
+    auto kept = run.run();
+    ASSERT_FALSE(kept);
+    EXPECT_EQ(kept.error().code, errc::sign_in_issuer_mismatch);
+    for (const auto& call : run.calls) EXPECT_EQ(call.method, "GET") << call.url;
+    EXPECT_TRUE(run.visited.empty());
+
+    sign_in_run fine;
+    fine.settings = run.settings;
+    fine.purpose = run.purpose;
+    fine.settings.sign_in.issuer = "https://as.example";
+    fine.document("https://mcp.example/.well-known/oauth-protected-resource/mcp",
+                  R"({"resource":"https://mcp.example/mcp",
+                      "authorization_servers":["https://other.example","https://as.example"]})");
+    auto made = fine.run();
+    ASSERT_TRUE(made) << made.error().detail;
+    EXPECT_EQ(made->tokens->issuer, "https://as.example");
+    EXPECT_EQ(fine.times("GET https://other.example/.well-known/oauth-authorization-server"), 0U);
+  }
+}
+
 TEST(JwtBearer, ShowsTheAssertionOnce) {
   sign_in_run run;
   run.settings.sign_in.grant = bridge_grant::jwt_bearer;
@@ -400,6 +508,36 @@ TEST(Dpop, BindsTheTokenWhereTheServerWantsItAndTakesTheNonce) {
   EXPECT_EQ(verified->key_thumbprint(), value_of(run.last_visit(), "dpop_jkt"));
 }
 
+TEST(AdvisoryBridge, AnotherIssuerIsNotShownTheKeyOfTheOneBefore) {
+  sign_in_run run;
+  run.settings.sign_in.dpop = true;
+  run.kept.tokens = tokens_kept();
+  auto key = signing_key::generate_es256();
+  auto& tokens = *run.kept.tokens;
+  tokens.issuer = "https://before.example";
+  tokens.token_endpoint = "https://before.example/token";
+  tokens.dpop = true;
+  tokens.dpop_key = key.to_pem();
+  auto client = client_kept();
+  client.issuer = tokens.issuer;
+  run.kept.keep(client);
+  run.urls["https://before.example/token"] = [](const http_call&) {
+    auto answer = json_answer(400, R"({"error":"invalid_grant"})");
+    answer.fields.add("DPoP-Nonce", "nonce-of-the-one-before");
+    return answer;
+  };
+  run.tokens(R"({"access_token":"access-1","token_type":"DPoP"})");
+  auto kept = run.run();
+  ASSERT_TRUE(kept) << kept.error().detail;
+  EXPECT_EQ(kept->tokens->issuer, "https://as.example");
+  EXPECT_NE(kept->tokens->dpop_key.reveal(), key.to_pem().reveal());
+  auto proof = split_words(run.calls.back().fields.first("DPoP"), '.');
+  ASSERT_EQ(proof.size(), 3U);
+  EXPECT_THAT(*base64url_decode(proof[1]), ::testing::Not(HasSubstr("nonce-of-the-one-before")));
+  EXPECT_EQ(value_of(run.last_visit(), "dpop_jkt"),
+            signing_key::from_pem(kept->tokens->dpop_key)->public_part().thumbprint());
+}
+
 TEST(Registration, IsReadAsServersWriteIt) {
   auto read = [](const char* body) {
     return read_registration("https://as.example", "http://127.0.0.1/", json_answer(201, body), from_unix(1));
@@ -421,6 +559,17 @@ TEST(Registration, IsReadAsServersWriteIt) {
   }
   for (const char* body : {"", "[]", "{}", R"({"client_id":""})", R"({"client_id":7})"})
     EXPECT_FALSE(read(body)) << body;
+}
+
+// Some answer with a form in place of JSON; what stands in it goes into the log and to the client.
+TEST(AdvisoryBridge, ATokenAnswerThatIsNotUnderstoodIsNotQuoted) {
+  for (int status : {200, 400, 500}) {
+    auto answer = json_answer(status, "access_token=gho_SECRET&refresh_token=ghr_SECRET");
+    auto grant = read_token_answer(answer);
+    ASSERT_FALSE(grant);
+    EXPECT_THAT(grant.error().detail, ::testing::Not(HasSubstr("SECRET")));
+    EXPECT_THAT(grant.error().detail, HasSubstr("status " + std::to_string(status)));
+  }
 }
 
 TEST(TokenAnswer, IsReadAsServersWriteIt) {

@@ -2,6 +2,7 @@
 
 #include "base/base64url.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "jose/digest.h"
 #include "jose/seal.h"
 
@@ -120,6 +121,29 @@ std::string kept_name(const bridge_settings& settings) {
     all += ':';
     all += part;
   }
+  // What else says whose token it is. Named, and only where it is set, so that nothing stands for something
+  // else; what may be secret as its digest.
+  auto add = [&](std::string_view what, const std::string& value) {
+    if (value.empty()) return;
+    all += std::string(what) + ':' + std::to_string(value.size()) + ':' + value;
+  };
+  auto add_all = [&](std::string_view what, std::vector<std::pair<std::string, std::string>> pairs) {
+    std::sort(pairs.begin(), pairs.end());
+    for (const auto& [key, value] : pairs)
+      add(what, std::to_string(key.size()) + ':' + key + '=' + hex_encode(sha256_bytes(value)));
+  };
+  add("issuer", s.issuer);
+  add("assertion_file", s.assertion_file);
+  add("assertion_command", s.assertion_command);
+  add("identity_client_id", s.identity_client_id);
+  add("identity_token_url", s.identity_token_url);
+  if (!s.refresh_token.empty()) add("refresh_token", hex_encode(sha256_bytes(s.refresh_token.reveal())));
+  add_all("authorize", s.authorize_params);
+  add_all("extra", s.extra_params);
+  std::vector<std::pair<std::string, std::string>> headers;
+  for (const auto& [header, value] : settings.upstream.headers)
+    headers.emplace_back(to_lower(header), value.reveal());
+  add_all("header", std::move(headers));
   // Device and code are two ways to one sign-in; a machine's own is another.
   bool of_person = s.grant == bridge_grant::authorization_code || s.grant == bridge_grant::device_code;
   all += of_person ? "person" : std::to_string(static_cast<int>(s.grant));

@@ -53,8 +53,9 @@ struct kept_sign_in {
   void forget_client(std::string_view issuer);
 };
 
-// What is kept apart from each other: server, client and what was configured about them. 32 hexadecimal
-// digits, the name of a file. The issuer is within, as it is not known before it is asked for.
+// What is kept apart from each other: server, client and everything configured that says whose token it is,
+// such as assertion, parameters and headers. 32 hexadecimal digits, the name of a file. The issuer is within,
+// as it is not known before it is asked for.
 std::string kept_name(const bridge_settings& settings);
 
 // The sealed form, and back. The name is authenticated with it: files cannot be exchanged. Errors of reading:

@@ -100,9 +100,52 @@ TEST(Kept, IsApartForEachServerClientAndWish) {
   name([](auto& s) { s.sign_in.audience = "a"; });
   name([](auto& s) { s.sign_in.token_url = "a"; });
   name([](auto& s) { s.sign_in.grant = bridge_grant::client_credentials; });
-  EXPECT_EQ(names.size(), 9U);
+  name([](auto& s) { s.sign_in.refresh_token = secret("a"); });
+  name([](auto& s) { s.sign_in.identity_client_id = "a"; });
+  name([](auto& s) { s.sign_in.identity_token_url = "a"; });
+  name([](auto& s) { s.sign_in.issuer = "a"; });
+  EXPECT_EQ(names.size(), 13U);
   EXPECT_EQ(name([](auto& s) { s.sign_in.grant = bridge_grant::device_code; }), plain);
   EXPECT_EQ(name([](auto& s) { s.sign_in.callback_port = 1; }), plain);
+}
+
+// Two entries of one client's configuration, with one folder: what was given to one is not the other's.
+TEST(AdvisoryBridge, OneWorkloadsTokenIsNotSentForAnother) {
+  std::set<std::string> names;
+  auto name = [&](auto change) {
+    bridge_settings s;
+    s.upstream.url = "https://mcp.example/mcp";
+    change(s);
+    auto made = kept_name(s);
+    names.insert(made);
+    return made;
+  };
+  using pairs = std::vector<std::pair<std::string, std::string>>;
+  name([](auto&) {});
+  for (const char* who : {"alice", "bob"}) {
+    name([&](auto& s) { s.sign_in.assertion_file = who; });
+    name([&](auto& s) { s.sign_in.assertion_command = who; });
+    name([&](auto& s) { s.sign_in.authorize_params = pairs{{"login_hint", who}}; });
+    name([&](auto& s) { s.sign_in.extra_params = pairs{{"login_hint", who}}; });
+    name([&](auto& s) { s.upstream.headers.emplace_back("X-Tenant", secret(who)); });
+    name([&](auto& s) { s.upstream.headers.emplace_back("X-Other", secret(who)); });
+  }
+  EXPECT_EQ(names.size(), 13U);
+  // The order in which they stand says nothing, and neither does the case of a header.
+  auto one = name([](auto& s) {
+    s.sign_in.authorize_params = pairs{{"a", "1"}, {"b", "2"}};
+    s.upstream.headers.emplace_back("X-A", secret("1"));
+    s.upstream.headers.emplace_back("X-B", secret("2"));
+  });
+  auto other = name([](auto& s) {
+    s.sign_in.authorize_params = pairs{{"b", "2"}, {"a", "1"}};
+    s.upstream.headers.emplace_back("x-b", secret("2"));
+    s.upstream.headers.emplace_back("x-a", secret("1"));
+  });
+  EXPECT_EQ(one, other);
+  // Nor can one value be written so that it looks like two.
+  EXPECT_NE(name([](auto& s) { s.sign_in.authorize_params = pairs{{"a", "1&b=2"}}; }),
+            name([](auto& s) { s.sign_in.authorize_params = pairs{{"a", "1"}, {"b", "2"}}; }));
 }
 
 TEST(Kept, ATokenIsFreshByTheClockAndNotBeyondIt) {

@@ -24,7 +24,7 @@ std::string path_of(const url& u) {
 }
 
 tl::unexpected<error> invalid(std::string_view from, std::string why) {
-  return fail(errc::sign_in_metadata_invalid, std::string(from) + ": " + std::move(why));
+  return fail(errc::sign_in_metadata_invalid, shown_address(from) + ": " + std::move(why));
 }
 
 result<json::object> read_document(std::string_view from, const http_answer& answer) {
@@ -46,7 +46,7 @@ std::string endpoint(const json::object& o, std::string_view name, std::string_v
                      const outbound_rules& rules, std::vector<std::string>& refused) {
   auto value = text_member(o, name);
   if (value.empty()) return "";
-  auto who = std::string(name) + " of " + std::string(from);
+  auto who = std::string(name) + " of " + shown_address(from);
   auto usable =
       name == "authorization_endpoint" ? openable_url(value, who, rules) : usable_url(value, who, rules);
   if (usable) return value;
@@ -98,7 +98,7 @@ result<resource_facts> read_resource_metadata(const url& server, std::string_vie
   auto mismatch = [&] {
     auto how = how_issuers_differ(facts.resource, server.to_string());
     return fail(errc::sign_in_resource_mismatch,
-                std::string(from) + " is about " + displayable(facts.resource) +
+                shown_address(from) + " is about " + shown_address(facts.resource) +
                     ", and the server asked is " + server.to_string() + (how.empty() ? "" : ": " + how));
   };
   if (!theirs || !ours) return mismatch();
@@ -135,9 +135,9 @@ result<server_facts> read_server_metadata(std::string_view issuer, std::string_v
   facts.issuer = text_member(*document, "issuer");
   if (facts.issuer != issuer) {
     auto how = how_issuers_differ(facts.issuer, issuer);
-    return fail(errc::sign_in_issuer_mismatch, std::string(from) + " states the issuer " +
-                                                   displayable(facts.issuer) + ", and the one asked for is " +
-                                                   std::string(issuer) + (how.empty() ? "" : ": " + how));
+    return fail(errc::sign_in_issuer_mismatch,
+                shown_address(from) + " states the issuer " + shown_address(facts.issuer) +
+                    ", and the one asked for is " + shown_address(issuer) + (how.empty() ? "" : ": " + how));
   }
   auto take = [&](std::string_view name) { return endpoint(*document, name, from, rules, facts.refused); };
   facts.authorization_endpoint = take("authorization_endpoint");

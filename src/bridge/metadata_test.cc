@@ -69,6 +69,23 @@ TEST(ServerMetadata, AnEndpointThatMayNotBeUsedIsLeftOutWithItsReason) {
   EXPECT_THAT(facts->refused[0], HasSubstr("authorization_endpoint of the document"));
 }
 
+TEST(AdvisoryBridge, AnAddressOfAServerDoesNotFillTheLog) {
+  auto server = *url::parse("https://m.example/mcp");
+  const auto from = "https://m.example/" + std::string(8000, 'a');
+  for (const auto& body :
+       {std::string("{"), R"({"resource":"https://other.example/)" + std::string(8000, 'b') + "\"}",
+        std::string(R"({"resource":7})")}) {
+    auto facts = read_resource_metadata(server, from, json_answer(200, body));
+    ASSERT_FALSE(facts);
+    EXPECT_LT(facts.error().detail.size(), 1200U) << facts.error().detail;
+  }
+  auto facts = read_server_metadata(
+      "https://as.example", from, json_answer(200, R"({"issuer":"https://)" + std::string(8000, 'c') + "\"}"),
+      outbound_rules());
+  ASSERT_FALSE(facts);
+  EXPECT_LT(facts.error().detail.size(), 1200U) << facts.error().detail;
+}
+
 TEST(Metadata, WhatIsNoDocumentIsRefusedAndDescribed) {
   auto server = *url::parse("https://m.example/mcp");
   const std::string hostile[] = {

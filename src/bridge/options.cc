@@ -118,6 +118,8 @@ constexpr auto options = std::to_array<bridge_option>({
      [](S& s, V v) { return put(s.sign_in.grant, v, grants); }},
     {"oauth2.tokenUrl", "OAUTH2_TOKEN_URL", "--token-endpoint", kind::text, "discovered", "The token endpoint", false,
      [](S& s, V v) { return put_url(s.sign_in.token_url, v); }},
+    {"oauth2.issuer", "OAUTH2_ISSUER", "--issuer", kind::text, "whom the server names", "The issuer of the authorization server, to the letter: no other is shown anything", false,
+     [](S& s, V v) { return put_url(s.sign_in.issuer, v); }},
     {"oauth2.clientId", "OAUTH2_CLIENT_ID", "--client-id", kind::text, "registered by itself", "The client id at the authorization server", false,
      [](S& s, V v) { return put(s.sign_in.client_id, v); }},
     {"oauth2.clientSecret", "OAUTH2_CLIENT_SECRET", "--client-secret", kind::text, "none", "Its secret; better from the environment or a file", true,

@@ -23,14 +23,16 @@ bool is_plain_host(const url& u) {
          !is_disguised_address(u.host);
 }
 
-std::string shown(std::string_view text) {
+std::string shown(std::string_view text, std::size_t most = 100) {
   std::string out;
-  for (char c : text.substr(0, 100)) out += c > ' ' && c < 0x7F ? c : '?';
-  if (text.size() > 100) out += "…";
+  for (char c : text.substr(0, most)) out += c >= ' ' && c < 0x7F ? c : '?';
+  if (text.size() > most) out += "…";
   return out;
 }
 
 }  // namespace
+
+std::string shown_address(std::string_view text) { return shown(text, 300); }
 
 bool is_inner_host(std::string_view host) {
   if (is_loopback_host(host)) return true;
@@ -74,12 +76,19 @@ result<url> usable_url(std::string_view text, std::string_view who, const outbou
   return std::move(*parsed);
 }
 
-result<url> openable_url(std::string_view text, std::string_view who, const outbound_rules& rules) {
+result<url> openable_url(std::string_view text, std::string_view who, const outbound_rules& rules,
+                         named_by whom) {
   auto usable = usable_url(text, who, rules);
   if (!usable) return usable;
   if (text.find_first_of("$'()*!;") != std::string_view::npos) {
     return fail(errc::sign_in_url_refused,
                 std::string(who) + " holds characters that a shell might act on: " + shown(text));
+  }
+  bool chosen = whom == named_by::user || rules.allow_inner || usable->host == rules.server_host;
+  if (!chosen && is_inner_host(usable->host)) {
+    return fail(errc::sign_in_url_refused, std::string(who) + " is at an inner host that the server chose (" +
+                                               shown(usable->host) +
+                                               "); if that is meant, set oauth2.allowInnerAddresses");
   }
   return usable;
 }

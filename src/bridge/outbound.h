@@ -21,16 +21,23 @@ struct outbound_rules {
   static outbound_rules of(const bridge_settings& settings, bool through_proxy);
 };
 
+enum class named_by { user, server };
+
 // The URL, if our requests may go there: http(s) with a plain host, no fragment; https, loopback, or the
 // explicit override. `who` says who named it, "token_endpoint of https://…", for the detail. The detail of
 // cleartext is in the words of the guide. Errors: sign_in_url_refused.
 result<url> usable_url(std::string_view text, std::string_view who, const outbound_rules& rules);
 
 // The same for an address that a browser is to open. On top: at most 8 KiB, and none of the characters that
-// mean something to a shell and nothing to an authorization server ($ ' ( ) * ! ;).
-result<url> openable_url(std::string_view text, std::string_view who, const outbound_rules& rules);
+// mean something to a shell and nothing to an authorization server ($ ' ( ) * ! ;); and no inner host that a
+// server named and the user did not: a page there would act with what the browser may.
+result<url> openable_url(std::string_view text, std::string_view who, const outbound_rules& rules,
+                         named_by whom = named_by::server);
 
-enum class named_by { user, server };
+// An address that somebody else named, for a message: its first 300 bytes, and nothing that a terminal acts
+// on.
+std::string shown_address(std::string_view text);
+
 // How a document from there is to be fetched: with addresses::public_only where a server named a host that
 // the user did not.
 fetch_rules rules_for(const url& to, named_by whom, const outbound_rules& rules);

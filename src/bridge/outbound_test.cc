@@ -80,6 +80,30 @@ TEST(AdvisoryBridge, CVE_2025_6514_OnlyPlainWebAddressesReachTheBrowser) {
   EXPECT_TRUE(openable_url("https://as.example/authorize?tenant=a&p=b_1", "it", loose));
 }
 
+// A public server that names a page of the machine or of the house: a debugger, a router.
+TEST(AdvisoryBridge, APublicServerOpensNoInnerPage) {
+  auto rules_of = [](const char* server, bool inner = false, bool proxy = false) {
+    bridge_settings s;
+    s.upstream.url = server;
+    s.sign_in.allow_inner_addresses = inner;
+    return outbound_rules::of(s, proxy);
+  };
+  auto outside = rules_of("https://mcp.example/mcp");
+  for (const char* page : {"http://127.0.0.1:9229/", "http://localhost:3000/", "http://[::1]:8080/",
+                           "https://router.lan/", "https://192.168.1.1/apply?x=1", "https://10.0.0.1/",
+                           "https://169.254.169.254/", "https://router/", "https://nas.local/"}) {
+    auto refused = openable_url(page, "authorization_endpoint", outside);
+    ASSERT_FALSE(refused) << page;
+    EXPECT_EQ(refused.error().code, errc::sign_in_url_refused);
+    EXPECT_THAT(refused.error().detail, HasSubstr("oauth2.allowInnerAddresses"));
+    EXPECT_TRUE(openable_url(page, "it", outside, named_by::user)) << page;
+    EXPECT_TRUE(openable_url(page, "it", rules_of("https://mcp.example/mcp", true))) << page;
+    EXPECT_TRUE(openable_url(page, "it", rules_of("https://mcp.example/mcp", false, true))) << page;
+    EXPECT_TRUE(openable_url(page, "it", rules_of("http://localhost:3000/mcp"))) << page;
+  }
+  EXPECT_TRUE(openable_url("https://as.example/authorize", "it", outside));
+}
+
 TEST(Outbound, OnlyWhoeverIsInsideIsSentInside) {
   auto rules_of = [](const char* server, bool inner = false, bool proxy = false) {
     bridge_settings s;

@@ -294,6 +294,7 @@ class reading {
          {std::pair<std::string_view, const std::string*>{"upstream.url", &s.upstream.url},
           {"oauth2.tokenUrl", &in.token_url},
           {"oauth2.authorizationUrl", &in.authorization_url},
+          {"oauth2.issuer", &in.issuer},
           {"oauth2.deviceAuthorizationUrl", &in.device_authorization_url},
           {"oauth2.identityProviderUrl", &in.identity_provider_url},
           {"oauth2.identityTokenUrl", &in.identity_token_url},

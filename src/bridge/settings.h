@@ -63,7 +63,8 @@ struct bridge_sign_in_settings {
   bridge_grant grant = bridge_grant::authorization_code;
   bool discovery = true;
   std::string token_url, authorization_url, device_authorization_url;  // "": from discovery
-  std::string client_id;                                               // "": registered by ourselves
+  std::string issuer;     // the only one that is shown anything; "": whom the server names
+  std::string client_id;  // "": registered by ourselves
   secret client_secret;
   std::string client_metadata_url;  // of a client id metadata document; "": none
   std::string client_metadata;      // JSON, over what a registration says of us

@@ -29,6 +29,7 @@ sign_in_step begin_sign_in(std::shared_ptr<const sign_in_world> world, kept_sign
   made->world = std::move(world);
   made->kept = std::move(kept);
   made->kept.server = made->world->settings.upstream.url;
+  if (made->kept.tokens) made->known_issuer = made->kept.tokens->issuer;
   made->purpose = std::move(purpose);
   return made->begin(now);
 }
@@ -127,8 +128,9 @@ sign_in_step attempt::locate(time_point now) {
   located = true;
   auto server = url::parse(world->settings.upstream.url);
   if (!server) return end(errc::sign_in_url_refused, "upstream.url: " + server.error().detail);
-  discovery_wish wish{*server, purpose.demand.resource_metadata, kept.tokens ? kept.tokens->issuer : "",
-                      false, ""};
+  const auto& configured = settings().issuer;
+  discovery_wish wish{*server, purpose.demand.resource_metadata,
+                      configured.empty() ? known_issuer : configured, false, ""};
   return discover(
       std::move(wish), world->rules,
       [self = shared_from_this()](result<discovered> what, time_point later) -> sign_in_step {
@@ -161,6 +163,7 @@ void attempt::lay_settings_over() {
     server.authorization_endpoint = s.authorization_url;
     server.s256 = true;
   }
+  if (server.issuer.empty()) server.issuer = s.issuer;
   if (!s.token_url.empty()) server.token_endpoint = s.token_url;
   if (!s.device_authorization_url.empty()) server.device_authorization_endpoint = s.device_authorization_url;
 }
@@ -190,12 +193,18 @@ sign_in_step attempt::found(time_point now) {
     if (!server.refused.empty()) return end(errc::sign_in_url_refused, join(server.refused, "; "));
     return end(errc::sign_in_metadata_missing, why);
   }
+  if (auto fine = check_issuer(); !fine) return end(fine.error());
   if (auto fine = check_configured_client(); !fine) return end(fine.error());
   // Credentials are for one issuer (MCP, authorization server binding): what another gave is not shown here.
   if (kept.tokens && kept.tokens->issuer != server.issuer) {
     note(bridge_log_level::warn, "the server has another authorization server now: " + server.issuer +
                                      " in place of " + kept.tokens->issuer);
     kept.tokens.reset();
+  }
+  // Nor is the key by which that one knew this machine.
+  if (!known_issuer.empty() && known_issuer != server.issuer) {
+    dpop_key.reset();
+    dpop_nonce.clear();
   }
   auto chosen =
       wanted_scopes(world->settings, purpose, kept.tokens ? &*kept.tokens : nullptr, facts.resource, server);
@@ -204,6 +213,25 @@ sign_in_step attempt::found(time_point now) {
   prepare_dpop();
   if (purpose.may_refresh && !purpose.step_up && has_refresh_token()) return refresh(now);
   return grant(now);
+}
+
+// The MCP server says whom a secret or an assertion goes to. Who is pinned stays; and where no person looks
+// at whom he signs in to, whoever had it first stays as well.
+result<void> attempt::check_issuer() const {
+  const auto& s = settings();
+  const auto& now_named = facts.server.issuer;
+  if (!s.issuer.empty() && now_named != s.issuer) {
+    return fail(errc::sign_in_issuer_mismatch,
+                "oauth2.issuer is " + s.issuer + ", and the server names " + now_named);
+  }
+  bool may_move = is_of_person(s.grant) || !s.issuer.empty() || !s.token_url.empty();
+  if (may_move || known_issuer.empty() || now_named == known_issuer) return {};
+  return fail(
+      errc::sign_in_issuer_mismatch,
+      "the server names " + now_named + " now, and it was " + known_issuer +
+          " before; if that is meant, set oauth2.issuer to the new one, or run: mcp-oauth-proxy bridge "
+          "logout " +
+          world->settings.upstream.url);
 }
 
 result<void> attempt::check_configured_client() const {
@@ -232,6 +260,11 @@ result<void> attempt::choose_client(time_point now) {
     client.client_secret = s.client_secret;
     // The guide's program sends secrets in the body unless told otherwise.
     auto fallback = world->settings.drop_in ? bridge_client_auth::body : bridge_client_auth::header;
+    // What was found out when the token was given, where nothing was asked now.
+    const auto* before = server.auth_methods.empty() ? kept.client_of(server.issuer) : nullptr;
+    bool as_before = before != nullptr && before->client_id == s.client_id &&
+                     (before->auth == bridge_client_auth::body || before->auth == bridge_client_auth::header);
+    if (as_before) fallback = before->auth;
     client.auth = choose_client_auth(s.client_auth, !s.client_secret.empty(), world->client_key.has_value(),
                                      server.auth_methods, fallback);
     return {};

@@ -148,7 +148,9 @@ sign_in_step attempt::register_client(next then, const std::string& redirect) {
 // before a person is.
 sign_in_step attempt::preflight(time_point now) {
   if (!client.registered || now < client.since + preflight_age) return visit(now);
-  auto usable = openable_url(facts.server.authorization_endpoint, "authorization_endpoint", world->rules);
+  const auto& endpoint = facts.server.authorization_endpoint;
+  auto whom = endpoint == settings().authorization_url ? named_by::user : named_by::server;
+  auto usable = openable_url(endpoint, "authorization_endpoint", world->rules, whom);
   if (!usable) return end(usable.error());
   sign_in_fetch fetch;
   fetch.call.url = authorization_address();
@@ -195,7 +197,9 @@ std::string attempt::authorization_address() {
 
 sign_in_step attempt::visit(time_point now) {
   auto address = authorization_address();
-  auto usable = openable_url(facts.server.authorization_endpoint, "authorization_endpoint", world->rules);
+  const auto& endpoint = facts.server.authorization_endpoint;
+  auto whom = endpoint == settings().authorization_url ? named_by::user : named_by::server;
+  auto usable = openable_url(endpoint, "authorization_endpoint", world->rules, whom);
   if (!usable) return end(usable.error());
   if (address.size() > 8 * 1024)
     return end(errc::sign_in_url_refused, "the address of the sign-in is over 8 KiB");

@@ -138,6 +138,13 @@ sign_in_step attempt::refresh(time_point now) {
         bool over = code == errc::sign_in_grant_ended || code == errc::sign_in_client_unknown ||
                     code == errc::sign_in_token_refused;
         if (!over) return end(grant.error());
+        // It may be our way of saying who we are: what the server takes is looked up before it is believed.
+        bool unsure = code == errc::sign_in_client_unknown && !self->located && !self->client.registered &&
+                      self->client.auth != bridge_client_auth::none;
+        if (unsure) {
+          self->purpose.may_refresh = true;
+          return self->locate(later);
+        }
         self->note(bridge_log_level::warn,
                    "the refresh token is of no use any more: " + grant.error().detail);
         if (code == errc::sign_in_client_unknown && self->client.registered)

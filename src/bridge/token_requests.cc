@@ -3,6 +3,7 @@
 #include "base/base64url.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "bridge/metadata.h"
 #include "jose/digest.h"
 #include "jose/jws.h"
 #include "oauth/displayable.h"
@@ -146,10 +147,10 @@ bool refuses_resource(std::string_view words) {
 result<token_grant> read_token_answer(const http_answer& answer) {
   auto o = parse_json_object(answer.body);
   if (!o) {
+    // Not quoted: it may well be tokens in another form.
     bool passing = answer.status == 429 || answer.status >= 500;
     return fail(passing ? errc::sign_in_token_unreachable : errc::sign_in_token_invalid,
-                "OAuth2 token endpoint returned non-JSON body (status " + std::to_string(answer.status) +
-                    "): " + displayable(answer.body.substr(0, 200)));
+                "OAuth2 token endpoint returned non-JSON body (" + told_of_answer(answer) + ")");
   }
   if (answer.status != 200 || !text_member(*o, "error").empty())
     return tl::unexpected<error>(refusal(answer, *o));
