@@ -280,9 +280,10 @@ void conversation::cancel(std::string_view raw_id, std::shared_ptr<const std::st
   if (opening_ == t->serial) opening_ = 0;
   finish(*t, now);
   if (auto* x = find_exchange(call)) {
-    if (x->flow_serial != 0 || line_owner_ == x->id) break_flow(*x, "cancelled", now);
-    x->serial = 0;
-    if (tell || parked_one) {
+    if (x->flow_serial != 0 || line_owner_ == call) break_flow(*x, "cancelled", now);
+    x = find_exchange(call);
+    if (x != nullptr) x->serial = 0;
+    if (x != nullptr && (tell || parked_one)) {
       // The server is told first; what it still says goes nowhere.
       x->linger_until = now + milliseconds(1'000);
       wake(x->linger_until);
@@ -481,10 +482,9 @@ void conversation::on_time(milliseconds now) {
     if (auto* x = find_exchange(call); x != nullptr && (line_owner_ == call || !x->blocked.empty()))
       break_flow(*x, "timed out", now);
     t = find(serial);
-    if (t == nullptr) continue;
-    if (decides(*t)) {
+    if (t != nullptr && decides(*t)) {
       opening_failed(*t, late, now);
-    } else {
+    } else if (t != nullptr) {
       fail(*t, late, now);
     }
     drop_exchange(call, true);

@@ -103,11 +103,12 @@ void conversation::end_flow(exchange& x, milliseconds now) {
 
 // The line that is out in part becomes one that no reader takes for a message; the error follows it.
 void conversation::break_flow(exchange& x, const std::string& why, milliseconds now) {
-  if (line_owner_ != x.id) {
+  auto id = x.id;
+  if (line_owner_ != id) {
     x.blocked.clear();
-    std::erase(line_waiters_, x.id);
+    std::erase(line_waiters_, id);
   }
-  auto* t = find(line_owner_ == x.id ? x.flow_serial : x.serial);
+  auto* t = find(line_owner_ == id ? x.flow_serial : x.serial);
   if (t != nullptr) {
     bridge_failure failure;
     failure.why = {errc::upstream_no_answer, "the answer broke off in the middle: " + why};
@@ -115,7 +116,9 @@ void conversation::break_flow(exchange& x, const std::string& why, milliseconds 
     x.serial = 0;
     fail(*t, failure, now);
   }
-  if (line_owner_ == x.id) end_flow(x, now);
+  // With that request the session may have ended, and this exchange with it.
+  if (line_owner_ != id) return;
+  if (auto* still = find_exchange(id)) end_flow(*still, now);
 }
 
 void conversation::route_server(exchange& x, std::string text, const message_facts& facts, milliseconds now) {

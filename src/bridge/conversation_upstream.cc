@@ -407,6 +407,7 @@ void conversation::on_end(std::uint64_t call, milliseconds now) {
   auto* x = find_exchange(call);
   if (x == nullptr) return;
   if (x->renewing) return;
+  if (x->kind == exchange::kind::legacy_stream && x->blocked.empty()) legacy_stream_ = 0;
   auto* t = find(x->serial);
   if (x->collecting) {
     if (t != nullptr) return error_answer(*x, *t, now);
@@ -471,6 +472,7 @@ void conversation::on_failure(std::uint64_t call, const error& why, milliseconds
     return server_stream_ended(failure_words(failure), 0, milliseconds(0), now);
   }
   if (kind == exchange::kind::legacy_stream) {
+    legacy_stream_ = 0;
     drop_exchange(call, false);
     return legacy_stream_ended(failure, now);
   }

@@ -302,6 +302,31 @@ TEST(LegacyTransport, ALargeAnswerOnItsStreamIsTheAnswerToItsRequest) {
   EXPECT_TRUE((*t).finished());
 }
 
+// The error is the last that the client waits for, so the session ends in the middle of breaking the line
+// off.
+TEST(LegacyTransport, ALargeAnswerThatBreaksOffBehindTheEndOfTheClientIsTheEnd) {
+  for (bool properly : {true, false}) {
+    legacy_talk t;
+    t.begin();
+    t.line(text(call_text));
+    t.head(t.next().call, 202);
+    t.body(t.stream, "data: {\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"x\":\"" + std::string(500'000, 'x'));
+    EXPECT_GT(t.told_so_far(), 0U);
+    t.client_ends();
+    EXPECT_FALSE((*t).finished());
+    if (properly) {
+      t.end(t.stream);
+    } else {
+      t.broken(t.stream, errc::upstream_closed);
+    }
+    auto lines = t.told();
+    ASSERT_EQ(lines.size(), 2U);
+    EXPECT_NE(lines[1].find("MOP-BRI-004"), std::string::npos) << lines[1];
+    EXPECT_TRUE((*t).finished());
+    EXPECT_FALSE(t.was_aborted(t.stream)) << "it has ended, and is no request any more";
+  }
+}
+
 TEST(LegacyTransport, WhatItsStreamTookAlongIsAnsweredWithAnError) {
   legacy_talk t;
   t.begin();
