@@ -122,7 +122,9 @@ void conversation::route_client(std::shared_ptr<const std::string> line, message
     case kind::batch: return take_batch(std::move(line), facts, now);
     case kind::unknown: break;
   }
-  refuse_client(facts.id, errc::body_malformed, "neither a request nor a notification nor a response");
+  refuse_client(facts.id, errc::body_malformed,
+                facts.id_unusable ? "the id of a request is a number, or a string of up to 1024 bytes"
+                                  : "neither a request nor a notification nor a response");
 }
 
 void conversation::take_request(std::shared_ptr<const std::string> line, message_facts facts,

@@ -31,6 +31,23 @@ TEST(Conversation, AnswersALineThatIsNoMessage) {
   EXPECT_EQ(t.told().size(), 2U);
 }
 
+TEST(Conversation, ARequestThatNoAnswerCouldNameIsRefusedAndNotMade) {
+  talk t;
+  t.open();
+  for (const auto& id : {text("true"), text("null"), text("{}"), text("[1]"), text("{\"id\":1}"),
+                         '"' + std::string(1'100, 'x') + '"', std::string(1'100, '1')}) {
+    t.line(R"({"jsonrpc":"2.0","id":)" + id + R"(,"method":"tools/call","params":{"name":"a"}})");
+    auto line = t.told_one();
+    EXPECT_EQ(code_in(line), -32600) << id;
+    EXPECT_TRUE(read_line(line).at("id").is_null()) << id;
+    EXPECT_NE(message_in(line).find("1024 bytes"), std::string::npos) << line;
+    EXPECT_TRUE(t.sent_nothing()) << id;
+  }
+  t.line(R"({"jsonrpc":"2.0","id":null,"method":"notifications/roots/list_changed"})");
+  EXPECT_FALSE(t.sent_nothing());
+  EXPECT_TRUE(t.told_nothing());
+}
+
 TEST(Conversation, SendsAMessageAsItWasWritten) {
   talk t;
   t.open();
