@@ -122,23 +122,34 @@ void conversation::route_client(std::shared_ptr<const std::string> line, message
     case kind::batch: return take_batch(std::move(line), facts, now);
     case kind::unknown: break;
   }
+  refuse_nonmessage(facts);
+}
+
+void conversation::refuse_nonmessage(const message_facts& facts) {
   refuse_client(facts.id, errc::body_malformed,
                 facts.id_unusable ? "the id of a request is a number, or a string of up to 1024 bytes"
                                   : "neither a request nor a notification nor a response");
 }
 
+// What the server does not hear of; the client is told why.
+bool conversation::refused_request(const message_facts& facts) {
+  if (by_client_id_.contains(facts.id)) {
+    refuse_client(facts.id, errc::body_malformed, "a request with this id is under way");
+    return true;
+  }
+  if (facts.method != "tools/call") return false;
+  for (const auto& pattern : options_.upstream.ignored_tools) {
+    if (!matches_wildcard(pattern, facts.name)) continue;
+    write_line(jsonrpc_error(facts.id, jsonrpc::internal_error,
+                             options_.program + ": the tool " + facts.name + " is switched off here"));
+    return true;
+  }
+  return false;
+}
+
 void conversation::take_request(std::shared_ptr<const std::string> line, message_facts facts,
                                 milliseconds now) {
-  if (by_client_id_.contains(facts.id))
-    return refuse_client(facts.id, errc::body_malformed, "a request with this id is under way");
-  if (facts.method == "tools/call") {
-    for (const auto& pattern : options_.upstream.ignored_tools) {
-      if (!matches_wildcard(pattern, facts.name)) continue;
-      return write_line(
-          jsonrpc_error(facts.id, jsonrpc::internal_error,
-                        options_.program + ": the tool " + facts.name + " is switched off here"));
-    }
-  }
+  if (refused_request(facts)) return;
   if (client_ == era::unknown || facts.method == "initialize" || says_stateless(facts)) {
     client_ = says_stateless(facts) ? era::stateless : era::sessions;
   }
@@ -201,15 +212,27 @@ void conversation::take_batch(std::shared_ptr<const std::string> line, const mes
     if (!any) refuse_client("", errc::batch_refused, "revision " + negotiated_ + " has no batches");
     return;
   }
-  auto& t = add(purpose::client_batch, std::move(line), message_facts(), now);
-  for (const auto& item : items) {
-    if (item.kind != message_facts::kind::request) continue;
-    if (!by_client_id_.emplace(item.id, t.serial).second) {
-      refuse_client(item.id, errc::body_malformed, "a request with this id is under way");
+  // What is refused by itself is refused here, too: the rest goes on without it.
+  auto& t = add(purpose::client_batch, line, message_facts(), now);
+  std::string rest;
+  std::size_t left = 0;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    using kind = enum message_facts::kind;
+    const auto& item = items[i];
+    if (item.kind == kind::request) {
+      if (refused_request(item)) continue;
+      by_client_id_.emplace(item.id, t.serial);
+      t.batch_ids.push_back(item.id);
+    } else if (item.kind == kind::unknown || item.kind == kind::batch) {
+      refuse_nonmessage(item);
       continue;
     }
-    t.batch_ids.push_back(item.id);
+    rest += rest.empty() ? '[' : ',';
+    rest.append(*line, facts.items[i].at, facts.items[i].size);
+    ++left;
   }
+  if (left == 0) return finish(t, now);
+  if (left < items.size()) t.body = t.line = std::make_shared<const std::string>(rest + ']');
   dispatch(t, now);
 }
 

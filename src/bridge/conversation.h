@@ -175,6 +175,8 @@ class conversation {
   // ---- conversation.cc: the client's side
   void route_client(std::shared_ptr<const std::string> line, message_facts facts, milliseconds now);
   void take_batch(std::shared_ptr<const std::string> line, const message_facts& facts, milliseconds now);
+  bool refused_request(const message_facts& facts);
+  void refuse_nonmessage(const message_facts& facts);
   void take_request(std::shared_ptr<const std::string> line, message_facts facts, milliseconds now);
   void take_notification(std::shared_ptr<const std::string> line, message_facts facts, milliseconds now);
   void take_response(std::shared_ptr<const std::string> line, message_facts facts, milliseconds now);

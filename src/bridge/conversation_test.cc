@@ -552,5 +552,34 @@ TEST(Conversation, AnIgnoredToolIsNeitherListedNorCalled) {
   EXPECT_TRUE(t.sent_nothing());
 }
 
+TEST(Conversation, WhatIsRefusedByItselfIsRefusedInABatchToo) {
+  bridge_upstream_settings upstream;
+  upstream.ignored_tools = {"delete_*"};
+  talk t(std::move(upstream));
+  t.open("s1", "2025-03-26");
+  auto call = [](std::string_view id, std::string_view tool) {
+    return R"({"jsonrpc":"2.0","id":)" + text(id) + R"(,"method":"tools/call","params":{"name":")" +
+           text(tool) + "\"}}";
+  };
+  auto kept = call("2", "read");
+  auto notification = text(R"({"jsonrpc":"2.0","method":"notifications/x"})");
+  t.line("[" + call("1", "delete_all") + " , " + kept + ',' + call("true", "read") + ",5,[" +
+         call("3", "delete_all") + "]," + call("2", "write") + ", " + notification + "]");
+  auto sent = t.next();
+  EXPECT_EQ(*sent.body, "[" + kept + "," + notification + "]");
+  auto lines = t.told();
+  ASSERT_EQ(lines.size(), 5U);
+  EXPECT_EQ(code_in(lines[0]), -32603);
+  EXPECT_EQ(read_line(lines[0]).at("id").to_number<int>(), 1);
+  for (std::size_t i = 1; i < 5; ++i) EXPECT_EQ(code_in(lines[i]), -32600) << lines[i];
+  t.json(sent.call, R"([{"jsonrpc":"2.0","id":2,"result":{}}])");
+  EXPECT_EQ(t.told_one(), R"([{"jsonrpc":"2.0","id":2,"result":{}}])");
+  EXPECT_EQ((*t).waiting(), 0U);
+  // Nothing is left of it: nothing is sent.
+  t.line("[" + call("4", "delete_all") + "]");
+  EXPECT_EQ(code_in(t.told_one()), -32603);
+  EXPECT_TRUE(t.sent_nothing());
+}
+
 }  // namespace
 }  // namespace mcp_oauth
