@@ -304,9 +304,14 @@ class conversation {
   struct server_stream {
     std::uint64_t call = 0;
     bool wanted = false, worked = false, refused = false;
+    bool up = false;               // this one is answered
+    bool worked_here = false;      // one was in this session
+    bool session_doubted = false;  // it heard of 404: another session is opened with it
     std::string last_event_id;
     std::optional<milliseconds> retry;
     int failures = 0;
+    int reopened = 0;     // sessions on its account since one of it has lasted
+    int refused_new = 0;  // 404 in a session that was just opened, one after the other
     milliseconds opened_at{0}, again_at{0};
   };
   server_stream stream_;

@@ -249,6 +249,7 @@ void conversation::reopen(milliseconds now) {
   open_ = false;
   session_.clear();
   initialized_sent_ = false;
+  stream_.worked_here = stream_.session_doubted = false;
   abort_streams();
   auto facts = scan_message(initialize_);
   if (!facts) return;
@@ -302,11 +303,18 @@ void conversation::open_server_stream(milliseconds now) {
   }
   if (server_ != era::sessions || !open_ || stream_.call != 0 || stream_.refused) return;
   if (stream_.again_at > now) return;
+  if (stream_.session_doubted) {
+    // Calls that are under way show what the session is worth, and another one could be their end.
+    if (waiting() == 0) return reopen(now);
+    stream_.again_at = now + pause_after(stream_.failures);
+    return wake(stream_.again_at);
+  }
   auto fields = session_fields(nullptr);
   if (!stream_.last_event_id.empty()) fields += "Last-Event-ID: " + stream_.last_event_id + "\r\n";
   auto& x = open_exchange(exchange::kind::server_stream, 0, now);
   stream_.call = x.id;
   stream_.opened_at = now;
+  stream_.up = false;
   send(x, bridge_action::method::get, nullptr, std::move(fields), "", true);
 }
 
@@ -314,17 +322,25 @@ void conversation::server_stream_ended(const std::string& why, int status, milli
                                        milliseconds now) {
   stream_.call = 0;
   if (client_ended_ || removing_) return;
-  bool not_there = status == 405 || status == 501 || (!stream_.worked && (status == 404 || status == 400));
+  bool lived = std::exchange(stream_.up, false) && now - stream_.opened_at >= short_life;
+  if (lived) stream_.reopened = 0;
+  bool new_session = status == 404 && !stream_.worked_here;
+  bool not_there = status == 405 || status == 501 || (!stream_.worked && (status == 404 || status == 400)) ||
+                   (new_session && stream_.refused_new > 0);
   if (not_there) {
     stream_.refused = true;
     return log(bridge_log_level::info,
                "the server has no stream of its own (" + why + "): nothing comes from it unasked");
   }
+  if (new_session) ++stream_.refused_new;
   if (status == 404 && !session_.empty() && opening_ == 0) {
-    log(bridge_log_level::info, "the server forgot its session");
-    return reopen(now);
+    // Once at once, and then ever more slowly: there are servers that know the session and not its stream.
+    if (stream_.reopened++ == 0 && waiting() == 0) {
+      log(bridge_log_level::info, "the server forgot its session");
+      return reopen(now);
+    }
+    stream_.session_doubted = true;
   }
-  bool lived = now - stream_.opened_at >= short_life;
   stream_.failures = lived ? 0 : stream_.failures + 1;
   auto pause = std::max(wait, stream_.retry.value_or(pause_after(stream_.failures)));
   stream_.again_at = now + std::max(pause, milliseconds(1));

@@ -181,7 +181,8 @@ conversation::reading conversation::on_head(std::uint64_t call, const upstream_h
     if (events) {
       x->reader = std::make_unique<upstream_answer>(upstream_answer::form::events, answer_bounds{});
       if (x->kind == exchange::kind::server_stream) {
-        stream_.worked = true;
+        stream_.worked = stream_.worked_here = stream_.up = true;
+        stream_.refused_new = 0;
         stream_.opened_at = now;
       }
       return reading::body;
@@ -270,7 +271,11 @@ conversation::reading conversation::head_of_post(exchange& x, transit& t, const 
                       t.why == purpose::opening || t.why == purpose::listen || t.why == purpose::list_tools ||
                       (t.why == purpose::quiet && !t.wire_id.empty());
   if (head.status >= 200 && head.status < 300) {
-    if (t.facts.method == "initialize" && !legacy_transport_) session_ = head.session_id;
+    if (t.facts.method == "initialize" && !legacy_transport_) {
+      session_ = head.session_id;
+    } else if (x.session == session_ && x.opened_at >= stream_.opened_at) {
+      stream_.session_doubted = false;
+    }
     if (!wants_answer) {
       auto id = x.id;
       x.serial = 0;

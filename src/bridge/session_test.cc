@@ -219,6 +219,62 @@ TEST(Session, AStreamThatHearsOf404IsASessionThatIsGone) {
   EXPECT_NE(again.body->find("\"initialize\""), std::string::npos);
 }
 
+// A server, or a proxy before it, that has the stream once and then no more.
+TEST(Session, AStreamThatIsNowhereToBeFoundDoesNotOpenSessionsWithoutEnd) {
+  for (bool works_each_time : {false, true}) {
+    talk t;
+    t.end(t.open());
+    int sessions = 0, asked = 0;
+    for (auto until = t.now + milliseconds(600'000); t.now < until; t.pass(milliseconds(100))) {
+      while (!t.sent_nothing()) {
+        auto sent = t.next();
+        if (sent.method == bridge_action::method::get) {
+          bool works = works_each_time && ++asked % 2 == 0;
+          t.head(sent.call, works ? 200 : 404, works ? "text/event-stream" : "");
+          if (works) t.end(sent.call);
+        } else if (sent.body->find("\"initialize\"") != std::string::npos) {
+          ++sessions;
+          t.json(sent.call, answer_to(sent, R"({"protocolVersion":"2025-06-18","capabilities":{}})"),
+                 "s" + std::to_string(sessions));
+        } else {
+          t.head(sent.call, 202);
+        }
+      }
+    }
+    EXPECT_GE(sessions, 2) << works_each_time;
+    EXPECT_LE(sessions, works_each_time ? 30 : 3) << works_each_time;
+    EXPECT_EQ(t.logged().find("has no stream of its own") == std::string::npos, works_each_time);
+    // Calls go on in the last session.
+    t.line(text(call_text));
+    auto sent = t.next();
+    EXPECT_NE(sent.fields.find("Mcp-Session-Id: s" + std::to_string(sessions)), std::string::npos);
+    t.json(sent.call, answer_text);
+    EXPECT_EQ(t.told_one(), answer_text);
+  }
+}
+
+TEST(Session, AStreamThatHearsOf404LeavesTheSessionToTheCallsThatUseIt) {
+  talk t;
+  auto stream = t.open();
+  t.line(text(call_text));
+  auto call = t.next().call;
+  t.end(stream);
+  t.pass(milliseconds(2'000));
+  t.head(t.next().call, 404);
+  t.pass(milliseconds(20'000));
+  EXPECT_TRUE(t.sent_nothing());
+  t.json(call, answer_text);
+  EXPECT_EQ(t.told_one(), answer_text);
+  // A call that was begun later shows that the session is there.
+  t.line(text(call_text));
+  auto later = t.next();
+  EXPECT_NE(later.fields.find("Mcp-Session-Id: s1"), std::string::npos);
+  t.json(later.call, answer_text);
+  EXPECT_EQ(t.told_one(), answer_text);
+  t.pass(milliseconds(60'000));
+  EXPECT_EQ(t.next().method, bridge_action::method::get);
+}
+
 TEST(Session, TheStreamOfTheServerGetsATokenToo) {
   talk t;
   auto stream = t.open();
