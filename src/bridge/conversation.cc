@@ -67,11 +67,15 @@ conversation::transit* conversation::find_client(std::string_view raw_id) {
 
 conversation::transit* conversation::find_wire(std::string_view raw_id) {
   if (raw_id.empty()) return nullptr;
+  auto has = [](const transit& t, auto&& is_it) {
+    return (!t.wire_id.empty() && is_it(t.wire_id)) ||
+           std::any_of(t.batch_ids.begin(), t.batch_ids.end(), is_it);
+  };
   for (auto& [serial, t] : transits_) {
-    if (!t->wire_id.empty() && same_id(t->wire_id, raw_id)) return t.get();
-    for (const auto& id : t->batch_ids) {
-      if (same_id(id, raw_id)) return t.get();
-    }
+    if (has(*t, [&](const auto& id) { return id == raw_id; })) return t.get();
+  }
+  for (auto& [serial, t] : transits_) {
+    if (has(*t, [&](const auto& id) { return same_id(id, raw_id); })) return t.get();
   }
   return nullptr;
 }
@@ -85,7 +89,8 @@ conversation::transit& conversation::add(purpose why, std::shared_ptr<const std:
   t.body = t.line = std::move(line);
   t.facts = std::move(facts);
   t.began = now;
-  t.wire_id = t.facts.id;
+  // The id of an answer is one of the server's, and may be that of a request of the client, too.
+  if (t.facts.kind == message_facts::kind::request) t.wire_id = t.facts.id;
   touch(t, now);
   transits_.emplace(t.serial, std::move(made));
   return t;

@@ -257,6 +257,11 @@ bool same_id(std::string_view a, std::string_view b) {
   auto left = parse_json(a), right = parse_json(b);
   if (!left || !right) return false;
   if (left->is_string()) return left->as_string() == right->as_string();
+  // Whole numbers are compared as such: as floating point, large ones would be the same as their neighbours.
+  auto is_whole = [](const json::value& v) { return v.is_int64() || v.is_uint64(); };
+  auto has_digits_only = [](std::string_view raw) { return raw.find_first_of(".eE") == raw.npos; };
+  if (is_whole(*left) && is_whole(*right)) return *left == *right;
+  if (has_digits_only(a) && has_digits_only(b)) return false;
   boost::system::error_code ignored;
   return left->to_number<double>(ignored) == right->to_number<double>(ignored);
 }

@@ -383,6 +383,22 @@ TEST(LegacyTransport, ALargeAnswerThatBreaksOffBehindTheEndOfTheClientIsTheEnd) 
   }
 }
 
+TEST(LegacyTransport, AnAnswerOfTheClientUnderTheSameIdDoesNotTakeTheServersForItself) {
+  legacy_talk t;
+  t.begin();
+  t.body(t.stream, "data: {\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"roots/list\"}\n\n");
+  EXPECT_NE(t.told_one().find("roots/list"), std::string::npos);
+  t.line(R"({"jsonrpc":"2.0","id":7,"result":{"roots":[]}})");
+  auto slow = t.next();  // not acknowledged yet
+  t.line(text(call_text));
+  t.head(t.next().call, 202);
+  t.body(t.stream, "data: " + text(answer_text) + "\n\n");
+  EXPECT_EQ(t.told_one(), answer_text);
+  EXPECT_EQ((*t).waiting(), 0U);
+  t.head(slow.call, 202);
+  EXPECT_TRUE(t.told_nothing());
+}
+
 TEST(LegacyTransport, WhatItsStreamTookAlongIsAnsweredWithAnError) {
   legacy_talk t;
   t.begin();
