@@ -59,6 +59,7 @@ struct upstream_head {
 struct conversation_options {
   std::string program = "mcp-oauth-proxy";  // as it calls itself to the client
   std::string version;
+  std::string instance;  // no other conversation has it: what another one gave out is not taken for ours
   bridge_upstream_settings upstream;
 };
 
@@ -258,7 +259,8 @@ class conversation {
   void listen_for_client(milliseconds now);
   bool to_sessions(transit& t, milliseconds now);
   bool park(exchange& x, std::string_view text, const message_facts& facts, milliseconds now);
-  bool unpark(transit& t, milliseconds now);
+  void unpark(transit& t, milliseconds now);
+  void forget_oldest_parked(milliseconds now);
   void notify_subscriptions(std::string_view text, const message_facts& facts);
   void ask_client(transit& t, const std::string& state, milliseconds now);
   void answer_server(std::string text, milliseconds now);
