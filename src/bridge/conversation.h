@@ -147,7 +147,8 @@ class conversation {
     bool resuming = false;
     bool session_repeated = false, headers_repeated = false, head_seen = false;
     int token_refusals = 0, scope_refusals = 0, redirects = 0, waits = 0, resumes = 0, rounds = 0;
-    std::string target;
+    std::string target;           // where it was redirected to
+    bool moved_for_good = false;  // by nothing but 308
     std::string last_event_id;
     std::optional<milliseconds> retry;
     std::string unclear;  // what was no JSON in its stream
@@ -160,6 +161,7 @@ class conversation {
     enum kind kind = kind::post;
     std::uint64_t serial = 0;  // of its transit; 0: gone, or none
     std::string session;
+    std::string target;  // as it was sent
     int status = 0;
     bool as_stateless = false;
     bool collecting = false;  // an error's body
@@ -200,6 +202,12 @@ class conversation {
   void log(bridge_log_level level, std::string text);
   std::string next_id();
 
+  // ---- conversation_again.cc: requests that are made once more
+  bool refused_token(exchange& x, transit* t, const upstream_head& head);
+  bool redirected(exchange& x, transit& t, const upstream_head& head, milliseconds now);
+  void keep_place(const transit& t);
+  void forget_place(const exchange& x);
+
   // ---- conversation_upstream.cc: requests and what comes of them
   void post(transit& t, milliseconds now);
   void resume(transit& t, milliseconds now);
@@ -209,8 +217,6 @@ class conversation {
   std::string session_fields(const transit* t) const;
   answer_bounds bounds_of(const transit* t) const;
   reading head_of_post(exchange& x, transit& t, const upstream_head& head, milliseconds now);
-  bool refused_token(exchange& x, transit* t, const upstream_head& head);
-  bool redirected(exchange& x, transit& t, const upstream_head& head, milliseconds now);
   bool must_wait(exchange& x, transit& t, const upstream_head& head, milliseconds now);
   void error_answer(exchange& x, transit& t, milliseconds now);
   void ended_without_response(exchange& x, transit& t, const std::string& why, milliseconds now);
@@ -237,6 +243,7 @@ class conversation {
   void let_go(transit& t, milliseconds now);
   void probe_for_stateless(transit& t, milliseconds now);
   void reopen(milliseconds now);
+  void leave_place();
   bool session_lost(exchange& x, transit& t, milliseconds now);
   void initialized_done(milliseconds now);
   void open_server_stream(milliseconds now);
@@ -299,7 +306,8 @@ class conversation {
   json::object discovered_;
   std::string held_answer_;  // to initialize, while it is not known whether it counts
   std::string endpoint_;     // of the legacy transport: path and query
-  std::string moved_to_;     // path and query that the server redirected to
+  std::string moved_to_;     // path and query that the server redirected to, for all requests
+  bool moved_for_good_ = false;
   std::uint64_t legacy_stream_ = 0;
   bool provisional_ = false;  // the client's initialize was answered by us
 

@@ -56,6 +56,7 @@ void conversation::begin_opening(transit& t, milliseconds now) {
     negotiated_.clear();
     open_ = false;
   }
+  leave_place();
   stream_ = server_stream();
   initialized_sent_ = false;
   opening_ = t.serial;
@@ -244,12 +245,18 @@ void conversation::forget_attempts() {
   tried_legacy_ = tried_stateless_ = tried_http_ = false;
 }
 
+// Where a session was, the next one need not be.
+void conversation::leave_place() {
+  if (!moved_for_good_) moved_to_.clear();
+}
+
 void conversation::reopen(milliseconds now) {
   if (opening_ != 0) return;
   open_ = false;
   session_.clear();
   initialized_sent_ = false;
   stream_.worked_here = stream_.session_doubted = false;
+  leave_place();
   abort_streams();
   auto facts = scan_message(initialize_);
   if (!facts) return;
@@ -267,6 +274,7 @@ void conversation::reopen(milliseconds now) {
 bool conversation::session_lost(exchange& x, transit& t, milliseconds now) {
   if (initialize_.empty() || std::exchange(t.session_repeated, true)) return false;
   auto old = x.session;
+  t.target.clear();
   x.serial = 0;
   drop_exchange(x.id, false);
   if (t.why == purpose::client_response || t.why == purpose::cancel || t.why == purpose::quiet) {

@@ -332,11 +332,95 @@ TEST(Conversation, ARedirectIsFollowedWithinTheOriginOnly) {
     EXPECT_EQ(again.target, target);
     EXPECT_EQ(*again.body, call_text);
     t.json(again.call, answer_text);
-    t.told();
-    // Where it moved to is where it is.
+    EXPECT_EQ(t.told_one(), answer_text);
+    // For this time only (RFC 9110 §15.4.8).
     t.line(text(call_text));
-    EXPECT_EQ(t.next().target, target);
+    EXPECT_EQ(t.next().target, "");
   }
+}
+
+TEST(Conversation, APermanentRedirectCountsForOthersOnceTheServerHasAnsweredThere) {
+  talk t;
+  t.open();
+  auto call = [&](int status_there) {
+    t.line(text(call_text));
+    auto sent = t.next();
+    upstream_head moved;
+    moved.status = 308;
+    moved.location = "/new";
+    if (sent.target.empty()) {
+      t.head(sent.call, moved);
+      sent = t.next();
+    }
+    EXPECT_EQ(sent.target, "/new");
+    if (status_there == 200) {
+      t.json(sent.call, answer_text);
+    } else {
+      t.answer(sent.call, status_there, "text/plain", "no");
+    }
+    EXPECT_EQ(t.told().size(), 1U);
+    // Where the next one goes.
+    t.line(R"({"jsonrpc":"2.0","id":8,"method":"tools/list"})");
+    auto next = t.next();
+    t.json(next.call, R"({"jsonrpc":"2.0","id":8,"result":{"tools":[]}})");
+    EXPECT_EQ(t.told().size(), 1U);
+    return next.target;
+  };
+  EXPECT_EQ(call(503), "");
+  EXPECT_EQ(call(200), "/new");
+  EXPECT_EQ(call(400), "/new") << "that says nothing of the place";
+  EXPECT_EQ(call(500), "");
+  EXPECT_EQ(call(200), "/new");
+}
+
+// A slash at the end, as many frameworks want it: the session is where it was opened, its stream as well.
+TEST(Conversation, ATemporaryRedirectOfInitializeCountsForItsSession) {
+  talk t;
+  upstream_head moved;
+  moved.status = 307;
+  moved.location = "/mcp/";
+  std::string initialize =
+      R"({"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"c","version":"1"}}})";
+  for (auto session : {"s1", "s2"}) {
+    t.line(initialize);
+    auto sent = t.next();
+    if (sent.method == bridge_action::method::remove) {
+      EXPECT_EQ(sent.target, "/mcp/");
+      sent = t.next();
+    }
+    EXPECT_EQ(sent.target, "");
+    t.head(sent.call, moved);
+    t.json(t.next().call,
+           R"({"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-06-18","capabilities":{}}})",
+           session);
+    EXPECT_EQ(t.told().size(), 1U);
+    t.line(R"({"jsonrpc":"2.0","method":"notifications/initialized"})");
+    auto initialized = t.next();
+    EXPECT_EQ(initialized.target, "/mcp/");
+    t.head(initialized.call, 202);
+    EXPECT_EQ(t.next().target, "/mcp/") << "the stream";
+  }
+}
+
+// Maintenance that sends every request elsewhere for a while.
+TEST(Conversation, ATemporaryRedirectOfACallIsForgottenBehindIt) {
+  talk t;
+  t.open();
+  upstream_head moved, busy;
+  moved.status = 307;
+  moved.location = "/maintenance";
+  busy.status = 503;
+  busy.retry_after = "2";
+  t.line(text(call_text));
+  t.head(t.next().call, moved);
+  auto there = t.next();
+  EXPECT_EQ(there.target, "/maintenance");
+  t.head(there.call, busy);
+  t.pass(milliseconds(2'000));
+  auto again = t.next();
+  EXPECT_EQ(again.target, "") << "asked where it is when it is over";
+  t.json(again.call, answer_text);
+  EXPECT_EQ(t.told_one(), answer_text);
 }
 
 TEST(Conversation, ARedirectInACircleEnds) {

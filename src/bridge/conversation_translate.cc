@@ -293,8 +293,10 @@ void conversation::forget_oldest_parked(milliseconds now) {
   parked_.erase(oldest);
   if (t == nullptr) return;
   auto call = t->call;
+  auto over = make_notification("notifications/cancelled", "{\"requestId\":" + t->wire_id + "}");
   finish(*t, now);
   drop_exchange(call, true);
+  post(add_own(purpose::cancel, std::move(over), now), now);
 }
 
 void conversation::ask_client(transit& t, const std::string& token, milliseconds now) {
