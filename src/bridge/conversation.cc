@@ -396,7 +396,9 @@ void conversation::finish(transit& t, milliseconds now) {
   }
   bool was_opening = opening_ == serial;
   if (was_opening) opening_ = 0;
+  bool counted = t.counted;
   transits_.erase(serial);
+  if (counted) answer_more(now);
   if (gate_ == serial) return initialized_done(now);
   if (was_opening) flush_queue(now);
   check_ended(now);
@@ -439,6 +441,8 @@ void conversation::on_stop(milliseconds now) {
   for (auto id : open) drop_exchange(id, true);
   transits_.clear();
   queue_.clear();
+  unanswered_.clear();
+  answering_ = 0;
   gate_ = opening_ = listen_ = 0;
   end_session(now);
   end_by_ = std::min(end_by_, now + removal_time_when_stopped);

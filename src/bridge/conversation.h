@@ -144,6 +144,7 @@ class conversation {
     std::uint64_t call = 0;
     milliseconds began{0}, sent_at{0}, deadline{0}, again_at{0}, told_at{0};
     bool endless = false;  // no deadline
+    bool counted = false;  // among `answering_`
     bool resuming = false;
     bool session_repeated = false, headers_repeated = false, head_seen = false;
     int token_refusals = 0, scope_refusals = 0, redirects = 0, waits = 0, resumes = 0, rounds = 0;
@@ -172,6 +173,7 @@ class conversation {
     bool renewing = false;
     int refusals = 0;
     std::vector<answer_part> blocked;  // wait for the line
+    std::size_t unanswered = 0;        // of its questions, ours to answer: it is not read on before
     std::uint64_t flow_serial = 0;     // whose answer is being written in parts
   };
 
@@ -270,7 +272,8 @@ class conversation {
   void forget_oldest_parked(milliseconds now);
   void notify_subscriptions(std::string_view text, const message_facts& facts);
   void ask_client(transit& t, const std::string& state, milliseconds now);
-  void answer_server(std::string text, milliseconds now);
+  void answer_server(std::uint64_t call, std::string text, milliseconds now);
+  void answer_more(milliseconds now);
   void answer_locally(transit& t, std::string_view raw_result, milliseconds now);
 
   conversation_options options_;
@@ -359,6 +362,9 @@ class conversation {
     std::string answer;                     // came while the client was asked
   };
   std::map<std::string, parked> parked_;  // by request state
+  // Our own answers to its questions: so many at a time, and then its streams have to wait.
+  std::size_t answering_ = 0;
+  std::deque<std::pair<std::uint64_t, std::string>> unanswered_;  // by exchange
   struct subscription {
     std::string raw_id;
     bool tools = false, prompts = false, resources = false;

@@ -12,8 +12,9 @@ constexpr std::size_t most_held_lines = 4 * 1024 * 1024;
 }  // namespace
 
 bool conversation::may_read(std::uint64_t call) const {
-  if (line_owner_ == 0 || line_owner_ == call) return true;
   auto at = exchanges_.find(call);
+  if (at != exchanges_.end() && at->second->unanswered > 0) return false;
+  if (line_owner_ == 0 || line_owner_ == call) return true;
   if (at != exchanges_.end() && !at->second->blocked.empty()) return false;
   return held_lines_.size() < most_held_lines;
 }
@@ -155,7 +156,7 @@ void conversation::route_server(exchange& x, std::string text, const message_fac
       if (!park(x, text, facts, now)) {
         bridge_failure why;
         why.why = {errc::bridge_not_translatable, facts.method + " outside of a call"};
-        answer_server(failure_answer(options_.program, facts.id, why), now);
+        answer_server(x.id, failure_answer(options_.program, facts.id, why), now);
       }
       return;
     }

@@ -10,7 +10,8 @@ namespace mcp_oauth {
 namespace {
 
 constexpr int most_rounds = 10;
-constexpr std::size_t most_questions = 32, most_subscriptions = 64, most_resources = 256, most_parked = 64;
+constexpr std::size_t most_questions = 32, most_subscriptions = 64, most_resources = 256, most_parked = 64,
+                      most_answering = 32;
 constexpr std::string_view state_prefix = "mcp-oauth-proxy-";
 
 const json::value* member_of(const json::value* of, std::string_view name) {
@@ -35,10 +36,37 @@ void conversation::answer_locally(transit& t, std::string_view raw_result, milli
   finish(t, now);
 }
 
-void conversation::answer_server(std::string text, milliseconds now) {
+// `call` asked; 0: what a person says goes at once.
+void conversation::answer_server(std::uint64_t call, std::string text, milliseconds now) {
+  auto* x = find_exchange(call);
+  if (x != nullptr && answering_ >= most_answering) {
+    ++x->unanswered;
+    unanswered_.emplace_back(call, std::move(text));
+    return;
+  }
   auto& t = add_own(purpose::client_response, std::move(text), now);
   t.by = route::to_sessions;
+  t.counted = x != nullptr;
+  if (t.counted) ++answering_;
   post(t, now);
+}
+
+// One of our answers has arrived, or never will.
+void conversation::answer_more(milliseconds now) {
+  --answering_;
+  while (!unanswered_.empty() && answering_ < most_answering) {
+    auto [call, text] = std::move(unanswered_.front());
+    unanswered_.pop_front();
+    auto* x = find_exchange(call);
+    if (x == nullptr) continue;  // who asked is gone
+    bool last = --x->unanswered == 0;
+    answer_server(call, std::move(text), now);
+    if (!last) continue;
+    bridge_action action;
+    action.kind = bridge_action::kind::resume;
+    action.call = call;
+    actions_.push_back(std::move(action));
+  }
 }
 
 // ---- a client with sessions, a server without
@@ -253,7 +281,7 @@ bool conversation::to_sessions(transit& t, milliseconds now) {
 // on under the id of the call with the answer.
 bool conversation::park(exchange& x, std::string_view text, const message_facts& facts, milliseconds now) {
   if (facts.method == "ping") {
-    answer_server(make_result(facts.id, "{}"), now);
+    answer_server(x.id, make_result(facts.id, "{}"), now);
     return true;
   }
   if (!is_question(facts.method)) return false;
@@ -353,7 +381,7 @@ void conversation::unpark(transit& t, milliseconds now) {
   bool more = !waiting.questions.empty();
   if (!more) parked_.erase(at);
   auto serial = call->serial;
-  answer_server(make_result(question, json::serialize(*response)), now);
+  answer_server(0, make_result(question, json::serialize(*response)), now);
   call = find(serial);
   if (more && call != nullptr) ask_client(*call, token, now);
 }

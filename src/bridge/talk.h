@@ -6,6 +6,7 @@
 #include "bridge/conversation.h"
 
 #include <algorithm>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <utility>

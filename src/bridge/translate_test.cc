@@ -465,6 +465,50 @@ TEST(ToSessions, APingOfTheServerIsAnsweredHere) {
   EXPECT_TRUE(t.told_nothing());
 }
 
+TEST(ToSessions, AFloodOfPingsIsAnsweredAFewAtATimeAndNotReadOn) {
+  to_sessions t;
+  t.begin();
+  t.line(modern("2", "tools/call", R"("name":"e")"));
+  auto call = t.next().call;
+  t.events(call);
+  std::string flood;
+  for (int i = 0; i < 1'000; ++i)
+    flood += "data: {\"jsonrpc\":\"2.0\",\"id\":\"p" + std::to_string(i) + "\",\"method\":\"ping\"}\n\n";
+  t.body(call, flood);
+  EXPECT_FALSE((*t).may_read(call));
+  EXPECT_TRUE((*t).may_read(t.stream)) << "another one does not wait for it";
+  std::deque<bridge_action> open;
+  std::size_t answered = 0, most = 0;
+  for (;;) {
+    while (!t.sent_nothing()) open.push_back(t.next());
+    most = std::max(most, open.size());
+    if (open.empty()) break;
+    EXPECT_NE(open.front().body->find("\"p" + std::to_string(answered) + '"'), std::string::npos);
+    ++answered;
+    // Also one that comes to nothing makes room.
+    if (answered % 2 == 0) {
+      t.head(open.front().call, 202);
+    } else {
+      t.broken(open.front().call, errc::upstream_closed);
+    }
+    open.pop_front();
+  }
+  EXPECT_EQ(answered, 1'000U);
+  EXPECT_EQ(most, 32U);
+  EXPECT_TRUE((*t).may_read(call));
+  EXPECT_EQ(t.resumed, std::vector<std::uint64_t>{call});
+  // Of a stream that is gone nobody waits for answers.
+  t.body(call, flood);
+  t.broken(call, errc::upstream_closed);
+  t.told();
+  answered = 0;
+  while (!t.sent_nothing()) {
+    t.head(t.next().call, 202);
+    ++answered;
+  }
+  EXPECT_EQ(answered, 32U);
+}
+
 TEST(ToSessions, ASubscriptionHearsWhatItAskedFor) {
   to_sessions t;
   t.begin();
