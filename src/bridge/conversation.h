@@ -143,8 +143,9 @@ class conversation {
     std::vector<std::string> batch_ids;       // of a batch, not answered yet
     std::uint64_t call = 0;
     milliseconds began{0}, sent_at{0}, deadline{0}, again_at{0}, told_at{0};
-    bool endless = false;  // no deadline
-    bool counted = false;  // among `answering_`
+    milliseconds heard_at{0};  // a message of its stream, not only bytes
+    bool endless = false;      // no deadline
+    bool counted = false;      // among `answering_`
     bool resuming = false;
     bool session_repeated = false, headers_repeated = false, head_seen = false;
     int token_refusals = 0, scope_refusals = 0, redirects = 0, waits = 0, resumes = 0, rounds = 0;

@@ -24,6 +24,8 @@ void conversation::take_parts(std::uint64_t call, std::vector<answer_part> parts
     auto* x = find_exchange(call);
     if (x == nullptr) return;
     using kind = enum answer_part::kind;
+    if (auto* t = find(x->serial); t != nullptr && (part.kind == kind::message || part.kind == kind::begin))
+      t->heard_at = now;
     if (!x->blocked.empty()) {
       x->blocked.push_back(std::move(part));
       continue;

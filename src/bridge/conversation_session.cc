@@ -351,7 +351,8 @@ void conversation::server_stream_ended(const std::string& why, int status, milli
   }
   stream_.failures = lived ? 0 : stream_.failures + 1;
   auto pause = std::max(wait, stream_.retry.value_or(pause_after(stream_.failures)));
-  stream_.again_at = now + std::max(pause, milliseconds(1));
+  pause = std::max(pause, shortest_pause);
+  stream_.again_at = now + pause;
   wake(stream_.again_at);
   log(stream_.failures > 1 ? bridge_log_level::debug : bridge_log_level::info,
       "the server's stream: " + why + "; opened again in " + std::to_string(pause.count()) + " ms");

@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::size_t most_error_body = 64 * 1024, most_whole_message = 64 * 1024 * 1024;
 constexpr int most_waits = 5, most_resumes_in_vain = 5;
-constexpr milliseconds first_resume{1'000}, longest_resume{30'000};
+constexpr int most_silent_timeouts = 20;
+constexpr milliseconds shortest_resume{500}, first_resume{1'000}, longest_resume{30'000};
 constexpr int header_mismatch = -32020;
 
 // Methods that change nothing at the server, so that asking twice does no harm.
@@ -405,13 +406,18 @@ void conversation::on_failure(std::uint64_t call, const error& why, milliseconds
 void conversation::ended_without_response(exchange& x, transit& t, const std::string& why, milliseconds now) {
   bool resumable = !x.as_stateless && !t.last_event_id.empty() && !stopping_ &&
                    t.resumes < most_resumes_in_vain && x.status != 404 && x.status != 405;
+  // A server may let its client ask again and again until there is something to say (2025-11-25), but not
+  // for ever.
+  auto silent = now - std::max(t.began, t.heard_at);
+  bool in_vain = silent >= options_.upstream.timeout * most_silent_timeouts;
   bool news = x.reader != nullptr && !x.reader->last_event_id().empty();
   auto status = x.status;
   x.serial = 0;
   drop_exchange(x.id, false);
-  if (resumable) {
+  if (resumable && !in_vain) {
     if (news) t.resumes = 0;
     auto pause = t.retry.value_or(std::min(first_resume * (1 << t.resumes), longest_resume));
+    pause = std::max(pause, shortest_resume);
     ++t.resumes;
     t.at = state::delayed;
     t.resuming = true;
@@ -424,6 +430,9 @@ void conversation::ended_without_response(exchange& x, transit& t, const std::st
   }
   bridge_failure failure;
   failure.why = {errc::upstream_no_answer, why};
+  if (resumable)
+    failure.why = {errc::upstream_timeout,
+                   "its stream was resumed for " + std::to_string(silent.count()) + " ms without a message"};
   if (!t.unclear.empty())
     failure.why = {errc::upstream_malformed, "an event of its stream is no JSON: " + t.unclear};
   failure.status = status;

@@ -165,6 +165,55 @@ TEST(Session, AStreamIsNotResumedForEver) {
   EXPECT_NE(t.told_one().find("MOP-BRI-004"), std::string::npos);
 }
 
+// Each resumption brings another id, and no message.
+TEST(Session, AStreamThatSaysNothingIsResumedTwiceASecondAndNotForEver) {
+  for (bool with_message : {false, true}) {
+    bridge_upstream_settings upstream;
+    upstream.timeout = milliseconds(2'000);
+    talk t(std::move(upstream));
+    t.open();
+    t.line(text(call_text));
+    auto call = t.next().call;
+    int resumed = 0;
+    auto began = t.now;
+    while (t.now - began < milliseconds(60'000)) {
+      t.events(call);
+      t.body(call, "retry: 0\nid: e" + std::to_string(resumed) + "\ndata:\n\n");
+      if (with_message) t.body(call, "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}\n\n");
+      t.end(call);
+      t.pass(milliseconds(499));
+      EXPECT_TRUE(t.sent_nothing());
+      t.pass(milliseconds(1));
+      if (t.sent_nothing()) break;
+      call = t.next().call;
+      ++resumed;
+    }
+    if (with_message) {
+      EXPECT_EQ(resumed, 120);
+      EXPECT_EQ((*t).waiting(), 1U);
+      continue;
+    }
+    EXPECT_EQ(resumed, 80);
+    auto line = t.told_one();
+    EXPECT_EQ(code_in(line), -32000);
+    EXPECT_NE(message_in(line).find("without a message"), std::string::npos) << line;
+  }
+}
+
+TEST(Session, TheServersStreamIsOpenedTwiceASecondAtMost) {
+  talk t;
+  auto stream = t.open();
+  for (int i = 0; i < 20; ++i) {
+    t.body(stream, "retry: 0\nid: " + std::to_string(i) + "\ndata:\n\n");
+    t.end(stream);
+    t.pass(milliseconds(499));
+    EXPECT_TRUE(t.sent_nothing());
+    t.pass(milliseconds(1));
+    stream = t.next().call;
+    t.events(stream);
+  }
+}
+
 TEST(Session, AResumptionThatTheServerDoesNotKnowIsTheEnd) {
   talk t;
   t.open();
