@@ -272,7 +272,7 @@ class conversation {
   void unpark(transit& t, milliseconds now);
   void forget_oldest_parked(milliseconds now);
   void notify_subscriptions(std::string_view text, const message_facts& facts);
-  void ask_client(transit& t, const std::string& state, milliseconds now);
+  void ask_client(transit& t, const std::string& state);
   void answer_server(std::uint64_t call, std::string text, milliseconds now);
   void answer_more(milliseconds now);
   void answer_locally(transit& t, std::string_view raw_result, milliseconds now);

@@ -307,7 +307,7 @@ bool conversation::park(exchange& x, std::string_view text, const message_facts&
   if (t == nullptr) return false;
   auto token = std::string(state_prefix) + options_.instance + '-' + std::to_string(++last_own_id_);
   parked_[token] = {serial, {{facts.id, std::string(text)}}, {}};
-  ask_client(*t, token, now);
+  ask_client(*t, token);
   return true;
 }
 
@@ -327,7 +327,7 @@ void conversation::forget_oldest_parked(milliseconds now) {
   post(add_own(purpose::cancel, std::move(over), now), now);
 }
 
-void conversation::ask_client(transit& t, const std::string& token, milliseconds now) {
+void conversation::ask_client(transit& t, const std::string& token) {
   auto tree = read_tree(parked_[token].questions.front().text);
   json::object question;
   if (const auto* method = tree ? member_of(&*tree, "method") : nullptr) question["method"] = *method;
@@ -368,7 +368,7 @@ void conversation::unpark(transit& t, milliseconds now) {
       tree ? member_of(member_of(member_of(&*tree, "params"), "inputResponses"), "1") : nullptr;
   auto& waiting = at->second;
   if (response == nullptr && waiting.answer.empty()) {
-    return ask_client(*call, token, now);
+    return ask_client(*call, token);
   }
   auto question = waiting.questions.front().raw_id;
   waiting.questions.pop_front();
@@ -383,7 +383,7 @@ void conversation::unpark(transit& t, milliseconds now) {
   auto serial = call->serial;
   answer_server(0, make_result(question, json::serialize(*response)), now);
   call = find(serial);
-  if (more && call != nullptr) ask_client(*call, token, now);
+  if (more && call != nullptr) ask_client(*call, token);
 }
 
 // A change, to every subscription that asked for its kind.
