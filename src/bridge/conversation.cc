@@ -86,6 +86,8 @@ conversation::transit& conversation::add(purpose why, std::shared_ptr<const std:
   auto& t = *made;
   t.serial = ++last_serial_;
   t.why = why;
+  t.unattended = why == purpose::client_notification || why == purpose::cancel || why == purpose::listen ||
+                 why == purpose::quiet;
   t.body = t.line = std::move(line);
   t.facts = std::move(facts);
   t.began = now;

@@ -41,6 +41,8 @@ struct bridge_action {
   std::string fields;                       // lines with CR LF, besides those that every request has
   std::shared_ptr<const std::string> body;  // null: none
   bool may_repeat = false;                  // asking twice does no harm
+  // send, renew
+  bool unattended = false;  // nobody waits for what comes of it: no person is to be asked for its sake
   // renew
   int status = 0;
   std::string challenges, dpop_nonce;
@@ -146,6 +148,7 @@ class conversation {
     milliseconds heard_at{0};  // a message of its stream, not only bytes
     bool endless = false;      // no deadline
     bool counted = false;      // among `answering_`
+    bool unattended = false;   // nobody waits for it
     bool resuming = false;
     bool session_repeated = false, headers_repeated = false, head_seen = false;
     int token_refusals = 0, scope_refusals = 0, redirects = 0, waits = 0, resumes = 0, rounds = 0;
@@ -172,7 +175,6 @@ class conversation {
     milliseconds linger_until{0};
     milliseconds opened_at{0};
     bool renewing = false;
-    int refusals = 0;
     std::vector<answer_part> blocked;  // wait for the line
     std::size_t unanswered = 0;        // of its questions, ours to answer: it is not read on before
     std::uint64_t flow_serial = 0;     // whose answer is being written in parts
@@ -207,6 +209,7 @@ class conversation {
 
   // ---- conversation_again.cc: requests that are made once more
   bool refused_token(exchange& x, transit* t, const upstream_head& head);
+  bool is_unattended(const exchange& x);
   bool redirected(exchange& x, transit& t, const upstream_head& head, milliseconds now);
   void keep_place(const transit& t);
   void forget_place(const exchange& x);
@@ -247,6 +250,7 @@ class conversation {
   void probe_for_stateless(transit& t, milliseconds now);
   void reopen(milliseconds now);
   void leave_place();
+  bool somebody_waits();
   bool session_lost(exchange& x, transit& t, milliseconds now);
   void initialized_done(milliseconds now);
   void open_server_stream(milliseconds now);
@@ -313,6 +317,7 @@ class conversation {
   std::string moved_to_;     // path and query that the server redirected to, for all requests
   bool moved_for_good_ = false;
   std::uint64_t legacy_stream_ = 0;
+  int legacy_refusals_ = 0;   // of its token, while it is being opened
   bool provisional_ = false;  // the client's initialize was answered by us
 
   struct server_stream {
@@ -324,8 +329,9 @@ class conversation {
     std::string last_event_id;
     std::optional<milliseconds> retry;
     int failures = 0;
-    int reopened = 0;     // sessions on its account since one of it has lasted
-    int refused_new = 0;  // 404 in a session that was just opened, one after the other
+    int token_refusals = 0;  // one after the other, also of one stream after the other
+    int reopened = 0;        // sessions on its account since one of it has lasted
+    int refused_new = 0;     // 404 in a session that was just opened, one after the other
     milliseconds opened_at{0}, again_at{0};
   };
   server_stream stream_;

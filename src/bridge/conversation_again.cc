@@ -19,19 +19,29 @@ bool asks_for_scope(const upstream_head& head) {
 bool conversation::refused_token(exchange& x, transit* t, const upstream_head& head) {
   bool scope = asks_for_scope(head);
   if (head.status != 401 && !scope) return false;
-  if (t != nullptr
-          ? scope ? t->scope_refusals++ >= most_scope_refusals : t->token_refusals++ >= most_token_refusals
-          : x.refusals++ >= most_token_refusals)
-    return false;
+  bool server_stream = x.kind == exchange::kind::server_stream;
+  if (t == nullptr && !server_stream && x.kind != exchange::kind::legacy_stream) return false;
+  auto& refusals = t != nullptr    ? (scope ? t->scope_refusals : t->token_refusals)
+                   : server_stream ? stream_.token_refusals
+                                   : legacy_refusals_;
+  if (refusals >= (t != nullptr && scope ? most_scope_refusals : most_token_refusals)) return false;
+  ++refusals;
   x.renewing = true;
   bridge_action action;
   action.kind = bridge_action::kind::renew;
   action.call = x.id;
+  action.unattended = is_unattended(x);
   action.status = head.status;
   action.challenges = head.challenges;
   action.dpop_nonce = head.dpop_nonce;
   actions_.push_back(std::move(action));
   return true;
+}
+
+bool conversation::is_unattended(const exchange& x) {
+  // The stream of HTTP with SSE is for whoever waits for the session.
+  auto* t = find(x.kind == exchange::kind::legacy_stream ? opening_ : x.serial);
+  return t == nullptr || t->unattended;
 }
 
 void conversation::on_renewed(std::uint64_t call, const result<void>& token, milliseconds now) {

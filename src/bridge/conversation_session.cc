@@ -135,11 +135,12 @@ void conversation::opened(transit& t, std::string text, const message_facts& fac
   if (!parse_revision(negotiated_))
     log(bridge_log_level::warn,
         "the server answers with a revision that was never published: " + negotiated_);
-  bool ours = t.client_id.empty();
+  bool ours = t.client_id.empty(), unattended = t.unattended;
   answer_client(t, text);
   finish(t, now);
   if (!ours) return flush_queue(now);
   auto& said = add_own(purpose::initialized, std::string(initialized_notification), now);
+  said.unattended = unattended && !somebody_waits();
   initialized_sent_ = true;
   gate_ = said.serial;
   post(said, now);
@@ -208,6 +209,7 @@ void conversation::probe_for_stateless(transit& t, milliseconds now) {
   t.at = state::elsewhere;
   auto& probe = add_own(purpose::opening, make_request(next_id(), "server/discover", ""), now);
   probe.by = route::to_stateless;
+  probe.unattended = t.unattended;
   probe.body = std::make_shared<const std::string>(with_request_meta(*probe.line, probe.facts, profile_));
   post(probe, now);
 }
@@ -229,6 +231,11 @@ void conversation::opening_failed(transit& t, const bridge_failure& failure, mil
   forget_attempts();
   bool ours = t.client_id.empty();
   bool again = !initialized_result_.empty();
+  bool for_nobody = t.unattended && counts.why.code == errc::sign_in_person_needed;
+  if (for_nobody && somebody_waits()) {
+    // By now there is somebody for whom a person may be asked.
+    return finish(t, now);
+  }
   if (ours) {
     // Everybody who waits for this session.
     if (again) counts.why = {errc::upstream_session_lost, failure_words(counts)};
@@ -250,6 +257,14 @@ void conversation::leave_place() {
   if (!moved_for_good_) moved_to_.clear();
 }
 
+// Whether somebody waits for the session that is being opened.
+bool conversation::somebody_waits() {
+  return std::any_of(queue_.begin(), queue_.end(), [this](auto serial) {
+    auto* t = find(serial);
+    return t != nullptr && !t->unattended;
+  });
+}
+
 void conversation::reopen(milliseconds now) {
   if (opening_ != 0) return;
   open_ = false;
@@ -262,6 +277,7 @@ void conversation::reopen(milliseconds now) {
   if (!facts) return;
   log(bridge_log_level::info, "opening a session at the server");
   auto& t = add_own(purpose::opening, with_id(initialize_, *facts, next_id()), now);
+  t.unattended = !somebody_waits();
   opening_ = t.serial;
   if (!legacy_transport_) return post(t, now);
   t.at = state::elsewhere;
@@ -410,6 +426,7 @@ void conversation::legacy_endpoint(std::string_view uri, milliseconds now) {
 
 void conversation::legacy_stream_ended(const bridge_failure& why, milliseconds now) {
   legacy_stream_ = 0;
+  legacy_refusals_ = 0;
   endpoint_.clear();
   open_ = false;
   if (auto* t = find(opening_)) {

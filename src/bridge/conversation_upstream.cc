@@ -76,6 +76,7 @@ void conversation::send(exchange& x, enum bridge_action::method method,
   action.fields = std::move(extra);
   action.body = std::move(body);
   action.may_repeat = may_repeat;
+  action.unattended = is_unattended(x);
   actions_.push_back(std::move(action));
 }
 
@@ -178,7 +179,9 @@ conversation::reading conversation::on_head(std::uint64_t call, const upstream_h
   if (x->kind == exchange::kind::server_stream || x->kind == exchange::kind::legacy_stream) {
     if (events) {
       x->reader = std::make_unique<upstream_answer>(upstream_answer::form::events, answer_bounds{});
+      if (x->kind == exchange::kind::legacy_stream) legacy_refusals_ = 0;
       if (x->kind == exchange::kind::server_stream) {
+        stream_.token_refusals = 0;
         stream_.worked = stream_.worked_here = stream_.up = true;
         stream_.refused_new = 0;
         stream_.opened_at = now;

@@ -338,6 +338,84 @@ TEST(Session, TheStreamOfTheServerGetsATokenToo) {
   EXPECT_EQ(t.next().method, bridge_action::method::get);
 }
 
+TEST(Session, ARefusedTokenOfTheStreamIsRenewedOnceUntilOneIsTaken) {
+  talk t;
+  auto stream = t.open();
+  upstream_head refused;
+  refused.status = 401;
+  for (int round = 0; round < 2; ++round) {
+    t.end(stream);
+    std::size_t renewed = 0, asked = 0;
+    for (int i = 0; i < 12; ++i) {
+      t.pass(milliseconds(61'000));
+      while (!t.sent_nothing()) {
+        auto call = t.next().call;
+        ++asked;
+        t.head(call, refused);
+        for (const auto& renewal : t.renewals()) {
+          EXPECT_TRUE(renewal.unattended);
+          ++renewed;
+          t.renewed(call, {});
+        }
+      }
+    }
+    EXPECT_EQ(renewed, 1U);
+    EXPECT_GT(asked, 8U) << "it is not given up";
+    // One that is taken begins the count anew.
+    for (int i = 0; i < 2 && t.sent_nothing(); ++i) t.pass(milliseconds(61'000));
+    stream = t.next().call;
+    t.events(stream);
+    t.pass(milliseconds(10'000));
+  }
+}
+
+TEST(Session, ForWhatNobodyWaitsForNobodyIsAsked) {
+  bridge_upstream_settings upstream;
+  upstream.ping_interval = seconds(30);
+  talk t(std::move(upstream));
+  upstream_head refused;
+  refused.status = 401;
+  auto expect = [&](const bridge_action& sent, bool unattended, std::string_view what) {
+    EXPECT_EQ(sent.unattended, unattended) << what;
+    t.head(sent.call, refused);
+    auto renewals = t.renewals();
+    ASSERT_EQ(renewals.size(), 1U) << what;
+    EXPECT_EQ(renewals[0].unattended, unattended) << what;
+  };
+  auto stream = t.open();
+  t.line(text(call_text));
+  expect(t.next(), false, "a call");
+  t.line(R"({"jsonrpc":"2.0","id":"q","result":{}})");
+  expect(t.next(), false, "the answer to a question of the server");
+  t.line(R"({"jsonrpc":"2.0","method":"notifications/roots/list_changed"})");
+  expect(t.next(), true, "a notification");
+  t.pass(milliseconds(31'000));
+  expect(t.next(), true, "a ping");
+  t.end(stream);
+  t.pass(milliseconds(2'000));
+  expect(t.next(), true, "the stream");
+}
+
+TEST(Session, ASessionThatIsOpenedForNobodyIsOpenedAgainForWhoComesMeanwhile) {
+  talk t;
+  t.end(t.open());
+  t.pass(milliseconds(2'000));
+  t.head(t.next().call, 404);
+  auto opening = t.next();
+  EXPECT_NE(opening.body->find("\"initialize\""), std::string::npos);
+  EXPECT_TRUE(opening.unattended);
+  t.line(text(call_text));
+  EXPECT_TRUE(t.sent_nothing());
+  t.broken(opening.call, errc::sign_in_person_needed, "sign in");
+  EXPECT_TRUE(t.told_nothing());
+  auto again = t.next();
+  EXPECT_NE(again.body->find("\"initialize\""), std::string::npos);
+  EXPECT_FALSE(again.unattended);
+  t.broken(again.call, errc::sign_in_person_needed, "sign in");
+  EXPECT_NE(t.told_one().find("sign in"), std::string::npos);
+  EXPECT_TRUE(t.sent_nothing());
+}
+
 TEST(Session, QuestionsOfTheServerReachTheClientAndItsAnswersTheServer) {
   talk t;
   t.open();
@@ -376,6 +454,22 @@ struct legacy_talk : talk {
     head(next().call, 202);
   }
 };
+
+TEST(LegacyTransport, ItsStreamIsForWhoWaitsForTheSession) {
+  legacy_talk t;
+  t.line(text(initialize_text));
+  t.answer(t.next().call, 405, "text/plain", "Method Not Allowed");
+  upstream_head refused;
+  refused.status = 401;
+  auto stream = t.next();
+  EXPECT_FALSE(stream.unattended);
+  t.head(stream.call, refused);
+  ASSERT_EQ(t.renewals().size(), 1U);
+  t.renewed(stream.call, {});
+  t.head(t.next().call, refused);
+  EXPECT_TRUE(t.renewals().empty()) << "once for one attempt, over all its streams";
+  EXPECT_NE(t.told_one().find("MOP-"), std::string::npos);
+}
 
 TEST(LegacyTransport, IsFoundAndSpoken) {
   legacy_talk t;
