@@ -4,10 +4,12 @@
 #include "app/bridge_credentials.h"
 #include "app/bridge_wire.h"
 #include "app/version.h"
+#include "base/base64url.h"
 #include "base/url.h"
 #include "bridge/conversation.h"
 #include "bridge/proxy_choice.h"
 #include "bridge/stdio_line.h"
+#include "jose/random.h"
 #include "net/blocking.h"
 #include "net/readable.h"
 #include "net/stdio.h"
@@ -67,6 +69,7 @@ conversation_options options_of(const bridge_settings& settings) {
   conversation_options options;
   options.program = settings.drop_in ? "mcp-oauth2-proxy" : "mcp-oauth-proxy";
   options.version = std::string(version);
+  options.instance = base64url_encode(random_bytes(12));
   options.upstream = settings.upstream;
   return options;
 }

@@ -67,11 +67,15 @@ conversation::transit* conversation::find_client(std::string_view raw_id) {
 
 conversation::transit* conversation::find_wire(std::string_view raw_id) {
   if (raw_id.empty()) return nullptr;
+  auto has = [](const transit& t, auto&& is_it) {
+    return (!t.wire_id.empty() && is_it(t.wire_id)) ||
+           std::any_of(t.batch_ids.begin(), t.batch_ids.end(), is_it);
+  };
   for (auto& [serial, t] : transits_) {
-    if (!t->wire_id.empty() && same_id(t->wire_id, raw_id)) return t.get();
-    for (const auto& id : t->batch_ids) {
-      if (same_id(id, raw_id)) return t.get();
-    }
+    if (has(*t, [&](const auto& id) { return id == raw_id; })) return t.get();
+  }
+  for (auto& [serial, t] : transits_) {
+    if (has(*t, [&](const auto& id) { return same_id(id, raw_id); })) return t.get();
   }
   return nullptr;
 }
@@ -82,10 +86,13 @@ conversation::transit& conversation::add(purpose why, std::shared_ptr<const std:
   auto& t = *made;
   t.serial = ++last_serial_;
   t.why = why;
+  t.unattended = why == purpose::client_notification || why == purpose::cancel || why == purpose::listen ||
+                 why == purpose::quiet;
   t.body = t.line = std::move(line);
   t.facts = std::move(facts);
   t.began = now;
-  t.wire_id = t.facts.id;
+  // The id of an answer is one of the server's, and may be that of a request of the client, too.
+  if (t.facts.kind == message_facts::kind::request) t.wire_id = t.facts.id;
   touch(t, now);
   transits_.emplace(t.serial, std::move(made));
   return t;
@@ -122,21 +129,34 @@ void conversation::route_client(std::shared_ptr<const std::string> line, message
     case kind::batch: return take_batch(std::move(line), facts, now);
     case kind::unknown: break;
   }
-  refuse_client(facts.id, errc::body_malformed, "neither a request nor a notification nor a response");
+  refuse_nonmessage(facts);
+}
+
+void conversation::refuse_nonmessage(const message_facts& facts) {
+  refuse_client(facts.id, errc::body_malformed,
+                facts.id_unusable ? "the id of a request is a number, or a string of up to 1024 bytes"
+                                  : "neither a request nor a notification nor a response");
+}
+
+// What the server does not hear of; the client is told why.
+bool conversation::refused_request(const message_facts& facts) {
+  if (by_client_id_.contains(facts.id)) {
+    refuse_client(facts.id, errc::body_malformed, "a request with this id is under way");
+    return true;
+  }
+  if (facts.method != "tools/call") return false;
+  for (const auto& pattern : options_.upstream.ignored_tools) {
+    if (!matches_wildcard(pattern, facts.name)) continue;
+    write_line(jsonrpc_error(facts.id, jsonrpc::internal_error,
+                             options_.program + ": the tool " + facts.name + " is switched off here"));
+    return true;
+  }
+  return false;
 }
 
 void conversation::take_request(std::shared_ptr<const std::string> line, message_facts facts,
                                 milliseconds now) {
-  if (by_client_id_.contains(facts.id))
-    return refuse_client(facts.id, errc::body_malformed, "a request with this id is under way");
-  if (facts.method == "tools/call") {
-    for (const auto& pattern : options_.upstream.ignored_tools) {
-      if (!matches_wildcard(pattern, facts.name)) continue;
-      return write_line(
-          jsonrpc_error(facts.id, jsonrpc::internal_error,
-                        options_.program + ": the tool " + facts.name + " is switched off here"));
-    }
-  }
+  if (refused_request(facts)) return;
   if (client_ == era::unknown || facts.method == "initialize" || says_stateless(facts)) {
     client_ = says_stateless(facts) ? era::stateless : era::sessions;
   }
@@ -199,15 +219,27 @@ void conversation::take_batch(std::shared_ptr<const std::string> line, const mes
     if (!any) refuse_client("", errc::batch_refused, "revision " + negotiated_ + " has no batches");
     return;
   }
-  auto& t = add(purpose::client_batch, std::move(line), message_facts(), now);
-  for (const auto& item : items) {
-    if (item.kind != message_facts::kind::request) continue;
-    if (!by_client_id_.emplace(item.id, t.serial).second) {
-      refuse_client(item.id, errc::body_malformed, "a request with this id is under way");
+  // What is refused by itself is refused here, too: the rest goes on without it.
+  auto& t = add(purpose::client_batch, line, message_facts(), now);
+  std::string rest;
+  std::size_t left = 0;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    using kind = enum message_facts::kind;
+    const auto& item = items[i];
+    if (item.kind == kind::request) {
+      if (refused_request(item)) continue;
+      by_client_id_.emplace(item.id, t.serial);
+      t.batch_ids.push_back(item.id);
+    } else if (item.kind == kind::unknown || item.kind == kind::batch) {
+      refuse_nonmessage(item);
       continue;
     }
-    t.batch_ids.push_back(item.id);
+    rest += rest.empty() ? '[' : ',';
+    rest.append(*line, facts.items[i].at, facts.items[i].size);
+    ++left;
   }
+  if (left == 0) return finish(t, now);
+  if (left < items.size()) t.body = t.line = std::make_shared<const std::string>(rest + ']');
   dispatch(t, now);
 }
 
@@ -280,9 +312,10 @@ void conversation::cancel(std::string_view raw_id, std::shared_ptr<const std::st
   if (opening_ == t->serial) opening_ = 0;
   finish(*t, now);
   if (auto* x = find_exchange(call)) {
-    if (x->flow_serial != 0 || line_owner_ == x->id) break_flow(*x, "cancelled", now);
-    x->serial = 0;
-    if (tell || parked_one) {
+    if (x->flow_serial != 0 || line_owner_ == call) break_flow(*x, "cancelled", now);
+    x = find_exchange(call);
+    if (x != nullptr) x->serial = 0;
+    if (x != nullptr && (tell || parked_one)) {
       // The server is told first; what it still says goes nowhere.
       x->linger_until = now + milliseconds(1'000);
       wake(x->linger_until);
@@ -365,7 +398,9 @@ void conversation::finish(transit& t, milliseconds now) {
   }
   bool was_opening = opening_ == serial;
   if (was_opening) opening_ = 0;
+  bool counted = t.counted;
   transits_.erase(serial);
+  if (counted) answer_more(now);
   if (gate_ == serial) return initialized_done(now);
   if (was_opening) flush_queue(now);
   check_ended(now);
@@ -408,6 +443,8 @@ void conversation::on_stop(milliseconds now) {
   for (auto id : open) drop_exchange(id, true);
   transits_.clear();
   queue_.clear();
+  unanswered_.clear();
+  answering_ = 0;
   gate_ = opening_ = listen_ = 0;
   end_session(now);
   end_by_ = std::min(end_by_, now + removal_time_when_stopped);
@@ -481,10 +518,9 @@ void conversation::on_time(milliseconds now) {
     if (auto* x = find_exchange(call); x != nullptr && (line_owner_ == call || !x->blocked.empty()))
       break_flow(*x, "timed out", now);
     t = find(serial);
-    if (t == nullptr) continue;
-    if (decides(*t)) {
+    if (t != nullptr && decides(*t)) {
       opening_failed(*t, late, now);
-    } else {
+    } else if (t != nullptr) {
       fail(*t, late, now);
     }
     drop_exchange(call, true);

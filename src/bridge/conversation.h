@@ -41,6 +41,8 @@ struct bridge_action {
   std::string fields;                       // lines with CR LF, besides those that every request has
   std::shared_ptr<const std::string> body;  // null: none
   bool may_repeat = false;                  // asking twice does no harm
+  // send, renew
+  bool unattended = false;  // nobody waits for what comes of it: no person is to be asked for its sake
   // renew
   int status = 0;
   std::string challenges, dpop_nonce;
@@ -59,6 +61,7 @@ struct upstream_head {
 struct conversation_options {
   std::string program = "mcp-oauth-proxy";  // as it calls itself to the client
   std::string version;
+  std::string instance;  // no other conversation has it: what another one gave out is not taken for ours
   bridge_upstream_settings upstream;
 };
 
@@ -142,11 +145,15 @@ class conversation {
     std::vector<std::string> batch_ids;       // of a batch, not answered yet
     std::uint64_t call = 0;
     milliseconds began{0}, sent_at{0}, deadline{0}, again_at{0}, told_at{0};
-    bool endless = false;  // no deadline
+    milliseconds heard_at{0};  // a message of its stream, not only bytes
+    bool endless = false;      // no deadline
+    bool counted = false;      // among `answering_`
+    bool unattended = false;   // nobody waits for it
     bool resuming = false;
     bool session_repeated = false, headers_repeated = false, head_seen = false;
     int token_refusals = 0, scope_refusals = 0, redirects = 0, waits = 0, resumes = 0, rounds = 0;
-    std::string target;
+    std::string target;           // where it was redirected to
+    bool moved_for_good = false;  // by nothing but 308
     std::string last_event_id;
     std::optional<milliseconds> retry;
     std::string unclear;  // what was no JSON in its stream
@@ -159,6 +166,7 @@ class conversation {
     enum kind kind = kind::post;
     std::uint64_t serial = 0;  // of its transit; 0: gone, or none
     std::string session;
+    std::string target;  // as it was sent
     int status = 0;
     bool as_stateless = false;
     bool collecting = false;  // an error's body
@@ -167,14 +175,16 @@ class conversation {
     milliseconds linger_until{0};
     milliseconds opened_at{0};
     bool renewing = false;
-    int refusals = 0;
     std::vector<answer_part> blocked;  // wait for the line
+    std::size_t unanswered = 0;        // of its questions, ours to answer: it is not read on before
     std::uint64_t flow_serial = 0;     // whose answer is being written in parts
   };
 
   // ---- conversation.cc: the client's side
   void route_client(std::shared_ptr<const std::string> line, message_facts facts, milliseconds now);
   void take_batch(std::shared_ptr<const std::string> line, const message_facts& facts, milliseconds now);
+  bool refused_request(const message_facts& facts);
+  void refuse_nonmessage(const message_facts& facts);
   void take_request(std::shared_ptr<const std::string> line, message_facts facts, milliseconds now);
   void take_notification(std::shared_ptr<const std::string> line, message_facts facts, milliseconds now);
   void take_response(std::shared_ptr<const std::string> line, message_facts facts, milliseconds now);
@@ -197,6 +207,13 @@ class conversation {
   void log(bridge_log_level level, std::string text);
   std::string next_id();
 
+  // ---- conversation_again.cc: requests that are made once more
+  bool refused_token(exchange& x, transit* t, const upstream_head& head);
+  bool is_unattended(const exchange& x);
+  bool redirected(exchange& x, transit& t, const upstream_head& head, milliseconds now);
+  void keep_place(const transit& t);
+  void forget_place(const exchange& x);
+
   // ---- conversation_upstream.cc: requests and what comes of them
   void post(transit& t, milliseconds now);
   void resume(transit& t, milliseconds now);
@@ -206,8 +223,6 @@ class conversation {
   std::string session_fields(const transit* t) const;
   answer_bounds bounds_of(const transit* t) const;
   reading head_of_post(exchange& x, transit& t, const upstream_head& head, milliseconds now);
-  bool refused_token(exchange& x, transit* t, const upstream_head& head);
-  bool redirected(exchange& x, transit& t, const upstream_head& head, milliseconds now);
   bool must_wait(exchange& x, transit& t, const upstream_head& head, milliseconds now);
   void error_answer(exchange& x, transit& t, milliseconds now);
   void ended_without_response(exchange& x, transit& t, const std::string& why, milliseconds now);
@@ -234,6 +249,8 @@ class conversation {
   void let_go(transit& t, milliseconds now);
   void probe_for_stateless(transit& t, milliseconds now);
   void reopen(milliseconds now);
+  void leave_place();
+  bool somebody_waits();
   bool session_lost(exchange& x, transit& t, milliseconds now);
   void initialized_done(milliseconds now);
   void open_server_stream(milliseconds now);
@@ -256,10 +273,12 @@ class conversation {
   void listen_for_client(milliseconds now);
   bool to_sessions(transit& t, milliseconds now);
   bool park(exchange& x, std::string_view text, const message_facts& facts, milliseconds now);
-  bool unpark(transit& t, milliseconds now);
+  void unpark(transit& t, milliseconds now);
+  void forget_oldest_parked(milliseconds now);
   void notify_subscriptions(std::string_view text, const message_facts& facts);
-  void ask_client(transit& t, const std::string& state, milliseconds now);
-  void answer_server(std::string text, milliseconds now);
+  void ask_client(transit& t, const std::string& state);
+  void answer_server(std::uint64_t call, std::string text, milliseconds now);
+  void answer_more(milliseconds now);
   void answer_locally(transit& t, std::string_view raw_result, milliseconds now);
 
   conversation_options options_;
@@ -295,16 +314,24 @@ class conversation {
   json::object discovered_;
   std::string held_answer_;  // to initialize, while it is not known whether it counts
   std::string endpoint_;     // of the legacy transport: path and query
-  std::string moved_to_;     // path and query that the server redirected to
+  std::string moved_to_;     // path and query that the server redirected to, for all requests
+  bool moved_for_good_ = false;
   std::uint64_t legacy_stream_ = 0;
+  int legacy_refusals_ = 0;   // of its token, while it is being opened
   bool provisional_ = false;  // the client's initialize was answered by us
 
   struct server_stream {
     std::uint64_t call = 0;
     bool wanted = false, worked = false, refused = false;
+    bool up = false;               // this one is answered
+    bool worked_here = false;      // one was in this session
+    bool session_doubted = false;  // it heard of 404: another session is opened with it
     std::string last_event_id;
     std::optional<milliseconds> retry;
     int failures = 0;
+    int token_refusals = 0;  // one after the other, also of one stream after the other
+    int reopened = 0;        // sessions on its account since one of it has lasted
+    int refused_new = 0;     // 404 in a session that was just opened, one after the other
     milliseconds opened_at{0}, again_at{0};
   };
   server_stream stream_;
@@ -342,6 +369,9 @@ class conversation {
     std::string answer;                     // came while the client was asked
   };
   std::map<std::string, parked> parked_;  // by request state
+  // Our own answers to its questions: so many at a time, and then its streams have to wait.
+  std::size_t answering_ = 0;
+  std::deque<std::pair<std::uint64_t, std::string>> unanswered_;  // by exchange
   struct subscription {
     std::string raw_id;
     bool tools = false, prompts = false, resources = false;

@@ -12,8 +12,9 @@ constexpr std::size_t most_held_lines = 4 * 1024 * 1024;
 }  // namespace
 
 bool conversation::may_read(std::uint64_t call) const {
-  if (line_owner_ == 0 || line_owner_ == call) return true;
   auto at = exchanges_.find(call);
+  if (at != exchanges_.end() && at->second->unanswered > 0) return false;
+  if (line_owner_ == 0 || line_owner_ == call) return true;
   if (at != exchanges_.end() && !at->second->blocked.empty()) return false;
   return held_lines_.size() < most_held_lines;
 }
@@ -23,6 +24,8 @@ void conversation::take_parts(std::uint64_t call, std::vector<answer_part> parts
     auto* x = find_exchange(call);
     if (x == nullptr) return;
     using kind = enum answer_part::kind;
+    if (auto* t = find(x->serial); t != nullptr && (part.kind == kind::message || part.kind == kind::begin))
+      t->heard_at = now;
     if (!x->blocked.empty()) {
       x->blocked.push_back(std::move(part));
       continue;
@@ -103,11 +106,12 @@ void conversation::end_flow(exchange& x, milliseconds now) {
 
 // The line that is out in part becomes one that no reader takes for a message; the error follows it.
 void conversation::break_flow(exchange& x, const std::string& why, milliseconds now) {
-  if (line_owner_ != x.id) {
+  auto id = x.id;
+  if (line_owner_ != id) {
     x.blocked.clear();
-    std::erase(line_waiters_, x.id);
+    std::erase(line_waiters_, id);
   }
-  auto* t = find(line_owner_ == x.id ? x.flow_serial : x.serial);
+  auto* t = find(line_owner_ == id ? x.flow_serial : x.serial);
   if (t != nullptr) {
     bridge_failure failure;
     failure.why = {errc::upstream_no_answer, "the answer broke off in the middle: " + why};
@@ -115,7 +119,9 @@ void conversation::break_flow(exchange& x, const std::string& why, milliseconds 
     x.serial = 0;
     fail(*t, failure, now);
   }
-  if (line_owner_ == x.id) end_flow(x, now);
+  // With that request the session may have ended, and this exchange with it.
+  if (line_owner_ != id) return;
+  if (auto* still = find_exchange(id)) end_flow(*still, now);
 }
 
 void conversation::route_server(exchange& x, std::string text, const message_facts& facts, milliseconds now) {
@@ -152,7 +158,7 @@ void conversation::route_server(exchange& x, std::string text, const message_fac
       if (!park(x, text, facts, now)) {
         bridge_failure why;
         why.why = {errc::bridge_not_translatable, facts.method + " outside of a call"};
-        answer_server(failure_answer(options_.program, facts.id, why), now);
+        answer_server(x.id, failure_answer(options_.program, facts.id, why), now);
       }
       return;
     }

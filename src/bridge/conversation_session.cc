@@ -56,6 +56,7 @@ void conversation::begin_opening(transit& t, milliseconds now) {
     negotiated_.clear();
     open_ = false;
   }
+  leave_place();
   stream_ = server_stream();
   initialized_sent_ = false;
   opening_ = t.serial;
@@ -134,11 +135,12 @@ void conversation::opened(transit& t, std::string text, const message_facts& fac
   if (!parse_revision(negotiated_))
     log(bridge_log_level::warn,
         "the server answers with a revision that was never published: " + negotiated_);
-  bool ours = t.client_id.empty();
+  bool ours = t.client_id.empty(), unattended = t.unattended;
   answer_client(t, text);
   finish(t, now);
   if (!ours) return flush_queue(now);
   auto& said = add_own(purpose::initialized, std::string(initialized_notification), now);
+  said.unattended = unattended && !somebody_waits();
   initialized_sent_ = true;
   gate_ = said.serial;
   post(said, now);
@@ -207,6 +209,7 @@ void conversation::probe_for_stateless(transit& t, milliseconds now) {
   t.at = state::elsewhere;
   auto& probe = add_own(purpose::opening, make_request(next_id(), "server/discover", ""), now);
   probe.by = route::to_stateless;
+  probe.unattended = t.unattended;
   probe.body = std::make_shared<const std::string>(with_request_meta(*probe.line, probe.facts, profile_));
   post(probe, now);
 }
@@ -228,6 +231,11 @@ void conversation::opening_failed(transit& t, const bridge_failure& failure, mil
   forget_attempts();
   bool ours = t.client_id.empty();
   bool again = !initialized_result_.empty();
+  bool for_nobody = t.unattended && counts.why.code == errc::sign_in_person_needed;
+  if (for_nobody && somebody_waits()) {
+    // By now there is somebody for whom a person may be asked.
+    return finish(t, now);
+  }
   if (ours) {
     // Everybody who waits for this session.
     if (again) counts.why = {errc::upstream_session_lost, failure_words(counts)};
@@ -244,16 +252,32 @@ void conversation::forget_attempts() {
   tried_legacy_ = tried_stateless_ = tried_http_ = false;
 }
 
+// Where a session was, the next one need not be.
+void conversation::leave_place() {
+  if (!moved_for_good_) moved_to_.clear();
+}
+
+// Whether somebody waits for the session that is being opened.
+bool conversation::somebody_waits() {
+  return std::any_of(queue_.begin(), queue_.end(), [this](auto serial) {
+    auto* t = find(serial);
+    return t != nullptr && !t->unattended;
+  });
+}
+
 void conversation::reopen(milliseconds now) {
   if (opening_ != 0) return;
   open_ = false;
   session_.clear();
   initialized_sent_ = false;
+  stream_.worked_here = stream_.session_doubted = false;
+  leave_place();
   abort_streams();
   auto facts = scan_message(initialize_);
   if (!facts) return;
   log(bridge_log_level::info, "opening a session at the server");
   auto& t = add_own(purpose::opening, with_id(initialize_, *facts, next_id()), now);
+  t.unattended = !somebody_waits();
   opening_ = t.serial;
   if (!legacy_transport_) return post(t, now);
   t.at = state::elsewhere;
@@ -266,6 +290,7 @@ void conversation::reopen(milliseconds now) {
 bool conversation::session_lost(exchange& x, transit& t, milliseconds now) {
   if (initialize_.empty() || std::exchange(t.session_repeated, true)) return false;
   auto old = x.session;
+  t.target.clear();
   x.serial = 0;
   drop_exchange(x.id, false);
   if (t.why == purpose::client_response || t.why == purpose::cancel || t.why == purpose::quiet) {
@@ -302,11 +327,18 @@ void conversation::open_server_stream(milliseconds now) {
   }
   if (server_ != era::sessions || !open_ || stream_.call != 0 || stream_.refused) return;
   if (stream_.again_at > now) return;
+  if (stream_.session_doubted) {
+    // Calls that are under way show what the session is worth, and another one could be their end.
+    if (waiting() == 0) return reopen(now);
+    stream_.again_at = now + pause_after(stream_.failures);
+    return wake(stream_.again_at);
+  }
   auto fields = session_fields(nullptr);
   if (!stream_.last_event_id.empty()) fields += "Last-Event-ID: " + stream_.last_event_id + "\r\n";
   auto& x = open_exchange(exchange::kind::server_stream, 0, now);
   stream_.call = x.id;
   stream_.opened_at = now;
+  stream_.up = false;
   send(x, bridge_action::method::get, nullptr, std::move(fields), "", true);
 }
 
@@ -314,20 +346,29 @@ void conversation::server_stream_ended(const std::string& why, int status, milli
                                        milliseconds now) {
   stream_.call = 0;
   if (client_ended_ || removing_) return;
-  bool not_there = status == 405 || status == 501 || (!stream_.worked && (status == 404 || status == 400));
+  bool lived = std::exchange(stream_.up, false) && now - stream_.opened_at >= short_life;
+  if (lived) stream_.reopened = 0;
+  bool new_session = status == 404 && !stream_.worked_here;
+  bool not_there = status == 405 || status == 501 || (!stream_.worked && (status == 404 || status == 400)) ||
+                   (new_session && stream_.refused_new > 0);
   if (not_there) {
     stream_.refused = true;
     return log(bridge_log_level::info,
                "the server has no stream of its own (" + why + "): nothing comes from it unasked");
   }
+  if (new_session) ++stream_.refused_new;
   if (status == 404 && !session_.empty() && opening_ == 0) {
-    log(bridge_log_level::info, "the server forgot its session");
-    return reopen(now);
+    // Once at once, and then ever more slowly: there are servers that know the session and not its stream.
+    if (stream_.reopened++ == 0 && waiting() == 0) {
+      log(bridge_log_level::info, "the server forgot its session");
+      return reopen(now);
+    }
+    stream_.session_doubted = true;
   }
-  bool lived = now - stream_.opened_at >= short_life;
   stream_.failures = lived ? 0 : stream_.failures + 1;
   auto pause = std::max(wait, stream_.retry.value_or(pause_after(stream_.failures)));
-  stream_.again_at = now + std::max(pause, milliseconds(1));
+  pause = std::max(pause, shortest_pause);
+  stream_.again_at = now + pause;
   wake(stream_.again_at);
   log(stream_.failures > 1 ? bridge_log_level::debug : bridge_log_level::info,
       "the server's stream: " + why + "; opened again in " + std::to_string(pause.count()) + " ms");
@@ -385,6 +426,7 @@ void conversation::legacy_endpoint(std::string_view uri, milliseconds now) {
 
 void conversation::legacy_stream_ended(const bridge_failure& why, milliseconds now) {
   legacy_stream_ = 0;
+  legacy_refusals_ = 0;
   endpoint_.clear();
   open_ = false;
   if (auto* t = find(opening_)) {

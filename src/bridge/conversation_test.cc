@@ -31,6 +31,23 @@ TEST(Conversation, AnswersALineThatIsNoMessage) {
   EXPECT_EQ(t.told().size(), 2U);
 }
 
+TEST(Conversation, ARequestThatNoAnswerCouldNameIsRefusedAndNotMade) {
+  talk t;
+  t.open();
+  for (const auto& id : {text("true"), text("null"), text("{}"), text("[1]"), text("{\"id\":1}"),
+                         '"' + std::string(1'100, 'x') + '"', std::string(1'100, '1')}) {
+    t.line(R"({"jsonrpc":"2.0","id":)" + id + R"(,"method":"tools/call","params":{"name":"a"}})");
+    auto line = t.told_one();
+    EXPECT_EQ(code_in(line), -32600) << id;
+    EXPECT_TRUE(read_line(line).at("id").is_null()) << id;
+    EXPECT_NE(message_in(line).find("1024 bytes"), std::string::npos) << line;
+    EXPECT_TRUE(t.sent_nothing()) << id;
+  }
+  t.line(R"({"jsonrpc":"2.0","id":null,"method":"notifications/roots/list_changed"})");
+  EXPECT_FALSE(t.sent_nothing());
+  EXPECT_TRUE(t.told_nothing());
+}
+
 TEST(Conversation, SendsAMessageAsItWasWritten) {
   talk t;
   t.open();
@@ -315,11 +332,95 @@ TEST(Conversation, ARedirectIsFollowedWithinTheOriginOnly) {
     EXPECT_EQ(again.target, target);
     EXPECT_EQ(*again.body, call_text);
     t.json(again.call, answer_text);
-    t.told();
-    // Where it moved to is where it is.
+    EXPECT_EQ(t.told_one(), answer_text);
+    // For this time only (RFC 9110 §15.4.8).
     t.line(text(call_text));
-    EXPECT_EQ(t.next().target, target);
+    EXPECT_EQ(t.next().target, "");
   }
+}
+
+TEST(Conversation, APermanentRedirectCountsForOthersOnceTheServerHasAnsweredThere) {
+  talk t;
+  t.open();
+  auto call = [&](int status_there) {
+    t.line(text(call_text));
+    auto sent = t.next();
+    upstream_head moved;
+    moved.status = 308;
+    moved.location = "/new";
+    if (sent.target.empty()) {
+      t.head(sent.call, moved);
+      sent = t.next();
+    }
+    EXPECT_EQ(sent.target, "/new");
+    if (status_there == 200) {
+      t.json(sent.call, answer_text);
+    } else {
+      t.answer(sent.call, status_there, "text/plain", "no");
+    }
+    EXPECT_EQ(t.told().size(), 1U);
+    // Where the next one goes.
+    t.line(R"({"jsonrpc":"2.0","id":8,"method":"tools/list"})");
+    auto next = t.next();
+    t.json(next.call, R"({"jsonrpc":"2.0","id":8,"result":{"tools":[]}})");
+    EXPECT_EQ(t.told().size(), 1U);
+    return next.target;
+  };
+  EXPECT_EQ(call(503), "");
+  EXPECT_EQ(call(200), "/new");
+  EXPECT_EQ(call(400), "/new") << "that says nothing of the place";
+  EXPECT_EQ(call(500), "");
+  EXPECT_EQ(call(200), "/new");
+}
+
+// A slash at the end, as many frameworks want it: the session is where it was opened, its stream as well.
+TEST(Conversation, ATemporaryRedirectOfInitializeCountsForItsSession) {
+  talk t;
+  upstream_head moved;
+  moved.status = 307;
+  moved.location = "/mcp/";
+  std::string initialize =
+      R"({"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"c","version":"1"}}})";
+  for (auto session : {"s1", "s2"}) {
+    t.line(initialize);
+    auto sent = t.next();
+    if (sent.method == bridge_action::method::remove) {
+      EXPECT_EQ(sent.target, "/mcp/");
+      sent = t.next();
+    }
+    EXPECT_EQ(sent.target, "");
+    t.head(sent.call, moved);
+    t.json(t.next().call,
+           R"({"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-06-18","capabilities":{}}})",
+           session);
+    EXPECT_EQ(t.told().size(), 1U);
+    t.line(R"({"jsonrpc":"2.0","method":"notifications/initialized"})");
+    auto initialized = t.next();
+    EXPECT_EQ(initialized.target, "/mcp/");
+    t.head(initialized.call, 202);
+    EXPECT_EQ(t.next().target, "/mcp/") << "the stream";
+  }
+}
+
+// Maintenance that sends every request elsewhere for a while.
+TEST(Conversation, ATemporaryRedirectOfACallIsForgottenBehindIt) {
+  talk t;
+  t.open();
+  upstream_head moved, busy;
+  moved.status = 307;
+  moved.location = "/maintenance";
+  busy.status = 503;
+  busy.retry_after = "2";
+  t.line(text(call_text));
+  t.head(t.next().call, moved);
+  auto there = t.next();
+  EXPECT_EQ(there.target, "/maintenance");
+  t.head(there.call, busy);
+  t.pass(milliseconds(2'000));
+  auto again = t.next();
+  EXPECT_EQ(again.target, "") << "asked where it is when it is over";
+  t.json(again.call, answer_text);
+  EXPECT_EQ(t.told_one(), answer_text);
 }
 
 TEST(Conversation, ARedirectInACircleEnds) {
@@ -531,6 +632,35 @@ TEST(Conversation, AnIgnoredToolIsNeitherListedNorCalled) {
   EXPECT_EQ(list.find("delete_all"), std::string::npos);
   EXPECT_NE(list.find("read"), std::string::npos);
   t.line(R"({"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"delete_all"}})");
+  EXPECT_EQ(code_in(t.told_one()), -32603);
+  EXPECT_TRUE(t.sent_nothing());
+}
+
+TEST(Conversation, WhatIsRefusedByItselfIsRefusedInABatchToo) {
+  bridge_upstream_settings upstream;
+  upstream.ignored_tools = {"delete_*"};
+  talk t(std::move(upstream));
+  t.open("s1", "2025-03-26");
+  auto call = [](std::string_view id, std::string_view tool) {
+    return R"({"jsonrpc":"2.0","id":)" + text(id) + R"(,"method":"tools/call","params":{"name":")" +
+           text(tool) + "\"}}";
+  };
+  auto kept = call("2", "read");
+  auto notification = text(R"({"jsonrpc":"2.0","method":"notifications/x"})");
+  t.line("[" + call("1", "delete_all") + " , " + kept + ',' + call("true", "read") + ",5,[" +
+         call("3", "delete_all") + "]," + call("2", "write") + ", " + notification + "]");
+  auto sent = t.next();
+  EXPECT_EQ(*sent.body, "[" + kept + "," + notification + "]");
+  auto lines = t.told();
+  ASSERT_EQ(lines.size(), 5U);
+  EXPECT_EQ(code_in(lines[0]), -32603);
+  EXPECT_EQ(read_line(lines[0]).at("id").to_number<int>(), 1);
+  for (std::size_t i = 1; i < 5; ++i) EXPECT_EQ(code_in(lines[i]), -32600) << lines[i];
+  t.json(sent.call, R"([{"jsonrpc":"2.0","id":2,"result":{}}])");
+  EXPECT_EQ(t.told_one(), R"([{"jsonrpc":"2.0","id":2,"result":{}}])");
+  EXPECT_EQ((*t).waiting(), 0U);
+  // Nothing is left of it: nothing is sent.
+  t.line("[" + call("4", "delete_all") + "]");
   EXPECT_EQ(code_in(t.told_one()), -32603);
   EXPECT_TRUE(t.sent_nothing());
 }

@@ -10,7 +10,9 @@ namespace mcp_oauth {
 namespace {
 
 constexpr int most_rounds = 10;
-constexpr std::size_t most_questions = 32, most_subscriptions = 64, most_resources = 256;
+constexpr std::size_t most_questions = 32, most_subscriptions = 64, most_resources = 256, most_parked = 64,
+                      most_answering = 32;
+constexpr std::string_view state_prefix = "mcp-oauth-proxy-";
 
 const json::value* member_of(const json::value* of, std::string_view name) {
   return of != nullptr && of->is_object() ? of->as_object().if_contains(name) : nullptr;
@@ -34,10 +36,37 @@ void conversation::answer_locally(transit& t, std::string_view raw_result, milli
   finish(t, now);
 }
 
-void conversation::answer_server(std::string text, milliseconds now) {
+// `call` asked; 0: what a person says goes at once.
+void conversation::answer_server(std::uint64_t call, std::string text, milliseconds now) {
+  auto* x = find_exchange(call);
+  if (x != nullptr && answering_ >= most_answering) {
+    ++x->unanswered;
+    unanswered_.emplace_back(call, std::move(text));
+    return;
+  }
   auto& t = add_own(purpose::client_response, std::move(text), now);
   t.by = route::to_sessions;
+  t.counted = x != nullptr;
+  if (t.counted) ++answering_;
   post(t, now);
+}
+
+// One of our answers has arrived, or never will.
+void conversation::answer_more(milliseconds now) {
+  --answering_;
+  while (!unanswered_.empty() && answering_ < most_answering) {
+    auto [call, text] = std::move(unanswered_.front());
+    unanswered_.pop_front();
+    auto* x = find_exchange(call);
+    if (x == nullptr) continue;  // who asked is gone
+    bool last = --x->unanswered == 0;
+    answer_server(call, std::move(text), now);
+    if (!last) continue;
+    bridge_action action;
+    action.kind = bridge_action::kind::resume;
+    action.call = call;
+    actions_.push_back(std::move(action));
+  }
 }
 
 // ---- a client with sessions, a server without
@@ -237,7 +266,10 @@ bool conversation::to_sessions(transit& t, milliseconds now) {
       t.endless = true;
       return true;
     }
-    if (!t.facts.request_state.empty() && unpark(t, now)) return true;
+    if (t.facts.request_state.starts_with(state_prefix)) {
+      unpark(t, now);
+      return true;
+    }
   }
   t.by = route::to_sessions;
   if (t.why == purpose::client_request || t.why == purpose::client_notification)
@@ -249,7 +281,7 @@ bool conversation::to_sessions(transit& t, milliseconds now) {
 // on under the id of the call with the answer.
 bool conversation::park(exchange& x, std::string_view text, const message_facts& facts, milliseconds now) {
   if (facts.method == "ping") {
-    answer_server(make_result(facts.id, "{}"), now);
+    answer_server(x.id, make_result(facts.id, "{}"), now);
     return true;
   }
   if (!is_question(facts.method)) return false;
@@ -269,13 +301,33 @@ bool conversation::park(exchange& x, std::string_view text, const message_facts&
     waiting.questions.push_back({facts.id, std::string(text)});
     return true;
   }
-  auto token = "mcp-oauth-proxy-" + std::to_string(++last_own_id_);
-  parked_[token] = {t->serial, {{facts.id, std::string(text)}}, {}};
-  ask_client(*t, token, now);
+  auto serial = t->serial;
+  if (parked_.size() >= most_parked) forget_oldest_parked(now);
+  t = find(serial);
+  if (t == nullptr) return false;
+  auto token = std::string(state_prefix) + options_.instance + '-' + std::to_string(++last_own_id_);
+  parked_[token] = {serial, {{facts.id, std::string(text)}}, {}};
+  ask_client(*t, token);
   return true;
 }
 
-void conversation::ask_client(transit& t, const std::string& token, milliseconds now) {
+// Nobody says that a question will never be answered, so the number of calls that wait for one is bounded.
+void conversation::forget_oldest_parked(milliseconds now) {
+  auto oldest = std::min_element(parked_.begin(), parked_.end(), [](const auto& a, const auto& b) {
+    return a.second.serial < b.second.serial;
+  });
+  if (oldest == parked_.end()) return;
+  auto* t = find(oldest->second.serial);
+  parked_.erase(oldest);
+  if (t == nullptr) return;
+  auto call = t->call;
+  auto over = make_notification("notifications/cancelled", "{\"requestId\":" + t->wire_id + "}");
+  finish(*t, now);
+  drop_exchange(call, true);
+  post(add_own(purpose::cancel, std::move(over), now), now);
+}
+
+void conversation::ask_client(transit& t, const std::string& token) {
   auto tree = read_tree(parked_[token].questions.front().text);
   json::object question;
   if (const auto* method = tree ? member_of(&*tree, "method") : nullptr) question["method"] = *method;
@@ -289,15 +341,19 @@ void conversation::ask_client(transit& t, const std::string& token, milliseconds
   by_client_id_.erase(t.client_id);
   t.client_id.clear();
   t.at = state::parked;
-  touch(t, now);
+  t.endless = true;  // a person may think as long as it takes
 }
 
-bool conversation::unpark(transit& t, milliseconds now) {
+void conversation::unpark(transit& t, milliseconds now) {
   auto at = parked_.find(t.facts.request_state);
-  if (at == parked_.end()) return false;
+  auto* call = at != parked_.end() ? find(at->second.serial) : nullptr;
+  if (call == nullptr) {
+    // What was agreed to is a call that has ended. It may have been done, so it is not made once more.
+    bridge_failure over;
+    over.why = {errc::body_malformed, "the call that this requestState belongs to has ended"};
+    return fail(t, over, now);
+  }
   auto token = at->first;
-  auto* call = find(at->second.serial);
-  if (call == nullptr) return false;
   // From here on the call answers to the id of this request.
   auto client_id = t.client_id;
   auto line = t.line;
@@ -305,14 +361,14 @@ bool conversation::unpark(transit& t, milliseconds now) {
   by_client_id_[client_id] = call->serial;
   call->client_id = client_id;
   call->at = state::sent;
+  call->endless = false;
   touch(*call, now);
   auto tree = read_tree(*line);
   const auto* response =
       tree ? member_of(member_of(member_of(&*tree, "params"), "inputResponses"), "1") : nullptr;
   auto& waiting = at->second;
   if (response == nullptr && waiting.answer.empty()) {
-    ask_client(*call, token, now);
-    return true;
+    return ask_client(*call, token);
   }
   auto question = waiting.questions.front().raw_id;
   waiting.questions.pop_front();
@@ -320,15 +376,14 @@ bool conversation::unpark(transit& t, milliseconds now) {
     auto text = std::move(waiting.answer);
     parked_.erase(at);
     if (auto facts = scan_message(text)) pass_answer(*call, std::move(text), *facts, now);
-    return true;
+    return;
   }
   bool more = !waiting.questions.empty();
   if (!more) parked_.erase(at);
   auto serial = call->serial;
-  answer_server(make_result(question, json::serialize(*response)), now);
+  answer_server(0, make_result(question, json::serialize(*response)), now);
   call = find(serial);
-  if (more && call != nullptr) ask_client(*call, token, now);
-  return true;
+  if (more && call != nullptr) ask_client(*call, token);
 }
 
 // A change, to every subscription that asked for its kind.

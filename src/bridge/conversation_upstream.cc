@@ -14,9 +14,9 @@ namespace mcp_oauth {
 namespace {
 
 constexpr std::size_t most_error_body = 64 * 1024, most_whole_message = 64 * 1024 * 1024;
-constexpr int most_token_refusals = 1, most_scope_refusals = 2, most_redirects = 5, most_waits = 5,
-              most_resumes_in_vain = 5;
-constexpr milliseconds first_resume{1'000}, longest_resume{30'000};
+constexpr int most_waits = 5, most_resumes_in_vain = 5;
+constexpr int most_silent_timeouts = 20;
+constexpr milliseconds shortest_resume{500}, first_resume{1'000}, longest_resume{30'000};
 constexpr int header_mismatch = -32020;
 
 // Methods that change nothing at the server, so that asking twice does no harm.
@@ -33,10 +33,6 @@ bool is_harmless(std::string_view method) {
 
 bool is_type(std::string_view content_type, std::string_view wanted) {
   return equal_ignoring_case(trim(content_type.substr(0, content_type.find(';'))), wanted);
-}
-
-bool asks_for_scope(const upstream_head& head) {
-  return head.status == 403 && head.challenges.find("insufficient_scope") != std::string_view::npos;
 }
 
 // Seconds, or nothing for a date: no server that limits calls sends one.
@@ -76,9 +72,11 @@ void conversation::send(exchange& x, enum bridge_action::method method,
   action.call = x.id;
   action.method = method;
   action.target = target.empty() ? std::string_view(moved_to_) : target;
+  x.target = action.target;
   action.fields = std::move(extra);
   action.body = std::move(body);
   action.may_repeat = may_repeat;
+  action.unattended = is_unattended(x);
   actions_.push_back(std::move(action));
 }
 
@@ -170,6 +168,7 @@ conversation::reading conversation::on_head(std::uint64_t call, const upstream_h
     drop_exchange(call, false);
     return reading::drain;
   }
+  forget_place(*x);
   auto* t = find(x->serial);
   if (t != nullptr) {
     t->head_seen = true;
@@ -180,8 +179,11 @@ conversation::reading conversation::on_head(std::uint64_t call, const upstream_h
   if (x->kind == exchange::kind::server_stream || x->kind == exchange::kind::legacy_stream) {
     if (events) {
       x->reader = std::make_unique<upstream_answer>(upstream_answer::form::events, answer_bounds{});
+      if (x->kind == exchange::kind::legacy_stream) legacy_refusals_ = 0;
       if (x->kind == exchange::kind::server_stream) {
-        stream_.worked = true;
+        stream_.token_refusals = 0;
+        stream_.worked = stream_.worked_here = stream_.up = true;
+        stream_.refused_new = 0;
         stream_.opened_at = now;
       }
       return reading::body;
@@ -204,64 +206,6 @@ conversation::reading conversation::on_head(std::uint64_t call, const upstream_h
   return head_of_post(*x, *t, head, now);
 }
 
-// 401, or 403 for want of a scope: another token, and then once more. Bounded here for one message, and by
-// whoever gets the tokens for all of them.
-bool conversation::refused_token(exchange& x, transit* t, const upstream_head& head) {
-  bool scope = asks_for_scope(head);
-  if (head.status != 401 && !scope) return false;
-  if (t != nullptr
-          ? scope ? t->scope_refusals++ >= most_scope_refusals : t->token_refusals++ >= most_token_refusals
-          : x.refusals++ >= most_token_refusals)
-    return false;
-  x.renewing = true;
-  bridge_action action;
-  action.kind = bridge_action::kind::renew;
-  action.call = x.id;
-  action.status = head.status;
-  action.challenges = head.challenges;
-  action.dpop_nonce = head.dpop_nonce;
-  actions_.push_back(std::move(action));
-  return true;
-}
-
-void conversation::on_renewed(std::uint64_t call, const result<void>& token, milliseconds now) {
-  auto* x = find_exchange(call);
-  if (x == nullptr || !x->renewing) return;
-  x->renewing = false;
-  auto kind = x->kind;
-  auto status = x->status;
-  auto* t = find(x->serial);
-  drop_exchange(call, false);
-  if (kind == exchange::kind::server_stream) {
-    stream_.call = 0;
-    if (token) {
-      stream_.again_at = now;
-      open_server_stream(now);
-    } else {
-      server_stream_ended("no token: " + token.error().detail, 0, milliseconds(0), now);
-    }
-    return;
-  }
-  if (kind == exchange::kind::legacy_stream) {
-    legacy_stream_ = 0;
-    if (token) return open_legacy_stream(now);
-    bridge_failure why;
-    why.why = token.error();
-    why.status = status;
-    return legacy_stream_ended(why, now);
-  }
-  if (t == nullptr) return;
-  if (token) {
-    if (t->resuming) return resume(*t, now);
-    return post(*t, now);
-  }
-  bridge_failure why;
-  why.why = token.error();
-  why.status = status;
-  if (decides(*t)) return opening_failed(*t, why, now);
-  fail(*t, why, now);
-}
-
 conversation::reading conversation::head_of_post(exchange& x, transit& t, const upstream_head& head,
                                                  milliseconds now) {
   if (redirected(x, t, head, now) || must_wait(x, t, head, now)) return reading::drain;
@@ -270,7 +214,12 @@ conversation::reading conversation::head_of_post(exchange& x, transit& t, const 
                       t.why == purpose::opening || t.why == purpose::listen || t.why == purpose::list_tools ||
                       (t.why == purpose::quiet && !t.wire_id.empty());
   if (head.status >= 200 && head.status < 300) {
-    if (t.facts.method == "initialize" && !legacy_transport_) session_ = head.session_id;
+    keep_place(t);
+    if (t.facts.method == "initialize" && !legacy_transport_) {
+      session_ = head.session_id;
+    } else if (x.session == session_ && x.opened_at >= stream_.opened_at) {
+      stream_.session_doubted = false;
+    }
     if (!wants_answer) {
       auto id = x.id;
       x.serial = 0;
@@ -305,45 +254,6 @@ conversation::reading conversation::head_of_post(exchange& x, transit& t, const 
   return reading::body;
 }
 
-bool conversation::redirected(exchange& x, transit& t, const upstream_head& head, milliseconds now) {
-  if (head.status < 301 || head.status > 308 || head.status == 304) return false;
-  bridge_failure why;
-  why.status = head.status;
-  auto refuse = [&](std::string reason) {
-    why.why = {errc::upstream_redirect_refused, std::move(reason)};
-    x.serial = 0;
-    drop_exchange(x.id, true);
-    if (decides(t)) {
-      opening_failed(t, why, now);
-    } else {
-      fail(t, why, now);
-    }
-    return true;
-  };
-  std::string location(cut_text(head.location, most_said));
-  if (head.status != 307 && head.status != 308)
-    return refuse(std::to_string(head.status) + " to " + location + " would make a GET of it");
-  std::string target = location;
-  if (!location.starts_with('/') || location.starts_with("//")) {
-    auto to = url::parse(location.starts_with("//") ? origin_.substr(0, origin_.find(':') + 1) + location
-                                                    : location);
-    if (!to) return refuse("a Location that is no URL: " + location);
-    if (to->origin() != origin_) return refuse("to another origin: " + location);
-    target = to->path.empty() ? "/" : to->path;
-    if (to->has_query) target += "?" + to->query;
-  }
-  if (auto whole = url::parse(origin_ + target); !whole)
-    return refuse("a Location that is no URL: " + location);
-  target = target.substr(0, target.find('#'));
-  if (++t.redirects > most_redirects) return refuse("more than 5, the last to " + location);
-  x.serial = 0;
-  drop_exchange(x.id, false);
-  t.target = target;
-  moved_to_ = target;
-  post(t, now);
-  return true;
-}
-
 // 429 and 503 name a time at which the call is welcome; until then it was not made.
 bool conversation::must_wait(exchange& x, transit& t, const upstream_head& head, milliseconds now) {
   if (head.status != 429 && head.status != 503) return false;
@@ -353,6 +263,7 @@ bool conversation::must_wait(exchange& x, transit& t, const upstream_head& head,
   x.serial = 0;
   drop_exchange(x.id, false);
   t.at = state::delayed;
+  t.target.clear();  // by then it may be elsewhere
   t.again_at = now + std::max(*wait, milliseconds(100));
   t.deadline = std::max(t.deadline, t.again_at + milliseconds(1));
   wake(t.again_at);
@@ -407,6 +318,7 @@ void conversation::on_end(std::uint64_t call, milliseconds now) {
   auto* x = find_exchange(call);
   if (x == nullptr) return;
   if (x->renewing) return;
+  if (x->kind == exchange::kind::legacy_stream && x->blocked.empty()) legacy_stream_ = 0;
   auto* t = find(x->serial);
   if (x->collecting) {
     if (t != nullptr) return error_answer(*x, *t, now);
@@ -471,6 +383,7 @@ void conversation::on_failure(std::uint64_t call, const error& why, milliseconds
     return server_stream_ended(failure_words(failure), 0, milliseconds(0), now);
   }
   if (kind == exchange::kind::legacy_stream) {
+    legacy_stream_ = 0;
     drop_exchange(call, false);
     return legacy_stream_ended(failure, now);
   }
@@ -496,13 +409,18 @@ void conversation::on_failure(std::uint64_t call, const error& why, milliseconds
 void conversation::ended_without_response(exchange& x, transit& t, const std::string& why, milliseconds now) {
   bool resumable = !x.as_stateless && !t.last_event_id.empty() && !stopping_ &&
                    t.resumes < most_resumes_in_vain && x.status != 404 && x.status != 405;
+  // A server may let its client ask again and again until there is something to say (2025-11-25), but not
+  // for ever.
+  auto silent = now - std::max(t.began, t.heard_at);
+  bool in_vain = silent >= options_.upstream.timeout * most_silent_timeouts;
   bool news = x.reader != nullptr && !x.reader->last_event_id().empty();
   auto status = x.status;
   x.serial = 0;
   drop_exchange(x.id, false);
-  if (resumable) {
+  if (resumable && !in_vain) {
     if (news) t.resumes = 0;
     auto pause = t.retry.value_or(std::min(first_resume * (1 << t.resumes), longest_resume));
+    pause = std::max(pause, shortest_resume);
     ++t.resumes;
     t.at = state::delayed;
     t.resuming = true;
@@ -515,6 +433,9 @@ void conversation::ended_without_response(exchange& x, transit& t, const std::st
   }
   bridge_failure failure;
   failure.why = {errc::upstream_no_answer, why};
+  if (resumable)
+    failure.why = {errc::upstream_timeout,
+                   "its stream was resumed for " + std::to_string(silent.count()) + " ms without a message"};
   if (!t.unclear.empty())
     failure.why = {errc::upstream_malformed, "an event of its stream is no JSON: " + t.unclear};
   failure.status = status;

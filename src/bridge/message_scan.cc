@@ -79,6 +79,7 @@ void message_scanner::open(token t) {
     return;
   }
   if (slot_ == slot::result) has_result_ = true;
+  if (place_ == place::message && slot_ == slot::id) take_id("", false);
   json_.skip();
   skipping_ = true;
 }
@@ -178,11 +179,7 @@ void message_scanner::take_value(token t) {
   bool scalar = (t == token::string || t == token::number) && !json_.overlong();
   auto value = json_.text();
   switch (slot_) {
-    case slot::id:
-      has_id_ = true;
-      seen_.id.assign(scalar ? value : std::string_view());
-      seen_.id_place = {here() - seen_.id.size(), seen_.id.size()};
-      break;
+    case slot::id: take_id(scalar ? value : std::string_view(), t == token::null); break;
     case slot::method:
       if (text) seen_.method.assign(value);
       break;
@@ -223,11 +220,21 @@ void message_scanner::take_value(token t) {
   expect_name();
 }
 
+void message_scanner::take_id(std::string_view raw, bool null) {
+  has_id_ = true;
+  has_null_id_ = null;
+  seen_.id.assign(raw);
+  seen_.id_place = {here() - raw.size(), raw.size()};
+}
+
 void message_scanner::settle() {
   seen_.closing_at = here() - 1;
   using kind = enum message_facts::kind;
   if (!seen_.method.empty()) {
-    seen_.kind = has_id_ && !seen_.id.empty() ? kind::request : kind::notification;
+    // Some write `null` for the id that a notification does not have.
+    bool none = !has_id_ || (has_null_id_ && seen_.method.starts_with("notifications/"));
+    seen_.id_unusable = !none && seen_.id.empty();
+    seen_.kind = none ? kind::notification : seen_.id_unusable ? kind::unknown : kind::request;
     auto by = name_of(seen_.method);
     seen_.has_name = by == name_member::name ? has_plain_name_ : by == name_member::uri && has_uri_;
     if (seen_.has_name) seen_.name = by == name_member::name ? plain_name_ : uri_;
@@ -250,6 +257,11 @@ bool same_id(std::string_view a, std::string_view b) {
   auto left = parse_json(a), right = parse_json(b);
   if (!left || !right) return false;
   if (left->is_string()) return left->as_string() == right->as_string();
+  // Whole numbers are compared as such: as floating point, large ones would be the same as their neighbours.
+  auto is_whole = [](const json::value& v) { return v.is_int64() || v.is_uint64(); };
+  auto has_digits_only = [](std::string_view raw) { return raw.find_first_of(".eE") == raw.npos; };
+  if (is_whole(*left) && is_whole(*right)) return *left == *right;
+  if (has_digits_only(a) && has_digits_only(b)) return false;
   boost::system::error_code ignored;
   return left->to_number<double>(ignored) == right->to_number<double>(ignored);
 }

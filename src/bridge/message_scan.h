@@ -24,8 +24,9 @@ struct message_facts {
   enum kind kind = kind::unknown;
   bool has_version = false;  // a member `jsonrpc`, whatever it says
   std::string method;
-  std::string id;       // raw; "" when there is none or it is null
-  text_place id_place;  // in the text
+  std::string id;            // raw; "" when there is none or it is null
+  bool id_unusable = false;  // a request whose id can name no answer; then `kind` is unknown
+  text_place id_place;       // in the text
   // Of a request or notification: of `params`.
   bool has_name = false;
   std::string name;              // the tool, prompt or resource, decoded
@@ -87,6 +88,7 @@ class message_scanner {
   void take_token(token t);
   void take_name();
   void take_value(token t);
+  void take_id(std::string_view raw, bool null);
   void open(token t);
   void close();
   void settle();
@@ -98,7 +100,7 @@ class message_scanner {
   place place_ = place::start;
   slot slot_ = slot::other;
   bool skipping_ = false;
-  bool has_id_ = false, has_result_ = false;
+  bool has_id_ = false, has_null_id_ = false, has_result_ = false;
   std::string uri_, plain_name_;
   bool has_uri_ = false, has_plain_name_ = false;
   const char* why_ = nullptr;

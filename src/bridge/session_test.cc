@@ -165,6 +165,55 @@ TEST(Session, AStreamIsNotResumedForEver) {
   EXPECT_NE(t.told_one().find("MOP-BRI-004"), std::string::npos);
 }
 
+// Each resumption brings another id, and no message.
+TEST(Session, AStreamThatSaysNothingIsResumedTwiceASecondAndNotForEver) {
+  for (bool with_message : {false, true}) {
+    bridge_upstream_settings upstream;
+    upstream.timeout = milliseconds(2'000);
+    talk t(std::move(upstream));
+    t.open();
+    t.line(text(call_text));
+    auto call = t.next().call;
+    int resumed = 0;
+    auto began = t.now;
+    while (t.now - began < milliseconds(60'000)) {
+      t.events(call);
+      t.body(call, "retry: 0\nid: e" + std::to_string(resumed) + "\ndata:\n\n");
+      if (with_message) t.body(call, "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}\n\n");
+      t.end(call);
+      t.pass(milliseconds(499));
+      EXPECT_TRUE(t.sent_nothing());
+      t.pass(milliseconds(1));
+      if (t.sent_nothing()) break;
+      call = t.next().call;
+      ++resumed;
+    }
+    if (with_message) {
+      EXPECT_EQ(resumed, 120);
+      EXPECT_EQ((*t).waiting(), 1U);
+      continue;
+    }
+    EXPECT_EQ(resumed, 80);
+    auto line = t.told_one();
+    EXPECT_EQ(code_in(line), -32000);
+    EXPECT_NE(message_in(line).find("without a message"), std::string::npos) << line;
+  }
+}
+
+TEST(Session, TheServersStreamIsOpenedTwiceASecondAtMost) {
+  talk t;
+  auto stream = t.open();
+  for (int i = 0; i < 20; ++i) {
+    t.body(stream, "retry: 0\nid: " + std::to_string(i) + "\ndata:\n\n");
+    t.end(stream);
+    t.pass(milliseconds(499));
+    EXPECT_TRUE(t.sent_nothing());
+    t.pass(milliseconds(1));
+    stream = t.next().call;
+    t.events(stream);
+  }
+}
+
 TEST(Session, AResumptionThatTheServerDoesNotKnowIsTheEnd) {
   talk t;
   t.open();
@@ -219,6 +268,62 @@ TEST(Session, AStreamThatHearsOf404IsASessionThatIsGone) {
   EXPECT_NE(again.body->find("\"initialize\""), std::string::npos);
 }
 
+// A server, or a proxy before it, that has the stream once and then no more.
+TEST(Session, AStreamThatIsNowhereToBeFoundDoesNotOpenSessionsWithoutEnd) {
+  for (bool works_each_time : {false, true}) {
+    talk t;
+    t.end(t.open());
+    int sessions = 0, asked = 0;
+    for (auto until = t.now + milliseconds(600'000); t.now < until; t.pass(milliseconds(100))) {
+      while (!t.sent_nothing()) {
+        auto sent = t.next();
+        if (sent.method == bridge_action::method::get) {
+          bool works = works_each_time && ++asked % 2 == 0;
+          t.head(sent.call, works ? 200 : 404, works ? "text/event-stream" : "");
+          if (works) t.end(sent.call);
+        } else if (sent.body->find("\"initialize\"") != std::string::npos) {
+          ++sessions;
+          t.json(sent.call, answer_to(sent, R"({"protocolVersion":"2025-06-18","capabilities":{}})"),
+                 "s" + std::to_string(sessions));
+        } else {
+          t.head(sent.call, 202);
+        }
+      }
+    }
+    EXPECT_GE(sessions, 2) << works_each_time;
+    EXPECT_LE(sessions, works_each_time ? 30 : 3) << works_each_time;
+    EXPECT_EQ(t.logged().find("has no stream of its own") == std::string::npos, works_each_time);
+    // Calls go on in the last session.
+    t.line(text(call_text));
+    auto sent = t.next();
+    EXPECT_NE(sent.fields.find("Mcp-Session-Id: s" + std::to_string(sessions)), std::string::npos);
+    t.json(sent.call, answer_text);
+    EXPECT_EQ(t.told_one(), answer_text);
+  }
+}
+
+TEST(Session, AStreamThatHearsOf404LeavesTheSessionToTheCallsThatUseIt) {
+  talk t;
+  auto stream = t.open();
+  t.line(text(call_text));
+  auto call = t.next().call;
+  t.end(stream);
+  t.pass(milliseconds(2'000));
+  t.head(t.next().call, 404);
+  t.pass(milliseconds(20'000));
+  EXPECT_TRUE(t.sent_nothing());
+  t.json(call, answer_text);
+  EXPECT_EQ(t.told_one(), answer_text);
+  // A call that was begun later shows that the session is there.
+  t.line(text(call_text));
+  auto later = t.next();
+  EXPECT_NE(later.fields.find("Mcp-Session-Id: s1"), std::string::npos);
+  t.json(later.call, answer_text);
+  EXPECT_EQ(t.told_one(), answer_text);
+  t.pass(milliseconds(60'000));
+  EXPECT_EQ(t.next().method, bridge_action::method::get);
+}
+
 TEST(Session, TheStreamOfTheServerGetsATokenToo) {
   talk t;
   auto stream = t.open();
@@ -231,6 +336,84 @@ TEST(Session, TheStreamOfTheServerGetsATokenToo) {
   EXPECT_EQ(t.renewals().size(), 1U);
   t.renewed(call, {});
   EXPECT_EQ(t.next().method, bridge_action::method::get);
+}
+
+TEST(Session, ARefusedTokenOfTheStreamIsRenewedOnceUntilOneIsTaken) {
+  talk t;
+  auto stream = t.open();
+  upstream_head refused;
+  refused.status = 401;
+  for (int round = 0; round < 2; ++round) {
+    t.end(stream);
+    std::size_t renewed = 0, asked = 0;
+    for (int i = 0; i < 12; ++i) {
+      t.pass(milliseconds(61'000));
+      while (!t.sent_nothing()) {
+        auto call = t.next().call;
+        ++asked;
+        t.head(call, refused);
+        for (const auto& renewal : t.renewals()) {
+          EXPECT_TRUE(renewal.unattended);
+          ++renewed;
+          t.renewed(call, {});
+        }
+      }
+    }
+    EXPECT_EQ(renewed, 1U);
+    EXPECT_GT(asked, 8U) << "it is not given up";
+    // One that is taken begins the count anew.
+    for (int i = 0; i < 2 && t.sent_nothing(); ++i) t.pass(milliseconds(61'000));
+    stream = t.next().call;
+    t.events(stream);
+    t.pass(milliseconds(10'000));
+  }
+}
+
+TEST(Session, ForWhatNobodyWaitsForNobodyIsAsked) {
+  bridge_upstream_settings upstream;
+  upstream.ping_interval = seconds(30);
+  talk t(std::move(upstream));
+  upstream_head refused;
+  refused.status = 401;
+  auto expect = [&](const bridge_action& sent, bool unattended, std::string_view what) {
+    EXPECT_EQ(sent.unattended, unattended) << what;
+    t.head(sent.call, refused);
+    auto renewals = t.renewals();
+    ASSERT_EQ(renewals.size(), 1U) << what;
+    EXPECT_EQ(renewals[0].unattended, unattended) << what;
+  };
+  auto stream = t.open();
+  t.line(text(call_text));
+  expect(t.next(), false, "a call");
+  t.line(R"({"jsonrpc":"2.0","id":"q","result":{}})");
+  expect(t.next(), false, "the answer to a question of the server");
+  t.line(R"({"jsonrpc":"2.0","method":"notifications/roots/list_changed"})");
+  expect(t.next(), true, "a notification");
+  t.pass(milliseconds(31'000));
+  expect(t.next(), true, "a ping");
+  t.end(stream);
+  t.pass(milliseconds(2'000));
+  expect(t.next(), true, "the stream");
+}
+
+TEST(Session, ASessionThatIsOpenedForNobodyIsOpenedAgainForWhoComesMeanwhile) {
+  talk t;
+  t.end(t.open());
+  t.pass(milliseconds(2'000));
+  t.head(t.next().call, 404);
+  auto opening = t.next();
+  EXPECT_NE(opening.body->find("\"initialize\""), std::string::npos);
+  EXPECT_TRUE(opening.unattended);
+  t.line(text(call_text));
+  EXPECT_TRUE(t.sent_nothing());
+  t.broken(opening.call, errc::sign_in_person_needed, "sign in");
+  EXPECT_TRUE(t.told_nothing());
+  auto again = t.next();
+  EXPECT_NE(again.body->find("\"initialize\""), std::string::npos);
+  EXPECT_FALSE(again.unattended);
+  t.broken(again.call, errc::sign_in_person_needed, "sign in");
+  EXPECT_NE(t.told_one().find("sign in"), std::string::npos);
+  EXPECT_TRUE(t.sent_nothing());
 }
 
 TEST(Session, QuestionsOfTheServerReachTheClientAndItsAnswersTheServer) {
@@ -272,6 +455,22 @@ struct legacy_talk : talk {
   }
 };
 
+TEST(LegacyTransport, ItsStreamIsForWhoWaitsForTheSession) {
+  legacy_talk t;
+  t.line(text(initialize_text));
+  t.answer(t.next().call, 405, "text/plain", "Method Not Allowed");
+  upstream_head refused;
+  refused.status = 401;
+  auto stream = t.next();
+  EXPECT_FALSE(stream.unattended);
+  t.head(stream.call, refused);
+  ASSERT_EQ(t.renewals().size(), 1U);
+  t.renewed(stream.call, {});
+  t.head(t.next().call, refused);
+  EXPECT_TRUE(t.renewals().empty()) << "once for one attempt, over all its streams";
+  EXPECT_NE(t.told_one().find("MOP-"), std::string::npos);
+}
+
 TEST(LegacyTransport, IsFoundAndSpoken) {
   legacy_talk t;
   t.begin();
@@ -300,6 +499,47 @@ TEST(LegacyTransport, ALargeAnswerOnItsStreamIsTheAnswerToItsRequest) {
   EXPECT_TRUE(t.told_nothing());
   t.client_ends();
   EXPECT_TRUE((*t).finished());
+}
+
+// The error is the last that the client waits for, so the session ends in the middle of breaking the line
+// off.
+TEST(LegacyTransport, ALargeAnswerThatBreaksOffBehindTheEndOfTheClientIsTheEnd) {
+  for (bool properly : {true, false}) {
+    legacy_talk t;
+    t.begin();
+    t.line(text(call_text));
+    t.head(t.next().call, 202);
+    t.body(t.stream, "data: {\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"x\":\"" + std::string(500'000, 'x'));
+    EXPECT_GT(t.told_so_far(), 0U);
+    t.client_ends();
+    EXPECT_FALSE((*t).finished());
+    if (properly) {
+      t.end(t.stream);
+    } else {
+      t.broken(t.stream, errc::upstream_closed);
+    }
+    auto lines = t.told();
+    ASSERT_EQ(lines.size(), 2U);
+    EXPECT_NE(lines[1].find("MOP-BRI-004"), std::string::npos) << lines[1];
+    EXPECT_TRUE((*t).finished());
+    EXPECT_FALSE(t.was_aborted(t.stream)) << "it has ended, and is no request any more";
+  }
+}
+
+TEST(LegacyTransport, AnAnswerOfTheClientUnderTheSameIdDoesNotTakeTheServersForItself) {
+  legacy_talk t;
+  t.begin();
+  t.body(t.stream, "data: {\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"roots/list\"}\n\n");
+  EXPECT_NE(t.told_one().find("roots/list"), std::string::npos);
+  t.line(R"({"jsonrpc":"2.0","id":7,"result":{"roots":[]}})");
+  auto slow = t.next();  // not acknowledged yet
+  t.line(text(call_text));
+  t.head(t.next().call, 202);
+  t.body(t.stream, "data: " + text(answer_text) + "\n\n");
+  EXPECT_EQ(t.told_one(), answer_text);
+  EXPECT_EQ((*t).waiting(), 0U);
+  t.head(slow.call, 202);
+  EXPECT_TRUE(t.told_nothing());
 }
 
 TEST(LegacyTransport, WhatItsStreamTookAlongIsAnsweredWithAnError) {

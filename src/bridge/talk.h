@@ -6,6 +6,7 @@
 #include "bridge/conversation.h"
 
 #include <algorithm>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,7 +18,8 @@ namespace mcp_oauth {
 
 class talk {
  public:
-  explicit talk(bridge_upstream_settings upstream = {}) : talk_(options(std::move(upstream)), now) {}
+  explicit talk(bridge_upstream_settings upstream = {}) : talk(options(std::move(upstream))) {}
+  explicit talk(conversation_options made) : talk_(std::move(made), now) {}
 
   static conversation_options options(bridge_upstream_settings upstream) {
     conversation_options made;

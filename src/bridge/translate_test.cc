@@ -256,6 +256,7 @@ TEST(ToStateless, ASecondInitializeIsAnsweredFromWhatIsKnown) {
 
 // A client without sessions, before a server that has them.
 struct to_sessions : talk {
+  explicit to_sessions(conversation_options options = talk::options({})) : talk(std::move(options)) {}
   void begin() {
     line(modern("1", "server/discover"));
     auto first = next();
@@ -338,6 +339,72 @@ TEST(ToSessions, AQuestionOfTheServerBecomesInputThatIsRequired) {
   EXPECT_EQ(last.at("result").at("resultType").as_string(), "complete");
 }
 
+TEST(ToSessions, APersonMayThinkForAsLongAsItTakes) {
+  to_sessions t;
+  t.begin();
+  t.line(modern("2", "tools/call", R"("name":"e")"));
+  auto call = t.next().call;
+  t.events(call);
+  t.body(call, "data: {\"jsonrpc\":\"2.0\",\"id\":91,\"method\":\"elicitation/create\",\"params\":{}}\n\n");
+  auto state = json::serialize(read_line(t.told_one()).at("result").at("requestState"));
+  t.body(call, ": still here\n\n");
+  t.pass(milliseconds(3'600'000));
+  EXPECT_TRUE(t.sent_nothing());
+  t.line(modern("3", "tools/call", R"("name":"e","inputResponses":{"1":{}},"requestState":)" + state));
+  EXPECT_EQ(read_line(*t.next().body).at("id").to_number<int>(), 91);
+  t.body(call, "data: {\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{\"content\":[]}}\n\n");
+  EXPECT_EQ(read_line(t.told_one()).at("id").to_number<int>(), 3);
+}
+
+TEST(ToSessions, ConsentToACallThatHasEndedDoesNotMakeItAgain) {
+  to_sessions t;
+  t.begin();
+  t.line(modern("2", "tools/call", R"("name":"pay")"));
+  auto call = t.next().call;
+  t.events(call);
+  t.body(call, "data: {\"jsonrpc\":\"2.0\",\"id\":91,\"method\":\"elicitation/create\",\"params\":{}}\n\n");
+  auto state = json::serialize(read_line(t.told_one()).at("result").at("requestState"));
+  t.end(call);
+  for (const auto& late : {state, text(R"("mcp-oauth-proxy-of-another-process-1")")}) {
+    t.line(modern("3", "tools/call", R"("name":"pay","inputResponses":{"1":{}},"requestState":)" + late));
+    auto line = t.told_one();
+    EXPECT_EQ(code_in(line), -32600) << line;
+    EXPECT_NE(message_in(line).find("has ended"), std::string::npos) << line;
+    EXPECT_TRUE(t.sent_nothing());
+  }
+}
+
+TEST(ToSessions, StatesOfTwoProcessesAreNeverTheSame) {
+  std::vector<std::string> states;
+  for (auto instance : {"a", "b"}) {
+    auto options = talk::options({});
+    options.instance = instance;
+    to_sessions t(std::move(options));
+    t.begin();
+    t.line(modern("2", "tools/call", R"("name":"e")"));
+    auto call = t.next().call;
+    t.events(call);
+    t.body(call, "data: {\"jsonrpc\":\"2.0\",\"id\":91,\"method\":\"elicitation/create\",\"params\":{}}\n\n");
+    states.push_back(json::serialize(read_line(t.told_one()).at("result").at("requestState")));
+  }
+  EXPECT_NE(states[0], states[1]);
+}
+
+TEST(ToSessions, CallsThatWaitForAPersonAreBounded) {
+  to_sessions t;
+  t.begin();
+  std::vector<std::uint64_t> calls;
+  for (int i = 100; i < 165; ++i) {
+    t.line(modern(std::to_string(i), "tools/call", R"("name":"e")"));
+    calls.push_back(t.next().call);
+    t.events(calls.back());
+    t.body(calls.back(),
+           "data: {\"jsonrpc\":\"2.0\",\"id\":91,\"method\":\"elicitation/create\",\"params\":{}}\n\n");
+    EXPECT_EQ(t.told().size(), 1U) << i;
+  }
+  EXPECT_EQ(t.aborted(), std::vector<std::uint64_t>{calls.front()});
+}
+
 TEST(ToSessions, AnAnswerThatComesBeforeTheInputIsKept) {
   to_sessions t;
   t.begin();
@@ -396,6 +463,50 @@ TEST(ToSessions, APingOfTheServerIsAnsweredHere) {
   t.body(t.stream, "data: {\"jsonrpc\":\"2.0\",\"id\":6,\"method\":\"roots/list\"}\n\n");
   EXPECT_NE(t.next().body->find("-32601"), std::string::npos);
   EXPECT_TRUE(t.told_nothing());
+}
+
+TEST(ToSessions, AFloodOfPingsIsAnsweredAFewAtATimeAndNotReadOn) {
+  to_sessions t;
+  t.begin();
+  t.line(modern("2", "tools/call", R"("name":"e")"));
+  auto call = t.next().call;
+  t.events(call);
+  std::string flood;
+  for (int i = 0; i < 1'000; ++i)
+    flood += "data: {\"jsonrpc\":\"2.0\",\"id\":\"p" + std::to_string(i) + "\",\"method\":\"ping\"}\n\n";
+  t.body(call, flood);
+  EXPECT_FALSE((*t).may_read(call));
+  EXPECT_TRUE((*t).may_read(t.stream)) << "another one does not wait for it";
+  std::deque<bridge_action> open;
+  std::size_t answered = 0, most = 0;
+  for (;;) {
+    while (!t.sent_nothing()) open.push_back(t.next());
+    most = std::max(most, open.size());
+    if (open.empty()) break;
+    EXPECT_NE(open.front().body->find("\"p" + std::to_string(answered) + '"'), std::string::npos);
+    ++answered;
+    // Also one that comes to nothing makes room.
+    if (answered % 2 == 0) {
+      t.head(open.front().call, 202);
+    } else {
+      t.broken(open.front().call, errc::upstream_closed);
+    }
+    open.pop_front();
+  }
+  EXPECT_EQ(answered, 1'000U);
+  EXPECT_EQ(most, 32U);
+  EXPECT_TRUE((*t).may_read(call));
+  EXPECT_EQ(t.resumed, std::vector<std::uint64_t>{call});
+  // Of a stream that is gone nobody waits for answers.
+  t.body(call, flood);
+  t.broken(call, errc::upstream_closed);
+  t.told();
+  answered = 0;
+  while (!t.sent_nothing()) {
+    t.head(t.next().call, 202);
+    ++answered;
+  }
+  EXPECT_EQ(answered, 32U);
 }
 
 TEST(ToSessions, ASubscriptionHearsWhatItAskedFor) {

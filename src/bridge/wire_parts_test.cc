@@ -33,15 +33,23 @@ TEST(MessageScan, TellsWhatAMessageIs) {
        {row{R"({"id":1,"method":"a"})", kind::request, "1", "a"},
         row{R"({"id":"x\u0041","method":"a"})", kind::request, R"("x\u0041")", "a"},
         row{R"({"method":"a"})", kind::notification, "", "a"},
-        row{R"({"method":"a","id":null})", kind::notification, "", "a"},
+        row{R"({"method":"notifications/a","id":null})", kind::notification, "", "notifications/a"},
+        row{R"({"method":"a","id":null})", kind::unknown, "", "a"},
+        row{R"({"method":"notifications/a","id":false})", kind::unknown, "", "notifications/a"},
+        row{R"({"id":{},"method":"a"})", kind::unknown, "", "a"},
+        row{R"({"id":5,"method":"a","id":{"x":1}})", kind::unknown, "", "a"},
+        row{R"({"id":{},"method":"a","id":5})", kind::request, "5", "a"},
         row{R"({"id":1.50,"result":{}})", kind::response, "1.50", ""},
         row{R"({"id":1,"result":null})", kind::response, "1", ""},
         row{R"({"id":1,"result":[1]})", kind::response, "1", ""},
         row{R"({"id":null,"error":{"code":-1,"message":"m"}})", kind::response, "", ""},
         row{R"({"id":1,"error":null})", kind::unknown, "1", ""},
-        row{R"({"error":"invalid_token"})", kind::unknown, "", ""}, row{R"({})", kind::unknown, "", ""},
-        row{R"({"id":[1],"method":"a"})", kind::notification, "", "a"}, row{"5", kind::unknown, "", ""},
-        row{"[1]", kind::batch, "", ""}, row{"[]", kind::batch, "", ""},
+        row{R"({"error":"invalid_token"})", kind::unknown, "", ""},
+        row{R"({})", kind::unknown, "", ""},
+        row{R"({"id":[1],"method":"a"})", kind::unknown, "", "a"},
+        row{"5", kind::unknown, "", ""},
+        row{"[1]", kind::batch, "", ""},
+        row{"[]", kind::batch, "", ""},
         row{R"([{"id":1,"method":"a"}])", kind::batch, "", ""}}) {
     auto facts = scan_message(text);
     ASSERT_TRUE(facts) << text;
@@ -102,6 +110,14 @@ TEST(MessageScan, IdsAreComparedAsValues) {
   EXPECT_FALSE(same_id("1", "2"));
   EXPECT_FALSE(same_id("", "1"));
   EXPECT_FALSE(same_id("\"a\"", "\"b\""));
+  EXPECT_TRUE(same_id("100", "1e2"));
+  EXPECT_TRUE(same_id("18446744073709551615", "18446744073709551615"));
+  // Neighbours beyond 2^53, 2^63 and 2^64.
+  EXPECT_FALSE(same_id("9007199254740992", "9007199254740993"));
+  EXPECT_FALSE(same_id("18446744073709551614", "18446744073709551615"));
+  EXPECT_FALSE(same_id("9223372036854775807", "9223372036854775808"));
+  EXPECT_FALSE(same_id("100000000000000000000001", "100000000000000000000002"));
+  EXPECT_FALSE(same_id("-1", "18446744073709551615"));
 }
 
 // ---- lines
