@@ -194,7 +194,7 @@ exit_code demo_command(const command_input& in) {
             << "Or try one of these:\n\n"
             << "  claude mcp add --transport http demo " << url << "\n"
             << "  npx @modelcontextprotocol/inspector\n"
-            << "  npx mcp-remote " << url << "\n"
+            << "  " << callable(in.program) << " bridge " << url << "        (for clients that speak stdio)\n"
             << "  curl -i -X POST " << url << "        (401, and where to sign in)\n\n"
             << "Tools to call: echo, whoami, progress, slow, fail, big.\n"
             << "Next: put it before your own server: README.md, \"Before your own MCP server\".\n"
