@@ -84,7 +84,7 @@ class terminal final : private net::watcher {
 struct login_run {
   bridge_credentials& credentials;
   net::worker& worker;
-  std::optional<result<void>> outcome;
+  std::optional<result<bridge_credentials::found>> outcome;
 };
 
 net::task<void> sign_in_now(login_run& run) {
@@ -137,9 +137,24 @@ int login(const bridge_settings& settings, bridge_log& log) {
   if (kept && kept->tokens) {
     say("signed in to " + settings.upstream.url +
         (kept->tokens->issuer.empty() ? "" : " at " + kept->tokens->issuer));
-  } else {
-    say(settings.upstream.url + " asks for no sign-in");
+    return 0;
   }
+  if (outcome->signed_in) {
+    if (settings.sign_in.grant == bridge_grant::given) {
+      say(settings.upstream.url + " takes the token that was given");
+    } else {
+      say("signed in to " + settings.upstream.url + ", and nothing of it could be kept");
+    }
+    return 0;
+  }
+  auto status = outcome->status;
+  if (outcome->page || status == 404 || status == 405 || status == 410 || status >= 500) {
+    log.tell(settings.upstream.url + " answers " + std::to_string(status) +
+             (outcome->page ? " with a page for people" : "") +
+             ", as no MCP server does: compare the address, path included, with what its operator says");
+    return static_cast<int>(bridge_exit::dependency);
+  }
+  say(settings.upstream.url + " asks for no sign-in");
   return 0;
 }
 

@@ -10,6 +10,8 @@
 #include "bridge/token_words.h"
 #include "jose/random.h"
 #include "net/http_client.h"
+#include "oauth/displayable.h"
+#include "oauth/near_miss.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -126,6 +128,14 @@ error bridge_credentials::parts::refused_here() const {
   std::string detail = "the server took this token for another request, and refuses it for this one";
   if (kept && kept->tokens) detail += "; " + what_token_says(kept->tokens->access_token, now());
   return {errc::sign_in_tokens_in_vain, detail};
+}
+
+error bridge_credentials::parts::given_refused(int status, const server_demand& demand) const {
+  std::string detail = "the server refuses the token of OAUTH2_ACCESS_TOKEN";
+  auto words = displayable(demand.error_description.empty() ? demand.error : demand.error_description);
+  if (!words.empty()) detail += " (" + words.substr(0, 200) + ")";
+  detail += "; " + what_token_says(kept->tokens->access_token, now());
+  return {status == 403 ? errc::sign_in_scope_in_vain : errc::sign_in_given_refused, log.redacted(detail)};
 }
 
 bool bridge_credentials::parts::renews_alone() const {
@@ -422,6 +432,9 @@ net::task<result<bridge_token>> bridge_credentials::renew(std::uint64_t refused,
     ++p.generation;
     co_return p.token();
   }
+  bool only_one =
+      p.settings.sign_in.grant == bridge_grant::given && p.settings.sign_in.access_token_command.empty();
+  if (only_one && same) co_return tl::unexpected<error>(p.given_refused(status, demand));
   const auto at = parts::steady::now();
   if (at < p.hold_until) co_return tl::unexpected<error>(p.in_vain());
   sign_in_purpose purpose;
@@ -480,7 +493,7 @@ void bridge_credentials::accepted(std::uint64_t generation) {
   p.nonce_retries = 0;
 }
 
-net::task<result<void>> bridge_credentials::prefetch() {
+net::task<result<bridge_credentials::found>> bridge_credentials::prefetch() {
   auto& p = *parts_;
   auto first = co_await acquire();
   if (!first) co_return tl::unexpected<error>(first.error());
@@ -498,7 +511,12 @@ net::task<result<void>> bridge_credentials::prefetch() {
                  (answer->status == 403 && read_demand(challenges).error == "insufficient_scope");
     if (!wants) {
       accepted(generation);
-      co_return result<void>();
+      found seen;
+      seen.signed_in = generation != 0;
+      seen.status = answer->status;
+      seen.page = looks_like_a_page(answer->body) ||
+                  starts_with_ignoring_case(answer->fields.first("Content-Type"), "text/html");
+      co_return seen;
     }
     auto next = co_await renew(generation, answer->status, challenges, nonce);
     if (!next) co_return tl::unexpected<error>(next.error());

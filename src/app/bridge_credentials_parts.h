@@ -70,6 +70,7 @@ struct bridge_credentials::parts {
   std::string holder_text(const bridge_lock::note& note) const;
   error in_vain();
   error refused_here() const;
+  error given_refused(int status, const server_demand& demand) const;
   bool renews_alone() const;
 
   net::task<bool> take_from_store(std::string refused);

@@ -3,7 +3,6 @@
 #include "app/version.h"
 #include "base/text.h"
 #include "base/url.h"
-#include "bridge/message_scan.h"
 #include "net/http_write.h"
 
 #include <array>
@@ -43,22 +42,6 @@ std::string_view name_of(enum bridge_action::method method) {
   return method == bridge_action::method::post  ? "POST"
          : method == bridge_action::method::get ? "GET"
                                                 : "DELETE";
-}
-
-// Whether somebody waits for it, who may be asked to sign in for it. The server's own stream, a ping and what
-// wants no answer come by themselves; the stream of HTTP with SSE (which has no fields) and `initialized` do
-// not: without them nothing else goes on.
-bool is_for_a_person(const bridge_action& what) {
-  constexpr std::size_t longest = 4096;
-  if (what.method != bridge_action::method::post) return what.fields.empty();
-  if (!what.body || what.body->size() > longest) return true;
-  bool maybe =
-      what.body->find("ping") != std::string::npos || what.body->find("notifications/") != std::string::npos;
-  if (!maybe) return true;
-  auto facts = scan_message(*what.body);
-  if (!facts) return true;
-  if (facts->kind == message_facts::kind::request) return facts->method != "ping";
-  return facts->kind != message_facts::kind::notification || facts->method == "notifications/initialized";
 }
 
 }  // namespace
@@ -167,16 +150,18 @@ void bridge_wire::resume() {
 void bridge_wire::renew(const bridge_action& what) {
   auto at = calls_.find(what.call);
   std::uint64_t generation = at != calls_.end() ? at->second->token.generation : 0;
-  bool person = at == calls_.end() || is_for_a_person(at->second->what);
-  net::spawn(run_renewal(*this, what.call, generation, person, what));
+  ++renewals_;
+  net::spawn(run_renewal(*this, what.call, generation, what));
 }
 
 net::task<void> bridge_wire::run_renewal(bridge_wire& wire, std::uint64_t call, std::uint64_t generation,
-                                         bool person, bridge_action what) {
+                                         bridge_action what) {
   auto alive = wire.alive_;
-  auto renewal = wire.credentials_.renew(generation, what.status, what.challenges, what.dpop_nonce, person);
+  auto renewal =
+      wire.credentials_.renew(generation, what.status, what.challenges, what.dpop_nonce, !what.unattended);
   auto token = co_await std::move(renewal);
   if (!*alive) co_return;
+  --wire.renewals_;
   result<void> said;
   if (!token) said = tl::unexpected<error>(token.error());
   wire.talk_.on_renewed(call, said, steady_now());
@@ -201,7 +186,7 @@ net::task<void> bridge_wire::run(bridge_wire& wire, std::shared_ptr<running> cal
 
 net::task<result<void>> bridge_wire::carry(running& call) {
   auto alive = alive_;
-  auto asking = credentials_.acquire(is_for_a_person(call.what));
+  auto asking = credentials_.acquire(!call.what.unattended);
   auto token = co_await std::move(asking);
   if (!*alive || call.aborted) co_return fail(errc::client_gone);
   if (!token) co_return tl::unexpected<error>(token.error());

@@ -37,15 +37,15 @@ class bridge_wire {
   void renew(const bridge_action& what);
   // Those who wait for `room` or their turn look again.
   void resume();
-  // Requests under way.
-  std::size_t open() const { return calls_.size(); }
+  // Requests under way, and those that wait for a token.
+  std::size_t open() const { return calls_.size() + renewals_; }
 
  private:
   struct running;
   class turn;
   static net::task<void> run(bridge_wire& wire, std::shared_ptr<running> call);
   static net::task<void> run_renewal(bridge_wire& wire, std::uint64_t call, std::uint64_t generation,
-                                     bool person, bridge_action what);
+                                     bridge_action what);
   net::task<result<void>> carry(running& call);
   net::task<result<void>> send_request(running& call, bool& sent_any);
   net::task<result<void>> read_head(running& call, bool& seen_any);
@@ -65,6 +65,7 @@ class bridge_wire {
   std::function<bool()> room_;
   std::string origin_, target_path_, common_fields_;
   bool own_authorization_ = false;
+  std::size_t renewals_ = 0;
   cookie_jar cookies_;
   std::unordered_map<std::uint64_t, std::shared_ptr<running>> calls_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

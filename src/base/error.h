@@ -196,6 +196,7 @@ enum class errc {
   sign_in_token_invalid,
   sign_in_grant_ended,
   sign_in_tokens_in_vain,
+  sign_in_given_refused,
   sign_in_scope_in_vain,
   sign_in_callback_unusable,
   sign_in_cache_unusable,

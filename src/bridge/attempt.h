@@ -42,6 +42,7 @@ struct attempt : std::enable_shared_from_this<attempt> {
     if (world->note) world->note(level, text);
   }
   static sign_in_step end(error why) { return result<kept_sign_in>(tl::unexpected<error>(std::move(why))); }
+  static sign_in_step end_of_client(error why);
   static sign_in_step end(errc code, std::string detail) { return end(error{code, std::move(detail)}); }
 
   // sign_in.cc: where to, and what is tried

@@ -86,10 +86,12 @@ conversation::transit& conversation::add(purpose why, std::shared_ptr<const std:
   auto& t = *made;
   t.serial = ++last_serial_;
   t.why = why;
-  t.unattended = why == purpose::client_notification || why == purpose::cancel || why == purpose::listen ||
-                 why == purpose::quiet;
   t.body = t.line = std::move(line);
   t.facts = std::move(facts);
+  // Without `initialized` nothing else goes on; clients ping by themselves.
+  bool told = why == purpose::client_notification && t.facts.method != "notifications/initialized";
+  t.unattended = told || t.facts.method == "ping" || why == purpose::cancel || why == purpose::listen ||
+                 why == purpose::quiet;
   t.began = now;
   // The id of an answer is one of the server's, and may be that of a request of the client, too.
   if (t.facts.kind == message_facts::kind::request) t.wire_id = t.facts.id;
@@ -510,7 +512,6 @@ void conversation::on_time(milliseconds now) {
     bridge_failure late;
     late.why = {errc::upstream_timeout,
                 std::to_string(options_.upstream.timeout.count()) + " ms without a word"};
-    late.hint = "Raise upstream.timeoutMs (UPSTREAM_TIMEOUT_MS), or look at the MCP server.";
     auto call = t->call;
     bool tell = t->at != state::queued && server_ == era::sessions && !t->wire_id.empty() &&
                 t->facts.method != "initialize" && t->why == purpose::client_request;

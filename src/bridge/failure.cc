@@ -5,6 +5,8 @@
 #include "mcp/error_body.h"
 #include "symptom/catalogue.h"
 
+#include <array>
+
 namespace mcp_oauth {
 namespace {
 
@@ -25,6 +27,30 @@ int code_of(const bridge_failure& failure) {
     default: return bridge_code::upstream_refused;
   }
 }
+
+// The catalogue speaks of a gateway's settings; here these count.
+struct bridge_words {
+  errc code;
+  std::string_view cause, fix;
+};
+constexpr auto of_a_bridge = std::to_array<bridge_words>({
+    {errc::upstream_refused, "Nothing listens at the address of the MCP server.",
+     "Start the MCP server, or correct the URL in the configuration of your client; inside a container "
+     "localhost is the "
+     "container itself."},
+    {errc::upstream_unreachable, "The name does not resolve, or no route leads to the MCP server.",
+     "Check the URL in the configuration of your client, DNS, the network and HTTPS_PROXY."},
+    {errc::upstream_timeout, "The MCP server said nothing within upstream.timeoutMs.",
+     "Raise upstream.timeoutMs (UPSTREAM_TIMEOUT_MS, --timeout-ms), or look at the MCP server."},
+    {errc::upstream_malformed, "Another protocol is spoken at that port, or TLS is missing.",
+     "Check scheme and port of the URL in the configuration of your client."},
+    {errc::upstream_not_mcp,
+     "The address is that of a web page: a wrong path, or another sign-in in front of the server.",
+     "Check the path of the URL in the configuration of your client."},
+    {errc::upstream_tls_failed, "The certificate of the MCP server is not trusted, or is for another name.",
+     "Name its authority with --ca-file (TLS_CA_FILE); with 'wrong version number' the server speaks plain "
+     "http."},
+});
 
 json::string text_of(std::string_view text) { return json::string(text.data(), text.size()); }
 
@@ -59,7 +85,9 @@ std::string failure_words(const bridge_failure& failure) {
   } else {
     words = row.description;
   }
-  if (!failure.why.detail.empty()) words += ": " + readable(failure.why.detail);
+  auto detail = readable(failure.why.detail);
+  if (detail.starts_with(words)) return detail;
+  if (!detail.empty()) words += ": " + detail;
   return words;
 }
 
@@ -70,8 +98,14 @@ std::string failure_answer(std::string_view program, std::string_view raw_id, co
   data["code"] = text_of(row.name);
   data["symptom"] = text_of(row.id);
   if (!failure.why.detail.empty()) data["reason"] = text_of(readable(failure.why.detail));
-  data["cause"] = text_of(row.cause);
-  data["fix"] = text_of(failure.hint.empty() ? row.fix : std::string_view(failure.hint));
+  auto cause = row.cause, fix = row.fix;
+  for (const auto& words : of_a_bridge) {
+    if (words.code != failure.why.code) continue;
+    cause = words.cause;
+    fix = words.fix;
+  }
+  data["cause"] = text_of(cause);
+  data["fix"] = text_of(failure.hint.empty() ? fix : std::string_view(failure.hint));
   if (!failure.said.empty() && is_valid_utf8(failure.said))
     data["body"] = text_of(cut_text(failure.said, most_said));
   std::string message(program);

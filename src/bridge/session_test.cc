@@ -717,6 +717,17 @@ TEST(Waiting, ACallHearsOfItAsProgressOrAsAnErrorInTime) {
   EXPECT_EQ((*t).waiting(), 1U);
 }
 
+TEST(Waiting, ForATokenThatWasAskedForIsToldToo) {
+  talk t;
+  t.line(text(initialize_text));
+  t.head(t.next().call, 401);
+  ASSERT_EQ(t.renewals().size(), 1U);
+  t.waiting("open https://idp.example/authorize");
+  t.told();
+  t.pass(milliseconds(9'000));
+  EXPECT_NE(t.told_one().find("\"protocolVersion\""), std::string::npos);
+}
+
 TEST(Waiting, EndsWithTheClient) {
   talk t;
   t.line(text(initialize_text));

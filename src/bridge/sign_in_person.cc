@@ -112,11 +112,12 @@ sign_in_step attempt::listen(time_point now) {
 sign_in_step attempt::register_client(next then, const std::string& redirect) {
   const auto& server = facts.server;
   if (server.registration_endpoint.empty()) {
-    return end(errc::sign_in_client_unknown,
-               server.issuer + " takes no registrations (no registration_endpoint)" +
-                   (settings().client_metadata_url.empty() ? "" : " and no client id metadata documents") +
-                   "; register a client there with the redirect URI " + redirect +
-                   " and set oauth2.clientId (OAUTH2_CLIENT_ID, --client-id)");
+    return end(
+        errc::sign_in_client_unknown,
+        server.issuer + " takes no registrations (no registration_endpoint)" +
+            (settings().client_metadata_url.empty() ? "" : " and no client id metadata documents") +
+            "; register a client there with the redirect URI " + redirect +
+            ", and set oauth2.clientId (OAUTH2_CLIENT_ID, --client-id) and that port (--callback-port)");
   }
   auto usable = usable_url(server.registration_endpoint, "registration_endpoint", world->rules);
   if (!usable) return end(usable.error());

@@ -95,6 +95,12 @@ sign_in_step attempt::ask_token(std::string endpoint, form parameters, bool repe
   return fetch;
 }
 
+// A client id was shown, so what is unknown is not that there is none.
+sign_in_step attempt::end_of_client(error why) {
+  if (why.code == errc::sign_in_client_unknown) why.code = errc::sign_in_token_refused;
+  return end(std::move(why));
+}
+
 sign_in_step attempt::refresh(time_point now) {
   purpose.may_refresh = false;
   if (kept.tokens && !located) {
@@ -167,7 +173,7 @@ sign_in_step attempt::client_credentials(time_point now) {
   return ask_token(
       facts.server.token_endpoint, std::move(parameters), true,
       [self = shared_from_this()](result<token_grant> grant, time_point later) -> sign_in_step {
-        if (!grant) return end(grant.error());
+        if (!grant) return end_of_client(grant.error());
         return self->keep(std::move(*grant), later);
       },
       now);
@@ -186,7 +192,7 @@ sign_in_step attempt::exchange_code(const std::string& code, time_point now) {
         if (grant) return self->keep(std::move(*grant), later);
         if (grant.error().code == errc::sign_in_client_unknown && self->client.registered)
           return self->once_more_registered();
-        return end(grant.error());
+        return end_of_client(grant.error());
       },
       now);
 }
@@ -207,7 +213,7 @@ sign_in_step attempt::by_assertion(const secret& assertion, time_point now) {
   return ask_token(
       facts.server.token_endpoint, std::move(parameters), false,
       [self = shared_from_this()](result<token_grant> grant, time_point later) -> sign_in_step {
-        if (!grant) return end(grant.error());
+        if (!grant) return end_of_client(grant.error());
         return self->keep(std::move(*grant), later);
       },
       now);
@@ -252,7 +258,7 @@ sign_in_step attempt::exchange_identity(const std::string& endpoint, time_point 
   return ask_token(
       endpoint, std::move(parameters), true,
       [self = shared_from_this(), bound](result<token_grant> grant, time_point later) -> sign_in_step {
-        if (!grant) return end(grant.error());
+        if (!grant) return end_of_client(grant.error());
         self->dpop = bound;
         constexpr std::string_view wanted = "urn:ietf:params:oauth:token-type:id-jag";
         if (grant->issued_token_type != wanted)

@@ -377,6 +377,20 @@ TEST(Rewrite, AServerWithoutANameGetsOne) {
 
 // ---- words for a failure
 
+TEST(Failure, SpeaksOfTheSettingsOfABridge) {
+  for (auto code : {errc::upstream_refused, errc::upstream_unreachable, errc::upstream_timeout,
+                    errc::upstream_malformed, errc::upstream_not_mcp, errc::upstream_tls_failed}) {
+    bridge_failure failure;
+    failure.why = {code, "what was tried"};
+    auto text = failure_answer("p", "1", failure);
+    for (auto others : {"mcp_server_url", "upstream_ca_file", "request_timeout"})
+      EXPECT_EQ(text.find(others), std::string::npos) << text;
+  }
+  bridge_failure refused;
+  refused.why = {errc::upstream_refused, "connect ECONNREFUSED 127.0.0.1:1"};
+  EXPECT_EQ(failure_words(refused), "connect ECONNREFUSED 127.0.0.1:1");
+}
+
 TEST(Failure, IsCutBetweenCharacters) {
   EXPECT_EQ(cut_text("caf\xC3\xA9", 4), "caf");
   EXPECT_EQ(cut_text("caf\xC3\xA9", 5), "caf\xC3\xA9");

@@ -319,11 +319,12 @@ test('standard input and output may be files', async (t) => {
 
 test('a result of 100 MB passes through little memory, whether it is read fast or slowly', async (t) => {
   const size = 100 * 1000 * 1000;
+  let left;
   const { mock, bridge } = await pair(t);
   mock.behave.huge = (_, response, message) => {
     response.writeHead(200, { 'content-type': 'application/json' });
     response.write(`{\n"jsonrpc": "2.0",\n"id": ${message.id},\n"result": {"text": "`);
-    let left = size;
+    left = size;
     const more = () => {
       while (left > 0) {
         left -= 100_000;
@@ -338,7 +339,13 @@ test('a result of 100 MB passes through little memory, whether it is read fast o
   bridge.child.stdout.pause();
   const answer = bridge.call(1, 'huge', {}, undefined).catch(() => {});
   await until('the call at the server', () => posts(mock, 'tools/call').length === 1);
-  await new Promise((next) => setTimeout(next, 500));
+  let sent = 0, looks = 0; // it stands still, with more to send
+  await until('the server to be held up', () => {
+    looks = sent === left ? looks + 1 : 0;
+    sent = left;
+    return looks > 50;
+  });
+  assert.ok(left > 0, 'more is taken than anybody reads');
   const while_held = await bridge.status('VmRSS');
   bridge.child.stdout.resume();
   await until('the answer', () => bridge.answers.get('1'), 60_000);
