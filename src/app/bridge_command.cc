@@ -84,7 +84,7 @@ class terminal final : private net::watcher {
 struct login_run {
   bridge_credentials& credentials;
   net::worker& worker;
-  std::optional<result<bridge_credentials::found>> outcome;
+  std::optional<result<bridge_credentials::readiness>> outcome;
 };
 
 net::task<void> sign_in_now(login_run& run) {

@@ -493,7 +493,7 @@ void bridge_credentials::accepted(std::uint64_t generation) {
   p.nonce_retries = 0;
 }
 
-net::task<result<bridge_credentials::found>> bridge_credentials::prefetch() {
+net::task<result<bridge_credentials::readiness>> bridge_credentials::prefetch() {
   auto& p = *parts_;
   auto first = co_await acquire();
   if (!first) co_return tl::unexpected<error>(first.error());
@@ -511,7 +511,7 @@ net::task<result<bridge_credentials::found>> bridge_credentials::prefetch() {
                  (answer->status == 403 && read_demand(challenges).error == "insufficient_scope");
     if (!wants) {
       accepted(generation);
-      found seen;
+      readiness seen;
       seen.signed_in = generation != 0;
       seen.status = answer->status;
       seen.page = looks_like_a_page(answer->body) ||

@@ -50,12 +50,12 @@ class bridge_credentials {
   // A token before anybody asks: where the server has to be asked first, this asks it (a ping without
   // credentials). For `bridge login`, and for a start that must not succeed without a token. Errors: as
   // acquire. A server that wants no token is no error, whatever else it answers.
-  struct found {
+  struct readiness {
     bool signed_in = false;
     int status = 0;     // of the last answer to the ping
     bool page = false;  // that was made for people
   };
-  net::task<result<found>> prefetch();
+  net::task<result<readiness>> prefetch();
 
   // After the server refused a token (`refused` is its generation): with `status` 401, or 403 whose challenge
   // says insufficient_scope. `challenges` are the values of WWW-Authenticate, joined by ", ", and

@@ -19,11 +19,11 @@ bool asks_for_scope(const upstream_head& head) {
 bool conversation::refused_token(exchange& x, transit* t, const upstream_head& head) {
   bool scope = asks_for_scope(head);
   if (head.status != 401 && !scope) return false;
-  bool server_stream = x.kind == exchange::kind::server_stream;
-  if (t == nullptr && !server_stream && x.kind != exchange::kind::legacy_stream) return false;
-  auto& refusals = t != nullptr    ? (scope ? t->scope_refusals : t->token_refusals)
-                   : server_stream ? stream_.token_refusals
-                                   : legacy_refusals_;
+  bool on_stream = x.kind == exchange::kind::server_stream;
+  if (t == nullptr && !on_stream && x.kind != exchange::kind::legacy_stream) return false;
+  auto& refusals = t != nullptr ? (scope ? t->scope_refusals : t->token_refusals)
+                   : on_stream  ? stream_.token_refusals
+                                : legacy_refusals_;
   if (refusals >= (t != nullptr && scope ? most_scope_refusals : most_token_refusals)) return false;
   ++refusals;
   x.renewing = true;
