@@ -199,7 +199,8 @@ class test_postgres final {
     for (const auto& process : std::filesystem::directory_iterator("/proc", none)) {
       if (std::atoi(process.path().filename().c_str()) == 0) continue;
       std::ifstream file(process.path() / "stat");
-      std::string stat((std::istreambuf_iterator<char>(file)), {});
+      std::string stat;
+      if (!std::getline(file, stat, '\0')) continue;  // it ended meanwhile
       auto name_end = stat.rfind(')');
       if (name_end == std::string::npos) continue;
       if (std::atoi(stat.c_str() + std::min(stat.size(), name_end + 4)) != postmaster_) continue;
