@@ -399,6 +399,7 @@ TEST(LibraryEnvironment, RefusesToGuess) {
       {{{"AUTHSEC_POLICY_MODE", "remote_required"}}, "a policy of AuthSec's service"},
       {{{"TOOL_SCOPES_JSON", "{"}}, "is no JSON object"},
       {{{"JWT_SECRET_FILE", "/nowhere/at/all"}}, "the file cannot be read"},
+      {{{"JWT_SECRET_FILE", "/"}}, "the file cannot be read"},
   };
   for (const auto& [set, text] : rows) {
     v1::problem_list problems;

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
-#include <iterator>
 #include <span>
+#include <sstream>
 
 MCP_OAUTH_BEGIN
 namespace {
@@ -61,11 +61,14 @@ class environment final {
     auto path = variable_(name + "_FILE");
     if (!path || path->empty()) return std::nullopt;
     std::ifstream file(*path, std::ios::binary);
-    std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    // Not by iterators: those throw at a folder, which opens and cannot be read.
+    std::ostringstream read;
+    if (file.peek() != std::ifstream::traits_type::eof()) read << file.rdbuf();
     if (!file.is_open() || file.bad()) {
       problems_.add(name + "_FILE", "the file cannot be read: " + quoted(*path));
       return std::nullopt;
     }
+    auto text = std::move(read).str();
     while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
     return text;
   }
