@@ -27,6 +27,29 @@ std::string told(const error& why) {
   return why.detail.empty() ? text : text + " (" + why.detail + ")";
 }
 
+// As a start or a call would name it.
+std::string with_code(std::string text, errc code) {
+  return std::move(text) + " (" + std::string(explain(code).id) + ")";
+}
+
+errc policy_code(errc code) {
+  return code == errc::policy_document_invalid ? code : errc::policy_unavailable;
+}
+
+errc provider_code(errc code) {
+  return code == errc::fetch_failed || code == errc::fetch_timeout ? errc::provider_unreachable : code;
+}
+
+// libcurl has one code for all of it, and says in words what it was.
+errc server_code(const error& why) {
+  if (why.code == errc::fetch_timeout) return errc::upstream_timeout;
+  if (why.code != errc::fetch_failed) return why.code;
+  auto has = [&](std::string_view word) { return why.detail.find(word) != std::string::npos; };
+  if (has("refused")) return errc::upstream_refused;
+  if (has("certificate") || has("TLS") || has("SSL")) return errc::upstream_tls_failed;
+  return errc::upstream_unreachable;
+}
+
 using warnings = std::vector<std::string>;
 
 void compare_clocks(const http_answer& answer, const std::string& whose, warnings& into) {
@@ -49,7 +72,9 @@ asked ask_provider(const provider_settings& p, const fetch_rules& rules, const s
     auto answer = net::fetch(call, rules, ca_file);
     if (answer) compare_clocks(*answer, "providers." + p.name, found);
     if (!answer && answer.error().code != errc::fetch_too_large)
-      found.push_back("providers." + p.name + ": " + call.url + " does not answer: " + told(answer.error()));
+      found.push_back(
+          with_code("providers." + p.name + ": " + call.url + " does not answer: " + told(answer.error()),
+                    provider_code(answer.error().code)));
     return all;
   }
   auto answer = net::fetch(discovery_request(p.issuer), rules, ca_file);
@@ -61,8 +86,9 @@ asked ask_provider(const provider_settings& p, const fetch_rules& rules, const s
   if (!metadata && metadata.error().code == errc::provider_issuer_mismatch) {
     all.failure = error{metadata.error().code, "providers." + p.name + ": " + metadata.error().detail};
   } else if (!metadata) {
-    found.push_back("providers." + p.name + ": no usable metadata from " + p.issuer + ": " +
-                    told(metadata.error()));
+    found.push_back(with_code(
+        "providers." + p.name + ": no usable metadata from " + p.issuer + ": " + told(metadata.error()),
+        provider_code(metadata.error().code)));
   }
   return all;
 }
@@ -98,16 +124,20 @@ asked ask_server(const upstream_settings& u, const fetch_rules& rules, const std
   call.url = place->origin() + where->upstream_path(u.paths.empty() ? "" : u.paths.front());
   auto answer = net::fetch(call, rules, ca_file);
   if (!answer && place->scheme == "http" && speaks_tls(call, rules, ca_file))
-    return {{"the MCP server " + u.url +
-             " does not answer: the server speaks TLS here, and its URL begins with http://"},
+    return {{with_code("the MCP server " + u.url +
+                           " does not answer: the server speaks TLS here, and its URL begins with http://",
+                       errc::upstream_malformed)},
             {}};
   if (!answer && answer.error().code != errc::fetch_too_large)
-    return {{"the MCP server " + u.url + " does not answer: " + told(answer.error())}, {}};
+    return {{with_code("the MCP server " + u.url + " does not answer: " + told(answer.error()),
+                       server_code(answer.error()))},
+            {}};
   if (answer && answer->status == 400 && place->scheme == "http" &&
       answer->body.find("HTTPS") != std::string::npos) {
-    return {{"the MCP server " + u.url +
-             " does not answer: it says 400 to http: the server speaks TLS here, and its URL begins with "
-             "http://"},
+    return {{with_code("the MCP server " + u.url +
+                           " does not answer: it says 400 to http: the server speaks TLS here, and its URL "
+                           "begins with http://",
+                       errc::upstream_malformed)},
             {}};
   }
   // Some know no OPTIONS.
@@ -117,7 +147,9 @@ asked ask_server(const upstream_settings& u, const fetch_rules& rules, const std
   std::string hint = "ask whoever runs it for the path";
   if (at_usual && at_usual->status != 404)
     hint = usual + " answers " + std::to_string(at_usual->status) + ": write that";
-  return {{"the MCP server answers 404 at " + call.url + ": the path of its url is wrong; " + hint}, {}};
+  return {{with_code("the MCP server answers 404 at " + call.url + ": the path of its url is wrong; " + hint,
+                     errc::upstream_not_mcp)},
+          {}};
 }
 
 }  // namespace
@@ -173,7 +205,8 @@ void check_policy(const settings& conf, seconds patience, start_findings& into) 
   } else if (!got && got.error().code == errc::policy_document_invalid && conf.access.fallback != "local") {
     into.failures.push_back(got.error());
   } else {
-    into.warnings.push_back(std::move(*trouble));
+    into.warnings.push_back(
+        with_code(std::move(*trouble), got ? errc::policy_incomplete : policy_code(got.error().code)));
   }
   auto lacking = got ? scopes_out_of_reach(conf, *got) : std::vector<std::string>();
   if (!lacking.empty())

@@ -9,11 +9,14 @@
 #include "net/tls.h"
 #include "store/migrate.h"
 #include "store/open.h"
+#include "symptom/catalogue.h"
 
 #include <filesystem>
 
 namespace mcp_oauth {
 namespace {
+
+std::string code_of(errc code) { return " (" + std::string(explain(code).id) + ")"; }
 
 bool is_there(const std::string& path) {
   std::error_code ignored;
@@ -156,10 +159,11 @@ void check_port(const settings& conf, start_findings& into) {
   if (held) return;
   const auto& why = held.error();
   if (why.code == errc::listen_in_use) {
-    into.warnings.push_back("port " + std::to_string(conf.port) + " is taken: " + why.detail);
+    into.warnings.push_back("port " + std::to_string(conf.port) + " is taken: " + why.detail +
+                            code_of(why.code));
   } else if (why.code == errc::listen_denied) {
     into.warnings.push_back("this user may not listen on port " + std::to_string(conf.port) + ": " +
-                            why.detail + "; a start by this user ends with 4");
+                            why.detail + "; a start by this user ends with 4" + code_of(why.code));
   } else {
     into.failures.push_back(why);
   }

@@ -62,10 +62,11 @@ exit_code docs_command(const std::string& folder);
 // unless `warnings` takes them.
 std::optional<settings> load_settings(const command_input& in, bool standalone_ok, exit_code& why,
                                       std::vector<std::string>* warnings = nullptr);
-// The same without printing: the settings with their warnings, or every error, a line each. `more` are flags
-// behind those of the command line.
+// The same without printing: the settings with their warnings, or every error, a line each, and into `codes`
+// what they are, each once. `more` are flags behind those of the command line.
 tl::expected<loaded, std::vector<std::string>> read_settings(const command_input& in, bool standalone_ok,
-                                                             const config_flags& more = {});
+                                                             const config_flags& more = {},
+                                                             std::vector<errc>* codes = nullptr);
 // The file that `read_settings` reads, whether it exists or not; "" when it reads none.
 std::string config_file_of(const command_input& in);
 

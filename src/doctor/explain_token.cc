@@ -359,6 +359,7 @@ class walk {
       check.seen += (key.empty() ? "" : " and a ") + std::string("certificate (cnf.x5t#S256)");
     if (key.empty() && certificate.empty()) return;
     check.verdict = finding::cannot_be_told;
+    check.code = key.empty() ? errc::token_certificate_missing : errc::token_binding_missing;
     check.why = "only who holds the private half can show that; without it the token opens nothing";
     if (key.empty() || about_.binding_is_proved) return;
     check.verdict = finding::fails;
