@@ -24,6 +24,7 @@ struct transfer {
   std::size_t field_bytes = 0;  // of all heads, interim ones too
   const fetch_rules* rules = nullptr;
   bool too_large = false;
+  bool enough = false;  // rules->part_will_do, and there is a part
   bool refused = false;
   std::string refused_address;
 };
@@ -35,7 +36,9 @@ std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
     return 0;
   }
   t.answer.body.append(data, size);
-  return size;
+  bool stream = starts_with_ignoring_case(t.answer.fields.first("Content-Type"), "text/event-stream");
+  if (t.rules->part_will_do && stream && t.answer.body.find("\n\n") != std::string::npos) t.enough = true;
+  return t.enough ? 0 : size;
 }
 
 std::size_t on_field(char* data, std::size_t, std::size_t size, void* user) {
@@ -211,6 +214,11 @@ result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const
   auto place = call.url.substr(0, call.url.find_first_of("?#"));
   if (t.refused)
     return fail(errc::address_refused, place + ": " + t.refused_address + " is not a public address");
+  long status = 0;
+  lib.easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  t.answer.status = static_cast<int>(status);
+  bool cut = code == CURLE_OPERATION_TIMEDOUT || (t.too_large && t.field_bytes <= most_field_bytes);
+  if (t.enough || (rules.part_will_do && cut && status >= 200)) return std::move(t.answer);
   if (t.too_large)
     return fail(errc::fetch_too_large,
                 place + ": over " +
@@ -218,9 +226,6 @@ result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const
                     " bytes");
   if (code == CURLE_OPERATION_TIMEDOUT) return fail(errc::fetch_timeout, place + ": " + why);
   if (code != CURLE_OK) return fail(errc::fetch_failed, place + ": " + why);
-  long status = 0;
-  lib.easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-  t.answer.status = static_cast<int>(status);
   return std::move(t.answer);
 }
 
