@@ -14,9 +14,6 @@ struct fetch_rules {
   addresses allowed = addresses::any;  // public_only: the guard for URLs that a stranger chose (SSRF)
   std::size_t most_bytes = 256 * 1024;
   seconds timeout{10};
-  // An answer that is not over in time, or is too large, counts as far as it came; of an event stream the
-  // first event is enough.
-  bool part_will_do = false;
   const std::atomic<bool>* given_up = nullptr;  // true: it ends within about a second, with fetch_failed
 };
 
