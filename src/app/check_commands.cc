@@ -6,6 +6,7 @@
 #include "app/report.h"
 #include "config/describe.h"
 #include "config/provider_kind.h"
+#include "doctor/examination_schema.h"
 #include "symptom/catalogue.h"
 
 #include <filesystem>
@@ -109,7 +110,8 @@ exit_code docs_command(const std::string& folder) {
   std::filesystem::create_directories(out, failed);
   bool written = write_file(out / "configuration.md", reference_markdown()) &&
                  write_file(out / "config.schema.json", json_schema()) &&
-                 write_file(out / "errors.md", symptoms_markdown());
+                 write_file(out / "errors.md", symptoms_markdown()) &&
+                 write_file(out / "doctor.schema.json", examination_schema());
   return written ? exit_code::ok : exit_code::dependency;
 }
 

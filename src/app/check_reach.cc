@@ -27,58 +27,31 @@ std::string told(const error& why) {
   return why.detail.empty() ? text : text + " (" + why.detail + ")";
 }
 
-// As a start or a call would name it.
-std::string with_code(std::string text, errc code) {
-  return std::move(text) + " (" + std::string(explain(code).id) + ")";
-}
+struct asked {
+  std::vector<error> said = {};  // the whole line as detail
+  std::optional<error> failure = {};
+};
 
-errc policy_code(errc code) {
-  return code == errc::policy_document_invalid ? code : errc::policy_unavailable;
-}
-
-errc provider_code(errc code) {
-  return code == errc::fetch_failed || code == errc::fetch_timeout ? errc::provider_unreachable : code;
-}
-
-// libcurl has one code for all of it, and says in words what it was.
-errc server_code(const error& why) {
-  if (why.code == errc::fetch_timeout) return errc::upstream_timeout;
-  if (why.code != errc::fetch_failed) return why.code;
-  auto has = [&](std::string_view word) { return why.detail.find(word) != std::string::npos; };
-  if (has("refused")) return errc::upstream_refused;
-  if (has("certificate") || has("TLS") || has("SSL")) return errc::upstream_tls_failed;
-  return errc::upstream_unreachable;
-}
-
-using warnings = std::vector<std::string>;
-
-void compare_clocks(const http_answer& answer, const std::string& whose, warnings& into) {
+void compare_clocks(const http_answer& answer, const std::string& whose, asked& into) {
   auto theirs = clock_of(answer);
   auto apart = theirs ? clock_difference(whose, *theirs, std::chrono::system_clock::now()) : std::nullopt;
-  if (apart) into.push_back(*apart);
+  if (apart) into.said.push_back({errc::clocks_differ, *apart});
 }
-
-struct asked {
-  warnings said;
-  std::optional<error> failure;
-};
 
 asked ask_provider(const provider_settings& p, const fetch_rules& rules, const std::string& ca_file) {
   asked all;
-  auto& found = all.said;
   if (kind_of(p).speaks == sign_in_protocol::oauth2) {
     http_call call;
     call.url = fixed_metadata(p).token_endpoint;
     auto answer = net::fetch(call, rules, ca_file);
-    if (answer) compare_clocks(*answer, "providers." + p.name, found);
+    if (answer) compare_clocks(*answer, "providers." + p.name, all);
     if (!answer && answer.error().code != errc::fetch_too_large)
-      found.push_back(
-          with_code("providers." + p.name + ": " + call.url + " does not answer: " + told(answer.error()),
-                    provider_code(answer.error().code)));
+      all.said.push_back({errc::provider_unreachable, "providers." + p.name + ": " + call.url +
+                                                          " does not answer: " + told(answer.error())});
     return all;
   }
   auto answer = net::fetch(discovery_request(p.issuer), rules, ca_file);
-  if (answer) compare_clocks(*answer, "providers." + p.name, found);
+  if (answer) compare_clocks(*answer, "providers." + p.name, all);
   result<provider_metadata> metadata =
       answer ? process_discovery_answer(p.issuer, *answer, kind_of(p).stated_issuer)
              : tl::unexpected<error>(answer.error());
@@ -86,9 +59,9 @@ asked ask_provider(const provider_settings& p, const fetch_rules& rules, const s
   if (!metadata && metadata.error().code == errc::provider_issuer_mismatch) {
     all.failure = error{metadata.error().code, "providers." + p.name + ": " + metadata.error().detail};
   } else if (!metadata) {
-    found.push_back(with_code(
-        "providers." + p.name + ": no usable metadata from " + p.issuer + ": " + told(metadata.error()),
-        provider_code(metadata.error().code)));
+    auto code = answer ? metadata.error().code : errc::provider_unreachable;
+    all.said.push_back({code, "providers." + p.name + ": no usable metadata from " + p.issuer + ": " +
+                                  told(metadata.error())});
   }
   return all;
 }
@@ -111,6 +84,15 @@ bool speaks_tls(http_call call, const fetch_rules& rules, const std::string& ca_
   return answer || answer.error().detail.find("certificate") != std::string::npos;
 }
 
+errc code_of_upstream(const error& why) {
+  if (why.code == errc::fetch_timeout) return errc::upstream_timeout;
+  auto words = to_lower(why.detail);
+  auto has = [&](std::string_view word) { return words.find(word) != std::string::npos; };
+  if (has("refused")) return errc::upstream_refused;
+  return has("certificate") || has("ssl") || has("tls") ? errc::upstream_tls_failed
+                                                        : errc::upstream_unreachable;
+}
+
 bool is_unknown(const result<http_answer>& answer) { return answer && answer->status == 404; }
 
 // Any HTTP answer will do but 404, and what web servers say to http on a port for https: what a server says
@@ -124,21 +106,19 @@ asked ask_server(const upstream_settings& u, const fetch_rules& rules, const std
   call.url = place->origin() + where->upstream_path(u.paths.empty() ? "" : u.paths.front());
   auto answer = net::fetch(call, rules, ca_file);
   if (!answer && place->scheme == "http" && speaks_tls(call, rules, ca_file))
-    return {{with_code("the MCP server " + u.url +
-                           " does not answer: the server speaks TLS here, and its URL begins with http://",
-                       errc::upstream_malformed)},
-            {}};
+    return {{{errc::upstream_tls_failed,
+              "the MCP server " + u.url +
+                  " does not answer: the server speaks TLS here, and its URL begins with http://"}}};
   if (!answer && answer.error().code != errc::fetch_too_large)
-    return {{with_code("the MCP server " + u.url + " does not answer: " + told(answer.error()),
-                       server_code(answer.error()))},
-            {}};
+    return {{{code_of_upstream(answer.error()),
+              "the MCP server " + u.url + " does not answer: " + told(answer.error())}}};
   if (answer && answer->status == 400 && place->scheme == "http" &&
       answer->body.find("HTTPS") != std::string::npos) {
-    return {{with_code("the MCP server " + u.url +
-                           " does not answer: it says 400 to http: the server speaks TLS here, and its URL "
-                           "begins with http://",
-                       errc::upstream_malformed)},
-            {}};
+    return {
+        {{errc::upstream_tls_failed,
+          "the MCP server " + u.url +
+              " does not answer: it says 400 to http: the server speaks TLS here, and its URL begins with "
+              "http://"}}};
   }
   // Some know no OPTIONS.
   if (!is_unknown(answer) || !is_unknown(ping(call.url, rules, ca_file))) return {};
@@ -147,9 +127,8 @@ asked ask_server(const upstream_settings& u, const fetch_rules& rules, const std
   std::string hint = "ask whoever runs it for the path";
   if (at_usual && at_usual->status != 404)
     hint = usual + " answers " + std::to_string(at_usual->status) + ": write that";
-  return {{with_code("the MCP server answers 404 at " + call.url + ": the path of its url is wrong; " + hint,
-                     errc::upstream_not_mcp)},
-          {}};
+  return {{{errc::path_unknown,
+            "the MCP server answers 404 at " + call.url + ": the path of its url is wrong; " + hint}}};
 }
 
 }  // namespace
@@ -205,8 +184,10 @@ void check_policy(const settings& conf, seconds patience, start_findings& into) 
   } else if (!got && got.error().code == errc::policy_document_invalid && conf.access.fallback != "local") {
     into.failures.push_back(got.error());
   } else {
-    into.warnings.push_back(
-        with_code(std::move(*trouble), got ? errc::policy_incomplete : policy_code(got.error().code)));
+    auto code = got                                                 ? errc::policy_incomplete
+                : got.error().code == errc::policy_document_invalid ? errc::policy_document_invalid
+                                                                    : errc::policy_unavailable;
+    into.warnings.push_back(*trouble + code_in_words(code));
   }
   auto lacking = got ? scopes_out_of_reach(conf, *got) : std::vector<std::string>();
   if (!lacking.empty())
@@ -230,7 +211,10 @@ void check_reach(const settings& conf, seconds patience, start_findings& into) {
   }
   for (auto& one : all) {
     auto some = one.get();
-    into.warnings.insert(into.warnings.end(), some.said.begin(), some.said.end());
+    for (auto& line : some.said) {
+      into.warnings.push_back(line.detail + code_in_words(line.code));
+      into.away.push_back(std::move(line));
+    }
     if (some.failure) into.failures.push_back(std::move(*some.failure));
   }
 }

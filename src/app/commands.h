@@ -55,6 +55,16 @@ struct token_input {
   bool introspect = false;  // its issuer is asked, which sees the token then
 };
 exit_code explain_token_command(const command_input& in, const token_input& about);
+// `doctor [TARGET]`: what is wrong with a deployment, what must be put right first, and which clients get in.
+struct doctor_input {
+  std::string target;   // a URL or a configuration file; "": what the configuration describes
+  std::string client;   // only this one; "": all that are known
+  std::string ca_file;  // authorities besides the system's
+  bool login = false;   // a whole sign-in is walked
+  bool fix = false, yes = false;
+  bool as_json = false;
+};
+exit_code doctor_command(const command_input& in, const doctor_input& about);
 // `docs --out DIR`: the generated reference; prints the files written.
 exit_code docs_command(const std::string& folder);
 
