@@ -1,5 +1,6 @@
 // A bridge that is right before a server that is not, or with settings that are not: what its client is told.
 
+import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer as createTlsServer } from 'node:https';
 import { createServer } from 'node:net';
@@ -9,22 +10,21 @@ import { makeCertificates } from '../lib/certificates.mjs';
 import { Gateway, startDemoServer } from '../lib/gateway.mjs';
 import { listenOnLoopback, portOfNobody, temporaryFolder } from '../lib/scope.mjs';
 import { startAnswering } from '../lib/upstream.mjs';
-import { bridge } from './judges.mjs';
+import { bridge, login } from './judges.mjs';
 
 // A server that wants a token, and its authorization server, both at one origin; `change` says how they are wrong.
-async function signingIn(scope, { resource = {}, server = {}, token = [200, { access_token: 'at', token_type: 'Bearer' }], registration, mcp, metadata, challenge } = {}) {
+async function signingIn(scope, { resource = {}, server = {}, token = () => [200, { access_token: `token-${randomUUID()}`, token_type: 'Bearer' }], registration, mcp, challenge } = {}) {
   const json = (answer, status, body) => answer.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   let origin;
   const url = await startAnswering(scope, (asked, answer) => {
     const { pathname } = new URL(asked.url, origin);
-    if (metadata && pathname.startsWith('/.well-known/')) return metadata(answer);
     if (pathname.startsWith('/.well-known/oauth-protected-resource')) return json(answer, 200, { resource: `${origin}/mcp`, authorization_servers: [origin], ...resource });
     if (pathname.startsWith('/.well-known/')) {
       return json(answer, 200, { issuer: origin, authorization_endpoint: `${origin}/authorize`, token_endpoint: `${origin}/token`, registration_endpoint: registration && `${origin}/register`,
         response_types_supported: ['code'], code_challenge_methods_supported: ['S256'], grant_types_supported: ['authorization_code', 'client_credentials', 'refresh_token'], ...server });
     }
     if (pathname === '/register') return json(answer, ...registration);
-    if (pathname === '/token') return token ? json(answer, ...token) : asked.destroy();
+    if (pathname === '/token') return token ? json(answer, ...(typeof token === 'function' ? token() : token)) : asked.destroy();
     if (mcp) return mcp(asked, answer);
     answer.writeHead(401, { 'www-authenticate': challenge ?? `Bearer resource_metadata="${origin}/.well-known/oauth-protected-resource/mcp"` }).end();
   });
@@ -32,6 +32,8 @@ async function signingIn(scope, { resource = {}, server = {}, token = [200, { ac
   return { origin, mcp: `${origin}/mcp` };
 }
 
+// Takes any token.
+const letIn = (asked, answer) => (asked.headers.authorization ? answer.writeHead(200, { 'content-type': 'application/json' }).end('{"jsonrpc":"2.0","id":1,"result":{}}') : answer.writeHead(401, { 'www-authenticate': 'Bearer' }).end());
 const byItself = { OAUTH2_GRANT: 'client_credentials', OAUTH2_CLIENT_ID: 'c', OAUTH2_CLIENT_SECRET: 'a secret of the client' };
 const nobody = { BROWSER: '/bin/true', OAUTH2_CLIENT_ID: 'c' };
 
@@ -58,10 +60,7 @@ export async function bridges(scope) {
     at('https:// before a server that speaks none', 'MOP-UPS-007', async () => `${demo.url.replace('http:', 'https:')}/mcp`),
     at('the HTTP proxy is not there', 'MOP-BRI-006', async () => 'https://mcp.example.com/mcp', { HTTPS_PROXY: 'http://127.0.0.1:1' }),
     at('a token from the environment that is no good', 'MOP-SIN-020', async () => gateway.mcp, { OAUTH2_ACCESS_TOKEN: 'an-old-token' }),
-    at('nobody signs in', 'MOP-BRI-010', async () => gateway.mcp, { BROWSER: '/bin/true', UPSTREAM_TIMEOUT_MS: '1500' }),
     at('a person is needed, and none may be asked', 'MOP-SIN-009', async () => gateway.mcp, { OAUTH2_INTERACTIVE: 'false' }),
-    told('no metadata, and no authorization server', 'MOP-SIN-001', { metadata: (answer) => answer.writeHead(404).end(), challenge: 'Bearer' }, byItself),
-    told('the metadata is a page', 'MOP-SIN-001', { metadata: (answer) => answer.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html>'), challenge: 'Bearer' }, byItself),
     told('the metadata is of another resource', 'MOP-SIN-003', { resource: { resource: 'https://other.example.com/mcp' } }, byItself, { words: /other\.example\.com/ }),
     told('the authorization server calls itself otherwise', 'MOP-SIN-004', { server: { issuer: 'https://other.example.com' } }, byItself, { words: /other\.example\.com/ }),
     told('no PKCE with S256 is announced', 'MOP-SIN-005', { server: { code_challenge_methods_supported: undefined } }, nobody),
@@ -73,7 +72,10 @@ export async function bridges(scope) {
     told('a scope that the authorization server does not know', 'MOP-SIN-012', { token: [400, { error: 'invalid_scope' }] }, byItself, { words: /invalid_scope/ }),
     told('the token endpoint is away', 'MOP-SIN-013', { token: null }, byItself),
     told('the token endpoint answers without a token', 'MOP-SIN-014', { token: [200, { hello: 'world' }] }, byItself),
-    told('fresh tokens are refused', 'MOP-SIN-016', {}, byItself),
+    {
+      world: 'fresh tokens are refused', cause: 'MOP-SIN-016', words: /fresh tokens/,
+      ask: async (mine) => ({ 'bridge login': await login(mine, (await signingIn(mine)).mcp, byItself) }),
+    },
     {
       world: 'the pinned callback port is taken', cause: 'MOP-SIN-018',
       ask: async (mine) => {
@@ -87,7 +89,7 @@ export async function bridges(scope) {
         const folder = await temporaryFolder(mine, 'cache');
         await mkdir(join(folder, 'x'));
         await writeFile(join(folder, 'x/cache'), '');
-        return { 'the bridge': await bridge(mine, (await signingIn(mine)).mcp, { ...byItself, OAUTH2_TOKEN_CACHE_DIR: join(folder, 'x/cache') }) };
+        return { 'bridge login': await login(mine, (await signingIn(mine, { mcp: letIn })).mcp, { ...byItself, OAUTH2_TOKEN_CACHE_DIR: join(folder, 'x/cache') }) };
       },
     },
   ];

@@ -69,7 +69,7 @@ export async function configurations(scope) {
     mistake('a misspelt variable of the environment', { port: 'x' }, /MCP_OAUTH_SESION_TIMEOUT|port/, { environment: { MCP_OAUTH_SESION_TIMEOUT: '10' } }),
     mistake('a guard without an issuer', { mode: 'native' }, /issuer/),
     mistake('a guard whose issuer is plain http elsewhere', { mode: 'native', issuer: 'http://idp.example.com' }, /issuer.*(https|HTTPS)/i),
-    mistake('TLS, and an address that is no https', { public_url: 'http://127.0.0.1:8080', tls: { cert_file: 'x', key_file: 'y' } }, /public_url|https|tls/),
+    checked('TLS, and an address that is no https', 'MOP-CFG-003', async (mine) => { const made = await certificate(mine); return { ...base, port: 8443, public_url: 'http://127.0.0.1:8443', tls: { cert_file: made.certFile, key_file: made.keyFile } }; }, /public_url|https|tls/),
     checked('no MCP server is named', 'MOP-CFG-003', { host: '127.0.0.1' }, /mcp_server_url|MCP_SERVER_URL/, { starts: true }),
     checked('YAML that is broken', 'MOP-CFG-002', 'mcp_server_url: http://127.0.0.1:1\n  port: [', /config\.yaml:\d+/, { starts: true }),
     checked('the file is not there', 'MOP-CFG-001', null, /Config file not found/, { starts: true }),

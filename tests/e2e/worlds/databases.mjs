@@ -58,7 +58,7 @@ export async function databases(scope) {
         return { 'the start': await start(mine, { ...base, database_url: `sqlite://${gateway.folder}/oauth.db` }) };
       },
     },
-    both('nothing listens at the address of PostgreSQL', 'MOP-STO-005', async () => ({ database_url: `postgresql://u:p@127.0.0.1:${await portOfNobody()}/oauth_db`, database_connect_retry: '0' }), /ECONNREFUSED/),
+    both('nothing listens at the address of PostgreSQL', 'MOP-STO-005', async () => ({ database_url: `postgresql://u:p@127.0.0.1:${await portOfNobody()}/oauth_db` }), /ECONNREFUSED/),
   ];
   if (Postgres.missing) return worlds;
 

@@ -93,6 +93,12 @@ export async function bridge(scope, url, environment = {}, flags = []) {
   return { id: error?.data?.symptom ?? null, text: JSON.stringify(error ?? first), certain: true };
 }
 
+// `bridge login URL`, as somebody runs it whom a bridge told to.
+export async function login(scope, url, environment = {}) {
+  const { exit, err } = await run(scope, ['bridge', 'login', url], { cwd: await temporaryFolder(scope, 'login'), environment: { LOG_LEVEL: 'warn', HOME: await temporaryFolder(scope, 'home'), ...environment } });
+  return { id: code.exec(err)?.[0] ?? null, text: err, certain: exit !== 0 };
+}
+
 // `doctor TARGET --json`; a target is a URL, or a gateway.
 export async function doctor(scope, target, { settings, cwd, environment = {}, args = [] } = {}) {
   const of = typeof target === 'string' ? undefined : target;

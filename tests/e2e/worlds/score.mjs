@@ -31,7 +31,7 @@ class WorldScope {
 
 // A world is { world, cause, words?, ask }: `ask(scope)` builds it and returns { name of who was asked: verdict }, the one
 // that a user would reach for first. `cause` is the code of what is wrong, of two faults that of the one to mend first; null where nothing is, which then has to be
-// said.
+// said; a list where the catalogue has two rows for the same thing.
 // `words` are in what is told, where the code alone does not say which thing it is (of each, or { name: words }).
 async function judge(group, worlds) {
   const rows = [];
@@ -67,7 +67,7 @@ async function judgeOne(group, { world, cause, words, ask, place }) {
 function outcomeOf({ id, text, certain }, cause, words) {
   if (cause === null) return id ? (certain ? 'WRONG, and certain' : 'doubted') : 'named first';
   if (!id) return 'not named';
-  if (id === cause) return !(words instanceof RegExp) || words.test(text) ? 'named first' : 'not told which';
+  if ([cause].flat().includes(id)) return !(words instanceof RegExp) || words.test(text) ? 'named first' : 'not told which';
   return certain ? 'WRONG, and certain' : 'another, as likely';
 }
 
@@ -82,7 +82,7 @@ than 95 % are named first or a wrong cause is stated as certain. A world whose c
 function sectionOf(group, rows) {
   const worlds = new Set(rows.map((row) => row.world)).size;
   const named = rows.filter((row) => row.outcome === 'named first').length;
-  const lines = rows.map((row) => `| ${row.world} | ${row.cause ?? 'nothing'} | ${row.by} | ${row.id ?? '-'} | ${row.outcome} |`);
+  const lines = rows.map((row) => `| ${row.world} | ${row.cause === null ? 'nothing' : [row.cause].flat().join(' or ')} | ${row.by} | ${row.id ?? '-'} | ${row.outcome} |`);
   return `## ${group}\n\n${worlds} worlds, ${rows.length} questions: ${named} named first.\n\n| world | cause | asked | named first | |\n|---|---|---|---|---|\n${lines.join('\n')}\n`;
 }
 

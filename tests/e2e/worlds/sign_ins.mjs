@@ -8,6 +8,7 @@ import { Idp } from '../lib/idp.mjs';
 import { authorization, redirectUri, refresh, register, tokensFor } from '../lib/oauth.mjs';
 import { Person } from '../lib/person.mjs';
 import { portOfNobody } from '../lib/scope.mjs';
+import { until } from '../lib/until.mjs';
 import { startAnswering, Upstream } from '../lib/upstream.mjs';
 import { checkConfig, doctor, logged, logLine } from './judges.mjs';
 
@@ -89,13 +90,26 @@ export async function signIns(scope) {
     real('the secret was rotated since the start', 'MOP-IDP-008', { before: (idp, gateway) => { idp.clientSecret = 'another secret, of some length'; idp.allow(`${gateway.origin}/auth/callback`); } }),
     real('the person says no at the provider', 'MOP-IDP-003', { name: 'nobody' }),
     real('the provider is away', 'MOP-IDP-001', { before: (idp) => idp.goAway() }),
-    real('the person is not on the list', 'MOP-LOG-004', { change: { allowed_emails: ['somebody@idp.example'] }, name: 'mallory', words: /mallory/ }),
+    real('the person is not on the list', 'MOP-LOG-004', { change: { allowed_users: ['somebody@idp.example'] }, name: 'mallory', words: /mallory/ }),
     real('the provider forgot the sign-in, and refuses to refresh', 'MOP-REF-005', {
       ask: async (mine, idp, gateway) => {
         const own = await tokensFor(gateway, new Person({ user: 'ada' }));
+        let current = own.refresh_token;
+        // The provider is asked when what it gave is about to end.
+        await until('a refresh that asks the provider', async () => {
+          current = (await (await refresh(gateway, own.client, current)).json()).refresh_token ?? current;
+          return idp.refreshes.length > 0;
+        });
         await idp.endAll('ada');
-        return { 'the log': await logLine(gateway, await refresh(gateway, own.client, own.refresh_token)) };
+        const ended = await until('the end', async () => {
+          const answer = await refresh(gateway, own.client, current);
+          if (answer.status !== 200) return answer;
+          current = (await answer.json()).refresh_token;
+          return undefined;
+        });
+        return { 'the log': await logLine(gateway, ended) };
       },
+      before: (idp) => { idp.accessTtl = 2; },
       change: { refresh_strategy: 'auto' },
     }),
     refused('Google: the redirect URI is not registered', 'MOP-IDP-007', { error: 'redirect_uri_mismatch', error_description: 'Bad Request' }, { words: /\/auth\/callback/ }),
@@ -112,9 +126,9 @@ export async function signIns(scope) {
     world('the id token has expired: the clock of the provider is behind', 'MOP-IDP-004', { signed: (now) => ({ iat: now - 7200, exp: now - 3600 }) }, { words: /exp/ }),
     world('the id token is for another client', 'MOP-IDP-004', { signed: () => ({ aud: 'another' }) }, { words: /aud/ }),
     world('the id token is of another sign-in', 'MOP-IDP-006', { signed: () => ({ nonce: 'another' }) }),
-    world('the id token names another issuer', 'MOP-IDP-004', { signed: () => ({ iss: 'https://other.example.com' }) }, { words: /iss/ }),
+    world('the id token names another issuer', 'MOP-IDP-005', { signed: () => ({ iss: 'https://other.example.com' }) }, { words: /iss/ }),
     world('the answer names another issuer', 'MOP-IDP-005', { more: { authorization_response_iss_parameter_supported: true }, deny: { code: 'x', iss: 'https://other.example.com' } }),
-    world('the token endpoint answers nonsense', 'MOP-IDP-002', { token: [200, 'nonsense'] }),
+    world('the token answer has no id token', 'MOP-IDP-004', { token: [200, { access_token: 'at', token_type: 'Bearer' }] }, { words: /id_token/ }),
 
     checked('the issuer has a slash too much', 'MOP-IDP-005', async (mine) => ({ corp: { ...oidc, issuer: `${await refusing(mine, {})}/` } }), /slash|write/),
     checked('nobody is at the issuer', 'MOP-IDP-001', async () => ({ corp: { ...oidc, issuer: `http://127.0.0.1:${await portOfNobody()}` } }), /refused/),

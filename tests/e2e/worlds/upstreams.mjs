@@ -6,17 +6,18 @@ import { createServer as createTcpServer } from 'node:net';
 
 import { makeCertificates } from '../lib/certificates.mjs';
 import { Gateway, startDemoServer } from '../lib/gateway.mjs';
+import { Nginx, passing } from '../lib/nginx.mjs';
 import { call, post, tokensFor } from '../lib/oauth.mjs';
 import { Person } from '../lib/person.mjs';
 import { listenOnLoopback, portOfNobody } from '../lib/scope.mjs';
 import { startAnswering } from '../lib/upstream.mjs';
-import { answerText, checkConfig, logged } from './judges.mjs';
+import { answerText, checkConfig, logged, logLine } from './judges.mjs';
 
 export async function upstreams(scope) {
   const certificates = await makeCertificates(scope, ['other.example']);
   const demo = await startDemoServer(scope);
   const secure = async (mine) => `127.0.0.1:${await listenOnLoopback(mine, createTlsServer({ cert: certificates.cert, key: certificates.key }, (_, answer) => answer.end('{}')))}`;
-  const talking = (mine, speak) => listenOnLoopback(mine, createTcpServer((socket) => { socket.on('error', () => {}); speak(socket); }));
+  const talking = (mine, speak) => listenOnLoopback(mine, createTcpServer((socket) => { socket.on('error', () => {}).resume(); speak(socket); }));
 
   // `server(mine)` gives the URL of the MCP server; settings of the gateway besides.
   const called = (world, cause, server, { settings = {}, checked = true, words, read = answerText } = {}) => ({
@@ -44,12 +45,13 @@ export async function upstreams(scope) {
     called('the certificate of the MCP server is for another name', 'MOP-UPS-007', async (mine) => `https://${await secure(mine)}`, { settings: { upstream_ca_file: certificates.caFile } }),
     called('a web page answers calls', 'MOP-UPS-006', html(200), { checked: false }),
     called('another sign-in is before the MCP server', 'MOP-UPS-006', (mine) => startAnswering(mine, (request, answer) => answer.writeHead(401, { 'www-authenticate': 'Bearer' }).end()), { checked: false, words: { 'the log': /401/ } }),
-    called('the path of the MCP server is wrong', 'MOP-UPS-006', async () => `${demo.url}/mpc`, { read: async (answer, gateway) => { await answer.text(); return logged(gateway, 'the path', (l) => /no such path/.test(l.message ?? '')); } }),
+    called('the path of the MCP server is wrong', 'MOP-WEB-007', async () => `${demo.url}/mpc`, { read: async (answer, gateway) => { await answer.text(); return logged(gateway, 'the path', (l) => /no such path/.test(l.message ?? '')); } }),
     {
-      world: 'mcp_server_url leads to the gateway itself', cause: 'MOP-UPS-008',
+      world: 'mcp_server_url leads to the gateway itself, by way of an nginx', cause: 'MOP-UPS-008',
       ask: async (mine) => {
         const port = await portOfNobody();
-        const gateway = await Gateway.start(mine, { port, public_url: `http://127.0.0.1:${port}`, mcp_server_url: `http://localhost:${port}`, upstream_authorization: 'client' });
+        const nginx = await Nginx.start(mine, 'loop', passing(port));
+        const gateway = await Gateway.start(mine, { port, public_url: `http://127.0.0.1:${port}`, mcp_server_url: nginx.url, upstream_authorization: 'verified' });
         const { access_token: token } = await tokensFor(gateway, new Person({ password: await gateway.firstPassword() }));
         return { 'the answer': await answerText(await post(gateway.mcp, call('echo', { text: 'x' }), token)) };
       },
@@ -59,7 +61,7 @@ export async function upstreams(scope) {
       ask: async (mine) => {
         const gateway = await Gateway.start(mine, { mcp_server_url: demo.url, audit: { file: '/dev/full', decisions: 'all', on_failure: 'refuse' } });
         const { access_token: token } = await tokensFor(gateway, new Person({ password: await gateway.firstPassword() }));
-        return { 'the answer': await answerText(await post(gateway.mcp, call('echo', { text: 'x' }), token)) };
+        return { 'the log': await logLine(gateway, await post(gateway.mcp, call('echo', { text: 'x' }), token)) };
       },
     },
     {
