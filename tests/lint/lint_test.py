@@ -211,6 +211,17 @@ class Symptoms(unittest.TestCase):
             self.assertEqual(len(self.complaints(rows)), 1, (rows, self.complaints(rows)))
         self.assertEqual(len(self.complaints(good, self.HEAD.replace("here", "there"))), 1)
 
+    def worlds(self, *outcomes):
+        rows = [f"| w | MOP-AUD-001 | doctor | MOP-AUD-001 | {outcome} |" for outcome in outcomes]
+        head = "| world | cause | asked | named first | |\n|---|---|---|---|---|\n"
+        return symptoms.complaints_about_worlds(head + "\n".join(rows), self.CODES)
+
+    def test_counts_worlds(self):
+        self.assertEqual(self.worlds(*["named first"] * 19, "not named"), [])
+        self.assertEqual(len(self.worlds(*["named first"] * 18, "not named", "another, as likely")), 1)
+        self.assertEqual(len(self.worlds(*["named first"] * 99, "WRONG, and certain")), 1)
+        self.assertEqual(len(self.worlds()), 1)
+
 
 class ConformancePage(unittest.TestCase):
     def complaints(self, text):

@@ -14,7 +14,7 @@ import { checkConfig, logLine, start } from './judges.mjs';
 export async function databases(scope) {
   const demo = await startDemoServer(scope);
   const encryption_key = randomBytes(32).toString('base64');
-  const base = { mcp_server_url: demo.url, encryption_key };
+  const base = { mcp_server_url: demo.url, encryption_key, database_start_timeout: 0 };
   const both = (world, cause, settings, words) => ({
     world, cause, words,
     ask: async (mine) => {
@@ -51,10 +51,9 @@ export async function databases(scope) {
         const gateway = await Gateway.start(mine, base);
         await gateway.stop();
         const holder = spawn('sqlite3', [join(gateway.folder, 'oauth.db')]);
-        mine.after(async () => { holder.kill(); await once(holder, 'close'); });
-        holder.stdin.write('PRAGMA locking_mode=EXCLUSIVE;\nBEGIN EXCLUSIVE;\nSELECT 1;\n');
-        await once(holder.stdout, 'data');
-        await once(holder.stdout, 'data').catch(() => {});
+        mine.after(async () => { holder.kill('SIGKILL'); await once(holder, 'close'); });
+        holder.stdin.write("PRAGMA locking_mode=EXCLUSIVE;\nBEGIN EXCLUSIVE;\nSELECT 'held';\n");
+        for await (const piece of holder.stdout) if (String(piece).includes('held')) break;
         return { 'the start': await start(mine, { ...base, database_url: `sqlite://${gateway.folder}/oauth.db` }) };
       },
     },

@@ -105,8 +105,12 @@ export async function doctor(scope, target, { settings, cwd, environment = {}, a
   const folder = cwd ?? of?.folder ?? (await folderWith(scope, settings ?? null, {}));
   const words = of ? ['--port', String(of.port), 'doctor'] : ['doctor', target];
   const { exit, out, err } = await run(scope, [...words.filter(Boolean), '--json', ...args], { cwd: folder, environment: { ...of?.environment, ...environment } });
-  if (!out) return { ...nothing, text: `${exit}: ${err}` };
-  const told = JSON.parse(out);
+  let told;
+  try {
+    told = JSON.parse(out);
+  } catch {
+    return { ...nothing, text: `${exit}: ${err}${out}` };
+  }
   const { first } = told;
   return { id: first?.id ?? null, text: JSON.stringify(first ?? told), certain: first?.certain ?? false };
 }
