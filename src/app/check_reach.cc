@@ -89,7 +89,8 @@ errc code_of_upstream(const error& why) {
   auto words = to_lower(why.detail);
   auto has = [&](std::string_view word) { return words.find(word) != std::string::npos; };
   if (has("refused")) return errc::upstream_refused;
-  return has("certificate") || has("ssl") || has("tls") ? errc::upstream_tls_failed : errc::upstream_unreachable;
+  return has("certificate") || has("ssl") || has("tls") ? errc::upstream_tls_failed
+                                                        : errc::upstream_unreachable;
 }
 
 bool is_unknown(const result<http_answer>& answer) { return answer && answer->status == 404; }
@@ -113,10 +114,11 @@ asked ask_server(const upstream_settings& u, const fetch_rules& rules, const std
               "the MCP server " + u.url + " does not answer: " + told(answer.error())}}};
   if (answer && answer->status == 400 && place->scheme == "http" &&
       answer->body.find("HTTPS") != std::string::npos) {
-    return {{{errc::upstream_tls_failed,
-              "the MCP server " + u.url +
-                  " does not answer: it says 400 to http: the server speaks TLS here, and its URL begins with "
-                  "http://"}}};
+    return {
+        {{errc::upstream_tls_failed,
+          "the MCP server " + u.url +
+              " does not answer: it says 400 to http: the server speaks TLS here, and its URL begins with "
+              "http://"}}};
   }
   // Some know no OPTIONS.
   if (!is_unknown(answer) || !is_unknown(ping(call.url, rules, ca_file))) return {};
