@@ -15,7 +15,7 @@ struct start_findings {
   std::vector<std::string> notes;     // what a start will make
   std::vector<std::string> warnings;  // a start works, and something is amiss
   std::vector<error> failures;        // a start fails, or what it starts could be used by nobody
-  std::vector<error> away;            // what does not answer as it should, with its code; in `warnings` as well
+  std::vector<error> away;  // what does not answer as it should, with its code; in `warnings` as well
 };
 
 // " (MOP-UPS-001)", behind what is told of it.

@@ -1,6 +1,5 @@
 #include "app/clock_watch.h"
 
-
 namespace mcp_oauth {
 namespace {
 

@@ -39,8 +39,7 @@ struct command_line {
   CLI::App cli{
       "mcp-oauth-proxy: OAuth 2.1 in front of any MCP server. Without a command it runs the gateway."};
   CLI::App *demo = nullptr, *demo_server = nullptr, *check = nullptr, *validate = nullptr, *users = nullptr,
-           *migrate = nullptr, *docs = nullptr, *explain_token = nullptr,
-           *doctor = nullptr;
+           *migrate = nullptr, *docs = nullptr, *explain_token = nullptr, *doctor = nullptr;
   command_input in;
   token_input token;
   doctor_input examined;
@@ -90,17 +89,21 @@ command_line::command_line() {
       "that would tell (database, issuer) is away. Read docs/guide/troubleshooting.md.");
 
   doctor = cli.add_subcommand("doctor", "Say what is wrong with a deployment, and what to put right first");
-  doctor->add_option("TARGET", examined.target, "The URL of an MCP server, anybody's, or a configuration file")
+  doctor
+      ->add_option("TARGET", examined.target, "The URL of an MCP server, anybody's, or a configuration file")
       ->type_name("");
   doctor->add_option("--client", examined.client, "Only this client")->type_name("NAME");
-  doctor->add_option("--ca", examined.ca_file, "Authorities to trust besides the system's")->type_name("FILE");
+  doctor->add_option("--ca", examined.ca_file, "Authorities to trust besides the system's")
+      ->type_name("FILE");
   doctor->add_flag("--login", examined.login, "Walk a whole sign-in, and tell of each step");
   doctor->add_flag("--fix", examined.fix, "Show what would be changed in the configuration");
   doctor->add_flag("--yes", examined.yes, "With --fix: change it");
   doctor->add_flag("--json", examined.as_json, "For programs");
   doctor->footer(
-      "Takes --config FILE as well. Sends no token of anybody and changes nothing but with --login or --yes.\n"
-      "Exit codes: 0 nothing wrong, 2 command line, 3 configuration, 4 nothing could be reached, 5 something\n"
+      "Takes --config FILE as well. Sends no token of anybody and changes nothing but with --login or "
+      "--yes.\n"
+      "Exit codes: 0 nothing wrong, 2 command line, 3 configuration, 4 nothing could be reached, 5 "
+      "something\n"
       "is wrong, 6 not to be told. Read docs/guide/troubleshooting.md.");
 
   users = cli.add_subcommand("users", "The built-in users");

@@ -142,11 +142,13 @@ void look_at_start(const settings& conf, deployment_evidence& into) {
   into.start_failures = std::move(found.failures);
   into.away = std::move(found.away);
   std::erase_if(found.warnings, [&](const std::string& line) {
-    return std::any_of(into.away.begin(), into.away.end(), [&](const error& one) { return one.detail == line; });
+    return std::any_of(into.away.begin(), into.away.end(),
+                       [&](const error& one) { return one.detail == line; });
   });
   for (auto& line : found.warnings) {
     // Who holds the port is looked at by itself: most often it is the gateway.
-    if (!line.starts_with("port " + std::to_string(conf.port) + " is taken")) into.start_doubts.push_back(std::move(line));
+    if (!line.starts_with("port " + std::to_string(conf.port) + " is taken"))
+      into.start_doubts.push_back(std::move(line));
   }
 }
 

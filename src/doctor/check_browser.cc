@@ -55,8 +55,9 @@ bool judge_preflight(const site_exchange& one, bool with_token, site_findings& i
   }
   if (!allows_origin(answer)) {
     auto seen = displayable(answer.fields.first("Access-Control-Allow-Origin"));
-    auto& bad = into.warning(errc::cors_origin_refused, seen.empty() ? "no Access-Control-Allow-Origin" : seen,
-                             "* or " + std::string(browser_origin), where);
+    auto& bad =
+        into.warning(errc::cors_origin_refused, seen.empty() ? "no Access-Control-Allow-Origin" : seen,
+                     "* or " + std::string(browser_origin), where);
     bad.verify = verify;
     return false;
   }
@@ -81,7 +82,8 @@ void compare_clock(const site_exchange* one, const std::string& whose, site_find
   auto apart = std::chrono::duration_cast<seconds>(*theirs - one->at);
   auto far = apart < seconds(0) ? -apart : apart;
   if (far <= tolerated) {
-    into.ok("The clocks agree", whose + ": " + std::to_string(apart.count()) + " s", shown_url(one->call.url));
+    into.ok("The clocks agree", whose + ": " + std::to_string(apart.count()) + " s",
+            shown_url(one->call.url));
     return;
   }
   auto& bad = into.add(far > harmful ? severity::failure : severity::warning, errc::clocks_differ,
@@ -116,7 +118,8 @@ void browsers_may_read(const site_facts& facts, site_findings& into) {
     if (one == nullptr || !one->answered()) continue;
     if (allows_origin(*one->answer)) continue;
     good = false;
-    auto& bad = into.warning(errc::cors_origin_refused, "no Access-Control-Allow-Origin for " + std::string(browser_origin),
+    auto& bad = into.warning(errc::cors_origin_refused,
+                             "no Access-Control-Allow-Origin for " + std::string(browser_origin),
                              "* or the origin", one->call.method + " " + shown_url(one->call.url));
     bad.verify = origin_command(one->call.url);
   }
@@ -125,8 +128,9 @@ void browsers_may_read(const site_facts& facts, site_findings& into) {
       !lists(*refused->answer, "Access-Control-Expose-Headers", "WWW-Authenticate") &&
       !lists(*refused->answer, "Access-Control-Expose-Headers", "*")) {
     good = false;
-    auto& bad = into.warning(errc::cors_headers_unexposed, "Access-Control-Expose-Headers without WWW-Authenticate",
-                             "WWW-Authenticate in it", "POST " + shown_url(refused->call.url));
+    auto& bad =
+        into.warning(errc::cors_headers_unexposed, "Access-Control-Expose-Headers without WWW-Authenticate",
+                     "WWW-Authenticate in it", "POST " + shown_url(refused->call.url));
     bad.verify = origin_command(refused->call.url);
   }
   if (good) into.ok("Clients in browsers may read", "", shown_url(facts.evidence.target.to_string()));
@@ -147,7 +151,8 @@ void streams_pass(const site_facts& facts, site_findings& into) {
   auto via = fields.first("Via");
   bool cached = fields.count("Age") != 0 || !fields.first("X-Cache").empty();
   if (via.empty() && !cached) return;
-  auto& one = into.unknown(errc::stream_buffered, via.empty() ? "a cache answers (Age, X-Cache)" : "Via: " + displayable(via),
+  auto& one = into.unknown(errc::stream_buffered,
+                           via.empty() ? "a cache answers (Age, X-Cache)" : "Via: " + displayable(via),
                            "events as they come", shown_url(facts.entry->call.url));
   one.verify = "mcp-oauth-proxy doctor --login " + shell_url(facts.evidence.target.to_string());
 }

@@ -13,8 +13,8 @@ namespace {
 std::string where_of(const site_exchange& one) { return one.call.method + " " + shown_url(one.call.url); }
 
 std::string challenge_command(const site_facts& facts) {
-  return "curl -si -X POST -H 'Content-Type: application/json' -d '{}' " +
-         shell_url(facts.entry->call.url) + " | grep -i '^HTTP\\|^www-authenticate'";
+  return "curl -si -X POST -H 'Content-Type: application/json' -d '{}' " + shell_url(facts.entry->call.url) +
+         " | grep -i '^HTTP\\|^www-authenticate'";
 }
 
 bool speaks_of_tokens(const http_answer& answer) {
@@ -63,13 +63,15 @@ void asks_for_token(const site_facts& facts, site_findings& into) {
   }
   bool of_tokens = speaks_of_tokens(answer) || !facts.challenges.empty();
   if (status >= 200 && status < 300 && !message) {
-    auto& one = into.failure(errc::not_an_mcp_server, told_with_words(answer), "401, or an answer of MCP", place);
+    auto& one =
+        into.failure(errc::not_an_mcp_server, told_with_words(answer), "401, or an answer of MCP", place);
     one.certain = !of_tokens;
     if (of_tokens) one.cause = "The server says in a 200 that a token is missing; no client can see that.";
     one.verify = challenge_command(facts);
     return;
   }
-  auto& one = into.failure(errc::challenge_status_wrong, told_of_answer(answer) + (message ? ", a JSON-RPC error" : ""),
+  auto& one = into.failure(errc::challenge_status_wrong,
+                           told_of_answer(answer) + (message ? ", a JSON-RPC error" : ""),
                            "401 with WWW-Authenticate", place);
   one.certain = of_tokens;
   one.verify = challenge_command(facts);
@@ -103,7 +105,8 @@ void challenge_holds(const site_facts& facts, site_findings& into) {
     return;
   }
   if (!facts.demand.error.empty()) {
-    auto& one = into.warning(errc::challenge_error_absent, "error=" + displayable(facts.demand.error) + " without a token",
+    auto& one = into.warning(errc::challenge_error_absent,
+                             "error=" + displayable(facts.demand.error) + " without a token",
                              "no error where no token was sent (RFC 6750 §3.1)", place);
     one.title = "The challenge names an error where no token was sent";
     one.cause = "The server does not tell a missing token from a bad one.";
@@ -141,9 +144,10 @@ void challenge_names_metadata(const site_facts& facts, site_findings& into) {
     into.ok("The challenge leads to the metadata", "", shown_url(named));
     return;
   }
-  auto& one = into.failure(errc::challenge_metadata_unreachable,
-                           shown_url(named) + ": " + (form->good() ? "a document without resource" : form->trouble),
-                           "the resource metadata", place);
+  auto& one =
+      into.failure(errc::challenge_metadata_unreachable,
+                   shown_url(named) + ": " + (form->good() ? "a document without resource" : form->trouble),
+                   "the resource metadata", place);
   bool elsewhere = parsed->origin() != facts.evidence.target.origin();
   if (elsewhere) {
     auto how = how_issuers_differ(parsed->origin(), facts.evidence.target.origin());
@@ -157,9 +161,10 @@ void made_up_token_refused(const site_facts& facts, site_findings& into) {
   const auto* one = facts.evidence.find(asked::made_up);
   if (one == nullptr || !one->answered()) return;
   auto place = where_of(*one);
-  auto verify = "curl -si -X POST -H 'Authorization: Bearer made-up' -H 'Content-Type: application/json' -d "
-                "'{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}' " +
-                shell_url(one->call.url) + " | head -20";
+  auto verify =
+      "curl -si -X POST -H 'Authorization: Bearer made-up' -H 'Content-Type: application/json' -d "
+      "'{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}' " +
+      shell_url(one->call.url) + " | head -20";
   bool taken = one->status() >= 200 && one->status() < 300 && json_rpc_in(*one->answer) &&
                json_rpc_in(*one->answer)->contains("result");
   if (!facts.asks_for_token()) return;  // open to all: said already
@@ -172,8 +177,9 @@ void made_up_token_refused(const site_facts& facts, site_findings& into) {
     return;
   }
   if (one->status() != 401) {
-    auto& wrong = into.failure(errc::challenge_error_absent, told_of_answer(*one->answer) + " to a made-up token",
-                               "401 with error=\"invalid_token\"", place);
+    auto& wrong =
+        into.failure(errc::challenge_error_absent, told_of_answer(*one->answer) + " to a made-up token",
+                     "401 with error=\"invalid_token\"", place);
     wrong.verify = verify;
     return;
   }
@@ -183,9 +189,10 @@ void made_up_token_refused(const site_facts& facts, site_findings& into) {
   }
   auto demand = read_demand(text);
   if (demand.error != "invalid_token") {
-    auto& missing = into.warning(errc::challenge_error_absent,
-                                 demand.error.empty() ? "401 without error" : "error=" + displayable(demand.error),
-                                 "error=\"invalid_token\"", place);
+    auto& missing =
+        into.warning(errc::challenge_error_absent,
+                     demand.error.empty() ? "401 without error" : "error=" + displayable(demand.error),
+                     "error=\"invalid_token\"", place);
     missing.verify = verify;
     return;
   }
@@ -204,6 +211,7 @@ void unsigned_token_refused(const site_facts& facts, site_findings& into) {
   auto& bad = into.failure(errc::token_unchecked, "a token with alg none, signed by nobody, is taken", "401",
                            where_of(*one));
   bad.cause = "The server reads claims without verifying the signature.";
+  bad.verify = "mcp-oauth-proxy doctor " + shell_url(facts.evidence.target.to_string());
 }
 
 }  // namespace mcp_oauth::checks

@@ -50,9 +50,11 @@ bool is_page(const http_answer& answer) {
 // WWW-Authenticate of a scheme that is none of MCP: a proxy with passwords.
 bool asks_for_password(const site_facts& facts) {
   return !facts.challenges.empty() &&
-         std::none_of(facts.challenges.begin(), facts.challenges.end(), [](const challenge& one) {
-           return equal_ignoring_case(one.scheme, "Bearer") || equal_ignoring_case(one.scheme, "DPoP");
-         }) &&
+         std::none_of(facts.challenges.begin(), facts.challenges.end(),
+                      [](const challenge& one) {
+                        return equal_ignoring_case(one.scheme, "Bearer") ||
+                               equal_ignoring_case(one.scheme, "DPoP");
+                      }) &&
          std::any_of(facts.challenges.begin(), facts.challenges.end(), [](const challenge& one) {
            return equal_ignoring_case(one.scheme, "Basic") || equal_ignoring_case(one.scheme, "Negotiate") ||
                   equal_ignoring_case(one.scheme, "NTLM") || equal_ignoring_case(one.scheme, "Digest");
@@ -61,9 +63,9 @@ bool asks_for_password(const site_facts& facts) {
 
 bool refuses_host(const http_answer& answer) {
   auto words = to_lower(std::string_view(answer.body).substr(0, 2000));
-  return answer.status == 421 ||
-         ((answer.status == 403 || answer.status == 400) &&
-          (words.find("invalid host") != std::string::npos || words.find("host not allowed") != std::string::npos));
+  return answer.status == 421 || ((answer.status == 403 || answer.status == 400) &&
+                                  (words.find("invalid host") != std::string::npos ||
+                                   words.find("host not allowed") != std::string::npos));
 }
 
 std::string with_front(const http_answer& answer) {
@@ -89,9 +91,11 @@ void answers_at_all(const site_facts& facts, site_findings& into) {
   auto words = displayable(answer.error().detail);
   if (words.find("https://") != std::string::npos && target.scheme == "http") return;
   if (answer.error().code == errc::fetch_timeout) {
-    auto& one = into.failure(errc::front_unavailable, words, "an answer within ten seconds", where_of(*facts.entry));
+    auto& one =
+        into.failure(errc::front_unavailable, words, "an answer within ten seconds", where_of(*facts.entry));
     one.certain = false;
-    one.cause = "The connection is taken and nothing answers: a proxy whose server is away, or a server that hangs.";
+    one.cause =
+        "The connection is taken and nothing answers: a proxy whose server is away, or a server that hangs.";
     one.verify = post_command(facts.entry->call.url);
     return;
   }
@@ -113,8 +117,7 @@ void no_redirects(const site_facts& facts, site_findings& into) {
   auto target = url::parse(to);
   bool same_origin = target && target->origin() == facts.evidence.target.origin();
   bool keeps_method = from.status() == 307 || from.status() == 308;
-  bool arrives = facts.entry != nullptr && facts.entry->answered() && facts.entry->status() < 300;
-  arrives = arrives || facts.asks_for_token();
+  bool arrives = facts.asks_for_token() || (facts.entry->answered() && json_rpc_in(*facts.entry->answer));
   // A page of a sign-in is what stands in front, not another address of the server.
   if (!arrives && !same_origin && facts.entry != facts.redirects.back() && facts.entry->answered() &&
       is_page(*facts.entry->answer)) {
@@ -124,14 +127,16 @@ void no_redirects(const site_facts& facts, site_findings& into) {
     one.verify = post_command(from.call.url);
     return;
   }
-  auto& one = into.add(same_origin && keeps_method ? severity::warning : severity::failure,
-                       errc::server_redirects, seen, "an answer at the address that clients are given",
-                       where_of(from));
+  auto& one =
+      into.add(same_origin && keeps_method ? severity::warning : severity::failure, errc::server_redirects,
+               seen, "an answer at the address that clients are given", where_of(from));
   if (arrives && !to.empty()) one.fix = "Give clients " + shown_url(to) + ", or let the server answer here.";
   if (target && target->scheme == "http" && facts.evidence.target.scheme == "https") {
-    one.cause = "The server makes the address of its redirect with http: it does not know that TLS ends before it.";
-    one.fix = "Let the proxy say X-Forwarded-Proto: https, and the server trust it (trusted_proxies), and give "
-              "clients the address without a redirect.";
+    one.cause =
+        "The server makes the address of its redirect with http: it does not know that TLS ends before it.";
+    one.fix =
+        "Let the proxy say X-Forwarded-Proto: https, and the server trust it (trusted_proxies), and give "
+        "clients the address without a redirect.";
   }
   one.verify = "curl -si -X POST " + shell_url(from.call.url) + " | head -5";
 }
@@ -156,21 +161,22 @@ void no_front(const site_facts& facts, site_findings& into) {
   }
   if (asks_for_password(facts)) {
     auto& one = add(severity::failure, errc::front_refuses, true);
-    one.seen = "status " + std::to_string(status) + ", WWW-Authenticate: " +
-               displayable(facts.challenges.front().scheme);
+    one.seen = "status " + std::to_string(status) +
+               ", WWW-Authenticate: " + displayable(facts.challenges.front().scheme);
     one.cause = "A proxy in front asks for a password of its own, which no MCP client has.";
     return;
   }
   if (refuses_host(answer)) {
-    add(severity::failure, errc::host_refused, status != 421).expected = "the Host " +
-                                                                        facts.evidence.target.authority();
+    add(severity::failure, errc::host_refused, status != 421).expected =
+        "the Host " + facts.evidence.target.authority();
     return;
   }
   bool gateway_error = status == 502 || status == 503 || status == 504 || (status >= 520 && status <= 530);
   if (gateway_error) {
     // A firewall's challenge comes as 503, too.
     bool refused = is_page(answer) && status == 503 && !front.empty();
-    add(severity::failure, refused ? errc::front_refuses : errc::front_unavailable, !refused && is_page(answer));
+    add(severity::failure, refused ? errc::front_refuses : errc::front_unavailable,
+        !refused && is_page(answer));
     return;
   }
   if (status >= 500) {
@@ -199,10 +205,11 @@ void path_is_right(const site_facts& facts, site_findings& into) {
       starts_with_ignoring_case(get->answer->fields.first("Content-Type"), "text/event-stream")) {
     bool names_endpoint = get->answer->body.find("event: endpoint") != std::string::npos ||
                           get->answer->body.find("event:endpoint") != std::string::npos;
-    auto& one = into.warning(errc::transport_outdated,
-                             "POST is answered with " + std::to_string(answer.status) +
-                                 ", GET opens an event stream" + (names_endpoint ? " that names an endpoint" : ""),
-                             "an answer to POST", place);
+    auto& one =
+        into.warning(errc::transport_outdated,
+                     "POST is answered with " + std::to_string(answer.status) +
+                         ", GET opens an event stream" + (names_endpoint ? " that names an endpoint" : ""),
+                     "an answer to POST", place);
     one.certain = names_endpoint;
     one.verify = "curl -sN -H 'Accept: text/event-stream' " + shell_url(facts.entry->call.url);
     return;

@@ -31,8 +31,8 @@ std::string s_client_command(const site_facts& facts) {
 }
 
 std::string told_of(const reached::certificate& c) {
-  return displayable(c.subject) + ", of " + displayable(c.issuer) + ", " + to_iso8601(c.begins).substr(0, 10) +
-         " to " + to_iso8601(c.ends).substr(0, 10);
+  return displayable(c.subject) + ", of " + displayable(c.issuer) + ", " +
+         to_iso8601(c.begins).substr(0, 10) + " to " + to_iso8601(c.ends).substr(0, 10);
 }
 
 bool speaks_tls_to_cleartext(const site_facts& facts) {

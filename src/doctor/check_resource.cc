@@ -28,7 +28,8 @@ bool announced(const site_facts& facts, const site_document& form) {
 std::string told_of_all(const std::vector<site_document>& forms) {
   std::string told;
   for (const auto& form : forms) {
-    told += (told.empty() ? "" : "; ") + shown_url(form.address) + ": " + (form.good() ? "a document" : form.trouble);
+    told += (told.empty() ? "" : "; ") + shown_url(form.address) + ": " +
+            (form.good() ? "a document" : form.trouble);
   }
   return told;
 }
@@ -50,10 +51,11 @@ void one_form(const site_facts& facts, const site_document& form, site_findings&
     // Without a path it may rightly be about the origin.
     bool of_origin = form.address.ends_with("/oauth-protected-resource") && servers == facts.issuers;
     if (of_origin) return;
-    auto& one = into.warning(errc::resource_metadata_contradicts,
-                             shown_url(other) + (servers == facts.issuers ? "" : ", other authorization servers"),
-                             shown_url(facts.resource_name) + ", as at " + shown_url(facts.resource->address),
-                             shown_url(form.address));
+    auto& one =
+        into.warning(errc::resource_metadata_contradicts,
+                     shown_url(other) + (servers == facts.issuers ? "" : ", other authorization servers"),
+                     shown_url(facts.resource_name) + ", as at " + shown_url(facts.resource->address),
+                     shown_url(form.address));
     one.verify = get_command(form.address);
     return;
   }
@@ -86,8 +88,8 @@ void resource_is_published(const site_facts& facts, site_findings& into) {
   const auto& place = absent ? facts.resource_forms.front() : *bad;
   auto& one = into.add(old ? severity::warning : severity::failure,
                        absent ? errc::resource_metadata_absent : errc::resource_metadata_unusable,
-                       told_of_all(facts.resource_forms), "a JSON document with resource and authorization_servers",
-                       shown_url(place.address));
+                       told_of_all(facts.resource_forms),
+                       "a JSON document with resource and authorization_servers", shown_url(place.address));
   one.certain = !silent;
   int status = place.exchange->status();
   if (!absent && (status == 401 || status == 403)) {
@@ -95,7 +97,9 @@ void resource_is_published(const site_facts& facts, site_findings& into) {
     one.fix = "Leave /.well-known out of what asks for a token.";
   }
   if (!absent && status == 200 && looks_like_a_page(place.exchange->answer->body)) {
-    one.cause = "A web application answers all paths that it does not know with its page; /.well-known is not routed.";
+    one.cause =
+        "A web application answers all paths that it does not know with its page; /.well-known is not "
+        "routed.";
     one.fix = "Route /.well-known/oauth-protected-resource to the MCP server.";
   }
   one.verify = get_command(place.address);
@@ -141,7 +145,8 @@ void resource_names_servers(const site_facts& facts, site_findings& into) {
   auto verify = "curl -s " + shell_url(facts.resource->address);
   if (facts.issuers.empty()) {
     bool there = facts.resource->object->contains("authorization_servers");
-    auto& one = into.failure(errc::authorization_servers_absent, there ? "no list of issuers in it" : "no such member",
+    auto& one = into.failure(errc::authorization_servers_absent,
+                             there ? "no list of issuers in it" : "no such member",
                              "the issuer of the authorization server", where);
     if (facts.first_server() != nullptr) one.level = severity::warning;
     one.verify = verify;
@@ -171,7 +176,8 @@ void resource_scopes(const site_facts& facts, site_findings& into) {
   auto how = read(*facts.resource->object, "scopes_supported", scopes);
   auto where = "scopes_supported in " + shown_url(facts.resource->address);
   if (how == member::wrong_type) {
-    auto& one = into.failure(errc::resource_metadata_unusable, "no array of strings", "[\"scope\", …]", where);
+    auto& one =
+        into.failure(errc::resource_metadata_unusable, "no array of strings", "[\"scope\", …]", where);
     one.verify = "curl -s " + shell_url(facts.resource->address);
     return;
   }
@@ -182,7 +188,8 @@ void resource_scopes(const site_facts& facts, site_findings& into) {
   if (unfit.empty()) return;
   // `openid` alone is harmless where its authorization server is an OpenID provider.
   if (!holds(unfit, "offline_access")) return;
-  auto& one = into.warning(errc::resource_scopes_unfit, join(unfit, " "), "scopes of this resource alone", where);
+  auto& one =
+      into.warning(errc::resource_scopes_unfit, join(unfit, " "), "scopes of this resource alone", where);
   one.verify = "curl -s " + shell_url(facts.resource->address);
 }
 

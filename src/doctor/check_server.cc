@@ -45,7 +45,8 @@ bool is_named_list(const site_server& server, std::string_view name, std::vector
 std::string told_of_all(const std::vector<site_document>& forms) {
   std::string told;
   for (const auto& form : forms) {
-    told += (told.empty() ? "" : "; ") + shown_url(form.address) + ": " + (form.good() ? "a document" : form.trouble);
+    told += (told.empty() ? "" : "; ") + shown_url(form.address) + ": " +
+            (form.good() ? "a document" : form.trouble);
   }
   return told;
 }
@@ -74,7 +75,8 @@ void judge_token_endpoint(const site_facts& facts, const std::string& address, s
   }
   auto object = parse_json_object(answer.body);
   if (object && object->contains("error")) {
-    into.ok("The token endpoint is there", "a made-up code gets " + displayable(text_member(*object, "error")), where);
+    into.ok("The token endpoint is there",
+            "a made-up code gets " + displayable(text_member(*object, "error")), where);
     return;
   }
   auto& one = into.failure(errc::server_endpoint_unreachable, told_with_words(answer),
@@ -121,17 +123,19 @@ void server_is_published(const site_facts& facts, site_findings& into) {
     }
     if (server.forms.empty()) continue;  // no URL: said by resource.servers
     auto answered = [](const site_document& one) { return one.exchange->answered(); };
-    auto bad = std::find_if(server.forms.begin(), server.forms.end(), [&](const site_document& one) {
-      return answered(one) && !one.absent;
-    });
+    auto bad = std::find_if(server.forms.begin(), server.forms.end(),
+                            [&](const site_document& one) { return answered(one) && !one.absent; });
     bool silent = std::none_of(server.forms.begin(), server.forms.end(), answered);
     const auto& form = bad == server.forms.end() ? server.forms.front() : *bad;
-    auto& one = into.add(any ? severity::warning : severity::failure,
-                         bad == server.forms.end() ? errc::server_metadata_absent : errc::server_metadata_unusable,
-                         told_of_all(server.forms), "the metadata of " + shown_url(server.issuer),
-                         shown_url(form.address));
+    auto& one = into.add(
+        any ? severity::warning : severity::failure,
+        bad == server.forms.end() ? errc::server_metadata_absent : errc::server_metadata_unusable,
+        told_of_all(server.forms), "the metadata of " + shown_url(server.issuer), shown_url(form.address));
     one.certain = !silent || form.exchange->answer.error().code == errc::fetch_failed;
-    if (silent) one.cause = "The issuer that the resource names does not answer from here: it is not running, or its name is an inner one.";
+    if (silent)
+      one.cause =
+          "The issuer that the resource names does not answer from here: it is not running, or its name is "
+          "an inner one.";
     if (silent && form.exchange->answer.error().code == errc::address_refused)
       one.cause = "A public server names an issuer with an inner address, where clients cannot come.";
     one.verify = get_command(form.address);
@@ -165,8 +169,8 @@ void server_endpoints(const site_facts& facts, site_findings& into) {
     auto verify = "curl -s " + shell_url(server.best->address);
     for (const char* name : {"authorization_endpoint", "token_endpoint"}) {
       if (!text_member(server.object, name).empty()) continue;
-      auto& one = into.failure(errc::server_endpoint_absent, std::string("no ") + name, std::string("a URL in ") + name,
-                               shown_url(server.best->address));
+      auto& one = into.failure(errc::server_endpoint_absent, std::string("no ") + name,
+                               std::string("a URL in ") + name, shown_url(server.best->address));
       one.verify = verify;
     }
     for (const char* name : {"authorization_endpoint", "token_endpoint", "registration_endpoint"}) {
@@ -175,7 +179,8 @@ void server_endpoints(const site_facts& facts, site_findings& into) {
       if (address.empty()) continue;
       bool cleartext = parsed && parsed->scheme == "http" && !parsed->is_loopback();
       if (parsed && parsed->is_http() && !cleartext) continue;
-      auto& one = into.failure(errc::server_endpoint_insecure, shown_url(address), "an https URL", in(server, name));
+      auto& one =
+          into.failure(errc::server_endpoint_insecure, shown_url(address), "an https URL", in(server, name));
       if (cleartext && is_inner_host(parsed->host)) one.level = severity::warning;
       one.verify = verify;
     }
@@ -192,8 +197,9 @@ void server_pkce(const site_facts& facts, site_findings& into) {
       into.ok("PKCE with S256 is announced", "", in(server, "code_challenge_methods_supported"));
       return;
     }
-    auto& one = into.failure(errc::server_pkce_absent, named ? displayable(join(methods, ", ")) : "no such member",
-                             "S256", in(server, "code_challenge_methods_supported"));
+    auto& one =
+        into.failure(errc::server_pkce_absent, named ? displayable(join(methods, ", ")) : "no such member",
+                     "S256", in(server, "code_challenge_methods_supported"));
     one.verify = "curl -s " + shell_url(server.best->address) + " | grep -o 'code_challenge_methods[^]]*'";
   });
 }
@@ -219,20 +225,23 @@ void server_registration(const site_facts& facts, site_findings& into) {
     auto verify = "curl -si -H 'Content-Type: application/json' -d '{' " + shell_url(address);
     auto where = "POST " + shown_url(address);
     if (!asked_of->answered()) {
-      auto& one = into.add(documents ? severity::warning : severity::failure, errc::server_endpoint_unreachable,
-                           displayable(asked_of->answer.error().detail), "400 to what is no registration", where);
+      auto& one =
+          into.add(documents ? severity::warning : severity::failure, errc::server_endpoint_unreachable,
+                   displayable(asked_of->answer.error().detail), "400 to what is no registration", where);
       one.certain = asked_of->answer.error().code == errc::fetch_failed;
       one.verify = verify;
       return;
     }
     int status = asked_of->status();
     if (status == 429) {
-      into.unknown(errc::front_throttles, "status 429", "400 to what is no registration", where).verify = verify;
+      into.unknown(errc::front_throttles, "status 429", "400 to what is no registration", where).verify =
+          verify;
       return;
     }
     bool closed = status == 401 || status == 403 || status == 404 || status == 405 || status == 501;
     if (!closed) {
-      into.ok("Clients can get an id", status == 400 ? "registration" : "registration, status " + std::to_string(status), where);
+      into.ok("Clients can get an id",
+              status == 400 ? "registration" : "registration, status " + std::to_string(status), where);
       return;
     }
     auto& one = into.add(documents ? severity::warning : severity::failure, errc::server_registration_closed,
@@ -247,9 +256,11 @@ void server_methods(const site_facts& facts, site_findings& into) {
     auto verify = "curl -s " + shell_url(server.best->address);
     std::vector<std::string> types, grants, methods;
     bool fine = true;
-    auto lacks = [&](severity level, const char* name, const std::vector<std::string>& seen, const char* what) {
+    auto lacks = [&](severity level, const char* name, const std::vector<std::string>& seen,
+                     const char* what) {
       fine = false;
-      auto& one = into.add(level, errc::server_grants_narrow, displayable(join(seen, ", ")), what, in(server, name));
+      auto& one =
+          into.add(level, errc::server_grants_narrow, displayable(join(seen, ", ")), what, in(server, name));
       one.verify = verify;
     };
     if (is_named_list(server, "response_types_supported", types) && !holds(types, "code"))
@@ -263,8 +274,8 @@ void server_methods(const site_facts& facts, site_findings& into) {
     }
     if (is_named_list(server, "token_endpoint_auth_methods_supported", methods) && !holds(methods, "none")) {
       fine = false;
-      auto& one = into.warning(errc::server_auth_methods_narrow, displayable(join(methods, ", ")), "none, among others",
-                               in(server, "token_endpoint_auth_methods_supported"));
+      auto& one = into.warning(errc::server_auth_methods_narrow, displayable(join(methods, ", ")),
+                               "none, among others", in(server, "token_endpoint_auth_methods_supported"));
       one.verify = verify;
     }
     if (fine) into.ok("What clients need is announced", "", shown_url(server.best->address));
@@ -295,7 +306,8 @@ void server_keys(const site_facts& facts, site_findings& into) {
       return;
     }
     auto& one = into.failure(errc::server_keys_unusable,
-                             keys ? "no key that can be used" : told_with_words(*asked_of->answer), "a key set", where);
+                             keys ? "no key that can be used" : told_with_words(*asked_of->answer),
+                             "a key set", where);
     one.verify = verify;
   });
 }

@@ -77,18 +77,21 @@ void gateway_runs(const deployment_evidence& e, std::vector<doctor_finding>& all
   auto verify = "curl -si " + shell_url(e.listener + "/health");
   const auto& health = *e.health;
   if (!health) {
-    into.failure(errc::gateway_not_running, displayable(health.error().detail), "an answer", e.listener).verify = verify;
+    into.failure(errc::gateway_not_running, displayable(health.error().detail), "an answer", e.listener)
+        .verify = verify;
     return;
   }
   if (!is_ours(*health)) {
-    auto& one = into.failure(errc::gateway_not_running, told_with_words(*health), "the health of the gateway", e.listener);
+    auto& one = into.failure(errc::gateway_not_running, told_with_words(*health), "the health of the gateway",
+                             e.listener);
     one.cause = "Another program listens at the address and port of this configuration.";
     one.fix = "End it, or choose another port.";
     one.verify = verify;
     return;
   }
   if (health->status != 200) {
-    auto& one = into.warning(errc::gateway_not_running, displayable(health->body.substr(0, 300)), "status 200", e.listener);
+    auto& one = into.warning(errc::gateway_not_running, displayable(health->body.substr(0, 300)),
+                             "status 200", e.listener);
     one.title = "The running gateway says that it is not well";
     one.cause = "Something that it needs is away; its health names it.";
     one.fix = "Put right what the health names.";
@@ -105,7 +108,8 @@ void gateway_runs(const deployment_evidence& e, std::vector<doctor_finding>& all
     configuration.ok("It runs with this configuration", shown_url(said), e.listener);
     return;
   }
-  auto& one = configuration.failure(errc::gateway_outdated, "it calls itself " + shown_url(said), shown_url(e.resource), e.listener);
+  auto& one = configuration.failure(errc::gateway_outdated, "it calls itself " + shown_url(said),
+                                    shown_url(e.resource), e.listener);
   auto how = how_issuers_differ(said, e.resource);
   if (!how.empty()) one.cause += " Here: " + how + ".";
   one.verify = "curl -s " + shell_url(e.listener + "/.well-known/oauth-protected-resource");
@@ -117,8 +121,8 @@ void one_store(const deployment_evidence& e, std::vector<doctor_finding>& all) {
   for (const auto& address : e.public_addresses) (address.find(':') == std::string::npos ? four : six) += 1;
   if (four < 2 && six < 2) return;
   site_findings into("store.replicas", all);
-  auto& one = into.warning(errc::store_of_one_replica, join(e.public_addresses, ", "), "one address, or PostgreSQL",
-                           "database_url");
+  auto& one = into.warning(errc::store_of_one_replica, join(e.public_addresses, ", "),
+                           "one address, or PostgreSQL", "database_url");
   // Several addresses may be one machine, or proxies before one.
   one.certain = false;
   one.verify = "getent ahosts " + (url::parse(e.public_url) ? url::parse(e.public_url)->host : "");
@@ -150,7 +154,8 @@ std::string words_of(const http_answer& answer) {
 void one_provider(const provider_trial& p, std::vector<doctor_finding>& all) {
   site_findings into("provider.credentials", all);
   if (p.token && !*p.token) {
-    auto& one = into.warning(errc::provider_unreachable, displayable((*p.token).error().detail), "an answer", p.token_endpoint);
+    auto& one = into.warning(errc::provider_unreachable, displayable((*p.token).error().detail), "an answer",
+                             p.token_endpoint);
     one.verify = "curl -si " + shell_url(p.token_endpoint);
   } else if (p.token) {
     const auto& answer = **p.token;
@@ -162,7 +167,8 @@ void one_provider(const provider_trial& p, std::vector<doctor_finding>& all) {
       into.ok("The provider takes the client's credentials", "a made-up code gets invalid_grant", where);
     } else if (code == "invalid_client" || code == "unauthorized_client" || answer.status == 401) {
       const auto* known = explain_provider_error(words);
-      auto& one = into.failure(errc::provider_client_refused, words, "invalid_grant to a made-up code", where);
+      auto& one =
+          into.failure(errc::provider_client_refused, words, "invalid_grant to a made-up code", where);
       if (known != nullptr) {
         one.code = known->code;
         one.cause = with_values(known->cause, values_of(p));
@@ -200,7 +206,8 @@ void one_provider(const provider_trial& p, std::vector<doctor_finding>& all) {
       return;
     }
   }
-  if (!p.callback_url.empty()) redirect.ok("Registered there has to be, character for character", p.callback_url, registered);
+  if (!p.callback_url.empty())
+    redirect.ok("Registered there has to be, character for character", p.callback_url, registered);
 }
 
 }  // namespace

@@ -33,11 +33,11 @@ struct deployment_evidence {
   std::vector<error> start_failures;
   std::vector<error> away;  // providers and MCP servers that do not answer as they should
 
-  std::string listener;                              // "http://127.0.0.1:8080"
-  std::optional<result<http_answer>> health;         // asked there
-  std::optional<result<http_answer>> inside;         // the resource metadata, as this process gives it
-  std::string public_url, resource;                  // as configured
-  std::vector<std::string> public_addresses;         // of its name
+  std::string listener;                       // "http://127.0.0.1:8080"
+  std::optional<result<http_answer>> health;  // asked there
+  std::optional<result<http_answer>> inside;  // the resource metadata, as this process gives it
+  std::string public_url, resource;           // as configured
+  std::vector<std::string> public_addresses;  // of its name
   bool local_store = false;
   std::vector<file_trial> files;
   std::vector<provider_trial> providers;

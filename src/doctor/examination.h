@@ -13,16 +13,16 @@ namespace mcp_oauth {
 enum class severity { failure, warning, unknown, ok };
 
 struct doctor_finding {
-  std::string check;          // stable: "tls.certificate"
-  std::optional<errc> code;   // nothing: all is well
+  std::string check;         // stable: "tls.certificate"
+  std::optional<errc> code;  // nothing: all is well
   severity level = severity::ok;
-  bool certain = true;        // the evidence leaves no other cause
-  bool decides = false;       // of an unknown: without it nothing can be said of the whole
+  bool certain = true;   // the evidence leaves no other cause
+  bool decides = false;  // of an unknown: without it nothing can be said of the whole
   std::string title;
   std::string seen, expected;
-  std::string cause, fix;     // of the catalogue, unless the check knows better
-  std::string verify;         // a command
-  std::string where;          // a URL, a file or a setting
+  std::string cause, fix;  // of the catalogue, unless the check knows better
+  std::string verify;      // a command
+  std::string where;       // a URL, a file or a setting
 };
 
 // Whether one known client would get in.

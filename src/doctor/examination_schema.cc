@@ -23,7 +23,8 @@ json::object one_of(std::initializer_list<std::string_view> values) {
 
 json::object object_type(json::object members) {
   json::array required;
-  for (const auto& member : members) required.push_back(json::string(member.key().data(), member.key().size()));
+  for (const auto& member : members)
+    required.push_back(json::string(member.key().data(), member.key().size()));
   return {{"type", "object"}, {"required", std::move(required)}, {"properties", std::move(members)}};
 }
 
@@ -32,7 +33,8 @@ json::object finding_type() {
   members["id"] = json::object{{"type", "string"}, {"pattern", "^(MOP-[A-Z]{3}-[0-9]{3})?$"}};
   members["check"] = json::object{{"type", "string"}, {"pattern", "^[a-z_]+(\\.[a-z_]+)*$"}};
   members["severity"] = one_of({"failure", "warning", "unknown", "ok"});
-  members["certain"] = json::object{{"type", "boolean"}, {"description", "the evidence leaves no other cause"}};
+  members["certain"] =
+      json::object{{"type", "boolean"}, {"description", "the evidence leaves no other cause"}};
   members["title"] = string_type("what is the matter, or what holds");
   members["seen"] = string_type("what came");
   members["expected"] = string_type("what should have come");
@@ -85,9 +87,9 @@ std::string examination_schema() {
   members["version"] = json::object{{"const", 1}};
   members["target"] = string_type("what was examined; a URL without its query");
   members["verdict"] = one_of({"ok", "warning", "failed", "unknown"});
-  members["first"] = json::object{
-      {"description", "what must be put right first"},
-      {"anyOf", {json::object{{"type", "null"}}, json::object{{"$ref", "#/$defs/finding"}}}}};
+  members["first"] =
+      json::object{{"description", "what must be put right first"},
+                   {"anyOf", {json::object{{"type", "null"}}, json::object{{"$ref", "#/$defs/finding"}}}}};
   members["findings"] = json::object{{"type", "array"}, {"items", json::object{{"$ref", "#/$defs/finding"}}}};
   members["clients"] = json::object{{"type", "array"}, {"items", json::object{{"$ref", "#/$defs/client"}}}};
   json::object schema{{"$schema", "https://json-schema.org/draft/2020-12/schema"},

@@ -240,7 +240,8 @@ class walk {
     if (client_.hosted && is_inner_host(facts_.evidence.target.host))
       return stop("network", errc::address_of_one_network, "it runs elsewhere and cannot come here");
     if (with_code(errc::transport_outdated) != nullptr)
-      return depends(client_.old_transport, "transport", errc::transport_outdated, "whether it knows HTTP with SSE");
+      return depends(client_.old_transport, "transport", errc::transport_outdated,
+                     "whether it knows HTTP with SSE");
     return true;
   }
 
@@ -267,7 +268,8 @@ class walk {
   const site_document* form(std::string_view end, bool root) const {
     for (const auto& one : facts_.resource_forms) {
       bool is_root = one.address.ends_with("/.well-known/oauth-protected-resource");
-      if (one.address != facts_.demand.resource_metadata && is_root == root && one.address.find(end) != std::string::npos)
+      if (one.address != facts_.demand.resource_metadata && is_root == root &&
+          one.address.find(end) != std::string::npos)
         return &one;
     }
     return nullptr;
@@ -305,9 +307,10 @@ class walk {
     const auto* found = found_resource();
     if (found == nullptr) {
       const auto* server = facts_.first_server();
-      auto code = with_code(errc::challenge_metadata_unreachable) != nullptr ? errc::challenge_metadata_unreachable
-                  : with_code(errc::resource_metadata_unusable) != nullptr   ? errc::resource_metadata_unusable
-                                                                            : errc::resource_metadata_absent;
+      auto code = with_code(errc::challenge_metadata_unreachable) != nullptr
+                      ? errc::challenge_metadata_unreachable
+                  : with_code(errc::resource_metadata_unusable) != nullptr ? errc::resource_metadata_unusable
+                                                                           : errc::resource_metadata_absent;
       if (server == nullptr || !server->of_origin) return stop("resource_metadata", code);
       return depends(client_.without_resource, "resource_metadata", code, "whether it goes on without it");
     }
@@ -316,18 +319,22 @@ class walk {
   }
 
   bool identity() {
-    bool differs = with_code(errc::resource_differs) != nullptr, near = with_code(errc::resource_near_miss) != nullptr;
+    bool differs = with_code(errc::resource_differs) != nullptr,
+         near = with_code(errc::resource_near_miss) != nullptr;
     if (differs) {
-      if (client_.resource == resource_rule::unknown) return doubt("resource", errc::resource_differs, "whether it compares");
+      if (client_.resource == resource_rule::unknown)
+        return doubt("resource", errc::resource_differs, "whether it compares");
       return stop("resource", errc::resource_differs);
     }
     if (!near || client_.resource == resource_rule::above) return true;
     auto seen = url::parse(facts_.resource_name);
     bool root = seen && (seen->path.empty() || seen->path == "/");
     if (root && client_.resource == resource_rule::exact_or_root) return true;
-    if (client_.resource == resource_rule::unknown) return doubt("resource", errc::resource_near_miss, "how it compares");
+    if (client_.resource == resource_rule::unknown)
+      return doubt("resource", errc::resource_near_miss, "how it compares");
     auto mended = url::parse(facts_.resource_name);
-    bool same = mended && mended->origin() == facts_.evidence.target.origin() && mended->path == facts_.evidence.target.path;
+    bool same = mended && mended->origin() == facts_.evidence.target.origin() &&
+                mended->path == facts_.evidence.target.path;
     return same ? true : stop("resource", errc::resource_near_miss);
   }
 
@@ -344,7 +351,8 @@ class walk {
                            "whether it reads OpenID metadata"))
       return false;
     if (failed("server.issuer") != nullptr) {
-      if (client_.compares_issuer == known::yes) return stop("authorization_server", errc::server_issuer_differs);
+      if (client_.compares_issuer == known::yes)
+        return stop("authorization_server", errc::server_issuer_differs);
       if (client_.compares_issuer == known::unknown)
         doubt("authorization_server", errc::server_issuer_differs, "whether it compares the issuer");
     }
@@ -355,7 +363,8 @@ class walk {
 
   bool pkce(const site_server& server) {
     if (failed("server.pkce") == nullptr) return true;
-    if (server.object.contains("code_challenge_methods_supported")) return stop("pkce", errc::server_pkce_absent);
+    if (server.object.contains("code_challenge_methods_supported"))
+      return stop("pkce", errc::server_pkce_absent);
     if (client_.s256_announced == known::yes) return stop("pkce", errc::server_pkce_absent);
     if (client_.s256_announced == known::no) return true;
     return doubt("pkce", errc::server_pkce_absent, "whether it goes on without it");
@@ -369,7 +378,8 @@ class walk {
     read(server->object, "client_id_metadata_document_supported", documents);
     if (documents && client_.documents == known::yes) return true;
     bool open = !text_member(server->object, "registration_endpoint").empty() &&
-                with_code(errc::server_registration_closed) == nullptr && failed("server.registration") == nullptr;
+                with_code(errc::server_registration_closed) == nullptr &&
+                failed("server.registration") == nullptr;
     if (open && client_.registers == known::yes) return true;
     if (documents && client_.documents == known::unknown)
       return doubt("registration", errc::server_registration_absent, "whether it has a client id document");
@@ -399,13 +409,15 @@ class walk {
 }  // namespace
 
 std::span<const known_client> known_clients() {
-  static const std::array all = {claude(), claude_code(), chatgpt(), vscode(), cursor(), inspector(), codex(), bridge()};
+  static const std::array all = {claude(), claude_code(), chatgpt(), vscode(),
+                                 cursor(), inspector(),   codex(),   bridge()};
   return all;
 }
 
 const known_client* find_client(std::string_view name) {
   auto all = known_clients();
-  auto found = std::find_if(all.begin(), all.end(), [&](const known_client& one) { return one.name == name; });
+  auto found =
+      std::find_if(all.begin(), all.end(), [&](const known_client& one) { return one.name == name; });
   return found == all.end() ? nullptr : &*found;
 }
 
@@ -413,7 +425,8 @@ client_outlook outlook_of(const known_client& client, const site_facts& facts, c
   return walk(client, facts, made).go();
 }
 
-std::vector<client_outlook> outlooks(const site_evidence& evidence, const examination& made, std::string_view only) {
+std::vector<client_outlook> outlooks(const site_evidence& evidence, const examination& made,
+                                     std::string_view only) {
   auto facts = read_site(evidence);
   std::vector<client_outlook> all;
   for (const auto& client : known_clients()) {

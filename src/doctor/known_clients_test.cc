@@ -57,8 +57,12 @@ TEST(KnownClients, StopWhereTheyAreKnownToStop) {
     return [change](site_world& w) { change(w.documents[site_world::server_document]); };
   };
   expect_all("a slash too many", resource("https://mcp.example.com/mcp/"),
-             {{"vscode", "resource"}, {"codex", "resource"}, {"chatgpt", "resource"}, {"claude-code", ""},
-              {"bridge", ""}, {"claude", "?"}});
+             {{"vscode", "resource"},
+              {"codex", "resource"},
+              {"chatgpt", "resource"},
+              {"claude-code", ""},
+              {"bridge", ""},
+              {"claude", "?"}});
   expect_all("the origin as resource", resource("https://mcp.example.com"),
              {{"vscode", "resource"}, {"codex", ""}, {"claude-code", ""}});
   expect_all("capitals", resource("https://MCP.example.com/mcp"), {{"vscode", ""}, {"bridge", ""}});
@@ -66,7 +70,8 @@ TEST(KnownClients, StopWhereTheyAreKnownToStop) {
              {{"vscode", "resource"}, {"claude-code", "resource"}, {"bridge", "resource"}, {"cursor", "?"}});
   expect_all("no S256", server([](json::object& o) { o.erase("code_challenge_methods_supported"); }),
              {{"claude", "pkce"}, {"bridge", "pkce"}, {"claude-code", ""}, {"codex", "?"}});
-  expect_all("plain", server([](json::object& o) { o["code_challenge_methods_supported"] = json::array{"plain"}; }),
+  expect_all("plain",
+             server([](json::object& o) { o["code_challenge_methods_supported"] = json::array{"plain"}; }),
              {{"claude-code", "pkce"}, {"vscode", "pkce"}});
   expect_all("no registration", server([](json::object& o) { o.erase("registration_endpoint"); }),
              {{"claude", "registration"}, {"cursor", "registration"}, {"bridge", "registration"}});
@@ -79,27 +84,30 @@ TEST(KnownClients, StopWhereTheyAreKnownToStop) {
              {{"bridge", "authorization_server"}, {"vscode", ""}, {"claude-code", "?"}});
   expect_all("no preflight", [](site_world& w) { w.set("OPTIONS " + w.target, {405, {}, ""}); },
              {{"inspector", "cors"}, {"claude-code", ""}});
-  expect_all("only the old transport", [](site_world& w) {
+  expect_all("only the old transport",
+             [](site_world& w) {
                w.post = site_world::text(405, "", "text/plain");
-               w.set("GET " + w.target, {200, {{"Content-Type", "text/event-stream"}}, "event: endpoint\ndata: /m\n\n"});
+               w.set("GET " + w.target,
+                     {200, {{"Content-Type", "text/event-stream"}}, "event: endpoint\ndata: /m\n\n"});
              },
              {{"codex", "transport"}});
-  expect_all("a challenge that leads nowhere", [](site_world& w) {
-               w.post = w.challenge("Bearer resource_metadata=\"https://gone.example.com/x\"");
-             },
-             {{"vscode", ""}, {"bridge", ""}, {"claude-code", "resource_metadata"}, {"claude", "?"}});
+  expect_all(
+      "a challenge that leads nowhere",
+      [](site_world& w) { w.post = w.challenge("Bearer resource_metadata=\"https://gone.example.com/x\""); },
+      {{"vscode", ""}, {"bridge", ""}, {"claude-code", "resource_metadata"}, {"claude", "?"}});
   expect_all("a firewall", [](site_world& w) { w.post = site_world::page(403); },
              {{"claude", "http"}, {"bridge", "http"}});
-  expect_all("no tokens at all", [](site_world& w) {
-               w.post = site_world::text(200, R"({"jsonrpc":"2.0","id":"doctor","result":{}})");
-             },
-             {{"claude", ""}, {"inspector", ""}});
+  expect_all(
+      "no tokens at all",
+      [](site_world& w) { w.post = site_world::text(200, R"({"jsonrpc":"2.0","id":"doctor","result":{}})"); },
+      {{"claude", ""}, {"inspector", ""}});
 }
 
 TEST(KnownClients, ThatRunElsewhereDoNotComeToThisMachine) {
   site_world world;
   world.target = "http://127.0.0.1:8080/mcp";
-  auto resource = json::object{{"resource", world.target}, {"authorization_servers", {"https://as.example.com"}}};
+  auto resource =
+      json::object{{"resource", world.target}, {"authorization_servers", {"https://as.example.com"}}};
   world.documents["http://127.0.0.1:8080/.well-known/oauth-protected-resource/mcp"] = resource;
   world.documents["http://127.0.0.1:8080/.well-known/oauth-protected-resource"] = resource;
   world.post = world.challenge(

@@ -41,9 +41,15 @@ class page {
   void verdict(const examination& made) {
     switch (made.verdict()) {
       case examination_verdict::ok: out += in(green, "✓ All is well at ") + made.target + "\n"; break;
-      case examination_verdict::warning: out += in(yellow, "⚠ It works, and not for everybody: ") + made.target + "\n"; break;
-      case examination_verdict::failed: out += in(red, "✗ Something is wrong at ") + made.target + "\n"; break;
-      case examination_verdict::unknown: out += in(yellow, "? It cannot be told of ") + made.target + "\n"; break;
+      case examination_verdict::warning:
+        out += in(yellow, "⚠ It works, and not for everybody: ") + made.target + "\n";
+        break;
+      case examination_verdict::failed:
+        out += in(red, "✗ Something is wrong at ") + made.target + "\n";
+        break;
+      case examination_verdict::unknown:
+        out += in(yellow, "? It cannot be told of ") + made.target + "\n";
+        break;
     }
   }
 
@@ -68,7 +74,8 @@ class page {
         if (!one.seen.empty()) under(one.seen);
       } else if (!told) {
         if (!one.where.empty()) under(one.where);
-        if (!one.seen.empty()) under("seen " + one.seen + (one.expected.empty() ? "" : "; expected " + one.expected));
+        if (!one.seen.empty())
+          under("seen " + one.seen + (one.expected.empty() ? "" : "; expected " + one.expected));
         if (!one.fix.empty()) under(one.fix);
       }
     }
@@ -78,7 +85,9 @@ class page {
     if (made.clients.empty()) return;
     out += "\nClients\n";
     for (const auto& one : made.clients) {
-      auto level = !one.gets_through ? severity::unknown : *one.gets_through ? severity::ok : severity::failure;
+      auto level = !one.gets_through   ? severity::unknown
+                   : *one.gets_through ? severity::ok
+                                       : severity::failure;
       out += "  " + mark(level) + " " + padded(one.title, 22);
       if (one.gets_through && *one.gets_through) {
         out += "gets through";

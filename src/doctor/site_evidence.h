@@ -37,8 +37,8 @@ struct site_exchange {
 
 struct site_evidence {
   url target;
-  std::vector<reached> places;           // looks at the addresses of hosts
-  std::deque<site_exchange> exchanges;   // in the order in which they came; pointers into it stay good
+  std::vector<reached> places;          // looks at the addresses of hosts
+  std::deque<site_exchange> exchanges;  // in the order in which they came; pointers into it stay good
 
   const site_exchange* find(std::string_view what, std::string_view at = "") const;
   const reached* place(std::string_view host, std::uint16_t port) const;
@@ -50,10 +50,11 @@ inline constexpr std::string_view post = "mcp.post", stateless = "mcp.stateless"
                                   get = "mcp.get", made_up = "mcp.made_up_token",
                                   unsigned_one = "mcp.unsigned_token", preflight = "mcp.preflight",
                                   browser = "mcp.browser", other_path = "mcp.other_path",
-                                  resource = "resource", server = "server", server_of_origin = "server.origin",
-                                  keys = "keys", token = "token", token_preflight = "token.preflight",
-                                  registration = "registration", authorize = "authorize",
-                                  resource_browser = "resource.browser", server_browser = "server.browser";
+                                  resource = "resource", server = "server",
+                                  server_of_origin = "server.origin", keys = "keys", token = "token",
+                                  token_preflight = "token.preflight", registration = "registration",
+                                  authorize = "authorize", resource_browser = "resource.browser",
+                                  server_browser = "server.browser";
 }
 
 // The origin that a client in a browser is taken to have: that of the MCP Inspector.

@@ -191,7 +191,8 @@ std::string told_with_words(const http_answer& answer) {
   auto from = lower.find("<title>");
   auto to = from == std::string::npos ? from : lower.find("</title>", from);
   if (to == std::string::npos) return told;
-  auto title = displayable(std::string_view(answer.body).substr(from + 7, std::min<std::size_t>(to - from - 7, 100)));
+  auto title =
+      displayable(std::string_view(answer.body).substr(from + 7, std::min<std::size_t>(to - from - 7, 100)));
   return title.empty() ? told : told + " with the title " + title;
 }
 

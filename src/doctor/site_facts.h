@@ -24,12 +24,12 @@ struct site_document {
 };
 
 struct site_server {
-  std::string issuer;                 // as the resource names it
-  bool of_origin = false;             // nobody named it: the origin of the MCP server (MCP 2025-03-26)
-  std::vector<site_document> forms;   // in the order of MCP
+  std::string issuer;                   // as the resource names it
+  bool of_origin = false;               // nobody named it: the origin of the MCP server (MCP 2025-03-26)
+  std::vector<site_document> forms;     // in the order of MCP
   const site_document* best = nullptr;  // the first that is an object
-  std::string said_issuer;            // of `best`
-  json::object object;                // of `best`
+  std::string said_issuer;              // of `best`
+  json::object object;                  // of `best`
   bool usable() const { return best != nullptr; }
 };
 

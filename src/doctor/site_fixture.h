@@ -1,13 +1,16 @@
 #pragma once
 
-// For tests: a deployment as values, which is examined without any network. It begins as one where all is well.
+// For tests: a deployment as values, which is examined without any network. It begins as one where all is
+// well.
 
 #include "doctor/known_clients.h"
 #include "doctor/site_check.h"
 #include "doctor/site_plan.h"
+#include "symptom/catalogue.h"
 
 #include <functional>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -16,11 +19,11 @@ namespace mcp_oauth {
 struct site_world {
   std::string target = "https://mcp.example.com/mcp";
   time_point now = from_unix(1'790'000'000);
-  std::string date = "Mon, 21 Sep 2026 13:33:20 GMT";
+  std::string date = "Mon, 21 Sep 2026 14:13:20 GMT";
   reached place;
-  std::map<std::string, json::object> documents;                       // by URL
+  std::map<std::string, json::object> documents;                                        // by URL
   std::map<std::string, std::function<result<http_answer>(const http_call&)>> answers;  // by "METHOD URL"
-  std::vector<std::string> asked;                                      // "METHOD URL", in their order
+  std::vector<std::string> asked;  // "METHOD URL", in their order
 
   site_world() {
     place.host = "mcp.example.com";
@@ -42,17 +45,19 @@ struct site_world {
     server["grant_types_supported"] = json::array{"authorization_code", "refresh_token"};
     server["token_endpoint_auth_methods_supported"] = json::array{"none", "client_secret_basic"};
     documents[server_document] = server;
-    documents["https://as.example.com/keys"] = json::object{
-        {"keys",
-         {json::object{{"kty", "EC"},
-                       {"crv", "P-256"},
-                       {"x", "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"},
-                       {"y", "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}}}}};
-    post = challenge("Bearer resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/mcp\"");
+    documents["https://as.example.com/keys"] =
+        json::object{{"keys",
+                      {json::object{{"kty", "EC"},
+                                    {"crv", "P-256"},
+                                    {"x", "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"},
+                                    {"y", "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}}}}};
+    post = challenge(
+        "Bearer resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/mcp\"");
     bad_token = challenge("Bearer error=\"invalid_token\"");
   }
 
-  static constexpr const char* server_document = "https://as.example.com/.well-known/oauth-authorization-server";
+  static constexpr const char* server_document =
+      "https://as.example.com/.well-known/oauth-authorization-server";
   static constexpr const char* path_form = "https://mcp.example.com/.well-known/oauth-protected-resource/mcp";
   static constexpr const char* root_form = "https://mcp.example.com/.well-known/oauth-protected-resource";
 
@@ -62,7 +67,8 @@ struct site_world {
     return {401, {{"WWW-Authenticate", text}, {"Date", date}, {"Content-Type", "application/json"}}, "{}"};
   }
   static http_answer page(int status, const std::string& title = "Hello") {
-    return {status, {{"Content-Type", "text/html"}}, "<!DOCTYPE html><html><title>" + title + "</title></html>"};
+    return {
+        status, {{"Content-Type", "text/html"}}, "<!DOCTYPE html><html><title>" + title + "</title></html>"};
   }
   static http_answer text(int status, const std::string& body, const std::string& type = "application/json") {
     return {status, {{"Content-Type", type}}, body};
@@ -76,15 +82,17 @@ struct site_world {
     asked.push_back(key);
     if (auto known = answers.find(key); known != answers.end()) return known->second(call);
     if (auto document = documents.find(call.url); document != documents.end() && call.method == "GET") {
-      http_answer made{200, {{"Content-Type", "application/json"}, {"Date", date}}, json::serialize(document->second)};
+      http_answer made{
+          200, {{"Content-Type", "application/json"}, {"Date", date}}, json::serialize(document->second)};
       if (call.fields.count("Origin") != 0) made.fields.add("Access-Control-Allow-Origin", "*");
       return made;
     }
     if (call.method == "OPTIONS") {
-      return http_answer{204,
-                         {{"Access-Control-Allow-Origin", "*"},
-                          {"Access-Control-Allow-Headers", "Authorization, Content-Type, MCP-Protocol-Version"}},
-                         ""};
+      return http_answer{
+          204,
+          {{"Access-Control-Allow-Origin", "*"},
+           {"Access-Control-Allow-Headers", "Authorization, Content-Type, MCP-Protocol-Version"}},
+          ""};
     }
     if (call.url == target) {
       auto made = call.fields.count("Authorization") != 0 ? bad_token : post;
@@ -95,7 +103,8 @@ struct site_world {
       return made;
     }
     if (call.url == "https://as.example.com/token") return text(400, R"({"error":"invalid_grant"})");
-    if (call.url == "https://as.example.com/register") return text(400, R"({"error":"invalid_client_metadata"})");
+    if (call.url == "https://as.example.com/register")
+      return text(400, R"({"error":"invalid_client_metadata"})");
     if (call.url == "https://as.example.com/authorize") return page(400);
     return text(404, "not found", "text/plain");
   }

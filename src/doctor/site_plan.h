@@ -21,9 +21,9 @@ struct site_plan {
   bool empty() const { return places.empty() && errands.empty(); }
 };
 
-// What to find out next, from what is known; empty when nothing more can be. All of it may be done at the same
-// time. Bounded: at most five redirects, three authorization servers, and each question once. What a server
-// names is fetched by the bridge's rules: no inner address that a public server names (SSRF).
+// What to find out next, from what is known; empty when nothing more can be. All of it may be done at the
+// same time. Bounded: at most five redirects, three authorization servers, and each question once. What a
+// server names is fetched by the bridge's rules: no inner address that a public server names (SSRF).
 site_plan next_of_site(const site_evidence& evidence);
 
 }  // namespace mcp_oauth

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <ctime>
 #include <memory>
+#include <system_error>
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -16,7 +17,6 @@
 #include <openssl/x509v3.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <system_error>
 
 namespace mcp_oauth::net {
 namespace {
@@ -96,8 +96,7 @@ std::string name_of(X509_NAME* name) {
 
 std::vector<std::string> names_of(X509* cert) {
   std::vector<std::string> names;
-  auto* all =
-      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(cert, NID_subject_alt_name, nullptr, nullptr));
+  auto* all = static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(cert, NID_subject_alt_name, nullptr, nullptr));
   for (int i = 0; all != nullptr && i < sk_GENERAL_NAME_num(all) && names.size() < 20; ++i) {
     const auto* one = sk_GENERAL_NAME_value(all, i);
     std::array<char, INET6_ADDRSTRLEN> text{};

@@ -121,7 +121,7 @@ test('TLS is looked at before anything else', async (t) => {
   assert.equal(named.first.id, 'MOP-TLS-005', shown(named.first));
   assert.match(named.first.seen, /127\.0\.0\.1/);
   const trusted = await examined(`https://127.0.0.1:${port}/mcp`, { args: ['--ca', caFile] });
-  assert.equal(trusted.first.id, 'MOP-PRM-001', shown(trusted.first));
+  assert.equal(trusted.first.id, 'MOP-PRM-002', shown(trusted.first));
   const clear = await examined(gateway.mcp.replace('http:', 'https:'));
   assert.equal(clear.first.id, 'MOP-TLS-007', shown(clear.first));
   const secure = await examined(`http://127.0.0.1:${port}/mcp`);
