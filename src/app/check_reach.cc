@@ -30,6 +30,7 @@ std::string told(const error& why) {
 struct asked {
   std::vector<error> said = {};  // the whole line as detail
   std::optional<error> failure = {};
+  std::string better_url = {};  // at which a server was found
 };
 
 void compare_clocks(const http_answer& answer, const std::string& whose, asked& into) {
@@ -77,9 +78,11 @@ result<http_answer> ping(const std::string& url, const fetch_rules& rules, const
   return net::fetch(call, rules, ca_file);
 }
 
+std::string with_tls(std::string address) { return address.insert(std::string_view("http").size(), "s"); }
+
 // Some TLS servers say nothing at all to what is none. A certificate that we do not trust is TLS, too.
 bool speaks_tls(http_call call, const fetch_rules& rules, const std::string& ca_file) {
-  call.url.insert(std::string_view("http").size(), "s");
+  call.url = with_tls(call.url);
   auto answer = net::fetch(call, rules, ca_file);
   return answer || answer.error().detail.find("certificate") != std::string::npos;
 }
@@ -108,7 +111,9 @@ asked ask_server(const upstream_settings& u, const fetch_rules& rules, const std
   if (!answer && place->scheme == "http" && speaks_tls(call, rules, ca_file))
     return {{{errc::upstream_tls_failed,
               "the MCP server " + u.url +
-                  " does not answer: the server speaks TLS here, and its URL begins with http://"}}};
+                  " does not answer: the server speaks TLS here, and its URL begins with http://"}},
+            {},
+            with_tls(u.url)};
   if (!answer && answer.error().code != errc::fetch_too_large)
     return {{{code_of_upstream(answer.error()),
               "the MCP server " + u.url + " does not answer: " + told(answer.error())}}};
@@ -118,17 +123,21 @@ asked ask_server(const upstream_settings& u, const fetch_rules& rules, const std
         {{errc::upstream_tls_failed,
           "the MCP server " + u.url +
               " does not answer: it says 400 to http: the server speaks TLS here, and its URL begins with "
-              "http://"}}};
+              "http://"}},
+        {},
+        with_tls(u.url)};
   }
   // Some know no OPTIONS.
   if (!is_unknown(answer) || !is_unknown(ping(call.url, rules, ca_file))) return {};
   auto usual = place->origin() + "/mcp";
   auto at_usual = call.url == usual ? tl::unexpected<error>(error{}) : ping(usual, rules, ca_file);
   std::string hint = "ask whoever runs it for the path";
-  if (at_usual && at_usual->status != 404)
-    hint = usual + " answers " + std::to_string(at_usual->status) + ": write that";
+  bool found = at_usual && at_usual->status != 404;
+  if (found) hint = usual + " answers " + std::to_string(at_usual->status) + ": write that";
   return {{{errc::path_unknown,
-            "the MCP server answers 404 at " + call.url + ": the path of its url is wrong; " + hint}}};
+            "the MCP server answers 404 at " + call.url + ": the path of its url is wrong; " + hint}},
+          {},
+          found ? usual : ""};
 }
 
 }  // namespace
@@ -205,12 +214,15 @@ void check_reach(const settings& conf, seconds patience, start_findings& into) {
     all.push_back(
         std::async(std::launch::async, [&] { return ask_provider(p, rules, conf.upstream_ca_file); }));
   }
+  const std::size_t providers = all.size();
   for (const auto& u : conf.upstreams) {
     all.push_back(
         std::async(std::launch::async, [&] { return ask_server(u, rules, conf.upstream_ca_file); }));
   }
-  for (auto& one : all) {
-    auto some = one.get();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    auto some = all[i].get();
+    if (!some.better_url.empty())
+      into.better_urls.emplace_back(conf.upstreams[i - providers].url, some.better_url);
     for (auto& line : some.said) {
       into.warnings.push_back(line.detail + code_in_words(line.code));
       into.away.push_back(std::move(line));

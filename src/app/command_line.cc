@@ -25,7 +25,7 @@ constexpr auto examples =
     "variable with _FILE; DEBUG names what --debug shows.\n"
     "Exit codes: 0 done or ended by a signal, 1 a defect, 2 the command line, 3 the configuration, 4 "
     "something\n"
-    "that it needs (port, database, file), 5 and 6 of explain-token.\n"
+    "that it needs (port, database, file), 5 and 6 of explain-token and doctor.\n"
     "\n"
     "Documentation: README.md and docs/guide/ of the source; `docs` writes the reference of every setting\n"
     "and error.";

@@ -3,7 +3,9 @@
 #include "app/commands.h"
 #include "app/examine_deployment.h"
 #include "app/examine_site.h"
+#include "app/fix_deployment.h"
 #include "app/terminal.h"
+#include "app/walk_sign_in.h"
 #include "doctor/known_clients.h"
 #include "doctor/print_examination.h"
 #include "doctor/site_check.h"
@@ -33,10 +35,16 @@ exit_code code_of(const examination& made) {
 }
 
 exit_code print(const examination& made, const doctor_input& about) {
+  std::vector<file_change> changes;
+  if (about.fix) changes = changes_of(made);
+  if (about.yes) make_changes(changes);
   if (about.as_json) {
-    std::cout << json::serialize(to_json(made)) << "\n";
+    auto told = to_json(made);
+    if (about.fix) told["changes"] = to_json(changes);
+    std::cout << json::serialize(told) << "\n";
   } else {
     std::cout << to_text(made, wants_colour());
+    if (about.fix) std::cout << to_text(changes, about.yes);
   }
   return code_of(made);
 }
@@ -49,6 +57,9 @@ exit_code doctor_command(const command_input& in, const doctor_input& about) {
     for (const auto& one : known_clients()) names += (names.empty() ? "" : ", ") + std::string(one.name);
     return usage("no client " + about.client + " is known (" + names + ")");
   }
+  if (about.yes && !about.fix) return usage("--yes belongs to --fix");
+  if (about.fix && looks_like_url(about.target))
+    return usage("--fix is for a configuration file, and the target is a URL");
   if (!looks_like_url(about.target)) {
     auto of = in;
     if (!about.target.empty() && !in.config_file.empty() && about.target != in.config_file)
@@ -64,6 +75,10 @@ exit_code doctor_command(const command_input& in, const doctor_input& about) {
   target->fragment.clear();
   auto evidence = examine(*target, about.ca_file);
   auto made = examine_site(evidence);
+  if (about.login) {
+    auto hops = walk_sign_in(read_site(evidence), about.ca_file);
+    made.findings.insert(made.findings.end(), hops.begin(), hops.end());
+  }
   made.clients = outlooks(evidence, made, about.client);
   return print(made, about);
 }

@@ -4,6 +4,7 @@
 #include "app/examine_site.h"
 #include "app/file_access.h"
 #include "app/guard_app.h"
+#include "app/walk_sign_in.h"
 #include "base/url.h"
 #include "config/provider_kind.h"
 #include "doctor/known_clients.h"
@@ -141,6 +142,7 @@ void look_at_start(const settings& conf, deployment_evidence& into) {
   into.start_notes = std::move(found.notes);
   into.start_failures = std::move(found.failures);
   into.away = std::move(found.away);
+  into.better_urls = std::move(found.better_urls);
   std::erase_if(found.warnings, [&](const std::string& line) {
     return std::any_of(into.away.begin(), into.away.end(),
                        [&](const error& one) { return one.detail == line; });
@@ -187,6 +189,10 @@ examination examine_configured(const command_input& in, const doctor_input& abou
       auto ca = about.ca_file.empty() ? conf.upstream_ca_file : about.ca_file;
       auto seen = examine(*target, ca);
       outside = examine_site(seen);
+      if (about.login) {
+        auto hops = walk_sign_in(read_site(seen), ca);
+        outside->findings.insert(outside->findings.end(), hops.begin(), hops.end());
+      }
       outside->clients = outlooks(seen, *outside, about.client);
     }
   }

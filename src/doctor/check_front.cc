@@ -89,7 +89,9 @@ void answers_at_all(const site_facts& facts, site_findings& into) {
   // Said by the checks before: no connection, or no TLS that holds.
   if (!connected || (place->tls_tried && !place->trusted)) return;
   auto words = displayable(answer.error().detail);
-  if (words.find("https://") != std::string::npos && target.scheme == "http") return;
+  const auto* secure = facts.evidence.secure_place(target.host, target.effective_port());
+  bool speaks_tls = words.find("https://") != std::string::npos || (secure != nullptr && secure->tls_done);
+  if (target.scheme == "http" && speaks_tls) return;
   if (answer.error().code == errc::fetch_timeout) {
     auto& one =
         into.failure(errc::front_unavailable, words, "an answer within ten seconds", where_of(*facts.entry));

@@ -38,7 +38,12 @@ std::string told_of(const reached::certificate& c) {
 bool speaks_tls_to_cleartext(const site_facts& facts) {
   if (facts.evidence.target.scheme != "http" || facts.entry == nullptr) return false;
   const auto& answer = facts.entry->answer;
-  if (!answer) return answer.error().detail.find("https://") != std::string::npos;
+  if (!answer) {
+    const auto& target = facts.evidence.target;
+    const auto* place = facts.evidence.secure_place(target.host, target.effective_port());
+    return answer.error().detail.find("https://") != std::string::npos ||
+           (place != nullptr && place->tls_done);
+  }
   return answer->status == 400 && answer->body.find("HTTPS") != std::string::npos;
 }
 

@@ -62,6 +62,11 @@ void others_answer(const deployment_evidence& e, std::vector<doctor_finding>& al
                          clock ? "within 30 s" : "an answer", provider ? "providers" : "mcp_server_url");
     one.certain = !clock;
     one.verify = check_command(e);
+    for (const auto& [from, to] : e.better_urls) {
+      if (provider || why.detail.find(from) == std::string::npos) continue;
+      one.change = proposed_change{proposed_change::kind::value, e.file, from, to};
+      one.fix = "Write " + shown_url(to) + " in place of " + shown_url(from) + ".";
+    }
   }
 }
 
@@ -137,6 +142,7 @@ void file_modes(const deployment_evidence& e, std::vector<doctor_finding>& all) 
     auto& one = into.warning(errc::file_mode_wide, file.what + " has mode " + octal, "0600", file.path);
     one.fix = "chmod 600 '" + file.path + "'";
     one.verify = "stat -c %a '" + file.path + "'";
+    one.change = proposed_change{proposed_change::kind::mode, file.path, octal, "0600"};
   }
 }
 

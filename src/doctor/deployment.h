@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mcp_oauth {
@@ -31,6 +32,7 @@ struct deployment_evidence {
   std::vector<std::string> setting_doubts;  // its warnings
   std::vector<std::string> start_good, start_notes, start_doubts;
   std::vector<error> start_failures;
+  std::vector<std::pair<std::string, std::string>> better_urls;  // of MCP servers: as configured, as found
   std::vector<error> away;  // providers and MCP servers that do not answer as they should
 
   std::string listener;                       // "http://127.0.0.1:8080"

@@ -12,6 +12,14 @@ namespace mcp_oauth {
 
 enum class severity { failure, warning, unknown, ok };
 
+// What would put a thing right in a file of ours.
+struct proposed_change {
+  enum class kind { value, mode };
+  kind what = kind::value;
+  std::string file;
+  std::string from, to;  // of a value: as it is written in the file, and as it should be
+};
+
 struct doctor_finding {
   std::string check;         // stable: "tls.certificate"
   std::optional<errc> code;  // nothing: all is well
@@ -23,6 +31,7 @@ struct doctor_finding {
   std::string cause, fix;  // of the catalogue, unless the check knows better
   std::string verify;      // a command
   std::string where;       // a URL, a file or a setting
+  std::optional<proposed_change> change;
 };
 
 // Whether one known client would get in.

@@ -95,6 +95,15 @@ std::string examination_schema() {
   json::object schema{{"$schema", "https://json-schema.org/draft/2020-12/schema"},
                       {"title", "What mcp-oauth-proxy doctor --json prints"}};
   for (auto& member : object_type(std::move(members))) schema[member.key()] = member.value();
+  json::object change;
+  change["file"] = string_type("the file");
+  change["line"] = json::object{{"type", "integer"}, {"description", "0: its mode"}};
+  change["before"] = string_type("the line, or the mode");
+  change["after"] = string_type("what it would be");
+  change["made"] = json::object{{"type", "boolean"}};
+  change["failure"] = string_type("why it could not be made");
+  schema["properties"].as_object()["changes"] = json::object{
+      {"type", "array"}, {"description", "with --fix"}, {"items", object_type(std::move(change))}};
   schema["$defs"] = json::object{{"finding", finding_type()}, {"client", client_type()}};
   return indented(json::serialize(schema));
 }

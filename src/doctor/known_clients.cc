@@ -6,8 +6,8 @@
 namespace mcp_oauth {
 namespace {
 
-known_client claude() {
-  known_client c;
+client_manners claude() {
+  client_manners c;
   c.name = "claude";
   c.title = "Claude (web, Desktop)";
   c.hosted = true;
@@ -27,8 +27,8 @@ known_client claude() {
   return c;
 }
 
-known_client claude_code() {
-  known_client c;
+client_manners claude_code() {
+  client_manners c;
   c.name = "claude-code";
   c.title = "Claude Code";
   c.reads_challenge = known::yes;
@@ -49,8 +49,8 @@ known_client claude_code() {
   return c;
 }
 
-known_client chatgpt() {
-  known_client c;
+client_manners chatgpt() {
+  client_manners c;
   c.name = "chatgpt";
   c.title = "ChatGPT";
   c.hosted = true;
@@ -68,8 +68,8 @@ known_client chatgpt() {
   return c;
 }
 
-known_client vscode() {
-  known_client c;
+client_manners vscode() {
+  client_manners c;
   c.name = "vscode";
   c.title = "VS Code";
   c.reads_challenge = known::yes;
@@ -91,8 +91,8 @@ known_client vscode() {
   return c;
 }
 
-known_client cursor() {
-  known_client c;
+client_manners cursor() {
+  client_manners c;
   c.name = "cursor";
   c.title = "Cursor";
   c.path_form = known::yes;
@@ -108,8 +108,8 @@ known_client cursor() {
   return c;
 }
 
-known_client inspector() {
-  known_client c;
+client_manners inspector() {
+  client_manners c;
   c.name = "inspector";
   c.title = "MCP Inspector";
   c.browser = true;
@@ -131,8 +131,8 @@ known_client inspector() {
   return c;
 }
 
-known_client codex() {
-  known_client c;
+client_manners codex() {
+  client_manners c;
   c.name = "codex";
   c.title = "Codex";
   c.reads_challenge = known::yes;
@@ -151,8 +151,8 @@ known_client codex() {
   return c;
 }
 
-known_client bridge() {
-  known_client c;
+client_manners bridge() {
+  client_manners c;
   c.name = "bridge";
   c.title = "mcp-oauth-proxy bridge";
   c.reads_challenge = known::yes;
@@ -177,7 +177,7 @@ known_client bridge() {
 // One walk. The first thing that stops it, and the first that is not known, are kept.
 class walk {
  public:
-  walk(const known_client& client, const site_facts& facts, const examination& made)
+  walk(const client_manners& client, const site_facts& facts, const examination& made)
       : client_(client), facts_(facts), made_(made) {
     told_.name = client.name;
     told_.title = client.title;
@@ -399,7 +399,7 @@ class walk {
     return true;
   }
 
-  const known_client& client_;
+  const client_manners& client_;
   const site_facts& facts_;
   const examination& made_;
   client_outlook told_;
@@ -408,20 +408,20 @@ class walk {
 
 }  // namespace
 
-std::span<const known_client> known_clients() {
+std::span<const client_manners> known_clients() {
   static const std::array all = {claude(), claude_code(), chatgpt(), vscode(),
                                  cursor(), inspector(),   codex(),   bridge()};
   return all;
 }
 
-const known_client* find_client(std::string_view name) {
+const client_manners* find_client(std::string_view name) {
   auto all = known_clients();
   auto found =
-      std::find_if(all.begin(), all.end(), [&](const known_client& one) { return one.name == name; });
+      std::find_if(all.begin(), all.end(), [&](const client_manners& one) { return one.name == name; });
   return found == all.end() ? nullptr : &*found;
 }
 
-client_outlook outlook_of(const known_client& client, const site_facts& facts, const examination& made) {
+client_outlook outlook_of(const client_manners& client, const site_facts& facts, const examination& made) {
   return walk(client, facts, made).go();
 }
 

@@ -22,7 +22,7 @@ enum class resource_rule {
 
 // What a client does on its way to a token, as data. Where its makers say nothing and its source is not open,
 // it is `unknown`, and what depends on it is told as not known.
-struct known_client {
+struct client_manners {
   std::string_view name, title;
   bool hosted = false;                     // runs elsewhere: needs an address that is public
   bool browser = false;                    // CORS counts
@@ -43,12 +43,12 @@ struct known_client {
   std::string_view source;                // where that is known from
 };
 
-std::span<const known_client> known_clients();
+std::span<const client_manners> known_clients();
 // By its name; null for none.
-const known_client* find_client(std::string_view name);
+const client_manners* find_client(std::string_view name);
 
 // How far it comes: `facts` and what the checks made of them.
-client_outlook outlook_of(const known_client& client, const site_facts& facts, const examination& made);
+client_outlook outlook_of(const client_manners& client, const site_facts& facts, const examination& made);
 
 // Of all, or of the one that is named.
 std::vector<client_outlook> outlooks(const site_evidence& evidence, const examination& made,

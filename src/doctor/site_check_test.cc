@@ -402,6 +402,17 @@ TEST(Site, ThatIsCleartextInPublicIsToldOf) {
   EXPECT_EQ(first_id(made), "MOP-TLS-010") << told(made);
 }
 
+TEST(Site, ThatSaysNothingToCleartextIsAskedForTls) {
+  site_world world;
+  world.target = "http://mcp.example.com:8443/mcp";
+  world.place.port = 8443;
+  fail_all(world, "Server returned nothing (no headers, no data)");
+  auto made = world.examine();
+  EXPECT_EQ(first_id(made), "MOP-TLS-008") << told(made);
+  world.place.tls_done = false;
+  EXPECT_EQ(first_id(world.examine()), "MOP-NET-008");
+}
+
 TEST(Site, OfBefore2025IsItsOwnAuthorizationServer) {
   site_world world;
   end_resource(world);

@@ -42,6 +42,8 @@ struct site_evidence {
 
   const site_exchange* find(std::string_view what, std::string_view at = "") const;
   const reached* place(std::string_view host, std::uint16_t port) const;
+  // A look with TLS at an address that is to be reached without.
+  const reached* secure_place(std::string_view host, std::uint16_t port) const;
 };
 
 // The names of questions that more than one file knows.

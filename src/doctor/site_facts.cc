@@ -134,6 +134,13 @@ const reached* site_evidence::place(std::string_view host, std::uint16_t port) c
   return found == places.end() ? nullptr : &*found;
 }
 
+const reached* site_evidence::secure_place(std::string_view host, std::uint16_t port) const {
+  auto found = std::find_if(places.begin(), places.end(), [&](const reached& one) {
+    return one.host == host && one.port == port && one.tls_tried;
+  });
+  return found == places.end() ? nullptr : &*found;
+}
+
 const site_server* site_facts::first_server() const {
   auto found = std::find_if(servers.begin(), servers.end(), [](const auto& one) { return one.usable(); });
   return found == servers.end() ? nullptr : &*found;

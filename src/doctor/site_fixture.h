@@ -119,6 +119,7 @@ struct site_world {
         auto one = place;
         one.host = wanted.host;
         one.port = wanted.port;
+        one.tls_tried = one.tls_tried && wanted.tls;
         evidence.places.push_back(one);
       }
       for (const auto& errand : plan.errands) {

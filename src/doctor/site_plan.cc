@@ -52,7 +52,16 @@ class planner {
       plan_.places.push_back({target.host, target.effective_port(), target.scheme == "https"});
     bool first = evidence_.find(asked::post) == nullptr;
     ask(asked::post, post_call(target.to_string()));
-    if (first || facts_.entry == nullptr || !facts_.entry->answered()) return std::move(plan_);
+    if (first || facts_.entry == nullptr) return std::move(plan_);
+    if (!facts_.entry->answered()) {
+      // Who says nothing to cleartext may speak TLS.
+      bool tried = evidence_.secure_place(target.host, target.effective_port()) != nullptr;
+      const auto* place = evidence_.place(target.host, target.effective_port());
+      bool connected = place != nullptr && !place->connected_to.empty();
+      if (target.scheme == "http" && connected && !tried && evidence_.places.size() < 2)
+        plan_.places.push_back({target.host, target.effective_port(), true});
+      return std::move(plan_);
+    }
     redirects();
     entry();
     resource();

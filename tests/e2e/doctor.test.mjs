@@ -19,7 +19,7 @@ import express from 'express';
 import { AuthorizationServer } from './lib/authorization_server.mjs';
 import { makeCertificates } from './lib/certificates.mjs';
 import { Gateway, binary } from './lib/gateway.mjs';
-import { fileScope, listenOnLoopback, portOfNobody } from './lib/scope.mjs';
+import { fileScope, listenOnLoopback, portOfNobody, temporaryFolder } from './lib/scope.mjs';
 import { Upstream } from './lib/upstream.mjs';
 
 const scope = fileScope();
@@ -66,6 +66,13 @@ async function serve(t, answer) {
   return `http://127.0.0.1:${port}`;
 }
 const json = { 'content-type': 'application/json' };
+
+test('the schema in the reference is the one that the program writes', async (t) => {
+  const folder = await temporaryFolder(t, 'reference');
+  const [code] = await once(spawn(binary, ['docs', '--out', folder], { stdio: 'ignore' }), 'close');
+  assert.equal(code, 0);
+  assert.equal(await readFile(join(folder, 'doctor.schema.json'), 'utf8'), await readFile(join(root, 'docs/reference/doctor.schema.json'), 'utf8'));
+});
 
 test('at our own gateway all is well, and clients of this machine get through', async () => {
   const told = await examined(gateway.mcp);
