@@ -145,7 +145,7 @@ void look_at_start(const settings& conf, deployment_evidence& into) {
   into.better_urls = std::move(found.better_urls);
   std::erase_if(found.warnings, [&](const std::string& line) {
     return std::any_of(into.away.begin(), into.away.end(),
-                       [&](const error& one) { return one.detail == line; });
+                       [&](const error& one) { return line == one.detail + code_in_words(one.code); });
   });
   for (auto& line : found.warnings) {
     // Who holds the port is looked at by itself: most often it is the gateway.
