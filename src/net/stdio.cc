@@ -26,10 +26,10 @@ stdio_kind kind_of(int descriptor) {
   return stdio_kind::other;
 }
 
-// Bytes that follow one another. What has records gives one at a time, however many there are: a terminal
-// lines, a pipe with O_DIRECT packets.
+// Whether a read that gives less than it could has taken all. Not so where there are records, of which a read
+// gives one however many there are: a terminal's lines, the packets of a pipe, which its reader cannot tell
+// from another.
 bool flows(int descriptor, stdio_kind kind) {
-  if (kind == stdio_kind::pipe) return (::fcntl(descriptor, F_GETFL) & O_DIRECT) == 0;
   int type = 0;
   socklen_t size = sizeof type;
   return kind == stdio_kind::socket && ::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
