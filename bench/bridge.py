@@ -31,6 +31,13 @@ def npm_programs(folder):
     return f"{folder}/node_modules/.bin"
 
 
+def modules_of_the_tests():
+    """The SDK is the one of the end-to-end tests."""
+    folder = os.path.join(rig.ROOT, "tests/e2e")
+    if not os.path.isdir(f"{folder}/node_modules/@modelcontextprotocol/sdk"):
+        subprocess.run(["npm", "ci"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+
+
 def ways(binary, port, folder, programs):
     """{name: (command, environment)}; None as command: over HTTP."""
     url = f"http://127.0.0.1:{port}/mcp"
@@ -82,6 +89,8 @@ def main():
         folder = os.path.join(rig.ROOT, "build/bench-peers")
         os.makedirs(folder, exist_ok=True)
         programs = npm_programs(folder)
+    if options.server == "sdk":
+        modules_of_the_tests()
     port = rig.free_port()
     here = os.path.dirname(os.path.abspath(__file__))
     scripts = {"sdk": "bridge_sdk_server.mjs", "node": "bridge_server.mjs"}

@@ -248,7 +248,7 @@ int connect_to(int port) {
   return fd;
 }
 
-// `session`: a header line, or "".
+// `session`: header lines, or "".
 std::string post(std::string_view json, std::string_view session) {
   return "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer a-token-for-benches\r\n" +
          std::string(session) +
@@ -282,9 +282,12 @@ whole_answer read_answer(http_connection& c, std::vector<char>& buffer) {
   return c.in.size() < all ? whole_answer{} : whole_answer{end, all};
 }
 
+// What every request behind `initialize` has to say (Streamable HTTP of 2025-06-18).
 std::string session_of(std::string_view answer) {
+  std::string lines = "Mcp-Protocol-Version: 2025-06-18\r\n";
   auto id = field_of(answer, "mcp-session-id: ", "Mcp-Session-Id: ");
-  return id.empty() ? "" : "Mcp-Session-Id: " + std::string(id) + "\r\n";
+  if (!id.empty()) lines += "Mcp-Session-Id: " + std::string(id) + "\r\n";
+  return lines;
 }
 
 outcome call_directly(int port, long calls, std::size_t in_flight, long size) {

@@ -32,6 +32,7 @@ namespace {
 constexpr std::size_t longest_line = 64 * 1024 * 1024;
 constexpr std::size_t most_unread = 1024 * 1024;  // by the client, before the server has to wait
 constexpr std::size_t most_waiting = 4096;        // requests of the client, before it has to wait
+constexpr std::size_t many_open = 8;              // requests
 constexpr milliseconds last_words{2'000};
 constexpr milliseconds between_settlings{60'000};
 constexpr unsigned most_threads = 4;
@@ -227,7 +228,12 @@ class bridge_app {
     stirred_ = true;
     // Behind the first answer, so that nobody waits for it; a client that goes on at once may never be quiet.
     if (!talk_.output().empty() && !std::exchange(spoken_, true)) worker_.post(give_back_unused_memory);
-    output_.write_soon(talk_.output());
+    // Of many calls the answers go out together; of few, at once, before what else there is to do about them.
+    if (wire_.open() > many_open) {
+      output_.write_soon(talk_.output());
+    } else {
+      output_.write(talk_.output());
+    }
     bool full = output_.backlog() > 8 * most_unread || talk_.waiting() > most_waiting;
     if (full != std::exchange(full_, full)) input_.pause(full);
     if (talk_.finished()) return end();
