@@ -3,6 +3,7 @@
 #include "app/commands.h"
 #include "app/examine_deployment.h"
 #include "app/examine_site.h"
+#include "app/file_access.h"
 #include "app/fix_deployment.h"
 #include "app/terminal.h"
 #include "app/walk_sign_in.h"
@@ -57,6 +58,8 @@ exit_code doctor_command(const command_input& in, const doctor_input& about) {
     for (const auto& one : known_clients()) names += (names.empty() ? "" : ", ") + std::string(one.name);
     return usage("no client " + about.client + " is known (" + names + ")");
   }
+  auto authorities = about.ca_file.empty() ? result<std::string>("") : read_file_text(about.ca_file);
+  if (!authorities) return usage("--ca " + about.ca_file + ": " + authorities.error().detail);
   if (about.yes && !about.fix) return usage("--yes belongs to --fix");
   if (about.fix && looks_like_url(about.target))
     return usage("--fix is for a configuration file, and the target is a URL");

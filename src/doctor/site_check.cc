@@ -64,13 +64,24 @@ constexpr auto table = std::to_array<site_check>({
     {"stream", "Streams pass", "What collects answers holds back events.", &checks::streams_pass},
 });
 
+constexpr std::size_t longest_words = 1000;
+
+// A document may name a thousand things, and people read one line. Whole characters (UTF-8).
+std::string clipped(std::string words) {
+  if (words.size() <= longest_words) return words;
+  auto end = longest_words;
+  while (end > 0 && (static_cast<unsigned char>(words[end]) & 0xC0) == 0x80) --end;
+  words.resize(end);
+  return words + "…";
+}
+
 }  // namespace
 
 doctor_finding& site_findings::ok(std::string title, std::string seen, std::string where) {
   doctor_finding one;
   one.check = check_;
   one.title = std::move(title);
-  one.seen = std::move(seen);
+  one.seen = clipped(std::move(seen));
   one.where = std::move(where);
   into_.push_back(std::move(one));
   return into_.back();
@@ -84,8 +95,8 @@ doctor_finding& site_findings::add(severity level, errc code, std::string seen, 
   one.code = code;
   one.level = level;
   one.title = row.description;
-  one.seen = std::move(seen);
-  one.expected = std::move(expected);
+  one.seen = clipped(std::move(seen));
+  one.expected = clipped(std::move(expected));
   one.cause = row.cause;
   one.fix = row.fix;
   one.where = std::move(where);

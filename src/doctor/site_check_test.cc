@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "doctor/print_examination.h"
 #include "doctor/site_fixture.h"
 #include "symptom/catalogue.h"
@@ -478,6 +479,72 @@ TEST(Site, NamesNoMoreServersAndFollowsNoMoreRedirectsThanItMay) {
   auto made = endless.examine();
   EXPECT_EQ(first_id(made).substr(0, 7), "MOP-WEB") << told(made);
   EXPECT_LT(endless.asked.size(), 20u);
+}
+
+TEST(Site, ThatSpeaksOnlyTheNewestRevisionIsAskedInIt) {
+  site_world world;
+  auto usual = world.post, bad = world.bad_token;
+  world.answers["POST " + world.target] = [usual, bad](const http_call& call) -> result<http_answer> {
+    if (call.body.find("server/discover") == std::string::npos)
+      return site_world::text(
+          400, R"({"jsonrpc":"2.0","id":"doctor","error":{"code":-32601,"message":"no initialize"}})");
+    auto made = call.fields.count("Authorization") != 0 ? bad : usual;
+    made.fields.add("Access-Control-Allow-Origin", "*");
+    made.fields.add("Access-Control-Expose-Headers", "WWW-Authenticate");
+    return made;
+  };
+  auto made = world.examine();
+  EXPECT_EQ(first_id(made), "") << told(made);
+}
+
+TEST(Site, WithSomebodyBetweenMayHoldBackStreamsAndThatIsNoVerdict) {
+  site_world world;
+  world.post.fields.add("Via", "1.1 proxy");
+  auto made = world.examine();
+  EXPECT_EQ(made.verdict(), examination_verdict::ok) << told(made);
+  EXPECT_TRUE(std::any_of(made.findings.begin(), made.findings.end(), [](const doctor_finding& one) {
+    return one.code == errc::stream_buffered && one.level == severity::unknown && !one.certain;
+  })) << told(made);
+}
+
+TEST(Site, WhoseEndpointsHaveEnoughOfRequestsIsNoVerdict) {
+  for (const char* one : {"POST https://as.example.com/token", "POST https://as.example.com/register"}) {
+    site_world world;
+    world.set(one, site_world::text(429, "{}"));
+    auto made = world.examine();
+    EXPECT_EQ(made.verdict(), examination_verdict::ok) << one << told(made);
+    EXPECT_NE(told(made).find("MOP-WEB-008"), std::string::npos) << one;
+  }
+}
+
+TEST(Site, WhoseEndpointsAreAwayIsToldOf) {
+  struct row {
+    const char *asked, *id;
+    severity level;
+  };
+  for (auto [question, id, level] :
+       {row{"POST https://as.example.com/token", "MOP-ASM-006", severity::failure},
+        row{"GET https://as.example.com/authorize", "MOP-ASM-006", severity::failure},
+        row{"POST https://as.example.com/register", "MOP-ASM-006", severity::failure},
+        row{"GET https://as.example.com/keys", "MOP-ASM-011", severity::warning}}) {
+    site_world world;
+    world.answers[question] = [](const http_call&) { return fail(errc::fetch_failed, "refused"); };
+    auto made = world.examine();
+    EXPECT_EQ(first_id(made), id) << question << told(made);
+    ASSERT_NE(made.first(), nullptr);
+    EXPECT_EQ(made.first()->level, level) << question;
+  }
+}
+
+TEST(Site, LongListsAreClippedBetweenCharacters) {
+  site_world world;
+  json::array many;
+  for (int i = 0; i < 500; ++i) many.push_back(json::string("é" + std::to_string(i)));
+  change_server(world, [&](json::object& o) { o["response_types_supported"] = many; });
+  auto made = world.examine();
+  ASSERT_EQ(first_id(made), "MOP-ASM-010") << told(made);
+  EXPECT_LT(made.first()->seen.size(), 1100u);
+  EXPECT_TRUE(is_valid_utf8(made.first()->seen));
 }
 
 // A server answers what it likes; a terminal must not act on it, and nothing of it may be endless.

@@ -119,7 +119,7 @@ class planner {
       for (const auto& other : other_paths(evidence_.target)) ask(asked::other_path, post_call(other));
     }
     if (facts_.asks_for_token() || (status >= 200 && status < 300)) {
-      auto made_up = post_call(address);
+      auto made_up = facts_.entry->call;  // as it is understood there
       made_up.fields.add("Authorization", "Bearer made-up-by-mcp-oauth-proxy-doctor");
       ask(asked::made_up, std::move(made_up));
     }
@@ -145,7 +145,7 @@ class planner {
     }
     if (!known) return;
     if (facts_.asks_for_token()) {
-      auto call = post_call(facts_.entry->call.url);
+      auto call = facts_.entry->call;
       call.fields.add("Authorization", "Bearer " + unsigned_token(facts_));
       ask(asked::unsigned_one, std::move(call));
     }
@@ -188,7 +188,7 @@ class planner {
     if (!facts_.asks_for_token()) return;
     auto address = facts_.entry->call.url;
     ask_preflight(asked::preflight, address, "authorization,content-type,mcp-protocol-version");
-    auto call = post_call(address);
+    auto call = facts_.entry->call;
     call.fields.add("Origin", std::string(browser_origin));
     ask(asked::browser, std::move(call));
     if (!resource_is_known()) return;

@@ -3,6 +3,8 @@
 #include "net/descriptor.h"
 
 #include <array>
+#include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <ctime>
 #include <memory>
@@ -168,8 +170,30 @@ bool is_clear_text() {
          reason == SSL_R_PACKET_LENGTH_TOO_LONG || reason == SSL_R_UNKNOWN_PROTOCOL;
 }
 
+// OpenSSL writes to its descriptor, and one that the other side has closed must not end the program.
+class no_sigpipe {
+ public:
+  no_sigpipe() {
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  ~no_sigpipe() {
+    timespec at_once{};
+    while (::sigtimedwait(&pipe_, nullptr, &at_once) < 0 && errno == EINTR) {
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  no_sigpipe(const no_sigpipe&) = delete;
+  no_sigpipe& operator=(const no_sigpipe&) = delete;
+
+ private:
+  sigset_t pipe_{}, before_{};
+};
+
 void shake_hands(int fd, const reach_wish& wish, reached& into) {
   into.tls_tried = true;
+  const no_sigpipe blocked;
   std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free);
   SSL_CTX_set_default_verify_paths(context.get());
   if (!wish.ca_file.empty()) SSL_CTX_load_verify_locations(context.get(), wish.ca_file.c_str(), nullptr);

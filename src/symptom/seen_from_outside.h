@@ -33,7 +33,7 @@ inline constexpr std::array outside_rows = std::to_array<symptom>({
     {errc::server_certificate_untrusted, "MOP-TLS-004", "server_certificate_untrusted", 0, "",
      "The server's certificate is not trusted",
      "It is signed by itself or by an authority that is not known here, or the server sends its own certificate without those between it and its root.",
-     "Send the whole chain (fullchain.pem); for an authority of your own give its file to each client (upstream_ca_file, --ca, NODE_EXTRA_CA_CERTS)."},
+     "Send the whole chain, not the server's certificate alone; for an authority of your own give its file to each client (upstream_ca_file, --ca, NODE_EXTRA_CA_CERTS)."},
     {errc::server_certificate_name, "MOP-TLS-005", "server_certificate_name", 0, "",
      "The server's certificate is for another name",
      "The name in the URL is none of those in the certificate.",

@@ -134,7 +134,7 @@ test('a file that others can read, whose mode --fix --yes narrows', async (t) =>
 });
 
 test('flags that do not go together', async () => {
-  for (const args of [['--yes'], ['http://127.0.0.1:1/', '--fix'], ['a.yaml', '--config', 'b.yaml']])
+  for (const args of [['--yes'], ['http://127.0.0.1:1/', '--fix'], ['http://127.0.0.1:1/', '--ca', '/nonexistent/ca.pem'], ['a.yaml', '--config', 'b.yaml']])
     assert.equal((await run(args)).code, 2, args.join(' '));
 });
 
