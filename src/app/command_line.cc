@@ -25,7 +25,7 @@ constexpr auto examples =
     "variable with _FILE; DEBUG names what --debug shows.\n"
     "Exit codes: 0 done or ended by a signal, 1 a defect, 2 the command line, 3 the configuration, 4 "
     "something\n"
-    "that it needs (port, database, file), 5 and 6 of explain-token.\n"
+    "that it needs (port, database, file), 5 and 6 of explain-token, 6 of explain.\n"
     "\n"
     "Documentation: README.md and docs/guide/ of the source; `docs` writes the reference of every setting\n"
     "and error.";
@@ -39,8 +39,9 @@ struct command_line {
   CLI::App cli{
       "mcp-oauth-proxy: OAuth 2.1 in front of any MCP server. Without a command it runs the gateway."};
   CLI::App *demo = nullptr, *demo_server = nullptr, *check = nullptr, *validate = nullptr, *users = nullptr,
-           *migrate = nullptr, *docs = nullptr, *explain_token = nullptr;
+           *migrate = nullptr, *docs = nullptr, *explain = nullptr, *explain_token = nullptr;
   command_input in;
+  explain_input explained;
   token_input token;
   std::string host, port, mcp_server_url, file, user;
   std::string folder = "docs/reference";
@@ -70,6 +71,22 @@ command_line::command_line() {
   check->add_option("FILE", file, "The configuration file")->type_name("");
   validate = cli.add_subcommand("validate-config", "Check a configuration alone, and nothing that it names");
   validate->add_option("FILE", file, "The configuration file")->type_name("");
+
+  explain = cli.add_subcommand("explain",
+                               "Say why a request or a sign-in failed, or what a code or a message means");
+  explain
+      ->add_option("WHAT", explained.what,
+                   "An X-Request-Id, a code such as MOP-AUD-001, or the text of a message")
+      ->type_name("");
+  explain->add_option("--last", explained.last, "List the newest failures, 10 unless a number is given")
+      ->expected(0, 1)
+      ->type_name("N");
+  explain->add_flag("--json", explained.as_json, "For programs");
+  explain->footer(
+      "Takes --config FILE as well. Reads the database, and changes nothing.\n"
+      "Exit codes: 0 told, 2 the command line, 3 the configuration, 4 the database is away, 6 nothing is "
+      "known\n"
+      "of it. Read docs/guide/troubleshooting.md.");
 
   explain_token = cli.add_subcommand("explain-token", "Say whether a token opens a server, and why not");
   explain_token
@@ -160,6 +177,10 @@ exit_code run(command_line& line) {
   if (*line.demo_server) return demo_server_command("127.0.0.1", line.demo_port);
   if (*line.check) return check_config_command(in);
   if (*line.validate) return validate_config_command(in);
+  if (*line.explain) {
+    line.explained.lists = line.explain->count("--last") > 0;
+    return explain_command(in, line.explained);
+  }
   if (*line.explain_token) return explain_token_command(in, line.token);
   if (*line.docs) return docs_command(line.folder);
   if (*line.migrate) {

@@ -55,6 +55,17 @@ struct token_input {
   bool introspect = false;  // its issuer is asked, which sees the token then
 };
 exit_code explain_token_command(const command_input& in, const token_input& about);
+// `explain [WHAT]`: the story of a request or sign-in that failed, by an id of it; or the rows of the
+// catalogue for a code or a text that was met. `--last [N]` lists the newest stories. Changes nothing.
+struct explain_input {
+  std::string what;  // "-": of standard input
+  bool lists = false;
+  std::string last;  // how many; "": 10
+  bool as_json = false;
+};
+exit_code explain_command(const command_input& in, const explain_input& about);
+// Whether standard output takes colours (https://no-color.org).
+bool wants_colour();
 // `docs --out DIR`: the generated reference; prints the files written.
 exit_code docs_command(const std::string& folder);
 

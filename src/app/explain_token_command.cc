@@ -10,10 +10,7 @@
 #include "net/http_client.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <iostream>
-
-#include <unistd.h>
 
 namespace mcp_oauth {
 namespace {
@@ -23,15 +20,6 @@ constexpr seconds patience{5};  // for an issuer
 exit_code usage(const std::string& why) {
   std::cerr << "explain-token: " << why << "\nRun with --help for more information.\n";
   return exit_code::usage;
-}
-
-// https://no-color.org
-bool wants_colour() {
-  const char* no_color = std::getenv("NO_COLOR");
-  const char* terminal = std::getenv("TERM");
-  bool refused = no_color != nullptr && *no_color != '\0';
-  bool dumb = terminal == nullptr || std::string_view(terminal) == "dumb";
-  return !refused && !dumb && ::isatty(STDOUT_FILENO) == 1;
 }
 
 exit_code code_of(const token_explanation& told) {
