@@ -55,15 +55,12 @@ struct token_input {
   bool introspect = false;  // its issuer is asked, which sees the token then
 };
 exit_code explain_token_command(const command_input& in, const token_input& about);
-// `explain [WHAT]`: the story of a request or sign-in that failed, by an id of it; or the rows of the
-// catalogue for a code or a text that was met. `--last [N]` lists the newest stories. Changes nothing.
+// `explain WHAT`: the rows of the catalogue for a code, or for a text that was met. Reads nothing else.
 struct explain_input {
-  std::string what;  // "-": of standard input
-  bool lists = false;
-  std::string last;  // how many; "": 10
+  std::vector<std::string> words;  // one "-": of standard input
   bool as_json = false;
 };
-exit_code explain_command(const command_input& in, const explain_input& about);
+exit_code explain_command(const explain_input& about);
 // Whether standard output takes colours (https://no-color.org).
 bool wants_colour();
 // `docs --out DIR`: the generated reference; prints the files written.

@@ -1,4 +1,4 @@
-// `explain`: why something failed, by its id, by a code, or by the words that were met.
+// `explain`: what a code, or the words that were met, mean.
 
 #include "app/commands.h"
 #include "base/text.h"
@@ -47,9 +47,9 @@ bool wants_colour() {
   return !refused && !dumb && ::isatty(STDOUT_FILENO) == 1;
 }
 
-exit_code explain_command(const command_input& in, const explain_input& about) {
-  (void)in;
-  auto what = about.what == "-" ? read_input() : about.what;
+exit_code explain_command(const explain_input& about) {
+  auto what = join(about.words, " ");
+  if (what == "-") what = read_input();
   what = std::string(trim(what));
   if (what.empty()) return usage("name a code such as MOP-AUD-001, or the text of a message; - reads it");
   if (const auto* row = find_by_id(what)) return tell({{row, row->id, guide::none, true, 1}}, about.as_json);
