@@ -7,7 +7,9 @@
 #include "config/describe.h"
 #include "config/provider_kind.h"
 #include "doctor/examination_schema.h"
+#include "doctor/print_symptom.h"
 #include "symptom/catalogue.h"
+#include "symptom/known_words.h"
 
 #include <filesystem>
 #include <fstream>
@@ -17,6 +19,23 @@ namespace mcp_oauth {
 namespace {
 
 constexpr seconds patience{3};  // for what the network has to answer
+
+// What people meet in other places, so that a search for it ends here.
+std::string words_markdown() {
+  std::string page =
+      "\n## Words that are met elsewhere\n\n"
+      "Messages as guides, browsers, libraries and identity providers print them, and where they are "
+      "explained "
+      "above.\n`mcp-oauth-proxy explain \"the message\"` finds the same, and what is only near.\n\n"
+      "| message | code | known from |\n|---|---|---|\n";
+  for (const auto& known : all_known_words()) {
+    std::string id(explain(known.code).id);
+    std::string words;
+    for (char c : known.text) words += c == '|' ? std::string("\\|") : std::string(1, c);
+    page += "| " + words + " | [" + id + "](#" + id + ") | " + std::string(title_of(known.from)) + " |\n";
+  }
+  return page;
+}
 
 // One page per symptom would be many files; one table serves a reader and a search as well.
 std::string symptoms_markdown() {
@@ -31,7 +50,7 @@ std::string symptoms_markdown() {
             std::string(row.oauth_error) + " | " + std::string(row.description) + " | " +
             std::string(row.cause) + " | " + std::string(row.fix) + " |\n";
   }
-  return page;
+  return page + words_markdown();
 }
 
 // What has to stand at the providers, character for character.
@@ -111,7 +130,8 @@ exit_code docs_command(const std::string& folder) {
   bool written = write_file(out / "configuration.md", reference_markdown()) &&
                  write_file(out / "config.schema.json", json_schema()) &&
                  write_file(out / "errors.md", symptoms_markdown()) &&
-                 write_file(out / "doctor.schema.json", examination_schema());
+                 write_file(out / "doctor.schema.json", examination_schema()) &&
+                 write_file(out / "explain.schema.json", explain_schema());
   return written ? exit_code::ok : exit_code::dependency;
 }
 

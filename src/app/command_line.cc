@@ -25,7 +25,7 @@ constexpr auto examples =
     "variable with _FILE; DEBUG names what --debug shows.\n"
     "Exit codes: 0 done or ended by a signal, 1 a defect, 2 the command line, 3 the configuration, 4 "
     "something\n"
-    "that it needs (port, database, file), 5 and 6 of explain-token and doctor.\n"
+    "that it needs (port, database, file), 5 and 6 of explain-token and doctor, 6 of explain.\n"
     "\n"
     "Documentation: README.md and docs/guide/ of the source; `docs` writes the reference of every setting\n"
     "and error.";
@@ -39,8 +39,10 @@ struct command_line {
   CLI::App cli{
       "mcp-oauth-proxy: OAuth 2.1 in front of any MCP server. Without a command it runs the gateway."};
   CLI::App *demo = nullptr, *demo_server = nullptr, *check = nullptr, *validate = nullptr, *users = nullptr,
-           *migrate = nullptr, *docs = nullptr, *explain_token = nullptr, *doctor = nullptr;
+           *migrate = nullptr, *docs = nullptr, *explain = nullptr, *explain_token = nullptr,
+           *doctor = nullptr;
   command_input in;
+  explain_input explained;
   token_input token;
   doctor_input examined;
   std::string host, port, mcp_server_url, file, user;
@@ -71,6 +73,16 @@ command_line::command_line() {
   check->add_option("FILE", file, "The configuration file")->type_name("");
   validate = cli.add_subcommand("validate-config", "Check a configuration alone, and nothing that it names");
   validate->add_option("FILE", file, "The configuration file")->type_name("");
+
+  explain = cli.add_subcommand("explain", "Say what a code or a message means, and what to do about it");
+  explain
+      ->add_option("WHAT", explained.words, "A code such as MOP-AUD-001, or the text; - reads standard input")
+      ->type_name("");
+  explain->add_flag("--json", explained.as_json, "For programs");
+  explain->footer(
+      "The text may be of a log, a page, a browser, an identity provider or a guide.\n"
+      "Exit codes: 0 told, 2 the command line, 6 nothing is known of it. Read "
+      "docs/guide/troubleshooting.md.");
 
   explain_token = cli.add_subcommand("explain-token", "Say whether a token opens a server, and why not");
   explain_token
@@ -179,6 +191,7 @@ exit_code run(command_line& line) {
   if (*line.demo_server) return demo_server_command("127.0.0.1", line.demo_port);
   if (*line.check) return check_config_command(in);
   if (*line.validate) return validate_config_command(in);
+  if (*line.explain) return explain_command(line.explained);
   if (*line.explain_token) return explain_token_command(in, line.token);
   if (*line.doctor) return doctor_command(in, line.examined);
   if (*line.docs) return docs_command(line.folder);

@@ -65,6 +65,12 @@ struct doctor_input {
   bool as_json = false;
 };
 exit_code doctor_command(const command_input& in, const doctor_input& about);
+// `explain WHAT`: the rows of the catalogue for a code, or for a text that was met. Reads nothing else.
+struct explain_input {
+  std::vector<std::string> words;  // one "-": of standard input
+  bool as_json = false;
+};
+exit_code explain_command(const explain_input& about);
 // `docs --out DIR`: the generated reference; prints the files written.
 exit_code docs_command(const std::string& folder);
 
