@@ -14,6 +14,7 @@ const fits = new Ajv({ strict: false }).compile(JSON.parse(await reference('expl
 const run = (args, input) => new Promise((done) => {
   const child = execFile(binary, ['explain', ...args], { cwd: '/', env: { PATH: process.env.PATH } },
     (failed, out, err) => done({ code: failed ? failed.code : 0, out, err }));
+  child.stdin.on('error', () => {}); // of those that do not read it
   child.stdin.end(input ?? '');
 });
 
