@@ -318,6 +318,8 @@ void conversation::on_end(std::uint64_t call, milliseconds now) {
   auto* x = find_exchange(call);
   if (x == nullptr) return;
   if (x->renewing) return;
+  // Not first in end_of_body: what comes before that may end the session, which aborts what is open.
+  if (x->kind == exchange::kind::legacy_stream && x->blocked.empty()) legacy_stream_ = 0;
   auto* t = find(x->serial);
   if (x->collecting) {
     if (t != nullptr) return error_answer(*x, *t, now);

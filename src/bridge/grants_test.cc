@@ -459,7 +459,6 @@ TEST(AdvisoryBridge, AnAssertionDoesNotFollowTheServerToAnotherIssuer) {
       ASSERT_FALSE(kept);
       EXPECT_EQ(kept.error().code, errc::sign_in_issuer_mismatch);
       EXPECT_THAT(kept.error().detail, HasSubstr("https://before.example"));
-      EXPECT_THAT(kept.error().detail, HasSubstr("oauth2.issuer"));
       for (const auto& call : run.calls) EXPECT_EQ(call.method, "GET") << call.url;
     }
   }

@@ -382,7 +382,7 @@ TEST(SignIn, AClientThatIsGoneAtTheExchangeIsRegisteredOnceMore) {
   };
   auto again = run.run();
   ASSERT_FALSE(again);
-  EXPECT_EQ(again.error().code, errc::sign_in_client_unknown);
+  EXPECT_EQ(again.error().code, errc::sign_in_refused);
 }
 
 TEST(SignIn, RegistersForTheMethodThatTheServerTakes) {

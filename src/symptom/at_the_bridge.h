@@ -17,7 +17,7 @@ inline constexpr std::array bridge_rows = std::to_array<symptom>({
     {errc::sign_in_metadata_invalid, "MOP-SIN-002", "sign_in_metadata_invalid", 502, "server_error",
      "The metadata of the authorization server is not usable",
      "A document lacks an endpoint that is needed, is no JSON object, or names an address that may not be used.",
-     "Compare the document named in the detail with RFC 8414 and RFC 9728; its operator has to correct it. An endpoint that is not named can be set by hand (docs/guide/bridge.md)."},
+     "Compare the document named in the detail with RFC 8414 and RFC 9728; its operator has to correct it. An endpoint that is not named can be set by hand (OAUTH2_TOKEN_URL, OAUTH2_AUTHORIZATION_URL, OAUTH2_DEVICE_AUTHORIZATION_URL)."},
     {errc::sign_in_resource_mismatch, "MOP-SIN-003", "sign_in_resource_mismatch", 502, "server_error",
      "The server's metadata is about another resource",
      "The member resource of its metadata is not the address that was asked for: another name, port or scheme, often behind a proxy.",
