@@ -461,8 +461,7 @@ TEST(BridgeSettings, RefusesWhatCannotWork) {
     const char* says;
   };
   for (const auto& [arguments, says] :
-       {row{{}, "the URL of the MCP server is the first argument"},
-        row{{"mcp.example"}, "has no scheme"},
+       {row{{}, "the URL of the MCP server is the first argument"}, row{{"mcp.example"}, "has no scheme"},
         row{{"https://m.example", "3334", "more"}, "what is \"more\" for?"},
         row{{"https://m.example", "port"}, "the callback port must be an integer"},
         row{{"http://m.example"}, "uses cleartext http"},

@@ -136,6 +136,7 @@ test('sign-ins with other settings are found, told and forgotten', async (t) => 
   for (const more of [[], ['--header', 'X-Tenant: a-secret-value']]) {
     const done = await home.run(['login', gateway.mcp, ...more]);
     assert.equal(done.code, 0, done.err);
+    home.environment.BRIDGE_PASSWORD = new Person().chosen;  // the first was good once
   }
   const all = JSON.parse((await home.run(['status', gateway.mcp, '--json'])).out);
   assert.equal(all.usable, true);
@@ -178,6 +179,7 @@ test('whoever has the lock is named only while he lives, and his page is not', a
   const gateway = await Gateway.start(t, { mcp_server_url: upstream.url });
   const home = await BridgeHome.make(t, { BRIDGE_USER: 'admin', BRIDGE_PASSWORD: await gateway.firstPassword() });
   assert.equal((await home.run(['login', gateway.mcp])).code, 0);
+  home.environment.BRIDGE_PASSWORD = new Person().chosen;
   assert.equal((await home.run(['logout', gateway.mcp])).code, 0);
   const lock = join(home.cache, (await readdir(home.cache)).find((one) => one.endsWith('.lock')));
   const gone = spawn('true');
