@@ -78,6 +78,7 @@ test('doctor and check-config show none of a deployment\'s, whatever is wrong wi
     { ...base, database_url: `postgresql://user:${plant('password of a database')}@127.0.0.1:${nobody}/db` },
     { ...base, database_url: `postgresql://127.0.0.1:${nobody}/db?password=${plant('password in the query of a database')}` },
     { ...base, mcp_server_url: `http://user:${plant('password of the server')}@127.0.0.1:${nobody}/mcp` },
+    { ...base, mcp_server_url: `http://127.0.0.1:${nobody}/mcp?key=${plant('key in the query of the server')}` },
     { ...base, providers: { corp: { ...oidc, client_secret: plant('another client secret') } } },
     { ...base, providers: { corp: { ...oidc, issuer: `http://127.0.0.1:${nobody}`, client_secret: plant('client secret for nobody') } } },
     { ...base, clients: [{ client_id: 'a', client_secret: plant('secret of a client'), redirect_uris: ['http://127.0.0.1/x'] }] },
