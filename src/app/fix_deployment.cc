@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "doctor/site_facts.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
@@ -135,8 +136,10 @@ std::string to_text(const std::vector<file_change>& changes, bool yes) {
     }
     if (!change.failure.empty()) out += "not changed: " + change.failure + "\n";
   }
-  return out + (yes ? "Changed. Reload or restart the gateway, and run doctor again.\n"
-                    : "Nothing was changed. --fix --yes changes it.\n");
+  if (!yes) return out + "Nothing was changed. --fix --yes changes it.\n";
+  bool any = std::any_of(changes.begin(), changes.end(), [](const auto& one) { return one.made; });
+  return out +
+         (any ? "Changed. Reload or restart the gateway, and run doctor again.\n" : "Nothing was changed.\n");
 }
 
 json::array to_json(const std::vector<file_change>& changes) {
