@@ -141,6 +141,8 @@ class gateway_service final : public net::service {
   // app/serve_plain.cc: metadata, health, metrics
   net::task<void> serve_plain(net::exchange& x, story& told);
   net::task<http_response> health(std::string_view path);
+  // Shows what collects answers between us and whoever asks: an event at once, and one a second later.
+  net::task<void> health_stream(net::exchange& x);
   net::task<bool> store_answers();
   net::task<bool> servers_answer();
 

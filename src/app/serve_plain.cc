@@ -124,6 +124,21 @@ net::task<http_response> gateway_service::health(std::string_view path) {
   co_return json_response(well ? 200 : 503, std::move(body), "no-store");
 }
 
+net::task<void> gateway_service::health_stream(net::exchange& x) {
+  http_response head;
+  head.fields.add("Content-Type", "text/event-stream");
+  head.fields.add("Cache-Control", "no-store");
+  head.fields.add("X-Accel-Buffering", "no");
+  head.fields.add("X-Content-Type-Options", "nosniff");
+  auto sent = co_await x.start_stream(head);
+  if (sent == net::io::ok) sent = co_await x.write_chunk("data: {\"after_ms\": 0}\n\n");
+  if (sent != net::io::ok) co_return;
+  net::sleep pause(worker_, milliseconds(1000));
+  co_await pause;
+  sent = co_await x.write_chunk("data: {\"after_ms\": 1000}\n\n");
+  if (sent == net::io::ok) co_await x.end_stream();
+}
+
 net::task<void> gateway_service::serve_plain(net::exchange& x, story& told) {
   auto path = x.head().path;
   auto method = x.head().method;
@@ -138,8 +153,8 @@ net::task<void> gateway_service::serve_plain(net::exchange& x, story& told) {
   }
   http_response response;
   if (method != "GET" && method != "HEAD") {
-    auto known = match_metadata_path(path) || path == "/health" || path == "/metrics" || path == "/ready" ||
-                 path == "/";
+    auto known = match_metadata_path(path) || path == "/health" || path == "/health/stream" ||
+                 path == "/metrics" || path == "/ready" || path == "/";
     told.why = error{known ? errc::http_method_refused : errc::http_not_found, {}};
     response = refuse_plain(told.why->code);
     if (known) response.fields.add("Allow", "GET, HEAD, OPTIONS");
@@ -170,6 +185,13 @@ net::task<void> gateway_service::serve_plain(net::exchange& x, story& told) {
              path == "/health/mcp-server") {
     told.area = metrics::area::health;
     response = co_await health(path);
+  } else if (path == "/health/stream") {
+    told.area = metrics::area::health;
+    if (method == "GET") {
+      co_await health_stream(x);
+      co_return;
+    }
+    response.fields.add("Content-Type", "text/event-stream");
   } else if (path == "/metrics" && !rules_->counters.allows(x.peer(), x.head().fields)) {
     told.area = metrics::area::health;
     told.why =
