@@ -7,6 +7,7 @@
 #include "base/url.h"
 #include "config/config_error.h"
 #include "config/provider_kind.h"
+#include "doctor/site_facts.h"
 #include "gateway/issuers.h"
 #include "gateway/route.h"
 #include "jose/random.h"
@@ -27,20 +28,20 @@ std::string told(const error& why) {
   return why.detail.empty() ? text : text + " (" + why.detail + ")";
 }
 
-struct asked {
+struct inquiry {
   std::vector<error> said = {};  // the whole line as detail
   std::optional<error> failure = {};
   std::string better_url = {};  // at which a server was found
 };
 
-void compare_clocks(const http_answer& answer, const std::string& whose, asked& into) {
+void compare_clocks(const http_answer& answer, const std::string& whose, inquiry& into) {
   auto theirs = clock_of(answer);
   auto apart = theirs ? clock_difference(whose, *theirs, std::chrono::system_clock::now()) : std::nullopt;
   if (apart) into.said.push_back({errc::clocks_differ, *apart});
 }
 
-asked ask_provider(const provider_settings& p, const fetch_rules& rules, const std::string& ca_file) {
-  asked all;
+inquiry ask_provider(const provider_settings& p, const fetch_rules& rules, const std::string& ca_file) {
+  inquiry all;
   if (kind_of(p).speaks == sign_in_protocol::oauth2) {
     http_call call;
     call.url = fixed_metadata(p).token_endpoint;
@@ -98,9 +99,16 @@ errc code_of_upstream(const error& why) {
 
 bool is_unknown(const result<http_answer>& answer) { return answer && answer->status == 404; }
 
+// An answer of JSON-RPC, or the question for a token: another program of that host gives neither.
+bool speaks_mcp(const http_answer& answer) {
+  bool asks =
+      answer.status == 401 && starts_with_ignoring_case(answer.fields.first("WWW-Authenticate"), "Bearer");
+  return asks || json_rpc_in(answer);
+}
+
 // Any HTTP answer will do but 404, and what web servers say to http on a port for https: what a server says
 // to a stranger is its own affair.
-asked ask_server(const upstream_settings& u, const fetch_rules& rules, const std::string& ca_file) {
+inquiry ask_server(const upstream_settings& u, const fetch_rules& rules, const std::string& ca_file) {
   auto where = mount::of(u);
   auto place = url::parse(u.url);
   if (!where || !place) return {};  // said elsewhere
@@ -132,7 +140,7 @@ asked ask_server(const upstream_settings& u, const fetch_rules& rules, const std
   auto usual = place->origin() + "/mcp";
   auto at_usual = call.url == usual ? tl::unexpected<error>(error{}) : ping(usual, rules, ca_file);
   std::string hint = "ask whoever runs it for the path";
-  bool found = at_usual && at_usual->status != 404;
+  bool found = at_usual && speaks_mcp(*at_usual);
   if (found) hint = usual + " answers " + std::to_string(at_usual->status) + ": write that";
   return {{{errc::path_unknown,
             "the MCP server answers 404 at " + call.url + ": the path of its url is wrong; " + hint}},
@@ -208,7 +216,7 @@ void check_policy(const settings& conf, seconds patience, start_findings& into) 
 void check_reach(const settings& conf, seconds patience, start_findings& into) {
   fetch_rules rules;
   rules.timeout = patience;
-  std::vector<std::future<asked>> all;
+  std::vector<std::future<inquiry>> all;
   for (const auto& p : conf.providers) {
     if (p.type == "local" || p.type == "hmac") continue;
     all.push_back(

@@ -112,8 +112,8 @@ command_line::command_line() {
   doctor->add_flag("--yes", examined.yes, "With --fix: change it");
   doctor->add_flag("--json", examined.as_json, "For programs");
   doctor->footer(
-      "Takes --config FILE as well. Sends no token of anybody and changes nothing but with --login or "
-      "--yes.\n"
+      "Takes --config FILE as well. Sends no token of anybody, and changes as good as nothing but with "
+      "--login or --yes.\n"
       "Exit codes: 0 nothing wrong, 2 command line, 3 configuration, 4 nothing could be reached, 5 "
       "something\n"
       "is wrong, 6 not to be told. Read docs/guide/troubleshooting.md.");

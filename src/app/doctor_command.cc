@@ -10,7 +10,10 @@
 #include "doctor/known_clients.h"
 #include "doctor/print_examination.h"
 #include "doctor/site_check.h"
+#include "net/tls.h"
+#include "oauth/displayable.h"
 
+#include <filesystem>
 #include <iostream>
 
 namespace mcp_oauth {
@@ -60,6 +63,8 @@ exit_code doctor_command(const command_input& in, const doctor_input& about) {
   }
   auto authorities = about.ca_file.empty() ? result<std::string>("") : read_file_text(about.ca_file);
   if (!authorities) return usage("--ca " + about.ca_file + ": " + authorities.error().detail);
+  if (!net::tls_context::client(about.ca_file))
+    return usage("--ca " + about.ca_file + ": there is no certificate (PEM) in it");
   if (about.yes && !about.fix) return usage("--yes belongs to --fix");
   if (about.fix && looks_like_url(about.target))
     return usage("--fix is for a configuration file, and the target is a URL");
@@ -68,12 +73,18 @@ exit_code doctor_command(const command_input& in, const doctor_input& about) {
     if (!about.target.empty() && !in.config_file.empty() && about.target != in.config_file)
       return usage("two configuration files are named: --config " + in.config_file + " and " + about.target);
     if (!about.target.empty()) of.config_file = about.target;
+    std::error_code failed;
+    if (!about.target.empty() && !std::filesystem::exists(about.target, failed))
+      std::cerr << "doctor: " << displayable(about.target)
+                << " is taken for a file, and there is none; a URL begins with https://\n";
     return print(examine_configured(of, about), about);
   }
   auto target = url::parse(about.target);
   if (!target || !target->is_http()) {
     return usage("the target is no http(s) URL" + (target ? std::string() : ": " + target.error().detail));
   }
+  if (!in.config_file.empty())
+    std::cerr << "doctor: of a URL no configuration is read; --ca names authorities besides the system's\n";
   target->has_fragment = false;
   target->fragment.clear();
   auto evidence = examine(*target, about.ca_file);

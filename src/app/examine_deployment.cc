@@ -17,6 +17,7 @@
 #include "store/open.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <future>
 #include <utility>
 
@@ -41,6 +42,11 @@ fetch_rules patient() {
   return rules;
 }
 
+result<http_answer> answer_of(result<net::glimpse> seen) {
+  if (!seen) return tl::unexpected<error>(std::move(seen.error()));
+  return std::move(seen->answer);
+}
+
 // Where this machine reaches the listener.
 std::string listener_of(const settings& conf) {
   auto host = conf.host;
@@ -59,11 +65,14 @@ bool can_be_met(const settings& conf) {
 void look_at_running(const settings& conf, deployment_evidence& into) {
   if (!can_be_met(conf) || conf.upstreams.empty()) return;
   into.listener = listener_of(conf);
-  into.health = net::look(get(into.listener + "/health"), patient(), conf.upstream_ca_file);
+  auto ask = [&](const http_call& call) {
+    // This machine's own listener: no proxy knows it.
+    return answer_of(net::look(call, patient(), conf.upstream_ca_file, net::proxies::none));
+  };
+  into.health = ask(get(into.listener + "/health"));
   if (!*into.health) return;
   auto path = url::parse(conf.upstreams.front().resource);
-  auto call = get(into.listener + "/.well-known/oauth-protected-resource" + (path ? path->path : ""));
-  into.inside = net::look(call, patient(), conf.upstream_ca_file);
+  into.inside = ask(get(into.listener + "/.well-known/oauth-protected-resource" + (path ? path->path : "")));
 }
 
 void add_file(const std::string& path, const std::string& what, unsigned may_have,
@@ -132,7 +141,8 @@ provider_trial try_provider(const settings& conf, const provider_settings& p) {
   request.state = request.nonce = made_up;
   request.code_challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";  // of RFC 7636, appendix B
   trial.authorize_endpoint = metadata->authorization_endpoint;
-  trial.authorize = net::look(get(authorization_url(*metadata, request)), patient(), conf.upstream_ca_file);
+  trial.authorize =
+      answer_of(net::look(get(authorization_url(*metadata, request)), patient(), conf.upstream_ca_file));
   return trial;
 }
 
@@ -195,6 +205,8 @@ examination examine_configured(const command_input& in, const doctor_input& abou
   const auto& conf = loaded->value;
   evidence.setting_doubts = loaded->warnings;
   evidence.public_url = conf.public_url;
+  const char* named = std::getenv("MCP_SERVER_URL");
+  evidence.url_of_environment = named != nullptr && *named != '\0';
   look_at_start(conf, evidence);
   look_at_running(conf, evidence);
   look_at_files(conf, evidence);

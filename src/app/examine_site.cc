@@ -10,11 +10,13 @@
 namespace mcp_oauth {
 namespace {
 
-constexpr int most_rounds = 16;  // five redirects, and each kind of document
+constexpr int most_rounds = 20;  // five redirects, three of each kind of document, and each kind
 
 site_exchange carry_out(const site_errand& errand, const std::string& ca_file) {
-  auto answer = net::look(errand.call, errand.rules, ca_file);
-  return {errand.what, errand.call, std::move(answer), std::chrono::system_clock::now()};
+  auto seen = net::look(errand.call, errand.rules, ca_file, net::way_of(errand.call, errand.rules));
+  auto now = std::chrono::system_clock::now();
+  if (!seen) return {errand.what, errand.call, tl::unexpected<error>(seen.error()), now};
+  return {errand.what, errand.call, std::move(seen->answer), now, std::move(seen->cut)};
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "doctor/print_symptom.h"
 
+#include <array>
 #include <iostream>
 #include <iterator>
 
@@ -12,7 +13,7 @@ namespace mcp_oauth {
 namespace {
 
 constexpr std::size_t most_rows = 5;
-constexpr std::size_t longest_input = 64 * 1024;
+constexpr std::size_t longest_input = 16 * 1024 * 1024;
 
 exit_code usage(const std::string& why) {
   std::cerr << "explain: " << why << "\nRun with --help for more information.\n";
@@ -20,9 +21,13 @@ exit_code usage(const std::string& why) {
 }
 
 std::string read_input() {
-  std::string text(longest_input, '\0');
-  std::cin.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(std::cin.gcount()));
+  std::string text;
+  std::array<char, 64 * 1024> part{};
+  while (text.size() < longest_input && std::cin) {
+    std::cin.read(part.data(), part.size());
+    text.append(part.data(), static_cast<std::size_t>(std::cin.gcount()));
+  }
+  if (std::cin) std::cerr << "explain: the text is longer than 16 MiB; the rest was not read\n";
   return text;
 }
 

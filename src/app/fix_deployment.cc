@@ -29,10 +29,20 @@ std::vector<std::string> lines_of(const std::string& text) {
   }
 }
 
+// Of what is before the colon: a setting that names an MCP server, and no comment.
+bool is_url_key(std::string_view key) {
+  key = trim(key);
+  if (key.starts_with("- ")) key = trim(key.substr(2));
+  bool quoted = key.size() > 1 && (key.front() == '"' || key.front() == '\'') && key.back() == key.front();
+  if (quoted) key = key.substr(1, key.size() - 2);
+  return key == "mcp_server_url" || key == "url";
+}
+
 // Where the value stands in `key: value`, bare or in quotes; nothing where the line says something else.
 std::optional<std::size_t> place_of_value(const std::string& line, const std::string& value) {
   auto colon = line.find(": ");
-  auto at = colon == std::string::npos ? colon : line.find_first_not_of(" \t", colon + 2);
+  if (colon == std::string::npos || !is_url_key(std::string_view(line).substr(0, colon))) return std::nullopt;
+  auto at = line.find_first_not_of(" \t", colon + 2);
   if (at == std::string::npos) return std::nullopt;
   bool quoted = line[at] == '"' || line[at] == '\'';
   if (quoted) ++at;

@@ -19,7 +19,7 @@ struct file_change {
 };
 
 // What the findings propose, where it can be said exactly: a value that stands in one line of the file, alone
-// behind its key. Everything else remains a command for people. Changes nothing.
+// behind the key of an MCP server's URL. Everything else remains a command for people. Changes nothing.
 std::vector<file_change> changes_of(const examination& made);
 
 // Makes them: the file as a whole, or as it was.

@@ -75,7 +75,7 @@ struct sign_in_walk {
     auto call = wanted.call;
     hide_what_is_sent(call);
     auto rules = wanted.rules;
-    auto send = [&] { return net::fetch(call, rules, settings.tls.ca_file); };
+    auto send = [&] { return net::fetch(call, rules, settings.tls.ca_file, net::way_of(call, rules)); };
     net::off_loop sending(worker, pool, send);
     auto answer = co_await sending;
     auto place = call.method + " " + shown_url(call.url);
@@ -174,15 +174,16 @@ struct sign_in_walk {
     }
     call.fields.add("Authorization", "Bearer " + std::string(tokens.access_token.reveal()));
     auto rules = rules_for(*to, named_by::user, outbound_rules::of(settings, false));
-    auto answer = net::look(call, rules, settings.tls.ca_file);
+    auto seen = net::look(call, rules, settings.tls.ca_file);
     auto place = call.method + " " + shown_url(call.url);
     auto words = displayable(what_token_says(tokens.access_token, now()));
-    if (!answer) {
+    if (!seen) {
       into("login.token")
-          .failure(errc::connection_failed, log.redacted(displayable(answer.error().detail)), "an answer",
+          .failure(errc::connection_failed, log.redacted(displayable(seen.error().detail)), "an answer",
                    place);
       return;
     }
+    const auto* answer = &seen->answer;
     if (answer->status == 401 || answer->status == 403) {
       auto& one =
           into("login.token")
@@ -203,10 +204,22 @@ struct sign_in_walk {
       told("login.stream", "an event came over the stream", "", place);
   }
 
+  // Both: not every server ends an access token with the refresh token (RFC 7009 section 2.1).
   void give_back(const kept_sign_in& kept) {
     const auto& tokens = *kept.tokens;
     auto to = url::parse(tokens.revocation_endpoint);
-    if (!to) return;
+    if (!to) {
+      told("login.revocation", "the token is not given back",
+           "the authorization server names no revocation_endpoint: it ends by itself", "");
+      return;
+    }
+    for (const auto* token : {&tokens.refresh_token, &tokens.access_token}) {
+      if (!token->empty()) give_back(kept, *to, *token);
+    }
+  }
+
+  void give_back(const kept_sign_in& kept, const url& to, const secret& token) {
+    const auto& tokens = *kept.tokens;
     const auto* client = kept.client_of(tokens.issuer);
     client_proof proof;
     proof.client_id = tokens.client_id;
@@ -214,14 +227,14 @@ struct sign_in_walk {
       proof.auth = client->auth;
       proof.client_secret = client->client_secret;
     }
-    bool refresh = !tokens.refresh_token.empty();
     form parameters;
-    parameters.add("token", std::string((refresh ? tokens.refresh_token : tokens.access_token).reveal()));
+    parameters.add("token", std::string(token.reveal()));
     auto random = [](std::size_t n) { return random_bytes(n); };
     auto call = token_request(tokens.revocation_endpoint, std::move(parameters), proof, random, now());
-    auto rules = rules_for(*to, named_by::server, outbound_rules::of(settings, false));
-    auto answer = net::fetch(call, rules, settings.tls.ca_file);
-    told("login.revocation", "the token is given back",
+    auto rules = rules_for(to, named_by::server, outbound_rules::of(settings, false));
+    auto answer = net::fetch(call, rules, settings.tls.ca_file, net::way_of(call, rules));
+    bool refresh = &token == &tokens.refresh_token;
+    told("login.revocation", refresh ? "the refresh token is given back" : "the token is given back",
          answer ? "status " + std::to_string(answer->status) : displayable(answer.error().detail),
          "POST " + shown_url(tokens.revocation_endpoint));
   }

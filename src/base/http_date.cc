@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 
@@ -38,7 +39,9 @@ std::optional<time_point> parse_http_date(std::string_view text) {
   bool possible = utc.tm_mon >= 0 && utc.tm_mday >= 1 && utc.tm_mday <= 31 && utc.tm_year >= 70 &&
                   utc.tm_hour < 24 && utc.tm_min < 60 && utc.tm_sec <= 60;
   if (!possible) return std::nullopt;
-  return from_unix(timegm(&utc));
+  // What a time_point can say: a year may have four digits, and 292 years fit.
+  constexpr std::int64_t furthest = 9'000'000'000;
+  return from_unix(std::min(static_cast<std::int64_t>(timegm(&utc)), furthest));
 }
 
 std::optional<time_point> clock_of(const http_answer& answer) {

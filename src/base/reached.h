@@ -25,6 +25,8 @@ struct reached {
     std::string subject, issuer;
     time_point begins, ends;
     std::vector<std::string> names;
+    // What ends after it is said to end then: 99991231235959Z means no end (RFC 5280 §4.1.2.5).
+    static constexpr time_point endless{seconds(9'000'000'000)};
   };
   bool tls_tried = false;
   bool tls_done = false;    // the handshake came to its end, whether the certificate is trusted or not
@@ -32,7 +34,8 @@ struct reached {
   bool cleartext = false;   // its first bytes were no TLS
   bool trusted = false;     // name, dates and signatures hold
   bool untrusted_chain = false, wrong_name = false, wrong_dates = false;
-  std::vector<certificate> chain;  // as it was sent, the server's own first
+  std::vector<certificate> chain;            // as it was sent, the server's own first
+  std::optional<certificate> wrongly_dated;  // of wrong_dates: the server's own, or one above it
 };
 
 }  // namespace mcp_oauth

@@ -48,6 +48,10 @@ bool judge_preflight(const site_exchange& one, bool with_token, site_findings& i
   auto verify = preflight_command(one.call.url);
   if (!one.answered()) return false;
   const auto& answer = *one.answer;
+  if (answer.status == 429) {
+    into.unknown(errc::front_throttles, "status 429", "status 204", where).verify = verify;
+    return false;
+  }
   if (answer.status < 200 || answer.status >= 300) {
     auto& bad = into.warning(errc::cors_preflight_refused, told_of_answer(answer), "status 204", where);
     bad.verify = verify;
@@ -116,7 +120,9 @@ void browsers_may_read(const site_facts& facts, site_findings& into) {
   for (auto what : {asked::browser, asked::resource_browser, asked::server_browser}) {
     const auto* one = facts.evidence.find(what);
     if (one == nullptr || !one->answered()) continue;
-    if (allows_origin(*one->answer)) continue;
+    // What stands in front may answer these in place of the server, which then is not asked.
+    bool says_nothing = one->status() == 429 || one->status() >= 500;
+    if (says_nothing || allows_origin(*one->answer)) continue;
     good = false;
     auto& bad = into.warning(errc::cors_origin_refused,
                              "no Access-Control-Allow-Origin for " + std::string(browser_origin),

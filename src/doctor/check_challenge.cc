@@ -13,8 +13,7 @@ namespace {
 std::string where_of(const site_exchange& one) { return one.call.method + " " + shown_url(one.call.url); }
 
 std::string challenge_command(const site_facts& facts) {
-  return "curl -si -X POST -H 'Content-Type: application/json' -d '{}' " + shell_url(facts.entry->call.url) +
-         " | grep -i '^HTTP\\|^www-authenticate'";
+  return post_command(facts.entry->call.url) + " | grep -i '^HTTP\\|^www-authenticate'";
 }
 
 bool speaks_of_tokens(const http_answer& answer) {
@@ -24,6 +23,23 @@ bool speaks_of_tokens(const http_answer& answer) {
     if (body.find(word) != std::string::npos) return true;
   }
   return false;
+}
+
+// Words that leave no other meaning. Who is "not authorized" may as well be in the wrong country.
+bool misses_token(const site_facts& facts, const http_answer& answer) {
+  if (!facts.challenges.empty()) return true;
+  auto body = to_lower(std::string_view(answer.body).substr(0, 4000));
+  for (const char* word :
+       {"access token", "access_token", "invalid_token", "bearer", "missing token", "no token",
+        "token missing", "token is missing", "token required", "token is required"}) {
+    if (body.find(word) != std::string::npos) return true;
+  }
+  auto object = parse_json_object(answer.body);
+  if (!object) return false;
+  const auto* error = object->if_contains("error");
+  auto says = error != nullptr && error->is_object() ? text_member(error->as_object(), "message")
+                                                     : text_member(*object, "error");
+  return equal_ignoring_case(says, "unauthorized");
 }
 
 // Said by http.front and http.path.
@@ -56,6 +72,18 @@ void asks_for_token(const site_facts& facts, site_findings& into) {
   }
   if (said_before(status, answer)) return;
   auto message = json_rpc_in(answer);
+  auto type = answer.fields.first("Content-Type");
+  bool named = starts_with_ignoring_case(type, "application/json") ||
+               starts_with_ignoring_case(type, "text/event-stream");
+  if (status >= 200 && status < 300 && message && !named) {
+    auto& one = into.failure(errc::not_an_mcp_server, told_of_answer(answer) + ", a JSON-RPC answer",
+                             "Content-Type application/json or text/event-stream", place);
+    one.title = "The answers of the server have the wrong Content-Type";
+    one.cause = "They are answers of MCP, and clients go by the Content-Type.";
+    one.fix = "Send Content-Type: application/json with them.";
+    one.verify = post_command(facts.entry->call.url) + " | grep -i '^content-type'";
+    return;
+  }
   if (status >= 200 && status < 300 && message && message->contains("result")) {
     auto& one = into.warning(errc::server_open, "initialize is answered without a token", "401", place);
     one.verify = challenge_command(facts);
@@ -73,7 +101,7 @@ void asks_for_token(const site_facts& facts, site_findings& into) {
   auto& one = into.failure(errc::challenge_status_wrong,
                            told_of_answer(answer) + (message ? ", a JSON-RPC error" : ""),
                            "401 with WWW-Authenticate", place);
-  one.certain = of_tokens;
+  one.certain = misses_token(facts, answer);
   one.verify = challenge_command(facts);
 }
 
@@ -95,6 +123,20 @@ void challenge_holds(const site_facts& facts, site_findings& into) {
                       equal_ignoring_case(facts.challenges.front().scheme, "NTLM") ||
                       equal_ignoring_case(facts.challenges.front().scheme, "Digest"));
   if (other_front) return;
+  // Who joins the fields, or reads by the grammar, does not come to what others find.
+  bool joined = read_demand(facts.challenge_text).resource_metadata == facts.demand.resource_metadata;
+  if (bearer != nullptr && !joined) {
+    auto& one =
+        into.warning(errc::challenge_malformed, shown_challenge(facts),
+                     "Bearer resource_metadata=\"https://…\", and no other field that is broken", place);
+    one.title = "Some clients cannot read the challenge";
+    one.cause = facts.demand_unquoted
+                    ? "The URL in it has no quotes, so that by the grammar it ends at its colon."
+                    : "It is good, and another WWW-Authenticate field before it is not: clients join them.";
+    one.certain = false;
+    one.verify = challenge_command(facts);
+    return;
+  }
   // Reading ends where the syntax breaks: what is written and was not read says so.
   bool broken = bearer == nullptr || (facts.challenge_text.find("resource_metadata") != std::string::npos &&
                                       facts.demand.resource_metadata.empty());
@@ -139,7 +181,11 @@ void challenge_names_metadata(const site_facts& facts, site_findings& into) {
   }
   auto form = std::find_if(facts.resource_forms.begin(), facts.resource_forms.end(),
                            [&](const site_document& one) { return one.address == named; });
-  if (form == facts.resource_forms.end() || form->exchange == nullptr) return;
+  if (form == facts.resource_forms.end() || !form->known()) return;
+  if (form->untold) {
+    document_untold(into, errc::challenge_metadata_unreachable, *form).decides = facts.resource == nullptr;
+    return;
+  }
   if (form->good() && !text_member(*form->object, "resource").empty()) {
     into.ok("The challenge leads to the metadata", "", shown_url(named));
     return;
@@ -148,9 +194,14 @@ void challenge_names_metadata(const site_facts& facts, site_findings& into) {
       into.failure(errc::challenge_metadata_unreachable,
                    shown_url(named) + ": " + (form->good() ? "a document without resource" : form->trouble),
                    "the resource metadata", place);
+  if (form->exchange->status() >= 500) {
+    one.cause = "Its address fails: an error of its server, or of a proxy whose server is away.";
+    one.fix = "Look at the log of whoever serves it, with the time of what was seen.";
+    one.certain = false;
+  }
   bool elsewhere = parsed->origin() != facts.evidence.target.origin();
   if (elsewhere) {
-    auto how = how_issuers_differ(parsed->origin(), facts.evidence.target.origin());
+    auto how = how_urls_differ(parsed->origin(), facts.evidence.target.origin());
     one.cause = "The server names itself " + shown_url(parsed->origin()) + " and is called " +
                 facts.evidence.target.origin() + (how.empty() ? "" : ": " + how) + ".";
   }
@@ -161,10 +212,7 @@ void made_up_token_refused(const site_facts& facts, site_findings& into) {
   const auto* one = facts.evidence.find(asked::made_up);
   if (one == nullptr || !one->answered()) return;
   auto place = where_of(*one);
-  auto verify =
-      "curl -si -X POST -H 'Authorization: Bearer made-up' -H 'Content-Type: application/json' -d "
-      "'{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}' " +
-      shell_url(one->call.url) + " | head -20";
+  auto verify = post_command(one->call.url, "-H 'Authorization: Bearer made-up'") + " | head -20";
   bool taken = one->status() >= 200 && one->status() < 300 && json_rpc_in(*one->answer);
   if (!facts.asks_for_token()) return;  // open to all: said already
   if (taken) {

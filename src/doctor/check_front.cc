@@ -13,38 +13,36 @@ namespace {
 
 std::string where_of(const site_exchange& one) { return one.call.method + " " + shown_url(one.call.url); }
 
-std::string post_command(const std::string& to) {
-  return "curl -si -X POST -H 'Content-Type: application/json' -H 'Accept: application/json, "
-         "text/event-stream' -d '{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}' " +
-         shell_url(to);
-}
-
 bool answered(const site_facts& facts) { return facts.entry != nullptr && facts.entry->answered(); }
 
-// Who says so by a field of its own: a name that people know; "" for nobody.
-std::string known_front(const http_answer& answer) {
-  struct row {
-    std::string_view field, holds, name;
-  };
-  constexpr auto rows = std::to_array<row>({{"CF-RAY", "", "Cloudflare"},
-                                            {"Server", "cloudflare", "Cloudflare"},
-                                            {"X-Sucuri-ID", "", "Sucuri"},
-                                            {"X-Iinfo", "", "Imperva"},
-                                            {"Server", "AkamaiGHost", "Akamai"},
-                                            {"X-Amzn-Waf-Action", "", "AWS WAF"},
-                                            {"X-Azure-Ref", "", "Azure Front Door"},
-                                            {"Server", "awselb", "an AWS load balancer"},
-                                            {"X-Vercel-Mitigated", "", "Vercel"}});
-  for (const auto& [field, part, name] : rows) {
-    auto value = to_lower(answer.fields.first(field));
-    if (!value.empty() && value.find(to_lower(part)) != std::string::npos) return std::string(name);
+// Who stands in front, by a field of its own: a name that people know; "" for nobody.
+struct front {
+  std::string_view field, holds, name;
+  bool answers = true;  // false: the field is also on what it passes on
+};
+
+front known_front(const http_answer& answer) {
+  constexpr auto rows = std::to_array<front>({{"cf-mitigated", "", "Cloudflare", true},
+                                              {"X-Amzn-Waf-Action", "", "AWS WAF", true},
+                                              {"X-Vercel-Mitigated", "", "Vercel", true},
+                                              {"Server", "AkamaiGHost", "Akamai", true},
+                                              {"Server", "awselb", "an AWS load balancer", true},
+                                              {"CF-RAY", "", "Cloudflare", false},
+                                              {"Server", "cloudflare", "Cloudflare", false},
+                                              {"X-Sucuri-ID", "", "Sucuri", false},
+                                              {"X-Iinfo", "", "Imperva", false},
+                                              {"X-Azure-Ref", "", "Azure Front Door", false}});
+  for (const auto& one : rows) {
+    auto value = to_lower(answer.fields.first(one.field));
+    if (!value.empty() && value.find(to_lower(one.holds)) != std::string::npos) return one;
   }
-  return "";
+  return {"", "", "", false};
 }
 
 bool is_page(const http_answer& answer) {
   return looks_like_a_page(answer.body) ||
-         starts_with_ignoring_case(answer.fields.first("Content-Type"), "text/html");
+         (starts_with_ignoring_case(answer.fields.first("Content-Type"), "text/html") &&
+          !json_rpc_in(answer));
 }
 
 // WWW-Authenticate of a scheme that is none of MCP: a proxy with passwords.
@@ -69,9 +67,11 @@ bool refuses_host(const http_answer& answer) {
 }
 
 std::string with_front(const http_answer& answer) {
-  auto front = known_front(answer);
+  auto who = known_front(answer);
   auto told = told_with_words(answer);
-  return front.empty() ? told : told + "; it is " + front + " that answers";
+  if (who.name.empty()) return told;
+  return told + (who.answers ? "; it is " + std::string(who.name) + " that answers"
+                             : "; it comes through " + std::string(who.name));
 }
 
 }  // namespace
@@ -149,7 +149,7 @@ void no_front(const site_facts& facts, site_findings& into) {
   auto place = where_of(*facts.entry);
   auto verify = post_command(facts.entry->call.url);
   int status = answer.status;
-  auto front = known_front(answer);
+  auto who = known_front(answer);
   auto add = [&](severity level, errc code, bool certain) -> doctor_finding& {
     auto& one = into.add(level, code, with_front(answer), "401 of the MCP server, with a challenge", place);
     one.certain = certain;
@@ -162,10 +162,10 @@ void no_front(const site_facts& facts, site_findings& into) {
     return;
   }
   if (asks_for_password(facts)) {
-    auto& one = add(severity::failure, errc::front_refuses, true);
+    auto& one = add(severity::failure, errc::front_refuses, false);
     one.seen = "status " + std::to_string(status) +
                ", WWW-Authenticate: " + displayable(facts.challenges.front().scheme);
-    one.cause = "A proxy in front asks for a password of its own, which no MCP client has.";
+    one.cause = "A proxy in front, or the server itself, asks for a password, which no MCP client has.";
     return;
   }
   if (refuses_host(answer)) {
@@ -176,7 +176,7 @@ void no_front(const site_facts& facts, site_findings& into) {
   bool gateway_error = status == 502 || status == 503 || status == 504 || (status >= 520 && status <= 530);
   if (gateway_error) {
     // A firewall's challenge comes as 503, too.
-    bool refused = is_page(answer) && status == 503 && !front.empty();
+    bool refused = is_page(answer) && status == 503 && !who.name.empty();
     add(severity::failure, refused ? errc::front_refuses : errc::front_unavailable,
         !refused && is_page(answer));
     return;
@@ -187,7 +187,7 @@ void no_front(const site_facts& facts, site_findings& into) {
   }
   if ((status == 403 || status == 401 || status == 406 || status == 400) && is_page(answer) &&
       facts.challenges.empty()) {
-    add(severity::failure, errc::front_refuses, status == 403 && !front.empty());
+    add(severity::failure, errc::front_refuses, status == 403 && who.answers);
     return;
   }
   if (status >= 200 && status < 300 && is_page(answer)) {
@@ -197,23 +197,36 @@ void no_front(const site_facts& facts, site_findings& into) {
   into.ok("Nothing stands between", told_of_answer(answer), place);
 }
 
+namespace {
+
+bool opens_stream(const site_exchange* get) {
+  return get != nullptr && get->status() == 200 &&
+         starts_with_ignoring_case(get->answer->fields.first("Content-Type"), "text/event-stream");
+}
+
+// A server of 2024 whose stream is behind its check of tokens.
+bool guards_stream(const site_exchange* get) {
+  return get != nullptr && get->status() == 401 && get->answer->fields.count("WWW-Authenticate") != 0;
+}
+
+}  // namespace
+
 void path_is_right(const site_facts& facts, site_findings& into) {
   if (!answered(facts)) return;
   const auto& answer = *facts.entry->answer;
   if (answer.status != 404 && answer.status != 405) return;
   auto place = where_of(*facts.entry);
   const auto* get = facts.evidence.find(asked::get, facts.entry->call.url);
-  if (get != nullptr && get->status() == 200 &&
-      starts_with_ignoring_case(get->answer->fields.first("Content-Type"), "text/event-stream")) {
+  if (opens_stream(get) || (answer.status == 405 && guards_stream(get))) {
     bool names_endpoint = get->answer->body.find("event: endpoint") != std::string::npos ||
                           get->answer->body.find("event:endpoint") != std::string::npos;
-    auto& one =
-        into.warning(errc::transport_outdated,
-                     "POST is answered with " + std::to_string(answer.status) +
-                         ", GET opens an event stream" + (names_endpoint ? " that names an endpoint" : ""),
-                     "an answer to POST", place);
+    auto& one = into.warning(errc::transport_outdated,
+                             "POST is answered with " + std::to_string(answer.status) +
+                                 (opens_stream(get) ? ", GET opens an event stream" : ", GET wants a token") +
+                                 (names_endpoint ? " that names an endpoint" : ""),
+                             "an answer to POST", place);
     one.certain = names_endpoint;
-    one.verify = "curl -sN -H 'Accept: text/event-stream' " + shell_url(facts.entry->call.url);
+    one.verify = "curl -siN -H 'Accept: text/event-stream' " + shell_url(facts.entry->call.url);
     return;
   }
   std::vector<std::string> others;
@@ -224,11 +237,13 @@ void path_is_right(const site_facts& facts, site_findings& into) {
     if (wants_token || (other->status() == 200 && json_rpc_in(*other->answer))) others.push_back(address);
   }
   auto& one = into.failure(errc::path_unknown, told_with_words(answer), "401 of the MCP server", place);
-  // A server of before may answer 405 to what it does not know.
-  one.certain = answer.status == 404;
+  // Whoever does not know the Host says 404 as well, and so does a server that hides from strangers.
+  one.certain = answer.status == 404 && !others.empty();
   if (!others.empty()) {
-    one.certain = true;
     one.fix = "The MCP server answers at " + shown_url(others.front()) + ": use that address.";
+    if (answer.status == 405)
+      one.fix =
+          "An MCP server answers at " + shown_url(others.front()) + ": use that address, if it is the one.";
   }
   one.verify = post_command(others.empty() ? facts.entry->call.url : others.front());
 }

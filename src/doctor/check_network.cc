@@ -1,5 +1,6 @@
 // Before HTTP: name, connection, TLS.
 
+#include "base/ip_address.h"
 #include "base/text.h"
 #include "bridge/outbound.h"
 #include "doctor/site_check.h"
@@ -16,6 +17,11 @@ const reached* place_of(const site_facts& facts) {
   return facts.evidence.place(target.host, target.effective_port());
 }
 
+const reached* secure_place_of(const site_facts& facts) {
+  const auto& target = facts.evidence.target;
+  return facts.evidence.secure_place(target.host, target.effective_port());
+}
+
 std::string where_of(const site_facts& facts) { return shown_url(facts.evidence.target.origin()); }
 
 std::string connect_command(const site_facts& facts) {
@@ -25,28 +31,31 @@ std::string connect_command(const site_facts& facts) {
 
 std::string s_client_command(const site_facts& facts) {
   const auto& target = facts.evidence.target;
-  auto port = std::to_string(target.effective_port());
-  return "openssl s_client -connect " + target.host + ":" + port + " -servername " + target.host +
+  auto host = target.host_is_ipv6 ? "[" + target.host + "]" : target.host;
+  // SNI is for names (RFC 6066 §3).
+  auto name = ip_address::parse(target.host) ? "" : " -servername " + target.host;
+  return "openssl s_client -connect " + host + ":" + std::to_string(target.effective_port()) + name +
          " </dev/null";
 }
 
 std::string told_of(const reached::certificate& c) {
+  auto ends = c.ends < reached::certificate::endless ? to_iso8601(c.ends).substr(0, 10) : "no end";
   return displayable(c.subject) + ", of " + displayable(c.issuer) + ", " +
-         to_iso8601(c.begins).substr(0, 10) + " to " + to_iso8601(c.ends).substr(0, 10);
+         to_iso8601(c.begins).substr(0, 10) + " to " + ends;
 }
 
 bool speaks_tls_to_cleartext(const site_facts& facts) {
   if (facts.evidence.target.scheme != "http" || facts.entry == nullptr) return false;
   const auto& answer = facts.entry->answer;
   if (!answer) {
-    const auto& target = facts.evidence.target;
-    const auto* place = facts.evidence.secure_place(target.host, target.effective_port());
+    const auto* place = secure_place_of(facts);
     return answer.error().detail.find("https://") != std::string::npos ||
            (place != nullptr && place->tls_done);
   }
-  // As nginx and Go's server say it, and whoever is made with them.
-  return answer->status == 400 && (answer->body.find("HTTPS port") != std::string::npos ||
-                                   answer->body.find("HTTPS server") != std::string::npos);
+  // As nginx and Go's server say it, and whoever is made with them; and TLS was spoken when it was tried.
+  const auto* place = secure_place_of(facts);
+  return answer->status == 400 && answer->body.find("HTTPS") != std::string::npos && place != nullptr &&
+         place->tls_done;
 }
 
 }  // namespace
@@ -100,19 +109,24 @@ void tls_holds(const site_facts& facts, site_findings& into) {
     one.verify = s_client_command(facts);
     return;
   }
+  // An answer came, trusted, by another way: a proxy of the environment.
+  if (!place->trusted && got_through(facts)) return;
   std::string shown = place->chain.empty() ? "" : told_of(place->chain.front());
   auto fail = [&](errc code, const std::string& seen, const std::string& expected) {
     // Somebody else's authorities may be ours: what we trust with, clients do not have to.
     auto& one = into.failure(code, seen, expected, where_of(facts));
     one.verify = s_client_command(facts);
   };
-  if (place->wrong_dates) fail(errc::server_certificate_dates, shown, "a certificate that holds today");
+  if (place->wrong_dates) {
+    fail(errc::server_certificate_dates, place->wrongly_dated ? told_of(*place->wrongly_dated) : shown,
+         "a certificate that holds today");
+  }
   if (place->wrong_name) {
     fail(errc::server_certificate_name,
          "for " + (place->chain.empty() ? "?" : displayable(join(place->chain.front().names, ", "))),
          "for " + place->host);
   }
-  if (place->untrusted_chain && !got_through(facts)) {
+  if (place->untrusted_chain) {
     fail(errc::server_certificate_untrusted,
          displayable(place->tls_failure) + ": " + std::to_string(place->chain.size()) +
              " certificate(s) were sent, the first " + shown,

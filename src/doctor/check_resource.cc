@@ -18,7 +18,7 @@ bool wanted(const site_facts& facts) { return facts.asks_for_token(); }
 
 bool all_asked(const site_facts& facts) {
   return std::all_of(facts.resource_forms.begin(), facts.resource_forms.end(),
-                     [](const site_document& one) { return one.exchange != nullptr; });
+                     [](const site_document& one) { return one.known(); });
 }
 
 bool announced(const site_facts& facts, const site_document& form) {
@@ -35,6 +35,14 @@ std::string told_of_all(const std::vector<site_document>& forms) {
 }
 
 void one_form(const site_facts& facts, const site_document& form, site_findings& into) {
+  if (form.untold && !announced(facts, form)) {
+    document_untold(into, errc::resource_metadata_unusable, form).decides = false;
+    return;
+  }
+  if (form.good() && !form.lenient.empty()) {
+    document_lenient(into, errc::resource_metadata_unusable, form);
+    if (&form == facts.resource) return;
+  }
   if (&form == facts.resource) {
     into.ok("The resource metadata is there", "", shown_url(form.address));
     return;
@@ -77,6 +85,12 @@ void resource_is_published(const site_facts& facts, site_findings& into) {
     for (const auto& form : facts.resource_forms) one_form(facts, form, into);
     return;
   }
+  auto untold = std::find_if(facts.resource_forms.begin(), facts.resource_forms.end(),
+                             [](const site_document& one) { return one.untold; });
+  if (untold != facts.resource_forms.end()) {
+    if (!announced(facts, *untold)) document_untold(into, errc::resource_metadata_unusable, *untold);
+    return;
+  }
   auto usable = [](const site_document& one) { return !one.absent && one.exchange->answered(); };
   auto bad = std::find_if(facts.resource_forms.begin(), facts.resource_forms.end(), usable);
   bool absent = bad == facts.resource_forms.end();
@@ -95,6 +109,11 @@ void resource_is_published(const site_facts& facts, site_findings& into) {
   if (!absent && (status == 401 || status == 403)) {
     one.cause = "The metadata itself asks for a token, or something in front refuses it.";
     one.fix = "Leave /.well-known out of what asks for a token.";
+  }
+  if (status >= 500) {
+    one.cause = "Its address fails: an error of its server, or of a proxy whose server is away.";
+    one.fix = "Look at the log of whoever serves it, with the time of what was seen.";
+    one.certain = false;
   }
   if (!absent && status == 200 && looks_like_a_page(place.exchange->answer->body)) {
     one.cause =
@@ -120,7 +139,7 @@ void resource_is_this(const site_facts& facts, site_findings& into) {
     into.ok("The resource is this server", shown_url(seen), where);
     return;
   }
-  auto how = how_issuers_differ(seen, expected);
+  auto how = how_urls_differ(seen, expected);
   auto theirs = canonical_resource(seen);
   auto ours = canonical_resource(expected);
   bool same = theirs && ours && *theirs == *ours;

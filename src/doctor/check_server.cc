@@ -14,7 +14,7 @@ namespace {
 
 bool all_asked(const site_server& server) {
   return std::all_of(server.forms.begin(), server.forms.end(),
-                     [](const site_document& one) { return one.exchange != nullptr; });
+                     [](const site_document& one) { return one.known(); });
 }
 
 // Whether this is a server that clients come to: one that was named, or the origin where nothing is named.
@@ -49,6 +49,15 @@ std::string told_of_all(const std::vector<site_document>& forms) {
             (form.good() ? "a document" : form.trouble);
   }
   return told;
+}
+
+bool speaks_of_tls(std::string_view words) {
+  return words.find("SSL") != std::string_view::npos || words.find("certificate") != std::string_view::npos;
+}
+
+bool is_json(const http_answer& answer) {
+  return parse_json_object(answer.body).has_value() ||
+         starts_with_ignoring_case(answer.fields.first("Content-Type"), "application/json");
 }
 
 // An answer that only shows that nothing is routed there.
@@ -99,6 +108,11 @@ void judge_authorize_endpoint(const site_facts& facts, const std::string& addres
     return;
   }
   int status = asked_of->status();
+  if (status == 429) {
+    into.unknown(errc::front_throttles, "status 429", "a page, a redirect or an error", where).verify =
+        get_command(address);
+    return;
+  }
   if (!is_nowhere(*asked_of->answer)) {
     into.ok("The authorization endpoint is there", "status " + std::to_string(status), where);
     return;
@@ -117,11 +131,21 @@ void server_is_published(const site_facts& facts, site_findings& into) {
   bool any = facts.first_server() != nullptr;
   for (const auto& server : facts.servers) {
     if (!counts(facts, server)) continue;
+    if (server.usable() && !server.best->lenient.empty()) {
+      document_lenient(into, errc::server_metadata_unusable, *server.best);
+      continue;
+    }
     if (server.usable()) {
       into.ok("The authorization server's metadata is there", "", shown_url(server.best->address));
       continue;
     }
     if (server.forms.empty()) continue;  // no URL: said by resource.servers
+    auto untold = std::find_if(server.forms.begin(), server.forms.end(),
+                               [](const site_document& one) { return one.untold; });
+    if (untold != server.forms.end()) {
+      document_untold(into, errc::server_metadata_unusable, *untold).decides = !any;
+      continue;
+    }
     auto answered = [](const site_document& one) { return one.exchange->answered(); };
     auto bad = std::find_if(server.forms.begin(), server.forms.end(),
                             [&](const site_document& one) { return answered(one) && !one.absent; });
@@ -138,6 +162,15 @@ void server_is_published(const site_facts& facts, site_findings& into) {
           "an inner one.";
     if (silent && form.exchange->answer.error().code == errc::address_refused)
       one.cause = "A public server names an issuer with an inner address, where clients cannot come.";
+    if (silent && speaks_of_tls(form.exchange->answer.error().detail)) {
+      one.cause = "TLS with it does not hold, as what was seen says: its certificate, most often.";
+      one.fix = "Mend its certificate; for an authority of your own give its file (--ca).";
+    }
+    if (form.exchange->status() >= 500) {
+      one.cause = "Its address fails: an error of its server, or of a proxy whose server is away.";
+      one.fix = "Look at the log of whoever serves it, with the time of what was seen.";
+      one.certain = false;
+    }
     one.verify = get_command(form.address);
   }
 }
@@ -154,7 +187,7 @@ void server_issuer(const site_facts& facts, site_findings& into) {
     bool other_form = std::any_of(server.forms.begin(), server.forms.end(), [&](const site_document& form) {
       return form.good() && agrees(text_member(*form.object, "issuer"));
     });
-    auto how = how_issuers_differ(server.said_issuer, server.issuer);
+    auto how = how_urls_differ(server.said_issuer, server.issuer);
     auto& one = into.add(other_form || server.of_origin ? severity::warning : severity::failure,
                          errc::server_issuer_differs,
                          server.said_issuer.empty() ? "no issuer" : shown_url(server.said_issuer),
@@ -239,9 +272,26 @@ void server_registration(const site_facts& facts, site_findings& into) {
       return;
     }
     bool closed = status == 401 || status == 403 || status == 404 || status == 405 || status == 501;
-    if (!closed) {
+    // To what is no registration: a refusal of it, or one by a server that looks at nothing.
+    bool open = status == 400 || status == 415 || status == 422 || status == 413 ||
+                (status >= 200 && status < 300 && is_json(*asked_of->answer));
+    if (open) {
       into.ok("Clients can get an id",
               status == 400 ? "registration" : "registration, status " + std::to_string(status), where);
+      return;
+    }
+    if (!closed) {
+      // 500 to what is no JSON may be bad manners.
+      auto& one = into.add(documents || status >= 500 ? severity::warning : severity::failure,
+                           errc::server_endpoint_unreachable, told_with_words(*asked_of->answer),
+                           "400 to what is no registration", where);
+      one.title = "The registration endpoint does not answer as one";
+      one.cause =
+          "It fails at what is no registration, or a page or a redirect stands there; whether it takes a "
+          "good "
+          "one is not known.";
+      one.certain = false;
+      one.verify = verify;
       return;
     }
     auto& one = into.add(documents ? severity::warning : severity::failure, errc::server_registration_closed,
@@ -289,12 +339,26 @@ void server_keys(const site_facts& facts, site_findings& into) {
     if (asked_of == nullptr) return;
     auto where = shown_url(address);
     auto verify = get_command(address);
+    bool cut = !asked_of->cut.empty() && !key_set::parse(asked_of->answer->body);
+    if (asked_of->status() == 429 || cut) {
+      auto& one = into.unknown(cut ? errc::server_keys_unusable : errc::front_throttles,
+                               told_of_answer(*asked_of->answer) + (cut ? ", " + asked_of->cut : ""),
+                               "a key set", where);
+      if (cut) {
+        one.title = "Whether the key set can be used cannot be told";
+        one.cause = "It is larger, or comes more slowly, than what is read here.";
+      }
+      one.verify = verify;
+      return;
+    }
     if (!asked_of->answered() || asked_of->status() != 200) {
       auto& one = into.failure(errc::server_keys_unreachable,
                                asked_of->answered() ? told_with_words(*asked_of->answer)
                                                     : displayable(asked_of->answer.error().detail),
                                "a key set", where);
-      one.certain = asked_of->answered() || asked_of->answer.error().code == errc::fetch_failed;
+      // Some who verify follow a redirect, and what fails now may not tomorrow.
+      bool passing = leads_on(*asked_of) || asked_of->status() >= 500;
+      one.certain = asked_of->answered() ? !passing : asked_of->answer.error().code == errc::fetch_failed;
       // Clients need no keys; who verifies may come to it by another way.
       if (!asked_of->answered()) one.level = severity::warning;
       one.verify = verify;

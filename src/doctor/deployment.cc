@@ -7,6 +7,7 @@
 #include "oauth/displayable.h"
 #include "oauth/near_miss.h"
 #include "provider/provider_errors.h"
+#include "symptom/catalogue.h"
 
 #include <algorithm>
 #include <iterator>
@@ -66,8 +67,9 @@ void others_answer(const deployment_evidence& e, std::vector<doctor_finding>& al
     one.verify = check_command(e);
     for (const auto& [from, to] : e.better_urls) {
       if (provider || why.detail.find(from) == std::string::npos) continue;
-      one.change = proposed_change{proposed_change::kind::value, e.file, from, to};
-      one.fix = "Write " + shown_url(to) + " in place of " + shown_url(from) + ".";
+      if (!e.url_of_environment) one.change = proposed_change{proposed_change::kind::value, e.file, from, to};
+      one.fix = "Write " + shown_url(to) + " in place of " + shown_url(from) +
+                (e.url_of_environment ? " in the environment (MCP_SERVER_URL)." : ".");
     }
   }
 }
@@ -117,7 +119,7 @@ void gateway_runs(const deployment_evidence& e, std::vector<doctor_finding>& all
   }
   auto& one = configuration.failure(errc::gateway_outdated, "it calls itself " + shown_url(said),
                                     shown_url(e.resource), e.listener);
-  auto how = how_issuers_differ(said, e.resource);
+  auto how = how_urls_differ(said, e.resource);
   if (!how.empty()) one.cause += " Here: " + how + ".";
   one.verify = "curl -s " + shell_url(e.listener + "/.well-known/oauth-protected-resource");
 }
@@ -164,6 +166,32 @@ std::string words_of(const http_answer& answer) {
   return displayable(std::string_view(answer.body).substr(0, 20'000));
 }
 
+void explain_with(const provider_explanation& known, const provider_trial& p, doctor_finding& one) {
+  one.cause = with_values(known.cause, values_of(p));
+  one.fix = with_values(known.fix, values_of(p));
+}
+
+// Whether the page that a sign-in would begin with is a refusal.
+bool sign_in_fails(const provider_trial& p, const http_answer& page, const std::string& registered,
+                   site_findings& into) {
+  auto words = words_of(page) + " " + std::string(page.fields.first("Location"));
+  auto lower = to_lower(words);
+  bool refused = page.status >= 400;
+  const auto* known =
+      refused || lower.find("error") != std::string::npos ? explain_provider_error(words) : nullptr;
+  bool mismatch = known != nullptr && known->code == errc::provider_redirect_uri_mismatch;
+  // Pages of errors show the whole request, whatever is wrong with it.
+  bool named = refused && lower.find("redirect_uri") != std::string::npos;
+  if (!mismatch && !(refused && known != nullptr) && !named) return false;
+  auto code = known != nullptr ? known->code : errc::provider_redirect_uri_mismatch;
+  auto& one = into.failure(code, told_with_words(page), "a sign-in page", registered);
+  one.certain = mismatch;
+  if (known != nullptr) explain_with(*known, p, one);
+  if (code == errc::provider_redirect_uri_mismatch) one.fix += " Register exactly this: " + p.callback_url;
+  one.verify = "mcp-oauth-proxy doctor";
+  return true;
+}
+
 void one_provider(const provider_trial& p, std::vector<doctor_finding>& all) {
   site_findings into("provider.credentials", all);
   if (p.token && !*p.token) {
@@ -178,14 +206,15 @@ void one_provider(const provider_trial& p, std::vector<doctor_finding>& all) {
     auto where = "providers." + p.name;
     if (code == "invalid_grant") {
       into.ok("The provider takes the client's credentials", "a made-up code gets invalid_grant", where);
-    } else if (code == "invalid_client" || code == "unauthorized_client" || answer.status == 401) {
+    } else if (code == "invalid_client" || code == "unauthorized_client" ||
+               (answer.status == 401 && !code.empty())) {
       const auto* known = explain_provider_error(words);
       auto& one =
           into.failure(errc::provider_client_refused, words, "invalid_grant to a made-up code", where);
       if (known != nullptr) {
         one.code = known->code;
-        one.cause = with_values(known->cause, values_of(p));
-        one.fix = with_values(known->fix, values_of(p));
+        one.title = explain(known->code).description;
+        explain_with(*known, p, one);
       }
       one.verify = "mcp-oauth-proxy doctor";
     } else {
@@ -198,27 +227,7 @@ void one_provider(const provider_trial& p, std::vector<doctor_finding>& all) {
   }
   site_findings redirect("provider.redirect_uri", all);
   auto registered = "providers." + p.name + " (" + p.registered_at + ")";
-  if (p.authorize && *p.authorize) {
-    auto words = words_of(**p.authorize);
-    auto to = std::string((*p.authorize)->fields.first("Location"));
-    auto lower = to_lower(words + " " + to);
-    const auto* known = (*p.authorize)->status >= 400 || lower.find("error") != std::string::npos
-                            ? explain_provider_error(words + " " + to)
-                            : nullptr;
-    bool mismatch = (known != nullptr && known->code == errc::provider_redirect_uri_mismatch) ||
-                    ((*p.authorize)->status >= 400 && lower.find("redirect_uri") != std::string::npos);
-    if (mismatch) {
-      auto& one = redirect.failure(errc::provider_redirect_uri_mismatch, told_with_words(**p.authorize),
-                                   "a sign-in page", registered);
-      if (known != nullptr) {
-        one.cause = with_values(known->cause, values_of(p));
-        one.fix = with_values(known->fix, values_of(p));
-      }
-      one.fix += " Register exactly this: " + p.callback_url;
-      one.verify = "mcp-oauth-proxy doctor";
-      return;
-    }
-  }
+  if (p.authorize && *p.authorize && sign_in_fails(p, **p.authorize, registered, redirect)) return;
   if (!p.callback_url.empty())
     redirect.ok("Registered there has to be, character for character", p.callback_url, registered);
 }

@@ -34,6 +34,7 @@ struct deployment_evidence {
   std::vector<std::string> start_good, start_notes, start_doubts;
   std::vector<error> start_failures;
   std::vector<std::pair<std::string, std::string>> better_urls;  // of MCP servers: as configured, as found
+  bool url_of_environment = false;                               // that of the MCP server is not in the file
   std::vector<error> away;  // providers and MCP servers that do not answer as they should
 
   std::string listener;                       // "http://127.0.0.1:8080"

@@ -136,6 +136,49 @@ TEST(Deployment, NamesWhatIsWrongFirst) {
   }
 }
 
+// A page of an error shows the whole request, whatever is wrong with it.
+TEST(Deployment, APageThatNamesTheRedirectUriIsNoMismatch) {
+  struct row {
+    http_answer authorize;
+    const char *id, *fix;
+    bool certain;
+  };
+  const std::string details = "<html>client_id=us redirect_uri=https://x/callback ";
+  for (const auto& [authorize, id, fix, certain] :
+       {row{{400, {}, details + "invalid_scope: groups is unknown"},
+            "MOP-IDP-009",
+            "Compare the scopes",
+            false},
+        row{{400, {}, details + "something"}, "MOP-IDP-007", "auth/callback", false},
+        row{{400, {}, details + "redirect_uri_mismatch"}, "MOP-IDP-007", "auth/callback", true}}) {
+    auto evidence = good();
+    evidence.providers.front().authorize = authorize;
+    auto made = examine_deployment(evidence, std::nullopt);
+    ASSERT_NE(made.first(), nullptr);
+    EXPECT_EQ(first_id(made), id) << to_text(made, false);
+    EXPECT_EQ(made.first()->certain, certain) << authorize.body;
+    EXPECT_NE(made.first()->fix.find(fix), std::string::npos) << made.first()->fix;
+  }
+}
+
+TEST(Deployment, A401ThatIsNoAnswerOfOAuthIsNoVerdictOnCredentials) {
+  auto evidence = good();
+  evidence.providers.front().token = http_answer{401, {{"Content-Type", "text/html"}}, "<html>VPN login"};
+  auto made = examine_deployment(evidence, std::nullopt);
+  EXPECT_EQ(made.verdict(), examination_verdict::ok) << to_text(made, false);
+}
+
+TEST(Deployment, AUrlOfTheEnvironmentIsNotChangedInTheFile) {
+  auto evidence = good();
+  evidence.away = {{errc::path_unknown, "the MCP server answers 404 at http://h:3000/wrong: …"}};
+  evidence.better_urls = {{"http://h:3000/wrong", "http://h:3000/mcp"}};
+  evidence.url_of_environment = true;
+  auto made = examine_deployment(evidence, std::nullopt);
+  ASSERT_NE(made.first(), nullptr);
+  EXPECT_FALSE(made.first()->change.has_value());
+  EXPECT_NE(made.first()->fix.find("MCP_SERVER_URL"), std::string::npos) << made.first()->fix;
+}
+
 TEST(Deployment, ThatDoesNotRunIsTheCauseOfWhatIsSeenOutside) {
   auto evidence = good();
   evidence.health = fail(errc::fetch_failed, "Connection refused");

@@ -32,6 +32,7 @@ client_manners claude_code() {
   c.name = "claude-code";
   c.title = "Claude Code";
   c.reads_challenge = known::yes;
+  c.lenient = known::yes;
   c.goes_on = known::no;
   c.path_form = known::yes;
   c.root_form = known::yes;
@@ -73,6 +74,7 @@ client_manners vscode() {
   c.name = "vscode";
   c.title = "VS Code";
   c.reads_challenge = known::yes;
+  c.lenient = known::yes;
   c.goes_on = known::yes;
   c.path_form = known::yes;
   c.root_form = known::yes;
@@ -114,6 +116,7 @@ client_manners inspector() {
   c.title = "MCP Inspector";
   c.browser = true;
   c.reads_challenge = known::yes;
+  c.lenient = known::yes;
   c.goes_on = known::no;
   c.path_form = known::yes;
   c.root_form = known::yes;
@@ -156,6 +159,7 @@ client_manners bridge() {
   c.name = "bridge";
   c.title = "mcp-oauth-proxy bridge";
   c.reads_challenge = known::yes;
+  c.lenient = known::no;
   c.goes_on = known::yes;
   c.path_form = known::yes;
   c.root_form = known::yes;
@@ -173,6 +177,8 @@ client_manners bridge() {
   c.source = "docs/guide/bridge.md";
   return c;
 }
+
+bool is_untold(const site_document& one) { return one.untold; }
 
 // One walk. The first thing that stops it, and the first that is not known, are kept.
 class walk {
@@ -223,6 +229,12 @@ class walk {
     });
     return found == made_.findings.end() ? nullptr : &*found;
   }
+  const doctor_finding* doubtful(std::string_view check) const {
+    auto found = std::find_if(made_.findings.begin(), made_.findings.end(), [&](const doctor_finding& one) {
+      return one.check == check && !one.certain && one.level != severity::unknown;
+    });
+    return found == made_.findings.end() ? nullptr : &*found;
+  }
   const doctor_finding* with_code(errc code) const {
     auto found = std::find_if(made_.findings.begin(), made_.findings.end(),
                               [&](const doctor_finding& one) { return one.code == code; });
@@ -252,6 +264,10 @@ class walk {
       return true;
     }
     if (!facts_.asks_for_token()) {
+      if (with_code(errc::transport_outdated) != nullptr) {
+        doubt("challenge", errc::transport_outdated, "how a sign-in goes there");
+        return false;
+      }
       const auto* one = failed("token.asked");
       return stop("challenge", one != nullptr ? one->code : std::optional<errc>());
     }
@@ -275,20 +291,31 @@ class walk {
     return nullptr;
   }
 
+  bool reads(const site_document& one, const std::string& step, errc code) {
+    if (!one.good() || (!one.lenient.empty() && client_.lenient == known::no)) return false;
+    if (!one.lenient.empty() && client_.lenient == known::unknown)
+      doubt(step, code, "whether it reads the document: " + one.lenient);
+    return true;
+  }
+  bool reads_resource(const site_document& one) {
+    return reads(one, "resource_metadata", errc::resource_metadata_unusable);
+  }
+
   // The document that this client finds; null when none.
   const site_document* found_resource() {
     const auto& named = facts_.demand.resource_metadata;
     auto announced = std::find_if(facts_.resource_forms.begin(), facts_.resource_forms.end(),
                                   [&](const site_document& one) { return one.address == named; });
-    if (announced != facts_.resource_forms.end() && client_.reads_challenge != known::no) {
-      if (announced->good()) return &*announced;
+    bool strict = facts_.demand_unquoted && client_.lenient == known::no;
+    if (announced != facts_.resource_forms.end() && client_.reads_challenge != known::no && !strict) {
+      if (reads_resource(*announced)) return &*announced;
       if (client_.goes_on == known::no) return nullptr;
       if (client_.goes_on == known::unknown)
         doubt("resource_metadata", errc::challenge_metadata_unreachable, "whether it looks elsewhere");
     }
     constexpr std::string_view word = "/.well-known/oauth-protected-resource";
     auto use = [&](const site_document* one, known does) {
-      if (one == nullptr || !one->good() || does == known::no) return false;
+      if (one == nullptr || does == known::no || !reads_resource(*one)) return false;
       if (does == known::unknown)
         doubt("resource_metadata", errc::resource_metadata_form_absent, "whether it asks for this form");
       return true;
@@ -298,7 +325,7 @@ class walk {
     const auto* root = form(word, true);
     if (use(root, client_.root_form)) return root;
     // The announced form may be one of the two.
-    if (announced != facts_.resource_forms.end() && announced->good()) return &*announced;
+    if (announced != facts_.resource_forms.end() && reads_resource(*announced)) return &*announced;
     return nullptr;
   }
 
@@ -306,6 +333,10 @@ class walk {
     if (told_.gets_through) return true;
     const auto* found = found_resource();
     if (found == nullptr) {
+      if (std::any_of(facts_.resource_forms.begin(), facts_.resource_forms.end(), is_untold)) {
+        doubt("resource_metadata", errc::resource_metadata_unusable, "whether it comes to the document");
+        return false;
+      }
       const auto* server = facts_.first_server();
       auto code = with_code(errc::challenge_metadata_unreachable) != nullptr
                       ? errc::challenge_metadata_unreachable
@@ -343,9 +374,18 @@ class walk {
     if (const auto* one = failed("resource.servers")) return stop("authorization_server", one->code);
     const auto* server = facts_.first_server();
     if (server == nullptr) {
+      for (const auto& one : facts_.servers) {
+        if (std::none_of(one.forms.begin(), one.forms.end(), is_untold)) continue;
+        doubt("authorization_server", errc::server_metadata_unusable, "whether it comes to the document");
+        return false;
+      }
       const auto* one = failed("server.published");
       return stop("authorization_server", one != nullptr ? one->code : errc::server_metadata_absent);
     }
+    if (!std::any_of(server->forms.begin(), server->forms.end(), [&](const site_document& one) {
+          return reads(one, "authorization_server", errc::server_metadata_unusable);
+        }))
+      return stop("authorization_server", errc::server_metadata_unusable, server->best->lenient);
     bool openid = server->best->address.find("openid-configuration") != std::string::npos;
     if (openid && !depends(client_.openid_forms, "authorization_server", errc::server_metadata_absent,
                            "whether it reads OpenID metadata"))
@@ -380,6 +420,8 @@ class walk {
     bool open = !text_member(server->object, "registration_endpoint").empty() &&
                 with_code(errc::server_registration_closed) == nullptr &&
                 failed("server.registration") == nullptr;
+    if (const auto* one = doubtful("server.registration"))
+      return doubt("registration", one->code, "whether it can register");
     if (open && client_.registers == known::yes) return true;
     if (documents && client_.documents == known::unknown)
       return doubt("registration", errc::server_registration_absent, "whether it has a client id document");

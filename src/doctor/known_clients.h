@@ -27,6 +27,7 @@ struct client_manners {
   bool hosted = false;                     // runs elsewhere: needs an address that is public
   bool browser = false;                    // CORS counts
   known reads_challenge = known::unknown;  // resource_metadata of the 401
+  known lenient = known::unknown;          // puts up with what only lenient readers do (`site_document`)
   known goes_on = known::unknown;          // to the well-known forms when that is not there
   known path_form = known::unknown, root_form = known::unknown;
   known without_resource = known::unknown;  // the origin as authorization server (MCP 2025-03-26)

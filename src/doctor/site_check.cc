@@ -111,6 +111,31 @@ doctor_finding& site_findings::add(severity level, errc code, std::string seen, 
   return into_.back();
 }
 
+doctor_finding& document_untold(site_findings& into, errc code, const site_document& form) {
+  auto& one = into.unknown(form.throttled() ? errc::front_throttles : code, form.trouble,
+                           "the whole document", shown_url(form.address));
+  if (!form.throttled()) {
+    one.title = "Whether clients can read the document cannot be told";
+    one.cause = "It is larger, or comes more slowly, than what is read here; clients have other limits.";
+    one.fix = "Serve it small and at once: such a document has some hundred bytes.";
+  }
+  one.decides = true;
+  one.verify = "curl -si " + shell_url(form.address);
+  return one;
+}
+
+doctor_finding& document_lenient(site_findings& into, errc code, const site_document& form) {
+  auto& one = into.warning(code, form.lenient, "a document that every client reads", shown_url(form.address));
+  one.title = "Some clients cannot read the document";
+  one.cause = "Many clients put up with it; strict ones, the bridge among them, do not.";
+  one.fix =
+      "Serve it at this address, with status 200, at once, as JSON in UTF-8 without a byte order mark, each "
+      "member once.";
+  one.certain = false;
+  one.verify = "curl -si " + shell_url(form.address);
+  return one;
+}
+
 std::span<const site_check> site_checks() { return table; }
 
 examination examine_site(const site_evidence& evidence) {

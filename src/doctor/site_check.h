@@ -34,6 +34,12 @@ class site_findings {
   std::vector<doctor_finding>& into_;
 };
 
+// Of a document of which nothing can be said (`untold`): its server had enough of questions, or it was cut.
+// Without it nothing can be said of the whole.
+doctor_finding& document_untold(site_findings& into, errc code, const site_document& form);
+// Of one that only lenient clients read.
+doctor_finding& document_lenient(site_findings& into, errc code, const site_document& form);
+
 // One row of the table of checks. A check of something that was not fetched, since something before it does
 // not hold, says nothing. The order of the table is the order in which things must be put right.
 struct site_check {

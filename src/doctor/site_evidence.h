@@ -17,8 +17,8 @@ namespace mcp_oauth {
 // What was asked of a server that is examined, and what came. Values only: the checks judge them, and nothing
 // else decides anything.
 
-// A request that the plan wants to be sent. None changes anything at the server: no token of anybody is in
-// it, and what it asks for cannot be granted.
+// A request that the plan wants to be sent. No token of anybody is in it, what it asks for cannot be granted,
+// and sessions that a server opens for it are ended.
 struct site_errand {
   std::string what;  // stable name of the question: "mcp.post", "resource.path"
   http_call call;
@@ -29,7 +29,8 @@ struct site_exchange {
   std::string what;
   http_call call;
   result<http_answer> answer;
-  time_point at;  // by our clock, when it had come
+  time_point at;         // by our clock, when it had come
+  std::string cut = {};  // why we read no further, for people; "" where we had the end of it
 
   bool answered() const { return answer.has_value(); }
   int status() const { return answer ? answer->status : 0; }
@@ -56,7 +57,7 @@ inline constexpr std::string_view post = "mcp.post", stateless = "mcp.stateless"
                                   server_of_origin = "server.origin", keys = "keys", token = "token",
                                   token_preflight = "token.preflight", registration = "registration",
                                   authorize = "authorize", resource_browser = "resource.browser",
-                                  server_browser = "server.browser";
+                                  server_browser = "server.browser", moved = "moved", end = "mcp.end";
 }
 
 // The origin that a client in a browser is taken to have: that of the MCP Inspector.

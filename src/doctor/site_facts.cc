@@ -11,41 +11,11 @@ namespace {
 
 constexpr std::size_t most_servers = 3;
 
-site_document read_form(const site_evidence& evidence, std::string_view what, const std::string& address) {
-  site_document one;
-  one.address = address;
-  one.exchange = evidence.find(what, address);
-  if (one.exchange == nullptr) {
-    one.trouble = "not asked";
-    return one;
-  }
-  const auto& answer = one.exchange->answer;
-  if (!answer) {
-    one.trouble = answer.error().detail;
-    return one;
-  }
-  one.absent = answer->status == 404 || answer->status == 410;
-  if (answer->status != 200) {
-    one.trouble = told_with_words(*answer);
-    return one;
-  }
-  auto object = parse_json_object(answer->body);
-  if (object) {
-    one.object = std::move(*object);
-  } else {
-    one.trouble = told_with_words(*answer) + ", not JSON: " + displayable(object.error().detail);
-  }
-  return one;
-}
-
 void read_entry(site_facts& facts) {
   const auto& evidence = facts.evidence;
   facts.entry = evidence.find(asked::post);
   if (facts.entry == nullptr) return;
   std::vector<std::string> seen = {facts.entry->call.url};
-  auto leads_on = [](const site_exchange& one) {
-    return one.status() >= 300 && one.status() < 400 && one.status() != 304;
-  };
   while (facts.entry->answered() && leads_on(*facts.entry)) {
     facts.redirects.push_back(facts.entry);
     auto to = redirect_target(*facts.entry);
@@ -60,14 +30,40 @@ void read_entry(site_facts& facts) {
   if (stateless != nullptr && stateless->status() == 401) facts.entry = stateless;
 }
 
+// The URL behind resource_metadata=, where no quote stands: many readers take it, and the grammar ends it at
+// its colon.
+std::string unquoted_metadata(std::string_view value) {
+  constexpr std::string_view name = "resource_metadata=";
+  auto at = value.find(name);
+  if (at == std::string_view::npos) return "";
+  auto rest = value.substr(at + name.size());
+  auto address = std::string(rest.substr(0, rest.find_first_of(", \t\"")));
+  auto parsed = url::parse(address);
+  return parsed && parsed->is_http() ? address : "";
+}
+
+void add_demand(const server_demand& one, server_demand& into) {
+  if (into.resource_metadata.empty()) into.resource_metadata = one.resource_metadata;
+  if (into.error.empty()) into.error = one.error;
+  if (into.error_description.empty()) into.error_description = one.error_description;
+  if (!into.scope) into.scope = one.scope;
+  into.dpop = into.dpop || one.dpop;
+}
+
 void read_challenges(site_facts& facts) {
   if (facts.entry == nullptr || !facts.entry->answered()) return;
   for (const auto& [name, value] : facts.entry->answer->fields) {
     if (!equal_ignoring_case(name, "WWW-Authenticate")) continue;
     facts.challenge_text += (facts.challenge_text.empty() ? "" : ", ") + value;
+    for (auto& one : parse_challenges(value)) facts.challenges.push_back(std::move(one));
+    auto demand = read_demand(value);
+    auto address = unquoted_metadata(value);
+    if (!address.empty() && !url::parse(demand.resource_metadata)) {
+      demand.resource_metadata = address;
+      facts.demand_unquoted = true;
+    }
+    add_demand(demand, facts.demand);
   }
-  facts.challenges = parse_challenges(facts.challenge_text);
-  facts.demand = read_demand(facts.challenge_text);
 }
 
 void read_resource(site_facts& facts) {
@@ -75,7 +71,7 @@ void read_resource(site_facts& facts) {
   auto parsed = url::parse(announced);
   if (!parsed || !parsed->is_http()) announced.clear();
   for (const auto& address : resource_metadata_urls(facts.evidence.target, announced)) {
-    facts.resource_forms.push_back(read_form(facts.evidence, asked::resource, address));
+    facts.resource_forms.push_back(find_document(facts.evidence, asked::resource, address));
   }
   for (const auto& form : facts.resource_forms) {
     if (!form.good() || text_member(*form.object, "resource").empty()) continue;
@@ -93,7 +89,7 @@ void read_server(site_facts& facts, std::string issuer, std::string_view what, b
   server.of_origin = of_origin;
   if (place && place->is_http()) {
     for (const auto& address : server_metadata_urls(*place)) {
-      server.forms.push_back(read_form(facts.evidence, what, address));
+      server.forms.push_back(find_document(facts.evidence, what, address));
     }
   }
   facts.servers.push_back(std::move(server));
@@ -102,8 +98,11 @@ void read_server(site_facts& facts, std::string issuer, std::string_view what, b
 void read_servers(site_facts& facts) {
   // Pointers below lead into the vector: no growing after them.
   facts.servers.reserve(most_servers + 1);
-  for (std::size_t i = 0; i < facts.issuers.size() && i < most_servers; ++i) {
-    read_server(facts, facts.issuers[i], asked::server, false);
+  std::vector<std::string> named;
+  for (const auto& issuer : facts.issuers) {
+    if (named.size() == most_servers || holds(named, issuer)) continue;
+    named.push_back(issuer);
+    read_server(facts, issuer, asked::server, false);
   }
   if (facts.issuers.empty()) {
     read_server(facts, facts.evidence.target.origin(), asked::server_of_origin, true);
@@ -144,16 +143,6 @@ const reached* site_evidence::secure_place(std::string_view host, std::uint16_t 
 const site_server* site_facts::first_server() const {
   auto found = std::find_if(servers.begin(), servers.end(), [](const auto& one) { return one.usable(); });
   return found == servers.end() ? nullptr : &*found;
-}
-
-std::string redirect_target(const site_exchange& from) {
-  auto location = std::string(trim(from.answer->fields.first("Location")));
-  auto base = url::parse(from.call.url);
-  if (location.empty() || !base) return "";
-  if (location.starts_with("//")) location = base->scheme + ":" + location;
-  if (location.starts_with("/")) location = base->origin() + location;
-  auto parsed = url::parse(location);
-  return parsed && parsed->is_http() ? location : "";
 }
 
 site_facts read_site(const site_evidence& evidence) {
@@ -209,6 +198,26 @@ std::string told_with_words(const http_answer& answer) {
   return title.empty() ? told : told + " with the title " + title;
 }
 
+std::string how_urls_differ(std::string_view seen, std::string_view expected) {
+  // What it advises is for a setting of ours, and here neither is one.
+  auto words = how_issuers_differ(seen, expected);
+  for (std::string_view advice : {", or configure ", ": configure "})
+    words.erase(std::min(words.find(advice), words.size()));
+  constexpr std::string_view ours = "the configured one";
+  for (auto at = words.find(ours); at != std::string::npos; at = words.find(ours))
+    words.replace(at, ours.size(), "the expected one");
+  return words;
+}
+
+std::string post_command(std::string_view address, std::string_view options) {
+  return "curl -si -X POST" + (options.empty() ? "" : " " + std::string(options)) +
+         " -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' -d "
+         "'{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-11-"
+         "25\","
+         "\"capabilities\":{},\"clientInfo\":{\"name\":\"curl\",\"version\":\"1\"}}}' " +
+         shell_url(address);
+}
+
 std::string shown_url(std::string_view text) {
   auto cut = text.find('?');
   auto shown = shown_address(text.substr(0, cut));
@@ -226,15 +235,11 @@ std::string shell_word(std::string_view text) {
 }
 
 std::string shell_url(std::string_view text) {
+  auto cut = text.find('?');
   std::string quoted = "'";
-  for (char c : shown_address(text.substr(0, text.find('?')))) {
-    if (c == '\'') {
-      quoted += "%27";
-    } else {
-      quoted += c;
-    }
-  }
-  return quoted + "'";
+  for (char c : shown_address(text.substr(0, cut)))
+    quoted += c == '\'' ? std::string("%27") : std::string(1, c);
+  return quoted + (cut == std::string_view::npos ? "'" : "?<query>'");
 }
 
 }  // namespace mcp_oauth

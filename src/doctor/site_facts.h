@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "bridge/metadata.h"
+#include "doctor/site_document.h"
 #include "doctor/site_evidence.h"
 #include "oauth/challenge.h"
 
@@ -13,15 +14,6 @@ namespace mcp_oauth {
 
 // What the evidence says when it is read as a client reads it. Pointers lead into the evidence, which must
 // stay.
-
-struct site_document {
-  const site_exchange* exchange = nullptr;
-  std::string address;
-  std::optional<json::object> object;  // when it is one, with status 200
-  std::string trouble;                 // why it is none, for people
-  bool absent = false;                 // 404 or 410
-  bool good() const { return object.has_value(); }
-};
 
 struct site_server {
   std::string issuer;                   // as the resource names it
@@ -46,9 +38,10 @@ struct site_facts {
   std::vector<const site_exchange*> redirects;
   bool redirects_loop = false;
 
-  std::string challenge_text;  // all WWW-Authenticate fields of the entry
-  std::vector<challenge> challenges;
+  std::string challenge_text;         // all WWW-Authenticate fields of the entry, joined
+  std::vector<challenge> challenges;  // of each field by itself
   server_demand demand;
+  bool demand_unquoted = false;  // resource_metadata stands there as a URL without quotes (RFC 9110 §11.2)
 
   std::vector<site_document> resource_forms;  // as announced, with the path, without: each once
   const site_document* resource = nullptr;    // the first that is good and names a resource
@@ -62,9 +55,6 @@ struct site_facts {
 
 site_facts read_site(const site_evidence& evidence);
 
-// Where a redirect leads, as an absolute http(s) URL; "" when it leads nowhere.
-std::string redirect_target(const site_exchange& from);
-
 // Addresses of other paths where an MCP server may be.
 std::vector<std::string> other_paths(const url& target);
 
@@ -74,7 +64,13 @@ std::optional<json::object> json_rpc_in(const http_answer& answer);
 // "status 403, text/html, a page for people: \"Attention Required\"" with the server's own words.
 std::string told_with_words(const http_answer& answer);
 
-// The URL without its query, for people; and in quotes for a shell.
+// Why two URLs that should be equal are not, for people; "" when nothing is telling.
+std::string how_urls_differ(std::string_view seen, std::string_view expected);
+
+// A command that asks as the checks do: `initialize`, with these options of curl besides.
+std::string post_command(std::string_view address, std::string_view options = "");
+
+// The URL without its query, for people; and in quotes for a shell, where <query> stands for it.
 std::string shown_url(std::string_view text);
 std::string shell_url(std::string_view text);
 // One word of a command line, whatever is in it.

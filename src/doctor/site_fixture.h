@@ -23,7 +23,8 @@ struct site_world {
   reached place;
   std::map<std::string, json::object> documents;                                        // by URL
   std::map<std::string, std::function<result<http_answer>(const http_call&)>> answers;  // by "METHOD URL"
-  std::vector<std::string> asked;  // "METHOD URL", in their order
+  std::map<std::string, std::string> cuts;  // by URL: why an answer is not whole
+  std::vector<std::string> asked;           // "METHOD URL", in their order
 
   site_world() {
     place.host = "mcp.example.com";
@@ -123,7 +124,9 @@ struct site_world {
         evidence.places.push_back(one);
       }
       for (const auto& errand : plan.errands) {
-        evidence.exchanges.push_back({errand.what, errand.call, answer_to(errand.call), now});
+        auto cut = cuts.find(errand.call.url);
+        evidence.exchanges.push_back(
+            {errand.what, errand.call, answer_to(errand.call), now, cut == cuts.end() ? "" : cut->second});
       }
     }
     throw std::runtime_error("the plan never ends");

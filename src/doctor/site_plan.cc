@@ -53,35 +53,73 @@ class planner {
     bool first = evidence_.find(asked::post) == nullptr;
     ask(asked::post, post_call(target.to_string()));
     if (first || facts_.entry == nullptr) return std::move(plan_);
-    if (!facts_.entry->answered()) {
-      // Who says nothing to cleartext may speak TLS.
-      bool tried = evidence_.secure_place(target.host, target.effective_port()) != nullptr;
-      const auto* place = evidence_.place(target.host, target.effective_port());
-      bool connected = place != nullptr && !place->connected_to.empty();
-      if (target.scheme == "http" && connected && !tried && evidence_.places.size() < 2)
-        plan_.places.push_back({target.host, target.effective_port(), true});
-      return std::move(plan_);
-    }
+    if (may_speak_tls()) plan_.places.push_back({target.host, target.effective_port(), true});
+    if (!facts_.entry->answered()) return std::move(plan_);
     redirects();
     entry();
     resource();
     servers();
     browsers();
+    if (plan_.empty()) sessions();
     return std::move(plan_);
   }
 
  private:
-  void ask(std::string_view what, http_call call, named_by whom = named_by::user) {
+  // Who says nothing to cleartext, or speaks of HTTPS in a 400.
+  bool may_speak_tls() const {
+    const auto& target = evidence_.target;
+    bool tried = evidence_.secure_place(target.host, target.effective_port()) != nullptr;
+    const auto* place = evidence_.place(target.host, target.effective_port());
+    bool connected = place != nullptr && !place->connected_to.empty();
+    if (target.scheme != "http" || !connected || tried || evidence_.places.size() >= 2) return false;
+    const auto& answer = facts_.entry->answer;
+    return !answer || (answer->status == 400 && answer->body.find("HTTPS") != std::string::npos);
+  }
+
+  // Those that a server opened for our questions are ended, as MCP asks of clients.
+  void sessions() {
+    auto ended = [&](std::string_view id) {
+      return std::any_of(evidence_.exchanges.begin(), evidence_.exchanges.end(), [&](const auto& one) {
+        return one.what == asked::end && one.call.fields.first("Mcp-Session-Id") == id;
+      });
+    };
+    for (const auto& one : evidence_.exchanges) {
+      if (!one.answered() || one.what == asked::end) continue;
+      auto id = std::string(one.answer->fields.first("Mcp-Session-Id"));
+      auto to = url::parse(one.call.url);
+      if (id.empty() || !to || ended(id)) continue;
+      http_call call;
+      call.method = "DELETE";
+      call.url = one.call.url;
+      call.fields.add("Mcp-Session-Id", id);
+      auto credentials = one.call.fields.first("Authorization");
+      if (!credentials.empty()) call.fields.add("Authorization", std::string(credentials));
+      plan_.errands.push_back(
+          {std::string(asked::end), std::move(call), rules_for(*to, named_by::server, rules_)});
+    }
+  }
+
+  // The host of the target is the user's (`server_host`); every other was named by a server.
+  void ask(std::string_view what, http_call call) {
     auto to = url::parse(call.url);
-    if (!to || !to->is_http() || evidence_.find(what, call.url) != nullptr) return;
-    plan_.errands.push_back({std::string(what), std::move(call), rules_for(*to, whom, rules_)});
+    auto same = [&](const site_errand& one) { return one.what == what && one.call.url == call.url; };
+    if (!to || !to->is_http() || evidence_.find(what, call.url) != nullptr ||
+        std::any_of(plan_.errands.begin(), plan_.errands.end(), same))
+      return;
+    plan_.errands.push_back({std::string(what), std::move(call), rules_for(*to, named_by::server, rules_)});
   }
 
   void ask_document(std::string_view what, const std::string& address) {
     http_call call;
     call.url = address;
     call.fields.add("Accept", "application/json");
-    ask(what, std::move(call), named_by::server);
+    ask(what, std::move(call));
+  }
+
+  // Where clients are led on, so are we: by the rules for what a server names.
+  void ask_document(std::string_view what, const site_document& form) {
+    ask_document(what, form.address);
+    if (!form.next.empty()) ask_document(asked::moved, form.next);
   }
 
   void ask_preflight(std::string_view what, const std::string& address, std::string_view headers) {
@@ -91,14 +129,14 @@ class planner {
     call.fields.add("Origin", std::string(browser_origin));
     call.fields.add("Access-Control-Request-Method", "POST");
     call.fields.add("Access-Control-Request-Headers", std::string(headers));
-    ask(what, std::move(call), named_by::server);
+    ask(what, std::move(call));
   }
 
   void redirects() {
     if (facts_.redirects.empty() || facts_.redirects_loop || facts_.redirects.size() > most_redirects) return;
     if (facts_.entry != facts_.redirects.back()) return;
     auto to = redirect_target(*facts_.entry);
-    if (!to.empty()) ask(asked::follow, post_call(to), named_by::server);
+    if (!to.empty()) ask(asked::follow, post_call(to));
   }
 
   void entry() {
@@ -126,12 +164,12 @@ class planner {
   }
 
   void resource() {
-    for (const auto& form : facts_.resource_forms) ask_document(asked::resource, form.address);
+    for (const auto& form : facts_.resource_forms) ask_document(asked::resource, form);
   }
 
   bool resource_is_known() const {
     return std::all_of(facts_.resource_forms.begin(), facts_.resource_forms.end(),
-                       [](const auto& form) { return form.exchange != nullptr; });
+                       [](const auto& form) { return form.known(); });
   }
 
   void servers() {
@@ -139,8 +177,8 @@ class planner {
     bool known = true;
     for (const auto& server : facts_.servers) {
       for (const auto& form : server.forms) {
-        known = known && form.exchange != nullptr;
-        ask_document(server.of_origin ? asked::server_of_origin : asked::server, form.address);
+        known = known && form.known();
+        ask_document(server.of_origin ? asked::server_of_origin : asked::server, form);
       }
     }
     if (!known) return;
@@ -169,7 +207,7 @@ class planner {
           "grant_type=authorization_code&code=made-up-by-mcp-oauth-proxy-doctor"
           "&client_id=made-up-by-mcp-oauth-proxy-doctor&redirect_uri=http%3A%2F%2F127.0.0.1%2Fcallback"
           "&code_verifier=made-up-by-mcp-oauth-proxy-doctor-0123456789";
-      ask(asked::token, std::move(call), named_by::server);
+      ask(asked::token, std::move(call));
     }
     auto registration = text_member(server.object, "registration_endpoint");
     if (!registration.empty()) {
@@ -180,7 +218,7 @@ class planner {
       call.fields.add("Content-Type", "application/json");
       call.fields.add("Accept", "application/json");
       call.body = "{";
-      ask(asked::registration, std::move(call), named_by::server);
+      ask(asked::registration, std::move(call));
     }
   }
 
@@ -205,7 +243,7 @@ class planner {
     call.url = address;
     call.fields.add("Accept", "application/json");
     call.fields.add("Origin", std::string(browser_origin));
-    ask(what, std::move(call), named_by::server);
+    ask(what, std::move(call));
   }
 
   const site_evidence& evidence_;

@@ -22,7 +22,8 @@ struct site_plan {
 };
 
 // What to find out next, from what is known; empty when nothing more can be. All of it may be done at the
-// same time. Bounded: at most five redirects, three authorization servers, and each question once. What a
+// same time. Bounded: at most five redirects (three of a document), three authorization servers, and each
+// question once. What a
 // server names is fetched by the bridge's rules: no inner address that a public server names (SSRF).
 site_plan next_of_site(const site_evidence& evidence);
 

@@ -5,10 +5,12 @@
 #include "net/curl_library.h"
 
 #include <array>
+#include <cstdlib>
 #include <memory>
 #include <system_error>
 
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
@@ -24,6 +26,7 @@ struct transfer {
   std::size_t field_bytes = 0;  // of all heads, interim ones too
   const fetch_rules* rules = nullptr;
   bool too_large = false;
+  bool judges_address = false;
   bool part_will_do = false;
   bool enough = false;  // there is one
   bool refused = false;
@@ -81,7 +84,7 @@ curl_socket_t open_socket(void* user, curlsocktype, curl_sockaddr* address) {
   auto& t = *static_cast<transfer*>(user);
   // A name with one address that is refused is refused as a whole: curl would go on to the next.
   if (t.refused) return CURL_SOCKET_BAD;
-  if (t.rules->allowed == addresses::public_only) {
+  if (t.judges_address) {
     char text[INET6_ADDRSTRLEN] = "";
     if (address->family == AF_INET6) {
       inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6&>(address->addr).sin6_addr, text, sizeof text);
@@ -140,8 +143,51 @@ CURL* handle(const curl_library& lib) {
   return mine.curl;
 }
 
-result<http_answer> carry_out(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
-                              const client_certificate& ours, bool part_will_do) {
+std::string shown_place(const std::string& address) { return address.substr(0, address.find_first_of("?#")); }
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+// As curl chooses it.
+std::string proxy_of_environment(std::string_view scheme) {
+  // http_proxy in capitals is what a request to a CGI program can set.
+  auto proxy = environment(scheme == "https" ? "https_proxy" : "http_proxy");
+  if (proxy.empty() && scheme == "https") proxy = environment("HTTPS_PROXY");
+  if (proxy.empty()) proxy = environment("all_proxy");
+  if (proxy.empty()) proxy = environment("ALL_PROXY");
+  return proxy;
+}
+
+// The first address of the host, as far as this machine knows any, that is not public; "" for none.
+std::string inner_address_of(const std::string& host) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return "";
+  std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> all(found, &::freeaddrinfo);
+  for (const auto* one = found; one != nullptr; one = one->ai_next) {
+    std::array<char, NI_MAXHOST> text{};
+    ::getnameinfo(one->ai_addr, one->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST);
+    auto parsed = ip_address::parse(text.data());
+    if (!parsed || !is_public(*parsed)) return text.data();
+  }
+  return "";
+}
+
+// "not over after 10 s"
+std::string why_cut(CURLcode code, const transfer& t) {
+  if (t.enough || code == CURLE_OK) return "";
+  if (t.too_large)
+    return "read as far as " + std::to_string(t.rules->most_bytes) + " bytes, and there is more";
+  if (code == CURLE_OPERATION_TIMEDOUT)
+    return "not over after " + std::to_string(t.rules->timeout.count()) + " s";
+  return "its Content-Encoding cannot be read";
+}
+
+result<glimpse> carry_out(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
+                          const client_certificate& ours, bool part_will_do, proxies by) {
   auto loaded = load_curl();
   if (!loaded) return tl::unexpected<error>(loaded.error());
   const auto& lib = **loaded;
@@ -149,6 +195,7 @@ result<http_answer> carry_out(const http_call& call, const fetch_rules& rules, c
   if (curl == nullptr) return fail(errc::fetch_failed, "libcurl has no room");
   transfer t;
   t.rules = &rules;
+  t.judges_address = rules.allowed == addresses::public_only && by != proxies::always;
   t.part_will_do = part_will_do;
 
   // curl sends a field as it is: a line end in it would be another field.
@@ -177,7 +224,21 @@ result<http_answer> carry_out(const http_call& call, const fetch_rules& rules, c
   lib.easy_setopt(curl, CURLOPT_HEADERDATA, &t);
   lib.easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, &open_socket);
   lib.easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &t);
-  if (rules.allowed == addresses::public_only) {
+  std::string proxy;
+  if (by == proxies::always) {
+    proxy = proxy_of_environment(call.url.substr(0, call.url.find(':')));
+    if (proxy.empty()) return fail(errc::fetch_failed, "there is no proxy");
+    auto to = url::parse(call.url);
+    auto inner = to && rules.allowed == addresses::public_only ? inner_address_of(to->host) : "";
+    if (!to || !inner.empty())
+      return fail(errc::address_refused, shown_place(call.url) + ": " + inner + " is not a public address");
+    lib.easy_setopt(curl, CURLOPT_PROXY, proxy.c_str());
+    lib.easy_setopt(curl, CURLOPT_NOPROXY, "");
+  } else if (by == proxies::none) {
+    lib.easy_setopt(curl, CURLOPT_PROXY, "");
+  }
+  if (part_will_do) lib.easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "identity");
+  if (t.judges_address) {
     lib.easy_setopt(curl, CURLOPT_PROXY, "");
     // A kept connection was judged when it was made, under rules that may have been others.
     lib.easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
@@ -222,14 +283,16 @@ result<http_answer> carry_out(const http_call& call, const fetch_rules& rules, c
   bool of_tls = code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION;
   if (of_tls && words[0] != 0) why += std::string(": ") + words.data();
   why += other_protocol(code, words.data(), call.url);
-  auto place = call.url.substr(0, call.url.find_first_of("?#"));
+  auto place = shown_place(call.url);
   if (t.refused)
     return fail(errc::address_refused, place + ": " + t.refused_address + " is not a public address");
   long status = 0;
   lib.easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
   t.answer.status = static_cast<int>(status);
-  bool cut = code == CURLE_OPERATION_TIMEDOUT || (t.too_large && t.field_bytes <= most_field_bytes);
-  if (t.enough || (part_will_do && cut && status >= 200)) return std::move(t.answer);
+  bool cut = code == CURLE_OPERATION_TIMEDOUT || code == CURLE_BAD_CONTENT_ENCODING ||
+             (t.too_large && t.field_bytes <= most_field_bytes);
+  if (t.enough || (part_will_do && cut && status >= 200))
+    return glimpse{std::move(t.answer), why_cut(code, t)};
   if (t.too_large)
     return fail(errc::fetch_too_large,
                 place + ": over " +
@@ -237,22 +300,54 @@ result<http_answer> carry_out(const http_call& call, const fetch_rules& rules, c
                     " bytes");
   if (code == CURLE_OPERATION_TIMEDOUT) return fail(errc::fetch_timeout, place + ": " + why);
   if (code != CURLE_OK) return fail(errc::fetch_failed, place + ": " + why);
-  return std::move(t.answer);
+  return glimpse{std::move(t.answer), ""};
+}
+
+result<http_answer> whole(result<glimpse> seen) {
+  if (!seen) return tl::unexpected<error>(std::move(seen.error()));
+  return std::move(seen->answer);
 }
 
 }  // namespace
 
 result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file) {
-  return carry_out(call, rules, ca_file, client_certificate(), false);
+  return whole(carry_out(call, rules, ca_file, client_certificate(), false, proxies::of_environment));
 }
 
 result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
                           const client_certificate& ours) {
-  return carry_out(call, rules, ca_file, ours, false);
+  return whole(carry_out(call, rules, ca_file, ours, false, proxies::of_environment));
 }
 
-result<http_answer> look(const http_call& call, const fetch_rules& rules, const std::string& ca_file) {
-  return carry_out(call, rules, ca_file, client_certificate(), true);
+result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
+                          proxies by) {
+  return whole(carry_out(call, rules, ca_file, client_certificate(), false, by));
+}
+
+result<glimpse> look(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
+                     proxies by) {
+  return carry_out(call, rules, ca_file, client_certificate(), true, by);
+}
+
+proxies way_of(const http_call& call, const fetch_rules& rules) {
+  auto to = url::parse(call.url);
+  bool by_proxy = to && rules.allowed == addresses::public_only && has_proxy_for(*to);
+  return by_proxy ? proxies::always : proxies::of_environment;
+}
+
+bool has_proxy_for(const url& to) {
+  if (proxy_of_environment(to.scheme).empty()) return false;
+  auto except = environment("no_proxy");
+  if (except.empty()) except = environment("NO_PROXY");
+  for (char& c : except) c = c == ',' ? ' ' : to_lower(c);
+  for (std::string_view one : split_words(except)) {
+    if (one == "*") return false;
+    while (one.starts_with('.')) one.remove_prefix(1);
+    bool below = to.host.size() > one.size() && to.host.ends_with(one) &&
+                 to.host[to.host.size() - one.size() - 1] == '.';
+    if (!one.empty() && (to.host == one || below)) return false;
+  }
+  return true;
 }
 
 }  // namespace mcp_oauth::net

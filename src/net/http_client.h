@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/fetch.h"
 #include "base/http.h"
+#include "base/url.h"
 
 namespace mcp_oauth::net {
 
@@ -22,8 +23,38 @@ struct client_certificate {
 result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
                           const client_certificate& ours);
 
+// By which way a request goes. Of public_only rules none but `always` goes by a proxy.
+enum class proxies {
+  of_environment,
+  none,
+  // By the one of the environment, whatever NO_PROXY says, and never directly: without one it is
+  // fetch_failed. With public_only a host that this machine knows to be no public one is refused; where a
+  // name leads that the proxy alone knows is the proxy's affair.
+  always,
+};
+
+// What was seen of an answer, and why it is not all of it, for people; "" where it is.
+struct glimpse {
+  http_answer answer;
+  std::string cut;
+};
+
 // The same for somebody who wants to see what comes rather than have it: an answer that is not over in time,
-// or is too large, counts as far as it came; of an event stream the first event is enough.
-result<http_answer> look(const http_call& call, const fetch_rules& rules, const std::string& ca_file);
+// or is too large, counts as far as it came; of an event stream the first event with data is enough.
+// Compression is not asked for, and read where it comes all the same.
+result<glimpse> look(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
+                     proxies by = proxies::of_environment);
+
+// As `fetch`, by that way.
+result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
+                          proxies by);
+
+// How to send what a server named, where the environment names a proxy: by that, since this machine may
+// reach nobody without.
+proxies way_of(const http_call& call, const fetch_rules& rules);
+
+// Whether the environment names a proxy for that URL that NO_PROXY does not except. Of NO_PROXY names, ends
+// of names and "*" count.
+bool has_proxy_for(const url& to);
 
 }  // namespace mcp_oauth::net

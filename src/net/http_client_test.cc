@@ -60,6 +60,78 @@ TEST(HttpClient, JudgesTheAddressItConnectsTo) {
   EXPECT_EQ(got.error().code, errc::address_refused);
 }
 
+// The proxy of the environment for as long as it lives.
+class proxy_variable {
+ public:
+  explicit proxy_variable(const std::string& value) { ::setenv("http_proxy", value.c_str(), 1); }
+  ~proxy_variable() {
+    ::unsetenv("http_proxy");
+    ::unsetenv("no_proxy");
+  }
+  proxy_variable(const proxy_variable&) = delete;
+  proxy_variable& operator=(const proxy_variable&) = delete;
+};
+std::string origin_of(const one_answer& server) {
+  auto address = server.call().url;
+  return address.substr(0, address.find("/document"));
+}
+
+TEST(Proxies, WhatAServerNamedGoesByTheProxyAndNeverPastIt) {
+  one_answer proxy(with_fields(0));
+  proxy_variable named(origin_of(proxy));
+  http_call call;
+  call.url = "http://nobody.invalid/document";
+  fetch_rules rules;
+  rules.allowed = addresses::public_only;
+  EXPECT_EQ(way_of(call, rules), proxies::always);
+  auto got = fetch(call, rules, "", way_of(call, rules));
+  ASSERT_TRUE(got) << got.error().detail;
+  EXPECT_TRUE(proxy.request().starts_with("GET http://nobody.invalid/document ")) << proxy.request();
+  // What the user named is curl's affair.
+  EXPECT_EQ(way_of(call, {}), proxies::of_environment);
+}
+
+TEST(Proxies, NoneLeadsToAnInnerAddressThatAServerNamed) {
+  one_answer proxy(with_fields(0));
+  proxy_variable named(origin_of(proxy));
+  fetch_rules rules;
+  rules.allowed = addresses::public_only;
+  for (const char* host : {"127.0.0.1", "localhost", "[::1]", "[::ffff:10.0.0.1]", "169.254.169.254", "127.1",
+                           "2130706433", "0x7f000001", "0"}) {
+    http_call call;
+    call.url = std::string("http://") + host + "/document";
+    auto got = fetch(call, rules, "", proxies::always);
+    ASSERT_FALSE(got) << host;
+    EXPECT_EQ(got.error().code, errc::address_refused) << host << got.error().detail;
+  }
+  EXPECT_FALSE(proxy.asked());
+}
+
+TEST(Proxies, NoneIsTheWayToThisMachineItself) {
+  one_answer listener(with_fields(0));
+  proxy_variable named("http://127.0.0.1:1");
+  auto seen = look(listener.call(), {}, "", proxies::none);
+  ASSERT_TRUE(seen) << seen.error().detail;
+  EXPECT_TRUE(listener.request().starts_with("GET /document")) << listener.request();
+  EXPECT_FALSE(look(listener.call(), {}, "", proxies::of_environment));
+}
+
+TEST(Proxies, AreExceptedByName) {
+  proxy_variable named("http://127.0.0.1:1");
+  ::setenv("no_proxy", "other.example, .inside.example,Exact.Example", 1);
+  struct row {
+    const char* url;
+    bool has;
+  };
+  for (const auto& [address, has] :
+       {row{"http://as.example/", true}, row{"http://inside.example/", false},
+        row{"http://as.inside.example/", false}, row{"http://notinside.example/", true},
+        row{"http://exact.example/", false}, row{"https://as.example/", false}})
+    EXPECT_EQ(has_proxy_for(*url::parse(address)), has) << address;
+  ::setenv("no_proxy", "*", 1);
+  EXPECT_FALSE(has_proxy_for(*url::parse("http://as.example/")));
+}
+
 TEST(Fetch, SendsNoFieldThatHoldsAnother) {
   for (const auto& value : {std::string("a\r\nX-Admin: 1"), std::string("a\nb"), std::string("a\0b", 3)}) {
     http_call call;

@@ -2,6 +2,7 @@
 
 #include "net/descriptor.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -85,7 +86,10 @@ descriptor connect_any(const reach_wish& wish, reached& into) {
 
 time_point time_of(const ASN1_TIME* t) {
   std::tm utc{};
-  return ASN1_TIME_to_tm(t, &utc) == 1 ? from_unix(timegm(&utc)) : time_point{};
+  if (ASN1_TIME_to_tm(t, &utc) != 1) return time_point{};
+  // Years to 9999 may stand there, and a time_point says 292 each way of 1970.
+  const auto furthest = to_unix(reached::certificate::endless);
+  return from_unix(std::clamp(static_cast<std::int64_t>(timegm(&utc)), -furthest, furthest));
 }
 
 std::string name_of(X509_NAME* name) {
@@ -117,10 +121,23 @@ std::vector<std::string> names_of(X509* cert) {
   return names;
 }
 
-void judge(long verdict, reached& into) {
+reached::certificate certificate_of(X509* cert) {
+  reached::certificate one;
+  one.subject = name_of(X509_get_subject_name(cert));
+  one.issuer = name_of(X509_get_issuer_name(cert));
+  one.begins = time_of(X509_get0_notBefore(cert));
+  one.ends = time_of(X509_get0_notAfter(cert));
+  one.names = names_of(cert);
+  return one;
+}
+
+void judge(long verdict, X509* cert, reached& into) {
   switch (verdict) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
-    case X509_V_ERR_CERT_NOT_YET_VALID: into.wrong_dates = true; break;
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      into.wrong_dates = true;
+      if (cert != nullptr) into.wrongly_dated = certificate_of(cert);
+      break;
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH: into.wrong_name = true; break;
     default: into.untrusted_chain = true;
@@ -137,7 +154,7 @@ int on_certificate(int good, X509_STORE_CTX* store) {
   if (good == 1) return 1;
   auto& into = notes_of(store);
   long why = X509_STORE_CTX_get_error(store);
-  judge(why, into);
+  judge(why, X509_STORE_CTX_get_current_cert(store), into);
   std::string words = X509_verify_cert_error_string(why);
   if (into.tls_failure.find(words) == std::string::npos)
     into.tls_failure += (into.tls_failure.empty() ? "" : "; ") + words;
@@ -147,14 +164,7 @@ int on_certificate(int good, X509_STORE_CTX* store) {
 void keep_chain(SSL* ssl, reached& into) {
   auto* chain = SSL_get_peer_cert_chain(ssl);
   for (int i = 0; chain != nullptr && i < sk_X509_num(chain) && i < 10; ++i) {
-    auto* cert = sk_X509_value(chain, i);
-    reached::certificate one;
-    one.subject = name_of(X509_get_subject_name(cert));
-    one.issuer = name_of(X509_get_issuer_name(cert));
-    one.begins = time_of(X509_get0_notBefore(cert));
-    one.ends = time_of(X509_get0_notAfter(cert));
-    one.names = names_of(cert);
-    into.chain.push_back(std::move(one));
+    into.chain.push_back(certificate_of(sk_X509_value(chain, i)));
   }
 }
 

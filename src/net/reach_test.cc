@@ -140,14 +140,32 @@ TEST(Reach, TellsCleartextOnThePortOfTls) {
   EXPECT_TRUE(seen.cleartext) << seen.tls_failure;
 }
 
+// 99991231235959Z is RFC 5280's "no end", and more than a time_point can say.
+TEST(Reach, AnEndBeyondAllTimeStaysAfterItsBegin) {
+  test_certificate endless("test", "IP:127.0.0.1", -60, 7900L * 365 * 86400);
+  one_peer peer(&endless);
+  auto seen = look_at("127.0.0.1", peer, endless.cert_file);
+  ASSERT_EQ(seen.chain.size(), 1u);
+  EXPECT_EQ(seen.chain.front().ends, reached::certificate::endless);
+  EXPECT_GT(seen.chain.front().ends, seen.chain.front().begins);
+}
+
+TEST(Reach, KeepsTheCertificateWhoseDatesAreWrong) {
+  test_certificate old("test", "IP:127.0.0.1", -7200, -3600);
+  one_peer dated(&old);
+  auto expired = look_at("127.0.0.1", dated, old.cert_file);
+  ASSERT_TRUE(expired.wrongly_dated);
+  EXPECT_EQ(expired.wrongly_dated->subject, "CN=test");
+}
+
 // What `look` adds to `fetch`.
 TEST(Look, TakesTheFirstEventOfAStream) {
   one_answer server(
       "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: endpoint\ndata: /m\n\ndata: 2\n\n");
   auto got = look(server.call(), {}, "");
   ASSERT_TRUE(got) << got.error().detail;
-  EXPECT_EQ(got->status, 200);
-  EXPECT_NE(got->body.find("event: endpoint"), std::string::npos);
+  EXPECT_EQ(got->answer.status, 200);
+  EXPECT_NE(got->answer.body.find("event: endpoint"), std::string::npos);
 }
 
 TEST(Look, ReadsOnUntilAnEventHasData) {
@@ -157,7 +175,7 @@ TEST(Look, ReadsOnUntilAnEventHasData) {
                       "data: {\"here\":1}\r\n\r\n");
     auto got = look(server.call(), {}, "");
     ASSERT_TRUE(got) << got.error().detail;
-    EXPECT_NE(got->body.find("here"), std::string::npos) << begin;
+    EXPECT_NE(got->answer.body.find("here"), std::string::npos) << begin;
   }
 }
 
@@ -167,7 +185,35 @@ TEST(Look, TakesThePartOfAnAnswerThatIsTooLarge) {
   rules.most_bytes = 10;
   auto got = look(server.call(), rules, "");
   ASSERT_TRUE(got) << got.error().detail;
-  EXPECT_EQ(got->status, 200);
+  EXPECT_EQ(got->answer.status, 200);
+}
+
+TEST(Look, SaysWhyAnAnswerIsNotWhole) {
+  one_answer whole("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+  auto got = look(whole.call(), {}, "");
+  ASSERT_TRUE(got) << got.error().detail;
+  EXPECT_EQ(got->cut, "");
+  one_answer large("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n01234567890123456789");
+  fetch_rules rules;
+  rules.most_bytes = 10;
+  auto part = look(large.call(), rules, "");
+  ASSERT_TRUE(part) << part.error().detail;
+  EXPECT_EQ(part->cut, "read as far as 10 bytes, and there is more");
+}
+
+// A server may compress what nobody asked it to (RFC 9110 section 12.5.3).
+TEST(Look, ReadsWhatIsCompressed) {
+  constexpr std::string_view zipped(
+      "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xab\xae\x05\x00\x43\xbf\xa6\xa3\x02\x00\x00\x00", 22);
+  one_answer server("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 22\r\n\r\n" +
+                    std::string(zipped));
+  auto got = look(server.call(), {}, "");
+  ASSERT_TRUE(got) << got.error().detail;
+  EXPECT_EQ(got->answer.body, "{}");
+  one_answer strange("HTTP/1.1 401 Unauthorized\r\nContent-Encoding: rot13\r\nContent-Length: 2\r\n\r\n{}");
+  auto seen = look(strange.call(), {}, "");
+  ASSERT_TRUE(seen) << seen.error().detail;
+  EXPECT_EQ(seen->answer.status, 401);
 }
 
 TEST(Look, HasNothingWhereNoAnswerCame) {

@@ -8,8 +8,11 @@
 namespace mcp_oauth {
 namespace {
 
-// More than any message that a person pastes; the rest is not looked at.
+// More than any message that a person pastes. Of a longer text its end counts: there logs say what is wrong.
 constexpr std::size_t longest_text = 8 * 1024;
+// What one word of a text has to weigh: those that one entry in twenty has say nothing ("the", "is",
+// "token").
+const double heavy_enough = std::log(1 + 20.0);
 constexpr double near_enough = 0.4;
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
@@ -32,7 +35,7 @@ std::vector<std::string> words_of(std::string_view text) {
     if (!word.empty() && !is_number(word) && word != "error") words.push_back(word);
     word.clear();
   };
-  for (char raw : text.substr(0, longest_text)) {
+  for (char raw : text.substr(text.size() - std::min(text.size(), longest_text))) {
     char c = lower(raw);
     if (is_of_word(c)) {
       word += c;
@@ -115,7 +118,7 @@ std::string upper(std::string_view text) {
 // Ids that stand in the text, in its order.
 std::vector<const symptom*> ids_in(std::string_view text) {
   std::vector<const symptom*> found;
-  auto given = upper(text.substr(0, longest_text));
+  auto given = upper(text);
   for (auto at = given.find("MOP-"); at != std::string::npos; at = given.find("MOP-", at + 1)) {
     const auto* row = find_by_id(std::string_view(given).substr(at, 11));
     if (row != nullptr && std::find(found.begin(), found.end(), row) == found.end()) found.push_back(row);
@@ -151,8 +154,12 @@ std::vector<found_symptom> find_symptoms(std::string_view text, std::size_t most
   auto given = words_of(text);
   std::vector<found_symptom> found;
   for (const auto* row : ids_in(text)) found.push_back({row, row->id, guide::none, true, 1});
+  // Of many the last ones.
+  if (found.size() > most) found.erase(found.begin(), found.end() - static_cast<std::ptrdiff_t>(most));
   auto named = found.size();
-  if (given.empty()) return found;
+  if (std::none_of(given.begin(), given.end(),
+                   [&](const std::string& word) { return all.weight_of(word) >= heavy_enough; }))
+    return found;
   for (const auto& e : all.entries) {
     found_symptom one{e.row, e.text, e.from, false, likeness(all, given, e)};
     // One word alone is a heading, not a message, unless that is all that was asked for.

@@ -24,7 +24,8 @@ const symptom* find_by_id(std::string_view id);
 
 // The rows that a text from a log, a page or a terminal is about, nearest first, at most `most`; each row
 // once. Looked for are ids, names, descriptions, causes and known words; case, punctuation, numbers and
-// addresses do not count. Only what shares enough with the text is given: an empty answer means unknown.
+// addresses do not count. Ids are looked for in all of the text, words in its last 8 KiB. Only what shares
+// enough with the text is given: an empty answer means unknown.
 std::vector<found_symptom> find_symptoms(std::string_view text, std::size_t most);
 
 // The known words that lead to that row.

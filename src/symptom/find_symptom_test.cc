@@ -129,6 +129,27 @@ TEST(FindSymptom, KnowsIdsAndNames) {
   EXPECT_EQ(find_by_id(""), nullptr);
 }
 
+// A log says at its end what is wrong.
+TEST(FindSymptom, ReadsTheEndOfALongText) {
+  std::string line = "2026-11-29T19:00:00Z info request served in 3 ms\n", log;
+  while (log.size() < 20'000) log += line;
+  EXPECT_TRUE(find_symptoms(log, 5).empty());
+  EXPECT_EQ(first_of(log + "audience mismatch\n"), "token_audience_mismatch");
+  // An id is found wherever it stands, and of many the last ones.
+  EXPECT_EQ(first_of("MOP-STA-001\n" + log), "state_invalid");
+  std::string ids;
+  for (const auto& row : catalogue()) ids += std::string(row.id) + "\n";
+  EXPECT_EQ(names_of(ids).back(), catalogue().back().name);
+}
+
+// A word that is everywhere is no message.
+TEST(FindSymptom, SaysNothingOfWordsThatSayNothing) {
+  for (std::string_view word : {"a", "the", "of", "is", "not", "it is", "The"})
+    EXPECT_TRUE(find_symptoms(word, 5).empty()) << word << ": " << first_of(word);
+  for (std::string_view word : {"ECONNREFUSED", "audience", "token_audience_mismatch", "AADSTS50011"})
+    EXPECT_FALSE(find_symptoms(word, 5).empty()) << word;
+}
+
 // A wrong answer is worse than none.
 TEST(FindSymptom, SaysNothingOfWhatItDoesNotKnow) {
   for (std::string_view text : {"", "   ", "127.0.0.1:8080", "segmentation fault in libfoo",

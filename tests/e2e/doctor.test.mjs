@@ -240,6 +240,39 @@ test('a stream that never ends is looked at, not waited for', async (t) => {
   assert.equal(client(told, 'codex').stops_at, 'transport');
 });
 
+test('sessions that a server opens for its questions are ended', async (t) => {
+  const upstream = await Upstream.start(t);
+  const told = await examined(`${upstream.url}/mcp`);
+  assert.equal(told.first.id, 'MOP-CHA-001', shown(told.first));
+  const opened = upstream.requests.filter((one) => one.method === 'POST').length;
+  assert.ok(opened > 0);
+  assert.equal(upstream.requests.filter((one) => one.method === 'DELETE').length, opened);
+});
+
+// A machine that reaches nobody but by its proxy, which knows two names of outside.
+test('what a server names is asked by the proxy that the machine needs, and no inner address is', async (t) => {
+  const asked = [];
+  let named = 'http://idp.example.com';
+  const proxy = await serve(t, (request) => {
+    asked.push(request.url);
+    const { host, pathname } = new URL(request.url, 'http://nobody.example.com');
+    if (host === 'mcp.example.com' && pathname === '/mcp') return [401, { ...json, 'www-authenticate': 'Bearer resource_metadata="http://mcp.example.com/.well-known/oauth-protected-resource/mcp"' }, {}];
+    if (host === 'mcp.example.com' && pathname.startsWith('/.well-known/oauth-protected-resource')) return [200, json, { resource: 'http://mcp.example.com/mcp', authorization_servers: [named] }];
+    if (host === 'idp.example.com' && pathname.startsWith('/.well-known/')) return [200, json, { issuer: named, authorization_endpoint: `${named}/a`, token_endpoint: `${named}/t`, response_types_supported: ['code'], code_challenge_methods_supported: ['S256'] }];
+    return undefined;
+  });
+  const environment = { http_proxy: proxy };
+  const told = await examined('http://mcp.example.com/mcp', { environment });
+  assert.ok(told.findings.some((one) => one.check === 'server.published' && one.severity === 'ok'), shown(told.findings));
+  assert.ok(asked.some((one) => one.startsWith('http://idp.example.com/')), String(asked));
+  for (named of ['http://127.0.0.1:1', 'http://localhost', 'http://[::1]', 'http://169.254.169.254', 'http://127.1', 'http://2130706433']) {
+    asked.length = 0;
+    const refused = await examined('http://mcp.example.com/mcp', { environment });
+    assert.ok(refused.findings.some((one) => one.id === 'MOP-ASM-001' && /not a public address/.test(one.seen)), shown(refused.findings));
+    assert.deepEqual(asked.filter((one) => new URL(one).host !== 'mcp.example.com'), [], named);
+  }
+});
+
 test('no secret of the URL is shown, and no token but made-up ones is sent', async (t) => {
   const seen = [];
   const url = await serve(t, (request) => { seen.push(request.headers.authorization ?? ''); return undefined; });

@@ -81,10 +81,11 @@ test('a gateway that does not run, and another that holds its port', async (t) =
 
 test('a gateway that runs with an older configuration', async (t) => {
   const gateway = await deployment(t);
-  const file = join(gateway.folder, 'config.yaml');
-  const text = JSON.parse(await readFile(file, 'utf8'));
+  const text = JSON.parse(await readFile(join(gateway.folder, 'config.yaml'), 'utf8'));
+  // Beside the one that it watches: it would reload that.
+  const file = join(gateway.folder, 'newer.yaml');
   await writeFile(file, JSON.stringify({ ...text, public_url: `http://127.0.0.1:${await portOfNobody()}` }, null, 2));
-  const told = await examined([], { cwd: gateway.folder });
+  const told = await examined([file], { cwd: gateway.folder });
   assert.equal(told.first.id, 'MOP-RUN-003', shown(told.first));
 });
 
@@ -101,13 +102,44 @@ test('a configuration that cannot work ends with 3, and says each line', async (
   assert.ok(!told.text.includes('CANARY'), told.text);
 });
 
+// Something that speaks MCP at that path, and knows no other.
+const serverAt = (t, path) => startAnswering(t, (request, response) => {
+  if (request.url !== path) return response.writeHead(404).end();
+  return response.writeHead(400, { 'content-type': 'application/json' }).end('{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"no"}}');
+});
+
+test('the running gateway is asked by itself, whatever proxy the environment names', async (t) => {
+  const proxy = await startAnswering(t, (_, response) => response.writeHead(403, { 'content-type': 'text/html' }).end('<html><title>Access denied</title>'));
+  const gateway = await deployment(t);
+  const told = await examined([], { cwd: gateway.folder, environment: { http_proxy: proxy, no_proxy: new URL(upstream.url).host } });
+  assert.ok(told.findings.some((one) => one.check === 'gateway.running' && one.severity === 'ok'), shown(told.findings));
+});
+
+test('--fix writes no address at which something else answers, nor into what is not that setting', async (t) => {
+  const other = await startAnswering(t, (request, response) => response.writeHead(request.url === '/mcp' ? 405 : 404).end());
+  const beside = await deployment(t, { mcp_server_url: `${other}/wrong` });
+  const told = await examined(['--fix'], { cwd: beside.folder });
+  assert.ok(wrong(told).includes('MOP-WEB-007'), shown(told.first));
+  assert.deepEqual(told.changes, []);
+
+  const origin = await serverAt(t, '/mcp');
+  const gateway = await deployment(t, { mcp_server_url: `http://127.0.0.1:${await portOfNobody()}` });
+  const file = join(gateway.folder, 'config.yaml');
+  const text = `${await readFile(file, 'utf8')}\n# mcp_server_url: ${origin}/wrong\n`;
+  await writeFile(file, text);
+  const named = await examined(['--fix', '--yes'], { cwd: gateway.folder, environment: { MCP_SERVER_URL: `${origin}/wrong` } });
+  const found = named.findings.find((one) => one.id === 'MOP-WEB-007');
+  assert.match(found.fix, /MCP_SERVER_URL/);
+  assert.deepEqual(named.changes, []);
+  assert.equal(await readFile(file, 'utf8'), text);
+});
+
 test('an MCP server that is away, and one at another path, which --fix writes into the file', async (t) => {
   const away = await deployment(t, { mcp_server_url: `http://127.0.0.1:${await portOfNobody()}` });
   const gone = await examined([], { cwd: away.folder });
   assert.equal(gone.first.id, 'MOP-UPS-001', shown(gone.first));
 
-  const server = createServer((request, response) => response.writeHead(request.url === '/mcp' ? 400 : 404).end());
-  const port = await listenOnLoopback(t, server);
+  const port = Number(new URL(await serverAt(t, '/mcp')).port);
   const gateway = await deployment(t, { mcp_server_url: `http://127.0.0.1:${port}/wrong` });
   const told = await examined(['--fix'], { cwd: gateway.folder });
   assert.equal(told.first.id, 'MOP-WEB-007', shown(told.first));
@@ -134,7 +166,7 @@ test('a file that others can read, whose mode --fix --yes narrows', async (t) =>
 });
 
 test('--fix keeps owner, mode and links, and writes through none that was planted', async (t) => {
-  const origin = await startAnswering(t, (request, response) => response.writeHead(request.url === '/mcp' ? 400 : 404).end());
+  const origin = await serverAt(t, '/mcp');
   const gateway = await deployment(t, { mcp_server_url: `${origin}/elsewhere` });
   const config = join(gateway.folder, 'config.yaml');
   const real = join(gateway.folder, 'real.yaml');
@@ -186,6 +218,7 @@ test('--login shows its token to no server that the one in question redirects to
   assert.ok(told.findings.some((one) => one.check === 'login.exchange'), shown(told.findings) + told.err);
   assert.ok(told.findings.some((one) => one.check === 'login.token' && /not tried/.test(one.seen)), shown(told.findings));
   assert.ok(seen.length > 0 && !seen.some((one) => one?.includes('CANARY')), String(seen));
+  assert.ok(told.findings.some((one) => one.check === 'login.revocation' && /not given back/.test(one.title)), shown(told.findings));
 });
 
 test('a server that only speaks of HTTPS keeps its http:// in --fix', async (t) => {
@@ -225,8 +258,12 @@ test('an identity provider that sends back what it was sent has no secret shown'
 });
 
 test('flags that do not go together', async () => {
-  for (const args of [['--yes'], ['http://127.0.0.1:1/', '--fix'], ['http://127.0.0.1:1/', '--ca', '/nonexistent/ca.pem'], ['a.yaml', '--config', 'b.yaml']])
+  for (const args of [['--yes'], ['http://127.0.0.1:1/', '--fix'], ['http://127.0.0.1:1/', '--ca', '/nonexistent/ca.pem'], ['http://127.0.0.1:1/', '--ca', '/dev/null'], ['a.yaml', '--config', 'b.yaml']])
     assert.equal((await run(args)).code, 2, args.join(' '));
+  const bare = await run(['mcp.example.com/mcp'], { cwd: '/' });
+  assert.equal(bare.code, 3);
+  assert.match(bare.err, /a URL begins with https:/);
+  assert.match((await run(['http://127.0.0.1:1/', '--config', 'b.yaml'])).err, /no configuration is read/);
 });
 
 test('an identity provider: credentials and redirect URI are tried without a person', async (t) => {

@@ -52,6 +52,10 @@ test('a line of the log by a pipe; what is unknown, and what is nothing', async 
   const line = await run(['-'], '{"level":"warn","symptom":"MOP-STA-001","reason":"state_invalid"}');
   assert.match(line.out, /^MOP-STA-001 /);
   assert.equal((await run(['nothing that anybody ever said'])).code, 6);
+  for (const word of ['a', 'the', 'not']) assert.equal((await run([word])).code, 6, word);
+  const log = 'a request was served in 3 ms\n'.repeat(10_000);
+  assert.match((await run(['-'], `${log}audience mismatch\n`)).out, /^MOP-AUD-001 /);
+  assert.match((await run(['-'], `${log}MOP-STA-001\n${log}`)).out, /^MOP-STA-001 /);
   assert.equal((await run([])).code, 2);
 });
 

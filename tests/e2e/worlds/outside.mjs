@@ -3,6 +3,7 @@
 
 import { createServer as createTlsServer } from 'node:https';
 import { generateKeyPairSync } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 
 import { makeCertificates } from '../lib/certificates.mjs';
 import { Gateway, startDemoServer } from '../lib/gateway.mjs';
@@ -54,6 +55,13 @@ export async function somebodys(scope, change = () => {}) {
 }
 
 const html = (status, headers = {}) => (answer) => answer.writeHead(status, { 'content-type': 'text/html', ...headers }).end('<!doctype html><title>A page</title><h1>A page</h1>');
+
+// The metadata of the resource, written as `change` says, in both forms.
+const written = (change, headers = {}) => (it) => {
+  for (const path of ['/.well-known/oauth-protected-resource/mcp', '/.well-known/oauth-protected-resource'])
+    it.answers[path] = (answer) => answer.writeHead(200, { 'content-type': 'application/json', ...it.cors, ...headers }).end(change(JSON.stringify(it.resource)));
+};
+const more = (text) => (json) => `${json.slice(0, -1)},${text}}`;
 
 export async function outside(scope) {
   const demo = await startDemoServer(scope);
@@ -143,6 +151,45 @@ export async function outside(scope) {
     theirs('the headers of MCP may not be sent', 'MOP-COR-003', (it) => { it.cors['access-control-allow-headers'] = 'Content-Type'; }),
     theirs('the challenge may not be read', 'MOP-COR-004', (it) => { delete it.cors['access-control-expose-headers']; }),
     theirs('the clock is an hour behind', 'MOP-TIM-003', (it) => { it.cors.date = new Date(Date.now() - 3_600_000).toUTCString(); }),
+
+    // What many readers put up with, and what our own questions meet.
+    theirs('the metadata begins with a byte order mark', 'MOP-PRM-002', written((json) => `\ufeff${json}`), /byte order mark/),
+    theirs('a member stands twice in the metadata', 'MOP-PRM-002', written(more('"resource_name":"a","resource_name":"b"')), /stands twice/),
+    theirs('the metadata is written in Latin-1', 'MOP-PRM-002', written((json) => Buffer.from(more('"resource_name":"caf\u00e9"')(json), 'latin1')), /not UTF-8/),
+    theirs('the metadata is behind a redirect', 'MOP-PRM-002', (it) => {
+      for (const path of [metadata, bare]) it.answers[path] = (answer) => answer.writeHead(301, { location: '/meta.json', ...it.cors }).end();
+      it.answers['/meta.json'] = (_, __, json) => json(200, it.resource);
+    }, /redirect/),
+    theirs('the metadata is compressed, which it may be', null, written(gzipSync, { 'content-encoding': 'gzip' })),
+    theirs('the metadata has 400 KB', ['MOP-PRM-002', 'MOP-CHA-008'], written(more(`"x":"${'x'.repeat(400_000)}"`)), /there is more/),
+    theirs('the metadata fails', ['MOP-PRM-002', 'MOP-CHA-008'], (it) => { it.answers[metadata] = it.answers[bare] = (_, __, json) => json(500, { error: 'internal' }); }),
+    theirs('four requests a minute are allowed, and the metadata is not among them', 'MOP-WEB-008', (it) => { for (const path of [metadata, bare]) it.answers[path] = (answer) => answer.writeHead(429, { 'retry-after': '60' }).end(); }),
+    theirs('the metadata of the authorization server meets a limit', 'MOP-WEB-008', (it) => { for (const path of servers) it.answers[path] = (answer) => answer.writeHead(429).end(); }),
+    theirs('the registration endpoint is a web page', 'MOP-ASM-006', (it) => { it.server.client_id_metadata_document_supported = false; it.answers['/register'] = html(200); }),
+    theirs('the registration endpoint leads to a sign-in', 'MOP-ASM-006', (it) => { it.answers['/register'] = (answer) => answer.writeHead(302, { location: '/login', ...it.cors }).end(); }),
+    theirs('the registration endpoint fails', 'MOP-ASM-006', (it) => { it.answers['/register'] = (_, __, json) => json(500, { error: 'internal' }); }),
+    theirs('the server itself asks for user and password', 'MOP-WEB-001', (it) => { it.bare = it.refused = (json) => json(401, { jsonrpc: '2.0', id: null, error: { code: -32001, message: 'who are you?' } }, { 'www-authenticate': 'Basic realm="mine"' }); }),
+    theirs('a broken challenge before a good one', 'MOP-CHA-005', (it) => {
+      const broken = (more) => (json, asked, answer) => answer.writeHead(401, [...Object.entries(it.cors).flat(), 'content-type', 'application/json', 'www-authenticate', 'Basic realm="x', 'www-authenticate', `Bearer ${more}resource_metadata="${it.metadata}"`]).end('{}');
+      it.bare = broken('');
+      it.refused = broken('error="invalid_token", ');
+    }),
+    theirs('the URL in the challenge has no quotes', 'MOP-CHA-005', (it) => { it.bare = it.refused = (json, asked) => json(401, {}, { 'www-authenticate': `Bearer ${asked.headers.authorization ? 'error="invalid_token", ' : ''}resource_metadata=${it.metadata}` }); }),
+    theirs('an ingress that does not know the name', 'MOP-WEB-007', (it) => { it.answers['*'] = (answer) => answer.writeHead(404, { 'content-type': 'text/plain' }).end('default backend - 404'); }),
+    at('a stream of 2024 that wants a token, beside another server', 'MOP-WEB-011', async (mine) => {
+      const it = await somebodys(mine);
+      it.resource.resource = `${it.origin}/sse`;
+      it.answers['/sse'] = (answer, asked, json) => (asked.method === 'GET' ? it.bare(json, asked, answer) : answer.writeHead(asked.method === 'POST' ? 405 : 204, it.cors).end());
+      return `${it.origin}/sse`;
+    }),
+    theirs('a redirect to a relative address', 'MOP-WEB-005', (it) => {
+      it.answers['/mcp/'] = (answer, asked, json) => (asked.headers.authorization ? it.refused : it.bare)(json, asked, answer);
+      it.answers['/mcp'] = (answer) => answer.writeHead(307, { location: 'mcp/' }).end();
+    }, /307 to http:\/\/127\.0\.0\.1:\d+\/mcp\//),
+    theirs('answers of MCP that call themselves text/html', 'MOP-WEB-009', (it) => { it.bare = it.refused = (json, asked, answer) => answer.writeHead(200, { 'content-type': 'text/html; charset=UTF-8' }).end(JSON.stringify({ jsonrpc: '2.0', id: 'doctor', result: { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: 'x', version: '1' } } })); }, /Content-Type/),
+    theirs('the application refuses with a page of its own, and Cloudflare passes it', 'MOP-CHA-003', (it) => { it.answers['/mcp'] = html(403, { 'cf-ray': '8abc-FRA', server: 'cloudflare', 'x-powered-by': 'Express' }); }),
+    theirs('somebody in front lets in nobody of this country', 'MOP-WEB-001', (it) => { it.answers['/mcp'] = (_, __, json) => json(403, { message: 'requests from your country are not authorized' }); }),
+    theirs('a 400 that speaks of HTTPS', 'MOP-CHA-003', (it) => { it.bare = it.refused = (json) => json(400, { jsonrpc: '2.0', id: null, error: { code: -32600, message: 'Unsupported protocol version; see HTTPS://example.com/docs' } }); }),
 
     ours('nothing is wrong with ours', null, all('')),
     theirs('nothing is wrong with somebody else\'s', null, () => {}),
