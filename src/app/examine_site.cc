@@ -10,13 +10,16 @@
 namespace mcp_oauth {
 namespace {
 
-constexpr int most_rounds = 20;  // five redirects, three of each kind of document, and each kind
+constexpr int most_rounds =
+    24;  // five redirects, three of each kind of document, three streams, and each kind
 
 site_exchange carry_out(const site_errand& errand, const std::string& ca_file) {
-  auto seen = net::look(errand.call, errand.rules, ca_file, net::way_of(errand.call, errand.rules));
+  auto by = net::way_of(errand.call, errand.rules);
+  auto seen = net::look(errand.call, errand.rules, ca_file, by, errand.events);
   auto now = std::chrono::system_clock::now();
   if (!seen) return {errand.what, errand.call, tl::unexpected<error>(seen.error()), now};
-  return {errand.what, errand.call, std::move(seen->answer), now, std::move(seen->cut)};
+  return {errand.what, errand.call,          std::move(seen->answer),
+          now,         std::move(seen->cut), std::move(seen->events)};
 }
 
 }  // namespace

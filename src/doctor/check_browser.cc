@@ -152,8 +152,23 @@ void clocks_agree(const site_facts& facts, site_findings& into) {
 
 void streams_pass(const site_facts& facts, site_findings& into) {
   if (facts.entry == nullptr || !facts.entry->answered()) return;
+  const auto* last = facts.evidence.find(asked::stream.back());
+  for (auto what : asked::stream) {
+    const auto* stream = facts.evidence.find(what);
+    if (stream == nullptr || !shows_passing_stream(*stream)) continue;
+    into.ok("Streams pass as they are sent", "", shown_url(stream->call.url));
+    return;
+  }
+  if (last != nullptr && shows_held_stream(*last)) {
+    auto& one = into.failure(errc::stream_buffered,
+                             "two events that are sent a second apart came together, three times",
+                             "events as they come", shown_url(last->call.url));
+    one.verify = "curl -sN --compressed " + shell_url(last->call.url);
+    return;
+  }
   const auto& fields = facts.entry->answer->fields;
-  // Without a stream to look at, there is only what says that somebody stands between.
+  // Of others' servers there is no stream without a token: there is only what says that somebody stands
+  // between.
   auto via = fields.first("Via");
   bool cached = fields.count("Age") != 0 || !fields.first("X-Cache").empty();
   if (via.empty() && !cached) return;

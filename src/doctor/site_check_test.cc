@@ -514,6 +514,32 @@ TEST(Site, WithSomebodyBetweenMayHoldBackStreamsAndThatIsNoVerdict) {
   })) << told(made);
 }
 
+TEST(Site, ThatHoldsBackEventsEachTimeIsToldSo) {
+  constexpr auto stream = "GET https://mcp.example.com/health/stream";
+  const std::vector<milliseconds> held{milliseconds(1010), milliseconds(1010)};
+  const std::vector<milliseconds> passing{milliseconds(10), milliseconds(1011)};
+  struct row {
+    std::deque<std::vector<milliseconds>> streams;
+    const char* id;
+    std::ptrdiff_t asked;
+  };
+  for (const auto& [streams, id, asked] : {
+           row{{}, "", 1},  // no gateway of ours: it knows no such path
+           row{{passing}, "", 1},
+           row{{held, passing}, "", 2},
+           row{{held, held, passing}, "", 3},
+           row{{held, held, held}, "MOP-WEB-010", 3},
+       }) {
+    site_world world;
+    world.streams = streams;
+    auto made = world.examine();
+    EXPECT_EQ(first_id(made), id) << told(made);
+    EXPECT_EQ(std::count(world.asked.begin(), world.asked.end(), stream), asked);
+    auto passes = told(made).find("Streams pass as they are sent") != std::string::npos;
+    EXPECT_EQ(passes, !streams.empty() && *id == 0) << told(made);
+  }
+}
+
 TEST(Site, WhoseEndpointsHaveEnoughOfRequestsIsNoVerdict) {
   for (const char* one : {"POST https://as.example.com/token", "POST https://as.example.com/register"}) {
     site_world world;

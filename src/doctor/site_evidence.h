@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "base/url.h"
 
+#include <array>
 #include <deque>
 #include <string>
 #include <string_view>
@@ -23,14 +24,16 @@ struct site_errand {
   std::string what;  // stable name of the question: "mcp.post", "resource.path"
   http_call call;
   fetch_rules rules;
+  std::size_t events = 1;  // of an event stream, how many are waited for
 };
 
 struct site_exchange {
   std::string what;
   http_call call;
   result<http_answer> answer;
-  time_point at;         // by our clock, when it had come
-  std::string cut = {};  // why we read no further, for people; "" where we had the end of it
+  time_point at;                          // by our clock, when it had come
+  std::string cut = {};                   // why we read no further, for people; "" where we had the end of it
+  std::vector<milliseconds> events = {};  // when those of a stream had come, from the beginning
 
   bool answered() const { return answer.has_value(); }
   int status() const { return answer ? answer->status : 0; }
@@ -58,7 +61,10 @@ inline constexpr std::string_view post = "mcp.post", stateless = "mcp.stateless"
                                   token_preflight = "token.preflight", registration = "registration",
                                   authorize = "authorize", resource_browser = "resource.browser",
                                   server_browser = "server.browser", moved = "moved", end = "mcp.end";
-}
+// What our gateways have to show whether streams pass (docs/guide/operations.md), asked until they do: that
+// two events came together can be chance.
+inline constexpr std::array<std::string_view, 3> stream = {"stream", "stream.second", "stream.third"};
+}  // namespace asked
 
 // The origin that a client in a browser is taken to have: that of the MCP Inspector.
 inline constexpr std::string_view browser_origin = "http://localhost:6274";

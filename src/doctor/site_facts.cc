@@ -242,4 +242,23 @@ std::string shell_url(std::string_view text) {
   return quoted + (cut == std::string_view::npos ? "'" : "?<query>'");
 }
 
+namespace {
+
+constexpr milliseconds together{500};  // the half of what lies between
+
+bool is_our_stream(const site_exchange& exchange) {
+  return exchange.status() == 200 && exchange.events.size() == 2 &&
+         exchange.answer->body.find("\"after_ms\": 1000") != std::string::npos;
+}
+
+}  // namespace
+
+bool shows_passing_stream(const site_exchange& exchange) {
+  return is_our_stream(exchange) && exchange.events[1] - exchange.events[0] >= together;
+}
+
+bool shows_held_stream(const site_exchange& exchange) {
+  return is_our_stream(exchange) && exchange.events[1] - exchange.events[0] < together;
+}
+
 }  // namespace mcp_oauth

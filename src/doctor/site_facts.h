@@ -76,4 +76,9 @@ std::string shell_url(std::string_view text);
 // One word of a command line, whatever is in it.
 std::string shell_word(std::string_view text);
 
+// Of our gateway's stream, which sends an event at once and the next a second later: whether it came as sent,
+// or its events came together.
+bool shows_passing_stream(const site_exchange& exchange);
+bool shows_held_stream(const site_exchange& exchange);
+
 }  // namespace mcp_oauth

@@ -23,8 +23,9 @@ struct site_world {
   reached place;
   std::map<std::string, json::object> documents;                                        // by URL
   std::map<std::string, std::function<result<http_answer>(const http_call&)>> answers;  // by "METHOD URL"
-  std::map<std::string, std::string> cuts;  // by URL: why an answer is not whole
-  std::vector<std::string> asked;           // "METHOD URL", in their order
+  std::map<std::string, std::string> cuts;        // by URL: why an answer is not whole
+  std::vector<std::string> asked;                 // "METHOD URL", in their order
+  std::deque<std::vector<milliseconds>> streams;  // when the events of our stream come, each time it is asked
 
   site_world() {
     place.host = "mcp.example.com";
@@ -113,7 +114,7 @@ struct site_world {
   site_evidence look() {
     site_evidence evidence;
     evidence.target = *url::parse(target);
-    for (int round = 0; round < 20; ++round) {
+    for (int round = 0; round < 24; ++round) {
       auto plan = next_of_site(evidence);
       if (plan.empty()) return evidence;
       for (const auto& wanted : plan.places) {
@@ -127,6 +128,11 @@ struct site_world {
         auto cut = cuts.find(errand.call.url);
         evidence.exchanges.push_back(
             {errand.what, errand.call, answer_to(errand.call), now, cut == cuts.end() ? "" : cut->second});
+        if (errand.events < 2 || streams.empty()) continue;
+        evidence.exchanges.back().answer =
+            text(200, "data: {\"after_ms\": 0}\n\ndata: {\"after_ms\": 1000}\n\n", "text/event-stream");
+        evidence.exchanges.back().events = streams.front();
+        streams.pop_front();
       }
     }
     throw std::runtime_error("the plan never ends");

@@ -60,6 +60,8 @@ class planner {
     resource();
     servers();
     browsers();
+    // By themselves: what they tell is when events come.
+    if (plan_.empty()) streams();
     if (plan_.empty()) sessions();
     return std::move(plan_);
   }
@@ -74,6 +76,24 @@ class planner {
     if (target.scheme != "http" || !connected || tried || evidence_.places.size() >= 2) return false;
     const auto& answer = facts_.entry->answer;
     return !answer || (answer->status == 400 && answer->body.find("HTTPS") != std::string::npos);
+  }
+
+  void streams() {
+    auto at = url::parse(facts_.entry->call.url);
+    if (!at || !facts_.asks_for_token()) return;
+    for (auto what : asked::stream) {
+      if (const auto* known = evidence_.find(what)) {
+        if (shows_held_stream(*known)) continue;
+        return;
+      }
+      http_call call;
+      call.url = at->origin() + "/health/stream";
+      call.fields.add("Accept", "text/event-stream");
+      call.fields.add("Accept-Encoding", "gzip");  // as clients do; who compresses has to wait for more
+      ask(what, std::move(call));
+      if (!plan_.empty()) plan_.errands.back().events = 2;
+      return;
+    }
   }
 
   // Those that a server opened for our questions are ended, as MCP asks of clients.

@@ -27,25 +27,28 @@ struct transfer {
   const fetch_rules* rules = nullptr;
   bool too_large = false;
   bool judges_address = false;
-  bool part_will_do = false;
-  bool enough = false;  // there is one
+  std::size_t part_will_do = 0;  // events of a stream; 0: none will
+  bool enough = false;           // there are as many
+  std::vector<milliseconds> events = {};
+  std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
   bool refused = false;
   std::string refused_address;
 };
 
-// Whether an event is whole that has data: servers may begin a stream with one that has none, or a comment.
-bool has_event_with_data(std::string_view body) {
+// Events that are whole and have data: servers may begin a stream with one that has none, or a comment.
+std::size_t events_with_data(std::string_view body) {
+  std::size_t events = 0;
   bool data = false;
   while (!body.empty()) {
     auto size = body.find_first_of("\r\n");
-    if (size == std::string_view::npos) return false;
+    if (size == std::string_view::npos) break;
     auto line = body.substr(0, size);
     body.remove_prefix(size + (body.substr(size).starts_with("\r\n") ? 2 : 1));
-    if (line.empty() && data) return true;
+    if (line.empty() && data) ++events;
     auto value = line.starts_with("data:") ? line.substr(5) : "";
     data = !line.empty() && (data || value.find_first_not_of(' ') != std::string_view::npos);
   }
-  return false;
+  return events;
 }
 
 std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
@@ -56,7 +59,11 @@ std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
   }
   t.answer.body.append(data, size);
   bool stream = starts_with_ignoring_case(t.answer.fields.first("Content-Type"), "text/event-stream");
-  if (t.part_will_do && stream && has_event_with_data(t.answer.body)) t.enough = true;
+  if (t.part_will_do > 0 && stream) {
+    auto now = std::chrono::steady_clock::now();
+    t.events.resize(events_with_data(t.answer.body), std::chrono::duration_cast<milliseconds>(now - t.began));
+    t.enough = t.events.size() >= t.part_will_do;
+  }
   return t.enough ? 0 : size;
 }
 
@@ -187,7 +194,7 @@ std::string why_cut(CURLcode code, const transfer& t) {
 }
 
 result<glimpse> carry_out(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
-                          const client_certificate& ours, bool part_will_do, proxies by) {
+                          const client_certificate& ours, std::size_t part_will_do, proxies by) {
   auto loaded = load_curl();
   if (!loaded) return tl::unexpected<error>(loaded.error());
   const auto& lib = **loaded;
@@ -205,7 +212,13 @@ result<glimpse> carry_out(const http_call& call, const fetch_rules& rules, const
     }
   }
   curl_slist* list = nullptr;
-  for (const auto& [name, value] : call.fields) list = lib.slist_append(list, (name + ": " + value).c_str());
+  std::string encodings = part_will_do > 0 ? "identity" : "";
+  for (const auto& [name, value] : call.fields) {
+    if (equal_ignoring_case(name, "Accept-Encoding"))
+      encodings = value;
+    else
+      list = lib.slist_append(list, (name + ": " + value).c_str());
+  }
   list = lib.slist_append(list, "Expect:");
   std::unique_ptr<curl_slist, decltype(lib.slist_free_all)> fields(list, lib.slist_free_all);
 
@@ -237,7 +250,7 @@ result<glimpse> carry_out(const http_call& call, const fetch_rules& rules, const
   } else if (by == proxies::none) {
     lib.easy_setopt(curl, CURLOPT_PROXY, "");
   }
-  if (part_will_do) lib.easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "identity");
+  if (!encodings.empty()) lib.easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, encodings.c_str());
   if (t.judges_address) {
     lib.easy_setopt(curl, CURLOPT_PROXY, "");
     // A kept connection was judged when it was made, under rules that may have been others.
@@ -291,8 +304,8 @@ result<glimpse> carry_out(const http_call& call, const fetch_rules& rules, const
   t.answer.status = static_cast<int>(status);
   bool cut = code == CURLE_OPERATION_TIMEDOUT || code == CURLE_BAD_CONTENT_ENCODING ||
              (t.too_large && t.field_bytes <= most_field_bytes);
-  if (t.enough || (part_will_do && cut && status >= 200))
-    return glimpse{std::move(t.answer), why_cut(code, t)};
+  if (t.enough || (part_will_do > 0 && cut && status >= 200))
+    return glimpse{std::move(t.answer), why_cut(code, t), std::move(t.events)};
   if (t.too_large)
     return fail(errc::fetch_too_large,
                 place + ": over " +
@@ -300,7 +313,7 @@ result<glimpse> carry_out(const http_call& call, const fetch_rules& rules, const
                     " bytes");
   if (code == CURLE_OPERATION_TIMEDOUT) return fail(errc::fetch_timeout, place + ": " + why);
   if (code != CURLE_OK) return fail(errc::fetch_failed, place + ": " + why);
-  return glimpse{std::move(t.answer), ""};
+  return glimpse{std::move(t.answer), "", std::move(t.events)};
 }
 
 result<http_answer> whole(result<glimpse> seen) {
@@ -311,22 +324,22 @@ result<http_answer> whole(result<glimpse> seen) {
 }  // namespace
 
 result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file) {
-  return whole(carry_out(call, rules, ca_file, client_certificate(), false, proxies::of_environment));
+  return whole(carry_out(call, rules, ca_file, client_certificate(), 0, proxies::of_environment));
 }
 
 result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
                           const client_certificate& ours) {
-  return whole(carry_out(call, rules, ca_file, ours, false, proxies::of_environment));
+  return whole(carry_out(call, rules, ca_file, ours, 0, proxies::of_environment));
 }
 
 result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
                           proxies by) {
-  return whole(carry_out(call, rules, ca_file, client_certificate(), false, by));
+  return whole(carry_out(call, rules, ca_file, client_certificate(), 0, by));
 }
 
-result<glimpse> look(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
-                     proxies by) {
-  return carry_out(call, rules, ca_file, client_certificate(), true, by);
+result<glimpse> look(const http_call& call, const fetch_rules& rules, const std::string& ca_file, proxies by,
+                     std::size_t events) {
+  return carry_out(call, rules, ca_file, client_certificate(), events, by);
 }
 
 proxies way_of(const http_call& call, const fetch_rules& rules) {

@@ -3,7 +3,11 @@
 #include "base/error.h"
 #include "base/fetch.h"
 #include "base/http.h"
+#include "base/time.h"
 #include "base/url.h"
+
+#include <string>
+#include <vector>
 
 namespace mcp_oauth::net {
 
@@ -37,13 +41,14 @@ enum class proxies {
 struct glimpse {
   http_answer answer;
   std::string cut;
+  std::vector<milliseconds> events;  // when each event with data had come, counted from the first byte sent
 };
 
 // The same for somebody who wants to see what comes rather than have it: an answer that is not over in time,
-// or is too large, counts as far as it came; of an event stream the first event with data is enough.
-// Compression is not asked for, and read where it comes all the same.
+// or is too large, counts as far as it came; of an event stream the first `events` events with data are
+// enough. Compression is asked for where the call does, and read where it comes all the same.
 result<glimpse> look(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
-                     proxies by = proxies::of_environment);
+                     proxies by = proxies::of_environment, std::size_t events = 1);
 
 // As `fetch`, by that way.
 result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file,

@@ -4,6 +4,7 @@
 #include "net/one_answer.h"
 #include "net/test_certificate.h"
 
+#include <algorithm>
 #include <csignal>
 #include <thread>
 
@@ -186,6 +187,20 @@ TEST(Look, TakesThePartOfAnAnswerThatIsTooLarge) {
   auto got = look(server.call(), rules, "");
   ASSERT_TRUE(got) << got.error().detail;
   EXPECT_EQ(got->answer.status, 200);
+}
+
+TEST(Look, WaitsForAsManyEventsAsAreWanted) {
+  const std::string stream =
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 60\r\n\r\n"
+      ": none\n\ndata: 1\n\ndata: 2\n\n";  // and it stays open
+  for (auto wanted : {std::size_t{1}, std::size_t{2}}) {
+    one_answer server(stream);
+    auto got = look(server.call(), {}, "", proxies::of_environment, wanted);
+    ASSERT_TRUE(got) << got.error().detail;
+    EXPECT_GE(got->events.size(), wanted);
+    EXPECT_TRUE(std::is_sorted(got->events.begin(), got->events.end()));
+    EXPECT_EQ(got->cut, "");
+  }
 }
 
 TEST(Look, SaysWhyAnAnswerIsNotWhole) {

@@ -31,6 +31,16 @@ test('health says what it knows, and of the upstream only where that is asked', 
   assert.equal((await (await fetch(`${gateway.origin}/health/mcp-server`)).json()).mcp_server, 'reachable');
 });
 
+test('a stream without a token shows what stands between', async () => {
+  const answer = await fetch(`${gateway.origin}/health/stream`);
+  assert.equal(answer.headers.get('content-type'), 'text/event-stream');
+  assert.equal(await answer.text(), 'data: {"after_ms": 0}\n\ndata: {"after_ms": 1000}\n\n');
+  assert.equal((await fetch(`${gateway.origin}/health/stream`, { method: 'HEAD' })).status, 200);
+  const refused = await fetch(`${gateway.origin}/health/stream`, { method: 'POST' });
+  assert.equal(refused.status, 405);
+  assert.match(refused.headers.get('allow'), /GET/);
+});
+
 test('without its upstream the gateway lives, and is not ready', async () => {
   const lone = await Upstream.start(scope);
   const own = await Gateway.start(scope, { mcp_server_url: lone.url });
