@@ -33,7 +33,7 @@ class one_peer {
     port = ntohs(at.sin_port);
     if (shown != nullptr) {
       context_ = SSL_CTX_new(TLS_server_method());
-      SSL_CTX_use_certificate_file(context_, shown->cert_file.c_str(), SSL_FILETYPE_PEM);
+      SSL_CTX_use_certificate_chain_file(context_, shown->cert_file.c_str());
       SSL_CTX_use_PrivateKey_file(context_, shown->key_file.c_str(), SSL_FILETYPE_PEM);
     }
     thread_ = std::thread([this] { serve(); });
@@ -157,6 +157,18 @@ TEST(Reach, KeepsTheCertificateWhoseDatesAreWrong) {
   auto expired = look_at("127.0.0.1", dated, old.cert_file);
   ASSERT_TRUE(expired.wrongly_dated);
   EXPECT_EQ(expired.wrongly_dated->subject, "CN=test");
+
+  // It may be one between the server's own and the authority.
+  test_certificate root("root", "");
+  test_certificate between("between", "", -7200, -3600, &root);
+  test_certificate leaf("leaf", "IP:127.0.0.1", -60, 3600, &between);
+  one_peer chained(&leaf);
+  auto seen = look_at("127.0.0.1", chained, root.cert_file);
+  EXPECT_TRUE(seen.wrong_dates) << seen.tls_failure;
+  ASSERT_EQ(seen.chain.size(), 3u);
+  EXPECT_EQ(seen.chain.front().subject, "CN=leaf");
+  ASSERT_TRUE(seen.wrongly_dated);
+  EXPECT_EQ(seen.wrongly_dated->subject, "CN=between");
 }
 
 // What `look` adds to `fetch`.
