@@ -106,7 +106,8 @@ export async function outside(scope) {
     ours('nginx takes the challenge away', 'MOP-CHA-004', all('proxy_hide_header WWW-Authenticate;')),
     ours('nginx answers preflights itself, without CORS', 'MOP-COR-001', (port) => `location / { if ($request_method = OPTIONS) { return 405; } ${pass(port)} }`),
     ours('nginx hides the headers of CORS', 'MOP-COR-002', all('proxy_hide_header Access-Control-Allow-Origin;')),
-    ours('nginx holds back streams, since it compresses them', 'MOP-WEB-010', all('gzip on; gzip_types text/event-stream; gzip_min_length 0;')),
+    ours('nginx compresses streams, and waits for more to compress', 'MOP-WEB-010', (port) =>
+      `location / { ${pass(port).replace('proxy_buffering off', 'proxy_ignore_headers X-Accel-Buffering')} gzip on; gzip_types text/event-stream; gzip_min_length 0; gzip_proxied any; }`),
     ours('nginx allows ten requests a minute', 'MOP-WEB-008', () => 'location / { return 429; }'),
     ours('public_url is the address inside', 'MOP-PRM-005', all(''), { settings: (port) => ({ public_url: `http://127.0.0.1:${port}` }) }),
     ours('public_url names localhost, and clients call 127.0.0.1, which is as well', null, all(''), { settings: (_, name) => ({ public_url: name.replace('127.0.0.1', 'localhost') }) }),
