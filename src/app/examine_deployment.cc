@@ -191,6 +191,31 @@ void look_at_addresses(const settings& conf, deployment_evidence& into) {
   into.public_addresses = net::reach({place->host, place->effective_port(), false, "", patience}).addresses;
 }
 
+constexpr std::size_t most_servers = 16;
+
+// The first of them by itself, with its clients; of the others what is wrong there.
+std::optional<examination> look_from_outside(const settings& conf, const doctor_input& about) {
+  auto ca = about.ca_file.empty() ? conf.upstream_ca_file : about.ca_file;
+  std::vector<url> targets;
+  for (const auto& server : conf.upstreams) {
+    auto target = url::parse(server.resource);
+    if (target && target->is_http() && targets.size() < most_servers) targets.push_back(*target);
+  }
+  if (targets.empty()) return std::nullopt;
+  auto seen = examine(targets.front(), ca);
+  auto made = examine_site(seen);
+  if (about.login) {
+    auto hops = walk_sign_in(read_site(seen), ca);
+    made.findings.insert(made.findings.end(), hops.begin(), hops.end());
+  }
+  made.clients = outlooks(seen, made, about.client);
+  std::vector<std::future<site_evidence>> others;
+  for (std::size_t i = 1; made.reached && i < targets.size(); ++i)
+    others.push_back(std::async(std::launch::async, [&, i] { return examine(targets[i], ca); }));
+  for (auto& other : others) made.add_server(examine_site(other.get()));
+  return made;
+}
+
 }  // namespace
 
 examination examine_configured(const command_input& in, const doctor_input& about) {
@@ -212,23 +237,8 @@ examination examine_configured(const command_input& in, const doctor_input& abou
   look_at_files(conf, evidence);
   look_at_providers(conf, evidence);
   look_at_addresses(conf, evidence);
-  std::optional<examination> outside;
-  if (!conf.upstreams.empty()) {
-    const auto& server = conf.upstreams.front();
-    evidence.resource = server.resource;
-    auto target = url::parse(server.resource);
-    if (target && target->is_http()) {
-      auto ca = about.ca_file.empty() ? conf.upstream_ca_file : about.ca_file;
-      auto seen = examine(*target, ca);
-      outside = examine_site(seen);
-      if (about.login) {
-        auto hops = walk_sign_in(read_site(seen), ca);
-        outside->findings.insert(outside->findings.end(), hops.begin(), hops.end());
-      }
-      outside->clients = outlooks(seen, *outside, about.client);
-    }
-  }
-  return examine_deployment(evidence, std::move(outside));
+  if (!conf.upstreams.empty()) evidence.resource = conf.upstreams.front().resource;
+  return examine_deployment(evidence, look_from_outside(conf, about));
 }
 
 }  // namespace mcp_oauth

@@ -225,5 +225,29 @@ TEST(Deployment, ProposesTheUrlAtWhichAServerWasFound) {
   EXPECT_NE(made.first()->fix.find("http://h:3000/mcp"), std::string::npos);
 }
 
+TEST(Deployment, OfSeveralServersSaysOnceWhatTheyHaveInCommon) {
+  auto finding = [](severity level, std::optional<errc> code, const std::string& where) {
+    doctor_finding one;
+    one.level = level;
+    one.code = code;
+    one.where = where;
+    return one;
+  };
+  examination first, second, third;
+  first.findings = {finding(severity::failure, errc::cors_origin_refused, "https://as.example")};
+  second.target = "https://mcp.example/files";
+  second.findings = {finding(severity::ok, std::nullopt, "https://mcp.example/files"),
+                     finding(severity::failure, errc::cors_origin_refused, "https://as.example"),
+                     finding(severity::failure, errc::path_unknown, "https://mcp.example/files")};
+  third.target = "https://mcp.example/mail";
+  third.findings = {finding(severity::ok, std::nullopt, "https://mcp.example/mail")};
+  first.add_server(second);
+  first.add_server(third);
+  ASSERT_EQ(first.findings.size(), 3u);
+  EXPECT_EQ(first.findings[1].code, errc::path_unknown);
+  EXPECT_EQ(first.findings[2].check, "server.other");
+  EXPECT_EQ(first.findings[2].where, third.target);
+}
+
 }  // namespace
 }  // namespace mcp_oauth

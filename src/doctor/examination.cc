@@ -27,4 +27,22 @@ examination_verdict examination::verdict() const {
   }
 }
 
+void examination::add_server(examination other) {
+  bool well = true;
+  for (auto& one : other.findings) {
+    if (one.level == severity::ok) continue;
+    well = false;
+    bool said = std::any_of(findings.begin(), findings.end(), [&](const doctor_finding& before) {
+      return before.code == one.code && before.where == one.where;
+    });
+    if (!said) findings.push_back(std::move(one));
+  }
+  if (!well) return;
+  doctor_finding fine;
+  fine.check = "server.other";
+  fine.title = "Another server answers as well";
+  fine.where = other.target;
+  findings.push_back(std::move(fine));
+}
+
 }  // namespace mcp_oauth

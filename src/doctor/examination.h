@@ -54,6 +54,9 @@ struct examination {
   // What must be put right first; nothing where all is well.
   const doctor_finding* first() const;
   examination_verdict verdict() const;
+  // Adds what is wrong at another server of the same deployment and is not said already: such servers have a
+  // name, a certificate and mostly an authorization server in common.
+  void add_server(examination other);
 };
 
 }  // namespace mcp_oauth

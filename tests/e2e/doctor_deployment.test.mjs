@@ -65,6 +65,31 @@ test('a configuration and its running gateway, of which nothing is wrong', async
   assert.deepEqual(wrong(named), []);
 });
 
+test('of several servers each is met from outside, and what is wrong at one of them alone is told', async (t) => {
+  const port = await portOfNobody();
+  let passes = () => true;
+  const front = await startAnswering(t, async (request, answer) => {
+    if (!passes(request.url)) return void answer.writeHead(404).end('no such place');
+    const { host: _, connection: __, ...headers } = request.headers;
+    const chunks = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const got = await fetch(`http://127.0.0.1:${port}${request.url}`, { method: request.method, headers, redirect: 'manual', ...(chunks.length && { body: Buffer.concat(chunks) }) });
+    answer.writeHead(got.status, Object.fromEntries([...got.headers].filter(([name]) => !/^(transfer-encoding|content-encoding|connection|content-length)$/.test(name))));
+    for await (const piece of got.body ?? []) answer.write(piece);
+    answer.end();
+  });
+  const servers = ['mail', 'files'].map((name) => ({ name, url: upstream.url, paths: [`/${name}`] }));
+  const gateway = await deployment(t, { port, public_url: front, mcp_server_url: undefined, upstreams: servers, trusted_proxies: ['127.0.0.1'] });
+  const well = await examined([], { cwd: gateway.folder });
+  assert.deepEqual(wrong(well), [], shown(well.first));
+  assert.ok(well.findings.some((one) => one.check === 'server.other' && one.where === `${front}/files`), shown(well.findings));
+  passes = (path) => path !== '/files';
+  const lost = await examined([], { cwd: gateway.folder });
+  assert.equal(lost.first.id, 'MOP-WEB-007', shown(lost.first));
+  assert.match(lost.first.where, /\/files/);
+  assert.deepEqual(wrong(lost), ['MOP-WEB-007'], shown(lost.findings.filter((one) => one.severity !== 'ok')));
+});
+
 test('a gateway that does not run, and another that holds its port', async (t) => {
   const gateway = await deployment(t);
   gateway.stoppedByTest = true;
