@@ -140,10 +140,12 @@ int login(const bridge_settings& settings, bridge_log& log) {
   if (outcome->signed_in) {
     if (settings.sign_in.grant == bridge_grant::given) {
       say(settings.upstream.url + " takes the token that was given");
-    } else {
-      say("signed in to " + settings.upstream.url + ", and nothing of it could be kept");
+      return 0;
     }
-    return 0;
+    error lost{errc::sign_in_cache_unusable,
+               "signed in to " + settings.upstream.url + ", and nothing of it could be kept"};
+    log.tell(told_of_start(lost, settings));
+    return static_cast<int>(exit_of(lost, settings.drop_in));
   }
   auto status = outcome->status;
   if (outcome->page || status == 404 || status == 405 || status == 410 || status >= 500) {

@@ -4,6 +4,7 @@
 #include "base/base64url.h"
 #include "base/json.h"
 #include "bridge/command_line.h"
+#include "bridge/failure.h"
 #include "jose/random.h"
 
 #include <algorithm>
@@ -175,22 +176,26 @@ bridge_store::bridge_store(const bridge_settings& settings, bridge_log& log,
 }
 
 // Nothing for what is not there, belongs to somebody else, or is no file.
+void bridge_store::warn(std::string_view message, bridge_log::fields values) {
+  auto id = bridge_symptom(errc::sign_in_cache_unusable).id;
+  log_.write(bridge_log_level::warn, component, std::string(message) + " (" + std::string(id) + ")", values);
+}
+
 std::optional<std::string> bridge_store::read_private(const std::string& path, std::size_t most) {
   net::descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!file) {
     if (errno != ENOENT && errno != ENOTDIR)
-      log_.write(bridge_log_level::warn, component, "cannot be read, and is ignored",
-                 {{"file", path}, {"why", why(errno)}});
+      warn("cannot be read, and is ignored", {{"file", path}, {"why", why(errno)}});
     return std::nullopt;
   }
   struct stat about{};
   if (::fstat(file.number(), &about) != 0 || !S_ISREG(about.st_mode)) {
-    log_.write(bridge_log_level::warn, component, "is no file, and is ignored", {{"file", path}});
+    warn("is no file, and is ignored", {{"file", path}});
     return std::nullopt;
   }
   if (about.st_uid != ::geteuid()) {
-    log_.write(bridge_log_level::warn, component, "belongs to another user, and is ignored",
-               {{"file", path}, {"owner", std::to_string(about.st_uid)}});
+    warn("belongs to another user, and is ignored",
+         {{"file", path}, {"owner", std::to_string(about.st_uid)}});
     return std::nullopt;
   }
   if ((about.st_mode & 077) != 0) {
@@ -211,14 +216,12 @@ bool bridge_store::prepare_folder() {
   if (::mkdir(folder_.c_str(), 0700) == 0) return true;
   struct stat about{};
   if (::stat(folder_.c_str(), &about) != 0 || !S_ISDIR(about.st_mode)) {
-    log_.write(bridge_log_level::warn, component, "the folder cannot be made: sign-ins are not kept",
-               {{"folder", folder_}});
+    warn("the folder cannot be made: sign-ins are not kept", {{"folder", folder_}});
     return false;
   }
   // Who may write into it may exchange the key.
   if (about.st_uid != ::geteuid() || (about.st_mode & 022) != 0) {
-    log_.write(bridge_log_level::warn, component, "others may write into the folder: chmod 700 " + folder_,
-               {{"folder", folder_}});
+    warn("others may write into the folder: chmod 700 " + folder_, {{"folder", folder_}});
     return about.st_uid == ::geteuid() && (about.st_mode & 002) == 0;
   }
   return true;
@@ -238,8 +241,7 @@ std::optional<secret> bridge_store::read_key() {
       return key_;
     }
     auto path = folder_ + "/key.bin";
-    log_.write(bridge_log_level::warn, component, "is no key of 32 bytes, and is replaced",
-               {{"file", path}, {"set_aside_as", set_aside(path)}});
+    warn("is no key of 32 bytes, and is replaced", {{"file", path}, {"set_aside_as", set_aside(path)}});
     return std::nullopt;
   }
   if (!key_is_slow()) return std::nullopt;
@@ -250,8 +252,8 @@ std::optional<secret> bridge_store::read_key() {
                  ? base64url_decode(std::string_view(*found).substr(0, found->find_last_not_of("\r\n ") + 1))
                  : std::nullopt;
   if (!key || key->size() != key_bytes) {
-    log_.write(bridge_log_level::warn, component, "the secret service gives no key: locked, or not there",
-               {{"why", found ? "no key of 32 bytes" : found.error().detail}});
+    warn("the secret service gives no key: locked, or not there",
+         {{"why", found ? "no key of 32 bytes" : found.error().detail}});
     return std::nullopt;
   }
   key_ = secret(std::move(*key));
@@ -301,18 +303,17 @@ std::optional<kept_sign_in> bridge_store::read_named(const std::string& name) {
   auto aside = [&] { return inode_of(path) == seen ? set_aside(path) : std::string(); };
   if (!key) {
     // A keyring that is locked now has the key still.
-    log_.write(bridge_log_level::warn, component, "tokenCache: load failed, ignoring cache: its key is gone",
-               {{"file", path}, {"set_aside_as", key_is_slow() ? "" : aside()}});
+    warn("tokenCache: load failed, ignoring cache: its key is gone",
+         {{"file", path}, {"set_aside_as", key_is_slow() ? "" : aside()}});
     return std::nullopt;
   }
   auto kept = open_kept(*sealed, name, key->reveal());
   if (kept) return std::move(*kept);
   // What another version wrote is of use to that one.
   bool damaged = kept.error().code != errc::sign_in_cache_unusable;
-  log_.write(bridge_log_level::warn, component,
-             damaged ? "tokenCache: load failed, ignoring cache: damaged, or sealed with another key"
-                     : "tokenCache: load failed, ignoring cache",
-             {{"file", path}, {"why", kept.error().detail}, {"set_aside_as", damaged ? aside() : ""}});
+  warn(damaged ? "tokenCache: load failed, ignoring cache: damaged, or sealed with another key"
+               : "tokenCache: load failed, ignoring cache",
+       {{"file", path}, {"why", kept.error().detail}, {"set_aside_as", damaged ? aside() : ""}});
   return std::nullopt;
 }
 

@@ -91,6 +91,8 @@ class bridge_store {
   std::string set_aside(const std::string& path);
   std::optional<secret> read_key();
   result<secret> make_key();
+  // With the code of a cache that cannot be used.
+  void warn(std::string_view message, bridge_log::fields values);
   std::optional<std::string> read_private(const std::string& path, std::size_t most);
   std::optional<kept_sign_in> read_named(const std::string& name);
 
