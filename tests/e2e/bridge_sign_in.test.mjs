@@ -372,8 +372,9 @@ test('with a secret service the key is there and not beside the file; a keyring 
   const before = await readFile(await keptFile(home));
   await writeFile(join(home.folder, 'locked'), '');
   const locked = await home.run(['login', server.url]);
-  assert.equal(locked.code, 0, locked.err);
+  assert.equal(locked.code, 5, locked.err);
   assert.match(locked.err, /the secret service gives no key: locked, or not there/);
+  assert.match(locked.err, /signed in to .*, and nothing of it could be kept\n.*MOP-SIN-019/);
   assert.deepEqual(await readFile(await keptFile(home)), before, 'what the keyring still has the key for stays readable');
   await rm(join(home.folder, 'locked'));
   assert.equal((await home.run(['status', server.url])).code, 0);
