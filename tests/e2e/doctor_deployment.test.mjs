@@ -218,7 +218,7 @@ test('--login shows its token to no server that the one in question redirects to
   assert.ok(told.findings.some((one) => one.check === 'login.exchange'), shown(told.findings) + told.err);
   assert.ok(told.findings.some((one) => one.check === 'login.token' && /not tried/.test(one.seen)), shown(told.findings));
   assert.ok(seen.length > 0 && !seen.some((one) => one?.includes('CANARY')), String(seen));
-  assert.ok(told.findings.some((one) => one.check === 'login.revocation' && /not given back/.test(one.title)), shown(told.findings));
+  assert.ok(told.findings.some((one) => one.check === 'login.revocation' && /not given back/.test(one.seen)), shown(told.findings));
 });
 
 test('a server that only speaks of HTTPS keeps its http:// in --fix', async (t) => {
@@ -306,6 +306,8 @@ test('--login walks a whole sign-in and narrates it, without a secret', async (t
   const hops = told.findings.filter((one) => one.check.startsWith('login.')).map((one) => one.check);
   for (const hop of ['login.request', 'login.callback', 'login.authorize', 'login.exchange', 'login.token', 'login.revocation'])
     assert.ok(hops.includes(hop), `${hop} of ${hops}`);
+  // The refresh token and the access token.
+  assert.equal(hops.filter((one) => one === 'login.revocation').length, 2, shown(told.findings));
   assert.match(told.err, /Signing in to/);
   assert.ok(!/ey[A-Za-z0-9_-]{20,}\./.test(told.text + told.err), 'no token');
   assert.ok(!told.text.includes(environment.BRIDGE_PASSWORD));
