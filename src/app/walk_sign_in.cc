@@ -184,6 +184,15 @@ struct sign_in_walk {
       return;
     }
     const auto* answer = &seen->answer;
+    // The session that was opened for this question is ended, as MCP asks of clients.
+    if (auto session = answer->fields.first("Mcp-Session-Id"); !session.empty()) {
+      http_call end;
+      end.method = "DELETE";
+      end.url = call.url;
+      end.fields.add("Mcp-Session-Id", std::string(session));
+      end.fields.add("Authorization", std::string(call.fields.first("Authorization")));
+      net::fetch(end, rules, settings.tls.ca_file);
+    }
     if (answer->status == 401 || answer->status == 403) {
       auto& one =
           into("login.token")

@@ -295,7 +295,8 @@ test('an identity provider: credentials and redirect URI are tried without a per
 });
 
 test('--login walks a whole sign-in and narrates it, without a secret', async (t) => {
-  const gateway = await deployment(t);
+  const sessions = await Upstream.start(t);
+  const gateway = await deployment(t, { mcp_server_url: sessions.url });
   const folder = await temporaryFolder(t, 'browser');
   const environment = {
     BROWSER: `${process.execPath} ${join(import.meta.dirname, 'lib/bridge_browser.mjs')} %s`,
@@ -306,6 +307,8 @@ test('--login walks a whole sign-in and narrates it, without a secret', async (t
   const hops = told.findings.filter((one) => one.check.startsWith('login.')).map((one) => one.check);
   for (const hop of ['login.request', 'login.callback', 'login.authorize', 'login.exchange', 'login.token', 'login.revocation'])
     assert.ok(hops.includes(hop), `${hop} of ${hops}`);
+  // The one session that it opened is ended.
+  assert.deepEqual(sessions.requests.map((one) => one.method), ['POST', 'DELETE']);
   // The refresh token and the access token.
   assert.equal(hops.filter((one) => one === 'login.revocation').length, 2, shown(told.findings));
   assert.match(told.err, /Signing in to/);
