@@ -184,6 +184,15 @@ struct sign_in_walk {
       return;
     }
     const auto* answer = &seen->answer;
+    // The session that was opened for this question is ended, as MCP asks of clients.
+    if (auto session = answer->fields.first("Mcp-Session-Id"); !session.empty()) {
+      http_call end;
+      end.method = "DELETE";
+      end.url = call.url;
+      end.fields.add("Mcp-Session-Id", std::string(session));
+      end.fields.add("Authorization", std::string(call.fields.first("Authorization")));
+      net::fetch(end, rules, settings.tls.ca_file);
+    }
     if (answer->status == 401 || answer->status == 403) {
       auto& one =
           into("login.token")
@@ -209,8 +218,8 @@ struct sign_in_walk {
     const auto& tokens = *kept.tokens;
     auto to = url::parse(tokens.revocation_endpoint);
     if (!to) {
-      told("login.revocation", "the token is not given back",
-           "the authorization server names no revocation_endpoint: it ends by itself", "");
+      told("login.revocation", "the token ends by itself",
+           "not given back: the authorization server names no revocation_endpoint", "");
       return;
     }
     for (const auto* token : {&tokens.refresh_token, &tokens.access_token}) {
@@ -234,7 +243,9 @@ struct sign_in_walk {
     auto rules = rules_for(to, named_by::server, outbound_rules::of(settings, false));
     auto answer = net::fetch(call, rules, settings.tls.ca_file, net::way_of(call, rules));
     bool refresh = &token == &tokens.refresh_token;
-    told("login.revocation", refresh ? "the refresh token is given back" : "the token is given back",
+    auto what = std::string(refresh ? "the refresh token" : "the token");
+    bool done = answer && answer->status >= 200 && answer->status < 300;
+    told("login.revocation", what + (done ? " is given back" : " could not be given back"),
          answer ? "status " + std::to_string(answer->status) : displayable(answer.error().detail),
          "POST " + shown_url(tokens.revocation_endpoint));
   }

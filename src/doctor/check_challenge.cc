@@ -200,6 +200,8 @@ void challenge_names_metadata(const site_facts& facts, site_findings& into) {
     one.certain = false;
   }
   bool elsewhere = parsed->origin() != facts.evidence.target.origin();
+  if (!form->exchange->answered())
+    one.certain = elsewhere && form->exchange->answer.error().code != errc::fetch_timeout;
   if (elsewhere) {
     auto how = how_urls_differ(parsed->origin(), facts.evidence.target.origin());
     one.cause = "The server names itself " + shown_url(parsed->origin()) + " and is called " +

@@ -125,7 +125,9 @@ void no_redirects(const site_facts& facts, site_findings& into) {
       is_page(*facts.entry->answer)) {
     auto& one = into.failure(errc::front_refuses, seen + ": " + told_with_words(*facts.entry->answer),
                              "401 of the MCP server", where_of(from));
-    one.cause = "What stands in front sends who has no session of its own to its sign-in page.";
+    one.cause =
+        "What stands in front, or the server itself, sends who has no session of its own to a sign-in page.";
+    one.certain = false;
     one.verify = post_command(from.call.url);
     return;
   }
@@ -175,10 +177,10 @@ void no_front(const site_facts& facts, site_findings& into) {
   }
   bool gateway_error = status == 502 || status == 503 || status == 504 || (status >= 520 && status <= 530);
   if (gateway_error) {
-    // A firewall's challenge comes as 503, too.
+    // A firewall's challenge comes as 503, too, and so does the page of a server under maintenance.
     bool refused = is_page(answer) && status == 503 && !who.name.empty();
     add(severity::failure, refused ? errc::front_refuses : errc::front_unavailable,
-        !refused && is_page(answer));
+        !refused && is_page(answer) && status != 503);
     return;
   }
   if (status >= 500) {

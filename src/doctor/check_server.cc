@@ -51,9 +51,21 @@ std::string told_of_all(const std::vector<site_document>& forms) {
   return told;
 }
 
-bool speaks_of_tls(std::string_view words) {
-  return words.find("SSL") != std::string_view::npos || words.find("certificate") != std::string_view::npos;
+bool has(std::string_view words, std::string_view part) { return words.find(part) != std::string_view::npos; }
+
+// A connection that is refused leaves no doubt; a name, a proxy or time may be another matter tomorrow, or
+// elsewhere.
+bool is_away_for_certain(const error& why) {
+  return why.code == errc::fetch_failed && has(why.detail, "refused");
 }
+
+// Of an endpoint from which nothing came.
+void explain_silence(doctor_finding& one, const error& why) {
+  one.certain = is_away_for_certain(why);
+  one.cause = "Nothing answers there from here: see what was seen.";
+}
+
+bool speaks_of_tls(std::string_view words) { return has(words, "SSL") || has(words, "certificate"); }
 
 bool is_json(const http_answer& answer) {
   return parse_json_object(answer.body).has_value() ||
@@ -73,7 +85,7 @@ void judge_token_endpoint(const site_facts& facts, const std::string& address, s
   if (!asked_of->answered()) {
     auto& one = into.failure(errc::server_endpoint_unreachable, displayable(asked_of->answer.error().detail),
                              "an answer to a made-up code", where);
-    one.certain = asked_of->answer.error().code == errc::fetch_failed;
+    explain_silence(one, asked_of->answer.error());
     one.verify = verify;
     return;
   }
@@ -103,7 +115,7 @@ void judge_authorize_endpoint(const site_facts& facts, const std::string& addres
   if (!asked_of->answered()) {
     auto& one = into.failure(errc::server_endpoint_unreachable, displayable(asked_of->answer.error().detail),
                              "a page, a redirect or an error", where);
-    one.certain = asked_of->answer.error().code == errc::fetch_failed;
+    explain_silence(one, asked_of->answer.error());
     one.verify = get_command(address);
     return;
   }
@@ -155,7 +167,7 @@ void server_is_published(const site_facts& facts, site_findings& into) {
         any ? severity::warning : severity::failure,
         bad == server.forms.end() ? errc::server_metadata_absent : errc::server_metadata_unusable,
         told_of_all(server.forms), "the metadata of " + shown_url(server.issuer), shown_url(form.address));
-    one.certain = !silent || form.exchange->answer.error().code == errc::fetch_failed;
+    one.certain = !silent || is_away_for_certain(form.exchange->answer.error());
     if (silent)
       one.cause =
           "The issuer that the resource names does not answer from here: it is not running, or its name is "
@@ -165,6 +177,7 @@ void server_is_published(const site_facts& facts, site_findings& into) {
     if (silent && speaks_of_tls(form.exchange->answer.error().detail)) {
       one.cause = "TLS with it does not hold, as what was seen says: its certificate, most often.";
       one.fix = "Mend its certificate; for an authority of your own give its file (--ca).";
+      one.certain = has(form.exchange->answer.error().detail, "certificate");
     }
     if (form.exchange->status() >= 500) {
       one.cause = "Its address fails: an error of its server, or of a proxy whose server is away.";
@@ -261,7 +274,7 @@ void server_registration(const site_facts& facts, site_findings& into) {
       auto& one =
           into.add(documents ? severity::warning : severity::failure, errc::server_endpoint_unreachable,
                    displayable(asked_of->answer.error().detail), "400 to what is no registration", where);
-      one.certain = asked_of->answer.error().code == errc::fetch_failed;
+      explain_silence(one, asked_of->answer.error());
       one.verify = verify;
       return;
     }

@@ -86,8 +86,15 @@ void gateway_runs(const deployment_evidence& e, std::vector<doctor_finding>& all
   auto verify = "curl -si " + shell_url(e.listener + "/health");
   const auto& health = *e.health;
   if (!health) {
-    into.failure(errc::gateway_not_running, displayable(health.error().detail), "an answer", e.listener)
-        .verify = verify;
+    auto seen = displayable(health.error().detail);
+    auto& one = into.failure(errc::gateway_not_running, seen, "an answer", e.listener);
+    if (seen.find("refused") == std::string::npos) {
+      one.title = "The gateway of this configuration does not answer";
+      one.cause = "It hangs, or TLS with it does not hold, or another program is there.";
+      one.fix = "See its log, and what was seen.";
+      one.certain = false;
+    }
+    one.verify = verify;
     return;
   }
   if (!is_ours(*health)) {

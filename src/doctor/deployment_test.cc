@@ -136,6 +136,18 @@ TEST(Deployment, NamesWhatIsWrongFirst) {
   }
 }
 
+TEST(Deployment, ThatDoesNotAnswerIsGoneForCertainOnlyWhereNobodyListens) {
+  for (auto [words, certain] : {std::pair("Connection refused", true),
+                                {"Timeout was reached", false},
+                                {"SSL certificate problem", false}}) {
+    auto evidence = good();
+    evidence.health = fail(errc::fetch_failed, words);
+    auto made = examine_deployment(evidence, std::nullopt);
+    ASSERT_EQ(first_id(made), "MOP-RUN-001") << to_text(made, false);
+    EXPECT_EQ(made.first()->certain, certain) << words;
+  }
+}
+
 // A page of an error shows the whole request, whatever is wrong with it.
 TEST(Deployment, APageThatNamesTheRedirectUriIsNoMismatch) {
   struct row {

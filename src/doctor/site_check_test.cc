@@ -178,7 +178,7 @@ std::vector<broken> worlds() {
          w.set("POST https://mcp.example.com/mcp/", w.bad_token);
        }},
       {"a loop", "MOP-WEB-006", true, [](site_world& w) { w.post = {308, {{"Location", w.target}}, ""}; }},
-      {"a sign-in page elsewhere", "MOP-WEB-001", true,
+      {"a sign-in page elsewhere", "MOP-WEB-001", false,
        [](site_world& w) {
          w.post = {302, {{"Location", "https://sso.example.net/login"}}, ""};
          w.set("POST https://sso.example.net/login", site_world::page(200, "Sign in"));

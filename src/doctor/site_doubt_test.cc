@@ -133,6 +133,54 @@ TEST(Doubt, AnAuthorizationServerWhoseTlsDoesNotHoldIsNotCalledAway) {
   EXPECT_NE(made.first()->cause.find("TLS"), std::string::npos) << made.first()->cause;
 }
 
+// Who is silent here may be heard elsewhere, unless the machine itself says that nobody is there.
+TEST(Doubt, WhatDoesNotAnswerFromHereIsAwayForCertainOnlyWhereItRefuses) {
+  struct row {
+    errc code;
+    const char* words;
+    bool certain;
+  };
+  for (const auto& [code, words, certain] :
+       {row{errc::fetch_failed, "Couldn't connect to server: Connection refused", true},
+        row{errc::fetch_failed, "Couldn't resolve host name", false},
+        row{errc::fetch_failed, "CONNECT tunnel failed, response 403", false},
+        row{errc::fetch_timeout, "Timeout was reached", false}}) {
+    for (const char* one : {"GET https://as.example.com/.well-known/oauth-authorization-server",
+                            "POST https://as.example.com/token", "GET https://as.example.com/authorize",
+                            "POST https://as.example.com/register"}) {
+      site_world world;
+      auto why = error{code, words};
+      auto silent = [why](const http_call&) -> result<http_answer> { return tl::unexpected<error>(why); };
+      world.answers[one] = silent;
+      if (std::string_view(one).find("well-known") != std::string_view::npos)
+        world.answers["GET https://as.example.com/.well-known/openid-configuration"] = silent;
+      auto made = world.examine();
+      ASSERT_EQ(made.verdict(), examination_verdict::failed) << one << words << told(made);
+      EXPECT_EQ(made.first()->certain, certain) << one << words << told(made);
+    }
+  }
+}
+
+TEST(Doubt, MetadataThatIsLateIsNotCalledAtAnotherHost) {
+  site_world world;
+  world.answers["GET " + std::string(site_world::path_form)] = [](const http_call&) {
+    return fail(errc::fetch_timeout, "timed out");
+  };
+  auto made = world.examine();
+  ASSERT_EQ(first_id(made), "MOP-CHA-008") << told(made);
+  EXPECT_FALSE(made.first()->certain);
+}
+
+TEST(Doubt, APageOf503IsOfAProxyOrOfTheServerItself) {
+  for (auto [status, certain] : {std::pair(502, true), {504, true}, {503, false}}) {
+    site_world world;
+    world.post = site_world::page(status, "We are back soon");
+    auto made = world.examine();
+    ASSERT_EQ(first_id(made), "MOP-WEB-003") << told(made);
+    EXPECT_EQ(made.first()->certain, certain) << status;
+  }
+}
+
 TEST(Doubt, AChallengeThatManyReadIsNotCalledUnreadable) {
   site_world unquoted;
   unquoted.post = unquoted.challenge("Bearer resource_metadata=" + std::string(site_world::path_form));

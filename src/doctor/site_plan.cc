@@ -104,7 +104,7 @@ class planner {
       });
     };
     for (const auto& one : evidence_.exchanges) {
-      if (!one.answered() || one.what == asked::end) continue;
+      if (!one.answered() || !one.what.starts_with("mcp.") || one.what == asked::end) continue;
       auto id = std::string(one.answer->fields.first("Mcp-Session-Id"));
       auto to = url::parse(one.call.url);
       if (id.empty() || !to || ended(id)) continue;

@@ -243,7 +243,7 @@ test('--login shows its token to no server that the one in question redirects to
   assert.ok(told.findings.some((one) => one.check === 'login.exchange'), shown(told.findings) + told.err);
   assert.ok(told.findings.some((one) => one.check === 'login.token' && /not tried/.test(one.seen)), shown(told.findings));
   assert.ok(seen.length > 0 && !seen.some((one) => one?.includes('CANARY')), String(seen));
-  assert.ok(told.findings.some((one) => one.check === 'login.revocation' && /not given back/.test(one.title)), shown(told.findings));
+  assert.ok(told.findings.some((one) => one.check === 'login.revocation' && /not given back/.test(one.seen)), shown(told.findings));
 });
 
 test('a server that only speaks of HTTPS keeps its http:// in --fix', async (t) => {
@@ -320,7 +320,8 @@ test('an identity provider: credentials and redirect URI are tried without a per
 });
 
 test('--login walks a whole sign-in and narrates it, without a secret', async (t) => {
-  const gateway = await deployment(t);
+  const sessions = await Upstream.start(t);
+  const gateway = await deployment(t, { mcp_server_url: sessions.url });
   const folder = await temporaryFolder(t, 'browser');
   const environment = {
     BROWSER: `${process.execPath} ${join(import.meta.dirname, 'lib/bridge_browser.mjs')} %s`,
@@ -331,6 +332,10 @@ test('--login walks a whole sign-in and narrates it, without a secret', async (t
   const hops = told.findings.filter((one) => one.check.startsWith('login.')).map((one) => one.check);
   for (const hop of ['login.request', 'login.callback', 'login.authorize', 'login.exchange', 'login.token', 'login.revocation'])
     assert.ok(hops.includes(hop), `${hop} of ${hops}`);
+  // The one session that it opened is ended.
+  assert.deepEqual(sessions.requests.map((one) => one.method), ['POST', 'DELETE']);
+  // The refresh token and the access token.
+  assert.equal(hops.filter((one) => one === 'login.revocation').length, 2, shown(told.findings));
   assert.match(told.err, /Signing in to/);
   assert.ok(!/ey[A-Za-z0-9_-]{20,}\./.test(told.text + told.err), 'no token');
   assert.ok(!told.text.includes(environment.BRIDGE_PASSWORD));
