@@ -75,7 +75,7 @@ command_line::command_line() {
   explain = cli.add_subcommand("explain",
                                "Say why a request or a sign-in failed, or what a code or a message means");
   explain
-      ->add_option("WHAT", explained.what,
+      ->add_option("WHAT", explained.words,
                    "An X-Request-Id, a code such as MOP-AUD-001, or the text of a message")
       ->type_name("");
   explain->add_option("--last", explained.last, "List the newest failures, 10 unless a number is given")

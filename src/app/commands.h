@@ -58,7 +58,7 @@ exit_code explain_token_command(const command_input& in, const token_input& abou
 // `explain [WHAT]`: the story of a request or sign-in that failed, by an id of it; or the rows of the
 // catalogue for a code or a text that was met. `--last [N]` lists the newest stories. Changes nothing.
 struct explain_input {
-  std::string what;  // "-": of standard input
+  std::vector<std::string> words;  // what is asked for; "-": of standard input
   bool lists = false;
   std::string last;  // how many; "": 10
   bool as_json = false;

@@ -1,8 +1,12 @@
 // `explain`: why something failed, by its id, by a code, or by the words that were met.
 
 #include "app/commands.h"
+#include "app/report.h"
+#include "app/story_keeper.h"
 #include "base/text.h"
+#include "doctor/print_story.h"
 #include "doctor/print_symptom.h"
+#include "store/open.h"
 
 #include <cstdlib>
 #include <iostream>
@@ -15,6 +19,7 @@ namespace {
 
 constexpr std::size_t most_rows = 5;
 constexpr std::size_t longest_input = 64 * 1024;
+constexpr std::size_t more_than_may_be = 8192;  // before the gateway clears up
 
 exit_code usage(const std::string& why) {
   std::cerr << "explain: " << why << "\nRun with --help for more information.\n";
@@ -37,6 +42,72 @@ exit_code tell(const std::vector<found_symptom>& found, bool as_json) {
   return exit_code::ok;
 }
 
+// What is kept, the newest first.
+result<std::vector<failure_story>> kept_stories(const settings& conf, std::size_t most) {
+  auto place = stories_place(conf);
+  if (place.empty()) {
+    return fail(
+        errc::store_unavailable,
+        "nothing is kept that could be read from here: the database is in memory, or there is none and no "
+        "log file; explain.file names a file to keep failures in");
+  }
+  auto records = look_at_kind(place, story_kind, std::chrono::system_clock::now(), most);
+  if (!records) return tl::unexpected<error>(records.error());
+  std::vector<failure_story> stories;
+  for (const auto& r : *records) {
+    // One that a newer program wrote may not be for us.
+    if (auto story = story_from(r.data)) stories.push_back(std::move(*story));
+  }
+  return stories;
+}
+
+std::string in_words(seconds time) {
+  auto s = time.count();
+  if (s % 86400 == 0) return std::to_string(s / 86400) + " days";
+  if (s % 3600 == 0) return std::to_string(s / 3600) + " hours";
+  return std::to_string(s) + " seconds";
+}
+
+exit_code list(const settings& conf, std::size_t most, bool as_json) {
+  auto stories = kept_stories(conf, most);
+  if (!stories) return report(stories.error());
+  if (as_json) {
+    std::cout << json::serialize(list_json(*stories)) << "\n";
+  } else if (stories->empty()) {
+    std::cerr << "explain: no failure is kept\n";
+  } else {
+    std::cout << list_text(*stories, wants_colour());
+  }
+  return exit_code::ok;
+}
+
+exit_code tell_of_request(const settings& conf, const std::string& id, bool as_json) {
+  auto stories = kept_stories(conf, conf.explain.most + more_than_may_be);
+  if (!stories) return report(stories.error());
+  auto told = tell_story(*stories, id);
+  if (told) {
+    if (as_json) {
+      std::cout << json::serialize(to_json(*told)) << "\n";
+    } else {
+      std::cout << to_text(*told, wants_colour());
+    }
+    return exit_code::ok;
+  }
+  std::cerr << "explain: nothing is kept of " << id << "\n";
+  if (!conf.explain.enabled()) {
+    std::cerr << "  explain.most is 0: no failure is kept.\n";
+    return exit_code::unclear;
+  }
+  std::cerr
+      << "  Kept are failures alone, for " << in_words(conf.explain.keep) << ", the newest "
+      << conf.explain.most << " at most (explain.keep, explain.most).\n"
+      << "  A request that was answered well leaves nothing; neither does a 401 without a token, with which "
+         "every sign-in begins.\n"
+      << "  Of a failure that repeats itself some ids are kept and the rest is counted: see explain --last.\n"
+      << "  The last moment before a crash is lost. Is it an id of this deployment? The log has it, if so.\n";
+  return exit_code::unclear;
+}
+
 }  // namespace
 
 bool wants_colour() {
@@ -48,14 +119,27 @@ bool wants_colour() {
 }
 
 exit_code explain_command(const command_input& in, const explain_input& about) {
-  (void)in;
-  auto what = about.what == "-" ? read_input() : about.what;
+  auto what = join(about.words, " ");
+  if (what == "-") what = read_input();
   what = std::string(trim(what));
-  if (what.empty()) return usage("name a code such as MOP-AUD-001, or the text of a message; - reads it");
+  if (about.lists && !what.empty()) return usage("--last lists failures; it takes no " + what);
+  auto most = parse_decimal(about.last.empty() ? "10" : about.last);
+  if (!most || *most == 0 || *most > 100'000) return usage("--last: not a number from 1 to 100000");
+  if (!about.lists && what.empty())
+    return usage("name an X-Request-Id, a code such as MOP-AUD-001, or the text of a message; - reads it");
+  if (about.lists || is_request_id(what)) {
+    exit_code why = exit_code::ok;
+    std::vector<std::string> warnings;  // are not about the request
+    auto conf = load_settings(in, false, why, &warnings);
+    if (!conf) return why;
+    if (about.lists) return list(*conf, static_cast<std::size_t>(*most), about.as_json);
+    return tell_of_request(*conf, what, about.as_json);
+  }
   if (const auto* row = find_by_id(what)) return tell({{row, row->id, guide::none, true, 1}}, about.as_json);
   auto found = find_symptoms(what, most_rows);
   if (!found.empty()) return tell(found, about.as_json);
-  std::cerr << "explain: no code of ours and no message that is known here\n"
+  std::cerr << "explain: no request, no code of ours and no message that is known here\n"
+               "  An id has 13 characters, as X-Request-Id of the answer and request_id of the log have it.\n"
                "  The codes are in docs/reference/errors.md.\n";
   return exit_code::unclear;
 }

@@ -18,6 +18,7 @@ std::vector<fixed_setting> cannot_change(const settings& running, const settings
     differing.push_back({"database_url", without_credentials(running.database_url),
                          without_credentials(wanted.database_url)});
   }
+  compare("explain.file", running.explain.file, wanted.explain.file);
   if (running.encryption_key.reveal() != wanted.encryption_key.reveal())
     differing.push_back({"encryption_key", "", ""});
   // Another certificate is no matter; none, or a first one, changes what our address is.
@@ -41,6 +42,7 @@ config_flags flags_of(const std::vector<fixed_setting>& pinned, const settings& 
     if (one.key == "mode") flags.emplace_back(one.key, running.mode);
     if (one.key == "host") flags.emplace_back(one.key, running.host);
     if (one.key == "port") flags.emplace_back(one.key, std::to_string(running.port));
+    if (one.key == "explain.file") flags.emplace_back(one.key, running.explain.file);
     if (one.key == "tls.cert_file") flags.emplace_back(one.key, running.tls.cert_file);
     if (one.key == "tls.key_file") flags.emplace_back(one.key, running.tls.key_file);
   }
@@ -53,6 +55,7 @@ void keep_fixed(const settings& running, settings& wanted) {
   wanted.workers = running.workers;
   wanted.database_url = running.database_url;
   wanted.encryption_key = running.encryption_key;
+  wanted.explain.file = running.explain.file;
   if (running.tls.enabled() != wanted.tls.enabled()) wanted.tls = running.tls;
 }
 

@@ -1,6 +1,7 @@
 #include "broker/answers.h"
 #include "broker/broker_parts.h"
 #include "broker/browser.h"
+#include "broker/login_trail.h"
 #include "broker/provider_failure.h"
 #include "broker/sign_in_at_provider.h"
 #include "broker/watched_flow.h"
@@ -63,8 +64,9 @@ result<arrival_ptr> read_arrival(broker_parts& parts, const exchange& x) {
 
   if (state.empty()) return fail(errc::state_invalid, std::string(callback_without_state));
   auto b = known_browser(parts.world, *x.request);
-  auto login = find_login(parts.world, state, b ? b->digest : "", x.now);
+  auto login = find_login(parts.world, state, b ? b->digest : "", x.now, x.log);
   if (!login) return tl::unexpected(login.error());
+  walk(x, login->access, "callback");
   for (const auto& p : parts.world.conf.providers) {
     if (p.name == login->provider && p.type != "local") a->provider = &p;
   }

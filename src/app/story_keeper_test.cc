@@ -1,0 +1,196 @@
+#include "app/story_keeper.h"
+
+#include "app/login_openings.h"
+#include "app/story_front.h"
+#include "store/memory_store.h"
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace mcp_oauth {
+namespace {
+
+std::int64_t now_ms() {
+  auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<milliseconds>(now).count();
+}
+
+failure_story a_story(std::string id, std::string client = "192.0.2.7") {
+  failure_story s;
+  s.id = std::move(id);
+  s.code = "MOP-AUD-001";
+  s.at = now_ms();
+  s.client = std::move(client);
+  return s;
+}
+
+class StoryKeeper : public testing::Test {
+ protected:
+  StoryKeeper() {
+    auto pattern = (std::filesystem::temp_directory_path() / "mop-stories-XXXXXX").string();
+    folder_ = ::mkdtemp(pattern.data());
+    log_ = std::move(*log_sink::open(folder_ / "log", log_level::info));
+  }
+  ~StoryKeeper() override {
+    keeper_.reset();
+    log_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+  void start(explain_settings conf = {},
+             story_pace pace = {milliseconds(1), milliseconds(0), seconds(600), seconds(0), 60}) {
+    keeper_ = std::make_unique<story_keeper>(store_, conf, *log_, pace);
+  }
+  // What is kept once everything was written.
+  std::vector<failure_story> kept() {
+    keeper_.reset();
+    std::vector<failure_story> stories;
+    auto records = store_.list(story_kind, std::chrono::system_clock::now(), 10'000);
+    for (const auto& r : *records) stories.push_back(*story_from(r.data));
+    return stories;
+  }
+
+  std::filesystem::path folder_;
+  std::unique_ptr<log_sink> log_;
+  memory_store store_;
+  std::unique_ptr<story_keeper> keeper_;
+};
+
+TEST_F(StoryKeeper, WritesAtItsEndWhatIsLeft) {
+  start({}, {milliseconds(600'000)});
+  keeper_->add(1, "a", a_story("one"));
+  keeper_->add(2, "a", a_story("two"));
+  EXPECT_EQ(kept().size(), 2U);
+}
+
+TEST_F(StoryKeeper, TheSameAgainIsACountAndTheLastIds) {
+  start();
+  keeper_->add(1, "a", a_story("one"));
+  keeper_->again(1, 40, "lastid", now_ms());
+  keeper_->add(1, "a", a_story("three"));
+  auto stories = kept();
+  ASSERT_EQ(stories.size(), 1U);
+  EXPECT_EQ(stories[0].id, "one");
+  EXPECT_EQ(stories[0].count, 42U);
+  EXPECT_THAT(stories[0].ids, testing::ElementsAre("lastid", "three"));
+}
+
+TEST_F(StoryKeeper, AfterALongTimeTheSameIsAnotherStory) {
+  start();
+  auto old = a_story("old");
+  old.at -= 3'600'000;
+  keeper_->add(1, "a", old);
+  keeper_->add(1, "a", a_story("new"));
+  EXPECT_EQ(kept().size(), 2U);
+}
+
+TEST_F(StoryKeeper, AFloodOfOneDoesNotWashOutTheOthers) {
+  explain_settings conf;
+  conf.most = 40;
+  start(conf);
+  keeper_->add(1, "quiet", a_story("quiet", "198.51.100.1"));
+  for (std::uint64_t i = 0; i < 1000; ++i) keeper_->add(100 + i, "loud", a_story("loud" + std::to_string(i)));
+  while (keeper_->now().kept + keeper_->now().dropped < 1001) std::this_thread::yield();
+  EXPECT_EQ(keeper_->now().kept, 61U) << "sixty in a minute of one source";
+  // The next look finds too many.
+  auto count = [&] { return *store_.count(story_kind, std::chrono::system_clock::now()); };
+  for (std::uint64_t i = 0; count() > 40; ++i) {
+    keeper_->again(1, 1, "again", now_ms());
+    std::this_thread::yield();
+  }
+  auto stories = kept();
+  EXPECT_TRUE(std::any_of(stories.begin(), stories.end(), [](const auto& s) { return s.id == "quiet"; }));
+}
+
+TEST_F(StoryKeeper, NoneIsTakenWhereNoneIsWanted) {
+  explain_settings none;
+  none.most = 0;
+  start(none);
+  EXPECT_FALSE(keeper_->wants());
+  keeper_->change({});
+  EXPECT_TRUE(keeper_->wants());
+}
+
+TEST_F(StoryKeeper, AFullQueueDropsAndCounts) {
+  start({}, {milliseconds(600'000)});
+  for (std::uint64_t i = 0; i < 5000; ++i)
+    keeper_->add(i, "s" + std::to_string(i), a_story(std::to_string(i)));
+  EXPECT_FALSE(keeper_->wants());
+  EXPECT_EQ(keeper_->now().dropped, 5000U - 4096);
+}
+
+TEST_F(StoryKeeper, HoldsNoSecretThatADetailBrought) {
+  start();
+  auto s = a_story("one");
+  s.detail = "Bearer canary-canary-canary-canary";
+  keeper_->add(1, "a", s);
+  keeper_.reset();
+  auto records = store_.list(story_kind, std::chrono::system_clock::now(), 10);
+  EXPECT_THAT(records->at(0).data, testing::Not(testing::HasSubstr("canary")));
+}
+
+TEST_F(StoryKeeper, TheFrontMakesOneStoryOfManyAndCountsTheRest) {
+  start({}, {milliseconds(600'000)});
+  story_front front(keeper_.get());
+  auto at = now_ms();
+  ASSERT_TRUE(front.is_new(7, "first", at));
+  keeper_->add(7, "a", a_story("first"));
+  for (int i = 0; i < 99; ++i) EXPECT_FALSE(front.is_new(7, "id" + std::to_string(i), at + i));
+  front.flush();
+  EXPECT_TRUE(front.is_new(7, "later", at + 5000)) << "a second is over";
+  keeper_->add(7, "a", a_story("later"));
+  auto stories = kept();
+  ASSERT_EQ(stories.size(), 1U);
+  EXPECT_EQ(stories[0].count, 101U);
+  EXPECT_THAT(stories[0].ids, testing::ElementsAre("id98", "later"));
+}
+
+TEST_F(StoryKeeper, TheFrontMakesAHundredASecondAtMost) {
+  start({}, {milliseconds(600'000)});
+  story_front front(keeper_.get());
+  int made = 0;
+  for (std::uint64_t i = 0; i < 1000; ++i) made += front.is_new(i * 977 + 3, "id", 5'000) ? 1 : 0;
+  EXPECT_EQ(made, 100);
+  EXPECT_EQ(keeper_->now().dropped, 900U);
+}
+
+TEST(StoriesPlace, IsWhereSomebodyCanLook) {
+  settings conf;
+  conf.mode = "gateway";
+  conf.database_url = "sqlite://oauth.db";
+  EXPECT_EQ(stories_place(conf), "sqlite://oauth.db");
+  conf.database_url = "sqlite::memory:";
+  EXPECT_EQ(stories_place(conf), "");
+  conf.explain.file = "/var/lib/mcp/explain.db";
+  EXPECT_EQ(stories_place(conf), "sqlite:///var/lib/mcp/explain.db");
+  settings guard;
+  guard.mode = "native";
+  EXPECT_EQ(stories_place(guard), "sqlite://logs/explain.db");
+  guard.log.output = "stdout";
+  guard.log.file = "-";
+  EXPECT_EQ(stories_place(guard), "");
+}
+
+TEST(LoginOpenings, AreOfTheAddressAndOfTheClient) {
+  login_openings openings;
+  openings.note("192.0.2.7", "gateway", "call000000000", 1000);
+  openings.note("192.0.2.7", "metadata", "meta000000000", 2000);
+  openings.registered("203.0.113.9", "a-client", "register00000", 3000);
+  auto hops = [&](std::string_view address, std::string_view client, std::int64_t now) {
+    std::vector<std::string> found;
+    for (const auto& s : openings.before(address, client, now))
+      found.push_back(s.hop + (s.probable ? "?" : ""));
+    return found;
+  };
+  EXPECT_THAT(hops("192.0.2.7", "a-client", 4000), testing::ElementsAre("gateway?", "metadata?", "register"));
+  EXPECT_THAT(hops("192.0.2.7", "another", 4000), testing::ElementsAre("gateway?", "metadata?"));
+  EXPECT_THAT(hops("203.0.113.9", "another", 4000), testing::IsEmpty());
+  EXPECT_THAT(hops("192.0.2.7", "a-client", 2'000'000), testing::IsEmpty()) << "long ago";
+}
+
+}  // namespace
+}  // namespace mcp_oauth
