@@ -2,13 +2,19 @@
 // it, over HTTP or over standard input and output by way of a bridge. Linux alone, no checks, no error that
 // is not the end.
 //
-//   bridge_calls server PORT                              an MCP server with sessions at /mcp, and tokens at
-//   /token bridge_calls direct PORT CALLS IN_FLIGHT SIZE         calls over kept connections, one for each in
-//   flight bridge_calls stdio CALLS IN_FLIGHT SIZE COMMAND…      the same by way of the command
+//   bridge_calls server PORT
+//     an MCP server with sessions at /mcp, and tokens at /token
+//   bridge_calls relay PORT
+//     what a bridge cannot be quicker than: lines to requests, answers to lines, and nothing else
+//   bridge_calls direct PORT CALLS IN_FLIGHT SIZE
+//     calls over kept connections, one for each in flight
+//   bridge_calls stdio CALLS IN_FLIGHT SIZE COMMAND…
+//     the same by way of the command
 //
 // Each call has SIZE bytes of text in its result. A client prints one line of JSON: the first reply after the
 // start in milliseconds, p50 and p99 in microseconds, calls a second, and of the command the processor time
-// for a call and its resident memory before and after.
+// for a call and its resident memory, idle a second after its first answers and at once after its last. What
+// of the idle memory is its own (the rest are pages of files, which all who run the same share) is told, too.
 
 #include <algorithm>
 #include <chrono>
@@ -174,7 +180,7 @@ int serve(int port) {
 
 struct use_of_a_process {
   double cpu_us = 0;
-  long rss_kib = 0;
+  long rss_kib = 0, own_kib = 0;
 };
 
 use_of_a_process look_at(pid_t pid) {
@@ -191,6 +197,8 @@ use_of_a_process look_at(pid_t pid) {
   auto status = read("status");
   if (auto at = status.find("VmRSS:"); at != std::string::npos)
     seen.rss_kib = std::strtol(status.c_str() + at + 6, nullptr, 10);
+  if (auto at = status.find("RssAnon:"); at != std::string::npos)
+    seen.own_kib = std::strtol(status.c_str() + at + 8, nullptr, 10);
   // In nanoseconds, of the first thread; a bridge that has more than one is cheaper here than it is.
   seen.cpu_us = static_cast<double>(std::strtoull(read("schedstat").c_str(), nullptr, 10)) / 1000.0;
   auto stat = read("stat");
@@ -217,10 +225,10 @@ void print(outcome& o) {
   };
   auto calls = static_cast<double>(o.took.size());
   std::printf(
-      R"({"first_reply_ms":%.2f,"p50_us":%.1f,"p99_us":%.1f,"per_second":%.0f,"cpu_us":%.1f,"idle_kib":%ld,"after_kib":%ld})"
+      R"({"first_reply_ms":%.2f,"p50_us":%.1f,"p99_us":%.1f,"per_second":%.0f,"cpu_us":%.1f,"idle_kib":%ld,"own_kib":%ld,"after_kib":%ld})"
       "\n",
       o.first_reply_ms, at(0.5), at(0.99), calls / o.seconds, (o.after.cpu_us - o.before.cpu_us) / calls,
-      o.before.rss_kib, o.after.rss_kib);
+      o.before.rss_kib, o.before.own_kib, o.after.rss_kib);
 }
 
 // ---- the client over HTTP
@@ -231,24 +239,55 @@ struct http_connection {
   clock_type::time_point sent;
 };
 
-std::string post(std::string_view json) {
-  return "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer a-token-for-benches\r\n"
+int connect_to(int port) {
+  int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int on = 1;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  auto at = loopback(port);
+  if (::connect(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0) give_up("connect");
+  return fd;
+}
+
+// `session`: header lines, or "".
+std::string post(std::string_view json, std::string_view session) {
+  return "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer a-token-for-benches\r\n" +
+         std::string(session) +
          "Accept: application/json, text/event-stream\r\nContent-Type: application/json\r\nContent-Length: " +
          std::to_string(json.size()) + "\r\n\r\n" + std::string(json);
 }
 
-// Reads until one answer is whole and drops it; false when there is more to come.
-bool take_answer(http_connection& c, std::vector<char>& buffer) {
+std::string_view field_of(std::string_view head, std::string_view small, std::string_view large) {
+  auto at = std::min(head.find(small), head.find(large));
+  if (at == std::string_view::npos) return "";
+  at += small.size();
+  return head.substr(at, head.find("\r\n", at) - at);
+}
+
+// Reads on; when one answer is whole, gives its length and that of its head, else zeros.
+struct whole_answer {
+  std::size_t head = 0, all = 0;
+};
+whole_answer read_answer(http_connection& c, std::vector<char>& buffer) {
   auto n = ::read(c.fd, buffer.data(), buffer.size());
   if (n <= 0) give_up("read");
   c.in.append(buffer.data(), static_cast<std::size_t>(n));
   auto end = c.in.find("\r\n\r\n");
-  if (end == std::string::npos) return false;
-  auto at = c.in.find("Content-Length: ");
-  auto length = std::strtoul(c.in.c_str() + at + 16, nullptr, 10);
-  if (c.in.size() < end + 4 + length) return false;
-  c.in.clear();
-  return true;
+  if (end == std::string::npos) return {};
+  auto head = std::string_view(c.in).substr(0, end + 2);
+  auto length = field_of(head, "content-length: ", "Content-Length: ");
+  bool chunked = !field_of(head, "transfer-encoding: ", "Transfer-Encoding: ").empty();
+  end += 4;
+  if (chunked) return c.in.ends_with("\r\n0\r\n\r\n") ? whole_answer{end, c.in.size()} : whole_answer{};
+  auto all = end + std::strtoul(std::string(length).c_str(), nullptr, 10);
+  return c.in.size() < all ? whole_answer{} : whole_answer{end, all};
+}
+
+// What every request behind `initialize` has to say (Streamable HTTP of 2025-06-18).
+std::string session_of(std::string_view answer) {
+  std::string lines = "Mcp-Protocol-Version: 2025-06-18\r\n";
+  auto id = field_of(answer, "mcp-session-id: ", "Mcp-Session-Id: ");
+  if (!id.empty()) lines += "Mcp-Session-Id: " + std::string(id) + "\r\n";
+  return lines;
 }
 
 outcome call_directly(int port, long calls, std::size_t in_flight, long size) {
@@ -257,30 +296,86 @@ outcome call_directly(int port, long calls, std::size_t in_flight, long size) {
   std::vector<http_connection> all(in_flight);
   std::vector<pollfd> watched;
   for (auto& c : all) {
-    c.fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int on = 1;
-    ::setsockopt(c.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    auto at = loopback(port);
-    if (::connect(c.fd, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0) give_up("connect");
+    c.fd = connect_to(port);
     watched.push_back({c.fd, POLLIN, 0});
+  }
+  std::string session;
+  for (std::string_view first : {std::string_view(initialize), initialized}) {
+    write_all(all.front().fd, post(first, session));
+    while (read_answer(all.front(), buffer).all == 0) continue;
+    if (session.empty()) session = session_of(all.front().in);
+    all.front().in.clear();
   }
   long sent = 0;
   auto send = [&](http_connection& c) {
     c.sent = clock_type::now();
-    write_all(c.fd, post(call(++sent, size)));
+    write_all(c.fd, post(call(++sent, size), session));
   };
   auto began = clock_type::now();
   for (auto& c : all) send(c);
   while (static_cast<long>(o.took.size()) < calls) {
     if (::poll(watched.data(), watched.size(), -1) < 0) give_up("poll");
     for (std::size_t i = 0; i < all.size(); ++i) {
-      if ((watched[i].revents & POLLIN) == 0 || !take_answer(all[i], buffer)) continue;
+      if ((watched[i].revents & POLLIN) == 0 || read_answer(all[i], buffer).all == 0) continue;
+      all[i].in.clear();
       o.took.push_back(microseconds_since(all[i].sent));
       if (sent < calls) send(all[i]);
     }
   }
   o.seconds = microseconds_since(began) / 1e6;
   return o;
+}
+
+// ---- a bridge that does nothing but carry
+
+int relay(int port) {
+  std::vector<char> buffer(256 * 1024);
+  std::vector<http_connection> all;
+  std::vector<std::size_t> idle;
+  std::vector<pollfd> watched{{0, POLLIN, 0}};
+  std::string lines, session, out;
+  auto send = [&](std::string_view line) {
+    if (idle.empty()) {
+      idle.push_back(all.size());
+      all.push_back({connect_to(port), "", {}});
+      watched.push_back({all.back().fd, POLLIN, 0});
+    }
+    auto which = idle.back();
+    idle.pop_back();
+    write_all(all[which].fd, post(line, session));
+  };
+  for (;;) {
+    if (::poll(watched.data(), watched.size(), -1) < 0) give_up("poll");
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      auto& c = all[i];
+      if ((watched[i + 1].revents & POLLIN) == 0) continue;
+      auto whole = read_answer(c, buffer);
+      if (whole.all == 0) continue;
+      if (session.empty()) session = session_of(std::string_view(c.in).substr(0, whole.head));
+      auto body = std::string_view(c.in).substr(whole.head, whole.all - whole.head);
+      if (auto event = body.find("\ndata: "); event != std::string_view::npos) {
+        body.remove_prefix(event + 7);
+        body = body.substr(0, body.find('\n'));
+      }
+      if (!body.empty()) {
+        out.assign(body);
+        out += '\n';
+        write_all(1, out);
+      }
+      c.in.clear();
+      idle.push_back(i);
+    }
+    if (watched.front().revents == 0) continue;
+    auto n = ::read(0, buffer.data(), buffer.size());
+    if (n <= 0) return 0;
+    lines.append(buffer.data(), static_cast<std::size_t>(n));
+    std::size_t at = 0;
+    for (auto end = lines.find('\n'); end != std::string::npos; end = lines.find('\n', at)) {
+      send(std::string_view(lines).substr(at, end - at));
+      at = end + 1;
+    }
+    lines.erase(0, at);
+  }
 }
 
 // ---- the client over standard input and output
@@ -355,10 +450,11 @@ outcome call_by_way_of(char** command, long calls, std::size_t in_flight, long s
       if (id >= first_id) return static_cast<std::size_t>(id - first_id);
     }
   };
-  // The first has connections to make.
+  // The first has connections to make; afterwards there is a second without anything.
   send();
   take();
   sent = 0;
+  ::usleep(1'000'000);
   o.before = look_at(bridge.pid);
   auto from_here = clock_type::now();
   while (sent < std::min(calls, static_cast<long>(in_flight))) send();
@@ -381,6 +477,7 @@ int main(int argc, char** argv) {
   auto number = [&](int at) { return std::strtol(argv[at], nullptr, 10); };
   std::string_view what = argc > 1 ? argv[1] : "";
   if (what == "server" && argc == 3) return serve(static_cast<int>(number(2)));
+  if (what == "relay" && argc == 3) return relay(static_cast<int>(number(2)));
   outcome o;
   if (what == "direct" && argc == 6) {
     o = call_directly(static_cast<int>(number(2)), number(3), static_cast<std::size_t>(number(4)), number(5));

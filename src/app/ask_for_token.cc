@@ -1,7 +1,10 @@
 #include "app/ask_for_token.h"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <iostream>
+#include <string_view>
 
 #include <termios.h>
 #include <unistd.h>
@@ -9,7 +12,25 @@
 namespace mcp_oauth {
 namespace {
 
-constexpr std::size_t longest = 64 * 1024;
+constexpr std::size_t longest = 64 * 1024, most_path = 1024;
+
+// The name of a file in place of what is in it.
+result<void> check_no_file(const std::string& given) {
+  auto path = given.starts_with('@') ? given.substr(1) : given;
+  while (!path.empty() && (path.back() == '\n' || path.back() == '\r')) path.pop_back();
+  if (path.empty() || path.size() > most_path) return {};
+  if (::access(path.c_str(), F_OK) == 0)
+    return fail(errc::parameter_malformed,
+                path + " is a file, and no token: mcp-oauth-proxy explain-token - < " + path);
+  constexpr auto endings = std::to_array<std::string_view>({".txt", ".json", ".jwt", ".token"});
+  bool named = std::any_of(endings.begin(), endings.end(), [&](auto end) { return path.ends_with(end); });
+  if (!named) return {};
+  return fail(
+      errc::parameter_malformed,
+      path +
+          " looks like the name of a file, and none of that name is here; what is in a file is read by: "
+          "mcp-oauth-proxy explain-token - < FILE");
+}
 
 // A terminal that shows nothing and hands over each character: as a line it would hold 4095 of them, and a
 // token may be longer. Signals come as characters, so that none of them leaves the terminal like this.
@@ -63,6 +84,7 @@ result<secret> from_terminal() {
   }
   std::cerr << "\n";
   if (text.empty()) return fail(errc::parameter_missing, "no token was given");
+  if (auto fine = check_no_file(text); !fine) return tl::unexpected<error>(fine.error());
   return secret(std::move(text));
 }
 
@@ -78,6 +100,7 @@ result<secret> from_input() {
   }
   if (text.find_first_not_of("\r\n") == std::string::npos)
     return fail(errc::parameter_missing, "no token on standard input");
+  if (auto fine = check_no_file(text); !fine) return tl::unexpected<error>(fine.error());
   return secret(std::move(text));
 }
 
@@ -87,6 +110,7 @@ result<secret> ask_for_token(const std::string& given) {
   if (given == "-") return from_input();
   if (given.empty()) return ::isatty(STDIN_FILENO) == 1 ? from_terminal() : from_input();
   if (given.size() > longest) return fail(errc::parameter_too_long, "the token is over 64 KiB");
+  if (auto fine = check_no_file(given); !fine) return tl::unexpected<error>(fine.error());
   std::cerr
       << "⚠ Warning: a token on the command line stays in the shell's history and can be seen among the "
          "processes: leave it away, and it is asked for, or write - and pipe it in\n";

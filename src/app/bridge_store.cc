@@ -31,10 +31,12 @@ constexpr std::string_view component = "token-cache";
 std::string why(int os) { return std::generic_category().message(os); }
 
 std::optional<std::string> read_up_to(int fd, std::size_t most) {
-  std::string text(most, '\0');
+  std::string text;
   std::size_t size = 0;
   while (size < most) {
-    auto n = ::read(fd, text.data() + size, most - size);
+    // Room for what there usually is: memory that is made ready and not used is the dearest part of a start.
+    if (size == text.size()) text.resize(std::min(most, size * 2 + 4096));
+    auto n = ::read(fd, text.data() + size, text.size() - size);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return std::nullopt;
     if (n == 0) break;

@@ -1,5 +1,6 @@
 #include "app/certificate_doubts.h"
 
+#include "app/check_start.h"
 #include "base/text.h"
 #include "base/url.h"
 #include "symptom/catalogue.h"
@@ -45,11 +46,13 @@ certificate_doubts doubts_about_certificate(const settings& conf, const net::tls
     }
     found.warnings.push_back(file + " is " +
                              (about.names.empty() ? "for no name at all" : "for " + join(about.names, ", ")) +
-                             ", and clients come to " + host + " (public_url): they will refuse it");
+                             ", and clients come to " + host + " (public_url): they will refuse it" +
+                             code_in_words(errc::server_certificate_name));
   }
   if (place && place->scheme == "http")
     found.warnings.push_back("tls is set, and public_url begins with http://: clients are sent to " +
-                             conf.public_url + ", where only https is spoken; write https://");
+                             conf.public_url + ", where only https is spoken; write https://" +
+                             code_in_words(errc::tls_expected));
   return found;
 }
 

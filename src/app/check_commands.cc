@@ -6,6 +6,7 @@
 #include "app/report.h"
 #include "config/describe.h"
 #include "config/provider_kind.h"
+#include "doctor/examination_schema.h"
 #include "doctor/print_symptom.h"
 #include "symptom/catalogue.h"
 #include "symptom/known_words.h"
@@ -129,6 +130,7 @@ exit_code docs_command(const std::string& folder) {
   bool written = write_file(out / "configuration.md", reference_markdown()) &&
                  write_file(out / "config.schema.json", json_schema()) &&
                  write_file(out / "errors.md", symptoms_markdown()) &&
+                 write_file(out / "doctor.schema.json", examination_schema()) &&
                  write_file(out / "explain.schema.json", explain_schema());
   return written ? exit_code::ok : exit_code::dependency;
 }

@@ -27,33 +27,32 @@ std::string told(const error& why) {
   return why.detail.empty() ? text : text + " (" + why.detail + ")";
 }
 
-using warnings = std::vector<std::string>;
+struct asked {
+  std::vector<error> said = {};  // the whole line as detail
+  std::optional<error> failure = {};
+  std::string better_url = {};  // at which a server was found
+};
 
-void compare_clocks(const http_answer& answer, const std::string& whose, warnings& into) {
+void compare_clocks(const http_answer& answer, const std::string& whose, asked& into) {
   auto theirs = clock_of(answer);
   auto apart = theirs ? clock_difference(whose, *theirs, std::chrono::system_clock::now()) : std::nullopt;
-  if (apart) into.push_back(*apart);
+  if (apart) into.said.push_back({errc::clocks_differ, *apart});
 }
-
-struct asked {
-  warnings said;
-  std::optional<error> failure;
-};
 
 asked ask_provider(const provider_settings& p, const fetch_rules& rules, const std::string& ca_file) {
   asked all;
-  auto& found = all.said;
   if (kind_of(p).speaks == sign_in_protocol::oauth2) {
     http_call call;
     call.url = fixed_metadata(p).token_endpoint;
     auto answer = net::fetch(call, rules, ca_file);
-    if (answer) compare_clocks(*answer, "providers." + p.name, found);
+    if (answer) compare_clocks(*answer, "providers." + p.name, all);
     if (!answer && answer.error().code != errc::fetch_too_large)
-      found.push_back("providers." + p.name + ": " + call.url + " does not answer: " + told(answer.error()));
+      all.said.push_back({errc::provider_unreachable, "providers." + p.name + ": " + call.url +
+                                                          " does not answer: " + told(answer.error())});
     return all;
   }
   auto answer = net::fetch(discovery_request(p.issuer), rules, ca_file);
-  if (answer) compare_clocks(*answer, "providers." + p.name, found);
+  if (answer) compare_clocks(*answer, "providers." + p.name, all);
   result<provider_metadata> metadata =
       answer ? process_discovery_answer(p.issuer, *answer, kind_of(p).stated_issuer)
              : tl::unexpected<error>(answer.error());
@@ -61,8 +60,9 @@ asked ask_provider(const provider_settings& p, const fetch_rules& rules, const s
   if (!metadata && metadata.error().code == errc::provider_issuer_mismatch) {
     all.failure = error{metadata.error().code, "providers." + p.name + ": " + metadata.error().detail};
   } else if (!metadata) {
-    found.push_back("providers." + p.name + ": no usable metadata from " + p.issuer + ": " +
-                    told(metadata.error()));
+    auto code = answer ? metadata.error().code : errc::provider_unreachable;
+    all.said.push_back({code, "providers." + p.name + ": no usable metadata from " + p.issuer + ": " +
+                                  told(metadata.error())});
   }
   return all;
 }
@@ -78,11 +78,22 @@ result<http_answer> ping(const std::string& url, const fetch_rules& rules, const
   return net::fetch(call, rules, ca_file);
 }
 
+std::string with_tls(std::string address) { return address.insert(std::string_view("http").size(), "s"); }
+
 // Some TLS servers say nothing at all to what is none. A certificate that we do not trust is TLS, too.
 bool speaks_tls(http_call call, const fetch_rules& rules, const std::string& ca_file) {
-  call.url.insert(std::string_view("http").size(), "s");
+  call.url = with_tls(call.url);
   auto answer = net::fetch(call, rules, ca_file);
   return answer || answer.error().detail.find("certificate") != std::string::npos;
+}
+
+errc code_of_upstream(const error& why) {
+  if (why.code == errc::fetch_timeout) return errc::upstream_timeout;
+  auto words = to_lower(why.detail);
+  auto has = [&](std::string_view word) { return words.find(word) != std::string::npos; };
+  if (has("refused")) return errc::upstream_refused;
+  return has("certificate") || has("ssl") || has("tls") ? errc::upstream_tls_failed
+                                                        : errc::upstream_unreachable;
 }
 
 bool is_unknown(const result<http_answer>& answer) { return answer && answer->status == 404; }
@@ -98,26 +109,35 @@ asked ask_server(const upstream_settings& u, const fetch_rules& rules, const std
   call.url = place->origin() + where->upstream_path(u.paths.empty() ? "" : u.paths.front());
   auto answer = net::fetch(call, rules, ca_file);
   if (!answer && place->scheme == "http" && speaks_tls(call, rules, ca_file))
-    return {{"the MCP server " + u.url +
-             " does not answer: the server speaks TLS here, and its URL begins with http://"},
-            {}};
+    return {{{errc::upstream_tls_failed,
+              "the MCP server " + u.url +
+                  " does not answer: the server speaks TLS here, and its URL begins with http://"}},
+            {},
+            with_tls(u.url)};
   if (!answer && answer.error().code != errc::fetch_too_large)
-    return {{"the MCP server " + u.url + " does not answer: " + told(answer.error())}, {}};
+    return {{{code_of_upstream(answer.error()),
+              "the MCP server " + u.url + " does not answer: " + told(answer.error())}}};
   if (answer && answer->status == 400 && place->scheme == "http" &&
       answer->body.find("HTTPS") != std::string::npos) {
-    return {{"the MCP server " + u.url +
-             " does not answer: it says 400 to http: the server speaks TLS here, and its URL begins with "
-             "http://"},
-            {}};
+    return {
+        {{errc::upstream_tls_failed,
+          "the MCP server " + u.url +
+              " does not answer: it says 400 to http: the server speaks TLS here, and its URL begins with "
+              "http://"}},
+        {},
+        with_tls(u.url)};
   }
   // Some know no OPTIONS.
   if (!is_unknown(answer) || !is_unknown(ping(call.url, rules, ca_file))) return {};
   auto usual = place->origin() + "/mcp";
   auto at_usual = call.url == usual ? tl::unexpected<error>(error{}) : ping(usual, rules, ca_file);
   std::string hint = "ask whoever runs it for the path";
-  if (at_usual && at_usual->status != 404)
-    hint = usual + " answers " + std::to_string(at_usual->status) + ": write that";
-  return {{"the MCP server answers 404 at " + call.url + ": the path of its url is wrong; " + hint}, {}};
+  bool found = at_usual && at_usual->status != 404;
+  if (found) hint = usual + " answers " + std::to_string(at_usual->status) + ": write that";
+  return {{{errc::path_unknown,
+            "the MCP server answers 404 at " + call.url + ": the path of its url is wrong; " + hint}},
+          {},
+          found ? usual : ""};
 }
 
 }  // namespace
@@ -173,7 +193,10 @@ void check_policy(const settings& conf, seconds patience, start_findings& into) 
   } else if (!got && got.error().code == errc::policy_document_invalid && conf.access.fallback != "local") {
     into.failures.push_back(got.error());
   } else {
-    into.warnings.push_back(std::move(*trouble));
+    auto code = got                                                 ? errc::policy_incomplete
+                : got.error().code == errc::policy_document_invalid ? errc::policy_document_invalid
+                                                                    : errc::policy_unavailable;
+    into.warnings.push_back(*trouble + code_in_words(code));
   }
   auto lacking = got ? scopes_out_of_reach(conf, *got) : std::vector<std::string>();
   if (!lacking.empty())
@@ -191,13 +214,19 @@ void check_reach(const settings& conf, seconds patience, start_findings& into) {
     all.push_back(
         std::async(std::launch::async, [&] { return ask_provider(p, rules, conf.upstream_ca_file); }));
   }
+  const std::size_t providers = all.size();
   for (const auto& u : conf.upstreams) {
     all.push_back(
         std::async(std::launch::async, [&] { return ask_server(u, rules, conf.upstream_ca_file); }));
   }
-  for (auto& one : all) {
-    auto some = one.get();
-    into.warnings.insert(into.warnings.end(), some.said.begin(), some.said.end());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    auto some = all[i].get();
+    if (!some.better_url.empty())
+      into.better_urls.emplace_back(conf.upstreams[i - providers].url, some.better_url);
+    for (auto& line : some.said) {
+      into.warnings.push_back(line.detail + code_in_words(line.code));
+      into.away.push_back(std::move(line));
+    }
     if (some.failure) into.failures.push_back(std::move(*some.failure));
   }
 }

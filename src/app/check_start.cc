@@ -9,6 +9,7 @@
 #include "net/tls.h"
 #include "store/migrate.h"
 #include "store/open.h"
+#include "symptom/catalogue.h"
 
 #include <filesystem>
 
@@ -33,6 +34,11 @@ result<void> check_database_file(const std::string& path) {
     return fail(errc::store_schema_newer, path + " is at version " + std::to_string(*at));
   }
   return {};
+}
+
+bool holds_sealed(const std::string& database_url) {
+  auto newest = look_at_kind(database_url, "signing_key", std::chrono::system_clock::now(), 1);
+  return newest && !newest->empty();
 }
 
 // Whether the key opens what the database holds. `where` says where the key came from.
@@ -63,7 +69,7 @@ void check_database_server(const settings& conf, start_findings& into) {
   into.good.emplace_back("Database connection valid");
   if (state->clock) {
     auto apart = clock_difference("the database", *state->clock, std::chrono::system_clock::now());
-    if (apart) into.warnings.push_back(*apart);
+    if (apart) into.warnings.push_back(*apart + code_in_words(errc::clocks_differ));
   }
   if (state->lacking) return into.failures.push_back(*state->lacking);
   if (state->version > 0) check_key(conf, conf.encryption_key, "encryption_key", into);
@@ -106,6 +112,10 @@ void check_database(const settings& conf, start_findings& into) {
     auto good = read_key_file(key);
     if (!good) return into.failures.push_back(good.error());
     check_key(conf, *good, absolute_path(key), into);
+  } else if (exists && holds_sealed(conf.database_url)) {
+    into.failures.push_back({errc::seal_broken, "encryption_key is not set and there is no " +
+                                                    absolute_path(key) + ", with which " +
+                                                    database_place(conf.database_url) + " was sealed"});
   } else if (exists) {
     into.warnings.push_back(
         "encryption_key is not set and there is no " + absolute_path(key) +
@@ -156,16 +166,19 @@ void check_port(const settings& conf, start_findings& into) {
   if (held) return;
   const auto& why = held.error();
   if (why.code == errc::listen_in_use) {
-    into.warnings.push_back("port " + std::to_string(conf.port) + " is taken: " + why.detail);
+    into.warnings.push_back("port " + std::to_string(conf.port) + " is taken: " + why.detail +
+                            code_in_words(why.code));
   } else if (why.code == errc::listen_denied) {
     into.warnings.push_back("this user may not listen on port " + std::to_string(conf.port) + ": " +
-                            why.detail + "; a start by this user ends with 4");
+                            why.detail + "; a start by this user ends with 4" + code_in_words(why.code));
   } else {
     into.failures.push_back(why);
   }
 }
 
 }  // namespace
+
+std::string code_in_words(errc code) { return " (" + std::string(explain(code).id) + ")"; }
 
 start_findings check_start(const settings& conf) {
   start_findings found;

@@ -5,6 +5,7 @@
 #include "config/settings.h"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mcp_oauth {
@@ -15,7 +16,13 @@ struct start_findings {
   std::vector<std::string> notes;     // what a start will make
   std::vector<std::string> warnings;  // a start works, and something is amiss
   std::vector<error> failures;        // a start fails, or what it starts could be used by nobody
+  std::vector<error> away;  // what does not answer as it should, with its code; in `warnings` as well
+  // URLs of MCP servers as they are configured, and those at which they were found.
+  std::vector<std::pair<std::string, std::string>> better_urls;
 };
+
+// " (MOP-UPS-001)", behind what is told of it.
+std::string code_in_words(errc code);
 
 // Looks at the files and at the port that a start of these settings would use. Makes, changes and migrates
 // nothing; the port is held for a moment.

@@ -83,6 +83,27 @@ TEST_F(CheckStart, ADatabaseWithoutItsKeyIsWarnedAbout) {
   EXPECT_THAT(check_start(conf).warnings, IsEmpty());
 }
 
+TEST_F(CheckStart, ADatabaseWhoseKeyIsGoneIsAFailure) {
+  const auto now = std::chrono::system_clock::now();
+  {
+    auto store = sqlite_store::open(folder.file("oauth.db"));
+    ASSERT_TRUE(store);
+    record sealed;
+    sealed.kind = "signing_key";
+    sealed.id = "00000001";
+    sealed.created = now;
+    sealed.expires = now + seconds(1000);
+    change made;
+    made.put.push_back(sealed);
+    ASSERT_TRUE((*store)->commit(made, now).value());
+  }
+  auto found = check_start(conf);
+  EXPECT_THAT(found.warnings, IsEmpty());
+  ASSERT_EQ(found.failures.size(), 1U);
+  EXPECT_EQ(found.failures[0].code, errc::seal_broken);
+  EXPECT_THAT(found.failures[0].detail, HasSubstr("oauth.db.key"));
+}
+
 TEST_F(CheckStart, NamesEveryFileThatAStartCannotUse) {
   write("oauth.db", "this is no database, and long enough that nobody takes it for an empty one, it goes on");
   write("oauth.db.key", "short");

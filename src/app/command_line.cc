@@ -25,7 +25,7 @@ constexpr auto examples =
     "variable with _FILE; DEBUG names what --debug shows.\n"
     "Exit codes: 0 done or ended by a signal, 1 a defect, 2 the command line, 3 the configuration, 4 "
     "something\n"
-    "that it needs (port, database, file), 5 and 6 of explain-token, 6 of explain.\n"
+    "that it needs (port, database, file), 5 and 6 of explain-token and doctor, 6 of explain.\n"
     "\n"
     "Documentation: README.md and docs/guide/ of the source; `docs` writes the reference of every setting\n"
     "and error.";
@@ -39,10 +39,12 @@ struct command_line {
   CLI::App cli{
       "mcp-oauth-proxy: OAuth 2.1 in front of any MCP server. Without a command it runs the gateway."};
   CLI::App *demo = nullptr, *demo_server = nullptr, *check = nullptr, *validate = nullptr, *users = nullptr,
-           *migrate = nullptr, *docs = nullptr, *explain = nullptr, *explain_token = nullptr;
+           *migrate = nullptr, *docs = nullptr, *explain = nullptr, *explain_token = nullptr,
+           *doctor = nullptr;
   command_input in;
   explain_input explained;
   token_input token;
+  doctor_input examined;
   std::string host, port, mcp_server_url, file, user;
   std::string folder = "docs/reference";
   std::uint16_t demo_port = 0;
@@ -103,6 +105,24 @@ command_line::command_line() {
       "Exit codes: 0 it opens the server, 5 it is refused, 6 not to be told without asking more, 4 "
       "something\n"
       "that would tell (database, issuer) is away. Read docs/guide/troubleshooting.md.");
+
+  doctor = cli.add_subcommand("doctor", "Say what is wrong with a deployment, and what to put right first");
+  doctor
+      ->add_option("TARGET", examined.target, "The URL of an MCP server, anybody's, or a configuration file")
+      ->type_name("");
+  doctor->add_option("--client", examined.client, "Only this client")->type_name("NAME");
+  doctor->add_option("--ca", examined.ca_file, "Authorities to trust besides the system's")
+      ->type_name("FILE");
+  doctor->add_flag("--login", examined.login, "Walk a whole sign-in, and tell of each step");
+  doctor->add_flag("--fix", examined.fix, "Show what would be changed in the configuration");
+  doctor->add_flag("--yes", examined.yes, "With --fix: change it");
+  doctor->add_flag("--json", examined.as_json, "For programs");
+  doctor->footer(
+      "Takes --config FILE as well. Sends no token of anybody and changes nothing but with --login or "
+      "--yes.\n"
+      "Exit codes: 0 nothing wrong, 2 command line, 3 configuration, 4 nothing could be reached, 5 "
+      "something\n"
+      "is wrong, 6 not to be told. Read docs/guide/troubleshooting.md.");
 
   users = cli.add_subcommand("users", "The built-in users");
   users->require_subcommand(0, 1);
@@ -182,6 +202,7 @@ exit_code run(command_line& line) {
     return explain_command(in, line.explained);
   }
   if (*line.explain_token) return explain_token_command(in, line.token);
+  if (*line.doctor) return doctor_command(in, line.examined);
   if (*line.docs) return docs_command(line.folder);
   if (*line.migrate) {
     auto asked = line.migrate->get_subcommands();

@@ -160,7 +160,7 @@ TEST_F(CommandLine, AFolderIsNoConfiguration) {
 TEST_F(CommandLine, DocsPrintsWhatItWroteAndFailsWhereItCannot) {
   auto e = run({"docs", "--out", "reference"});
   EXPECT_EQ(e.code, 0);
-  for (const char* name : {"configuration.md", "config.schema.json", "errors.md"}) {
+  for (const char* name : {"configuration.md", "config.schema.json", "errors.md", "doctor.schema.json"}) {
     EXPECT_THAT(e.out, HasSubstr("reference/" + std::string(name) + "\n"));
     EXPECT_TRUE(std::filesystem::exists("reference/" + std::string(name)));
   }

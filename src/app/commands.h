@@ -55,6 +55,16 @@ struct token_input {
   bool introspect = false;  // its issuer is asked, which sees the token then
 };
 exit_code explain_token_command(const command_input& in, const token_input& about);
+// `doctor [TARGET]`: what is wrong with a deployment, what must be put right first, and which clients get in.
+struct doctor_input {
+  std::string target;   // a URL or a configuration file; "": what the configuration describes
+  std::string client;   // only this one; "": all that are known
+  std::string ca_file;  // authorities besides the system's
+  bool login = false;   // a whole sign-in is walked
+  bool fix = false, yes = false;
+  bool as_json = false;
+};
+exit_code doctor_command(const command_input& in, const doctor_input& about);
 // `explain [WHAT]`: the story of a request or sign-in that failed, by an id of it; or the rows of the
 // catalogue for a code or a text that was met. `--last [N]` lists the newest stories. Changes nothing.
 struct explain_input {
@@ -64,8 +74,6 @@ struct explain_input {
   bool as_json = false;
 };
 exit_code explain_command(const command_input& in, const explain_input& about);
-// Whether standard output takes colours (https://no-color.org).
-bool wants_colour();
 // `docs --out DIR`: the generated reference; prints the files written.
 exit_code docs_command(const std::string& folder);
 
@@ -73,10 +81,11 @@ exit_code docs_command(const std::string& folder);
 // unless `warnings` takes them.
 std::optional<settings> load_settings(const command_input& in, bool standalone_ok, exit_code& why,
                                       std::vector<std::string>* warnings = nullptr);
-// The same without printing: the settings with their warnings, or every error, a line each. `more` are flags
-// behind those of the command line.
+// The same without printing: the settings with their warnings, or every error, a line each, and into `codes`
+// what they are, each once. `more` are flags behind those of the command line.
 tl::expected<loaded, std::vector<std::string>> read_settings(const command_input& in, bool standalone_ok,
-                                                             const config_flags& more = {});
+                                                             const config_flags& more = {},
+                                                             std::vector<errc>* codes = nullptr);
 // The file that `read_settings` reads, whether it exists or not; "" when it reads none.
 std::string config_file_of(const command_input& in);
 

@@ -3,16 +3,15 @@
 #include "app/commands.h"
 #include "app/report.h"
 #include "app/story_keeper.h"
+#include "app/terminal.h"
 #include "base/text.h"
+#include "broker/login_trail.h"
 #include "doctor/print_story.h"
 #include "doctor/print_symptom.h"
 #include "store/open.h"
 
-#include <cstdlib>
 #include <iostream>
 #include <iterator>
-
-#include <unistd.h>
 
 namespace mcp_oauth {
 namespace {
@@ -20,6 +19,7 @@ namespace {
 constexpr std::size_t most_rows = 5;
 constexpr std::size_t longest_input = 64 * 1024;
 constexpr std::size_t more_than_may_be = 8192;  // before the gateway clears up
+constexpr std::size_t most_sign_ins = 10'000;   // that are looked through, the newest
 
 exit_code usage(const std::string& why) {
   std::cerr << "explain: " << why << "\nRun with --help for more information.\n";
@@ -61,6 +61,32 @@ result<std::vector<failure_story>> kept_stories(const settings& conf, std::size_
   return stories;
 }
 
+std::int64_t milliseconds_of(time_point time) {
+  return std::chrono::duration_cast<milliseconds>(time.time_since_epoch()).count();
+}
+
+// The sign-ins that records tell of; none where they cannot be read, as the stories can be told without.
+std::vector<sign_in_progress> kept_sign_ins(const settings& conf) {
+  std::vector<sign_in_progress> all;
+  if (conf.is_guard()) return all;
+  for (std::string_view kind : {"login", "code"}) {
+    auto records = look_at_kind(conf.database_url, kind, std::chrono::system_clock::now(), most_sign_ins);
+    if (!records) continue;
+    for (const auto& r : *records) {
+      auto seen = progress_of(r);
+      if (!seen) continue;
+      using from = login_progress::stage;
+      using to = sign_in_progress::stage;
+      sign_in_progress one{seen->login, {}, to::signing_in, milliseconds_of(seen->until)};
+      if (seen->how == from::code_given) one.how = to::code_given;
+      if (seen->how == from::ended) one.how = to::ended;
+      for (const auto& s : seen->steps) one.steps.push_back({s.hop, s.id, s.at, s.probable});
+      all.push_back(std::move(one));
+    }
+  }
+  return all;
+}
+
 std::string in_words(seconds time) {
   auto s = time.count();
   if (s % 86400 == 0) return std::to_string(s / 86400) + " days";
@@ -84,7 +110,7 @@ exit_code list(const settings& conf, std::size_t most, bool as_json) {
 exit_code tell_of_request(const settings& conf, const std::string& id, bool as_json) {
   auto stories = kept_stories(conf, conf.explain.most + more_than_may_be);
   if (!stories) return report(stories.error());
-  auto told = tell_story(*stories, id);
+  auto told = tell_story(*stories, kept_sign_ins(conf), id);
   if (told) {
     if (as_json) {
       std::cout << json::serialize(to_json(*told)) << "\n";
@@ -102,21 +128,14 @@ exit_code tell_of_request(const settings& conf, const std::string& id, bool as_j
       << "  Kept are failures alone, for " << in_words(conf.explain.keep) << ", the newest "
       << conf.explain.most << " at most (explain.keep, explain.most).\n"
       << "  A request that was answered well leaves nothing; neither does a 401 without a token, with which "
-         "every sign-in begins.\n"
-      << "  Of a failure that repeats itself some ids are kept and the rest is counted: see explain --last.\n"
+         "every sign-in begins, and a sign-in that was left on its first page.\n"
+      << "  Of a failure that repeats itself the last ids are kept and the rest is counted: see explain "
+         "--last.\n"
       << "  The last moment before a crash is lost. Is it an id of this deployment? The log has it, if so.\n";
   return exit_code::unclear;
 }
 
 }  // namespace
-
-bool wants_colour() {
-  const char* no_color = std::getenv("NO_COLOR");
-  const char* terminal = std::getenv("TERM");
-  bool refused = no_color != nullptr && *no_color != '\0';
-  bool dumb = terminal == nullptr || std::string_view(terminal) == "dumb";
-  return !refused && !dumb && ::isatty(STDOUT_FILENO) == 1;
-}
 
 exit_code explain_command(const command_input& in, const explain_input& about) {
   auto what = join(about.words, " ");

@@ -3,6 +3,7 @@
 #include "app/ask_for_token.h"
 #include "app/commands.h"
 #include "app/report.h"
+#include "app/terminal.h"
 #include "app/token_evidence.h"
 #include "doctor/moment.h"
 #include "doctor/print_explanation.h"

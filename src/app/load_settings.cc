@@ -1,7 +1,9 @@
 #include "app/commands.h"
 #include "app/file_access.h"
 #include "config/load.h"
+#include "symptom/catalogue.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -36,7 +38,12 @@ std::string config_file_of(const command_input& in) {
 }
 
 tl::expected<loaded, std::vector<std::string>> read_settings(const command_input& in, bool standalone_ok,
-                                                             const config_flags& more) {
+                                                             const config_flags& more,
+                                                             std::vector<errc>* codes) {
+  auto tell = [codes](errc code) {
+    if (codes != nullptr && std::find(codes->begin(), codes->end(), code) == codes->end())
+      codes->push_back(code);
+  };
   config_input input;
   input.file_name = config_file_of(in);
   bool named = !in.config_file.empty() || !environment("CONFIG_PATH").value_or("").empty();
@@ -44,8 +51,10 @@ tl::expected<loaded, std::vector<std::string>> read_settings(const command_input
   input.absolute_path = absolute_path(input.file_name);
   if (!input.file_name.empty() && std::filesystem::exists(input.file_name, ignored)) {
     auto text = read_file_text(input.file_name);
-    if (!text)
+    if (!text) {
+      tell(text.error().code);
       return tl::unexpected(std::vector{input.absolute_path + ": cannot be read: " + text.error().detail});
+    }
     input.text = std::move(*text);
   }
   input.file = named ? config_file::required : config_file::optional;
@@ -60,7 +69,10 @@ tl::expected<loaded, std::vector<std::string>> read_settings(const command_input
   auto loaded = load(input, &doubts);
   if (!loaded) {
     std::vector<std::string> lines;
-    for (const auto& e : loaded.error()) lines.push_back(to_string(e));
+    for (const auto& e : loaded.error()) {
+      lines.push_back(to_string(e));
+      tell(e.code);
+    }
     for (const auto& doubt : doubts) lines.push_back("⚠ Warning: " + doubt);
     return tl::unexpected(std::move(lines));
   }
@@ -74,9 +86,11 @@ tl::expected<loaded, std::vector<std::string>> read_settings(const command_input
 
 std::optional<settings> load_settings(const command_input& in, bool standalone_ok, exit_code& why,
                                       std::vector<std::string>* warnings) {
-  auto loaded = read_settings(in, standalone_ok);
+  std::vector<errc> codes;
+  auto loaded = read_settings(in, standalone_ok, {}, &codes);
   if (!loaded) {
     for (const auto& line : loaded.error()) std::cerr << line << "\n";
+    for (errc code : codes) std::cerr << "  (" << explain(code).id << ")\n";
     why = exit_code::configuration;
     return std::nullopt;
   }

@@ -18,6 +18,8 @@ namespace {
 
 // More of a path says nothing.
 constexpr std::size_t longest_path = 256;
+// A story waits in memory before it is made fit; strangers decide how long some of its texts are.
+constexpr std::size_t longest_text = 4 * longest_text_of_a_story;
 
 std::int64_t now_ms() {
   auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -78,6 +80,8 @@ void gateway_service::keep_story(const net::exchange& x, const story& told) {
     return keep_failure(x, told, explain(errc::provider_unreachable), true, amiss);
   if (auto amiss = note_in(told.notes, "userinfo"); !amiss.empty())
     return keep_failure(x, told, explain(errc::fetch_failed), true, amiss);
+  if (told.action == "token" && !told.login.empty())
+    parts_.stories->ended(told.login, x.request_id(), now_ms());
   if (told.action == "register" && parts_.openings != nullptr) note_opening(x, told);
 }
 
@@ -102,14 +106,15 @@ void gateway_service::keep_failure(const net::exchange& x, const story& told, co
   same = mix(same, told.login);
   if (of_policy) same = mix(mix(same, told.method), told.tool);
   auto at = now_ms();
-  if (!failures_.is_new(same, x.request_id(), at)) return;
+  auto source = std::hash<std::string_view>()(told.client);
+  if (x.request_id().empty() || !failures_.is_new(same, source, x.request_id(), at)) return;
 
   failure_story s;
   s.id = x.request_id();
   s.at = at;
   s.code = why.id;
   s.finished = finished;
-  s.detail = detail;
+  s.detail = detail.substr(0, longest_text);
   s.action = action_of(told.area, told.action);
   s.status = x.status != 0 ? x.status : why.status;
   if (!told.headless) {
@@ -117,9 +122,10 @@ void gateway_service::keep_failure(const net::exchange& x, const story& told, co
     s.path = x.head().path.substr(0, longest_path);
   }
   s.client = told.client;
-  s.user = !told.subject.empty() ? told.subject : note_in(told.notes, "user");
-  s.client_id = !told.client_id.empty() ? told.client_id : note_in(told.notes, "client_id");
-  s.issuer = told.issuer;
+  s.user = (!told.subject.empty() ? told.subject : note_in(told.notes, "user")).substr(0, longest_text);
+  s.client_id =
+      (!told.client_id.empty() ? told.client_id : note_in(told.notes, "client_id")).substr(0, longest_text);
+  s.issuer = told.issuer.substr(0, longest_text);
   s.provider = note_in(told.notes, "provider");
   s.grant = note_in(told.notes, "grant");
   s.mcp_method = told.method.substr(0, longest_path);
@@ -136,7 +142,8 @@ void gateway_service::keep_failure(const net::exchange& x, const story& told, co
   }
   if (told.caller) {
     auto asks = told.caller->asks();
-    s.scopes.assign(asks.scopes.begin(), asks.scopes.end());
+    auto few = std::min(asks.scopes.size(), most_scopes_of_a_story);
+    s.scopes.assign(asks.scopes.begin(), asks.scopes.begin() + static_cast<std::ptrdiff_t>(few));
   }
   parts_.stories->add(same, limiter_key(told.client), std::move(s));
 }

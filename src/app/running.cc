@@ -314,7 +314,10 @@ result<void> running::reopen_log() {
 }
 
 void running::saw_clock(std::string_view whose, time_point theirs) {
-  if (auto text = clocks.compare(whose, theirs, wall_clock())) log->event(log_level::warn, "proxy", *text);
+  auto text = clocks.compare(whose, theirs, wall_clock());
+  if (!text) return;
+  error why{errc::clocks_differ, {}};
+  log->event(log_level::warn, "proxy", *text, &why);
 }
 
 bool running::first_time_of(std::string_view whom, std::string_view what) {

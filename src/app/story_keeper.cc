@@ -79,15 +79,20 @@ void story_keeper::add(std::uint64_t same, std::string source, failure_story sto
   if (queue_.size() >= longest_queue) wants_ = false;
 }
 
-void story_keeper::again(std::uint64_t same, std::uint64_t times, std::string_view last_id,
-                         std::int64_t last_at) {
+void story_keeper::again(repeated more) {
   std::lock_guard lock(mutex_);
   // Beyond the bound of stories, as these are few: one for each cell of a worker in a second.
   if (stopping_ || queue_.size() >= 2 * longest_queue) {
-    dropped_ += times;
+    dropped_ += more.times;
     return;
   }
-  queue_.emplace_back(repeated{same, times, std::string(last_id), last_at});
+  queue_.emplace_back(std::move(more));
+}
+
+void story_keeper::ended(std::string_view login, std::string_view id, std::int64_t at) {
+  std::lock_guard lock(mutex_);
+  if (stopping_ || queue_.size() >= longest_queue) return;
+  queue_.emplace_back(good_end{std::string(login), std::string(id), at});
 }
 
 story_keeper::counts story_keeper::now() const { return {kept_, collapsed_, dropped_}; }
@@ -125,14 +130,21 @@ void story_keeper::take(fresh&& what) {
   auto& story = what.story;
   if (found != recent_.end() &&
       story.at - std::max(found->second.story.at, found->second.story.last_at) < pace_.one.count() * 1000) {
-    take(repeated{what.same, 1, story.id, story.at});
+    take(repeated{what.same, 1, {story.id}, story.at});
     return;
   }
   if (is_too_much_of(what.source, story.at)) {
     dropped();
     return;
   }
+  // It would take the place of one that has not been written as it is by now.
+  if (found != recent_.end() && found->second.unwritten) write(true);
   if (recent_.size() >= most_recent) forget_old(story.at);
+  // None can be written for now: what is new has to wait for room.
+  if (recent_.size() >= most_recent) {
+    dropped();
+    return;
+  }
   make_fit(story);
   recent_.insert_or_assign(what.same, one{std::move(story), std::move(what.source), true, {}});
   kept_.fetch_add(1, std::memory_order_relaxed);
@@ -148,10 +160,22 @@ void story_keeper::take(repeated&& what) {
   auto& story = found->second.story;
   story.count += what.times;
   story.last_at = std::max(story.last_at, what.last_at);
-  story.ids.push_back(what.last_id);
-  if (story.ids.size() > most_ids_of_a_story) story.ids.erase(story.ids.begin());
+  for (auto& id : what.ids) story.ids.push_back(std::move(id));
+  if (story.ids.size() > most_ids_of_a_story) {
+    auto extra = static_cast<std::ptrdiff_t>(story.ids.size() - most_ids_of_a_story);
+    story.ids.erase(story.ids.begin(), story.ids.begin() + extra);
+  }
   found->second.unwritten = true;
   collapsed_ += what.times;
+}
+
+void story_keeper::take(good_end&& what) {
+  for (auto& [same, r] : recent_) {
+    if (r.story.login != what.login || r.story.at > what.at) continue;
+    r.story.ended_id = what.id;
+    r.story.ended_at = what.at;
+    r.unwritten = true;
+  }
 }
 
 bool story_keeper::is_too_much_of(const std::string& source, std::int64_t at) {
@@ -185,7 +209,7 @@ void story_keeper::write(bool all) {
   std::vector<one*> written;
   bool broken = false;
   auto commit = [&] {
-    if (batch.put.empty() || broken) return;
+    if (batch.put.empty()) return;
     auto done = store_.commit(batch, std::chrono::system_clock::now());
     broken = !done;
     note(done ? nullptr : &done.error());
@@ -206,6 +230,7 @@ void story_keeper::write(bool all) {
     batch.put.push_back(record_of(r.story, conf));
     written.push_back(&r);
     if (batch.put.size() >= batch_size) commit();
+    if (broken) return;
   }
   commit();
 }

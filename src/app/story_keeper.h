@@ -53,7 +53,14 @@ class story_keeper final {
   // `same`: failures with this number are one story (a hash of who and why). `source`: whose, for fairness.
   void add(std::uint64_t same, std::string source, failure_story story);
   // It happened so many times more.
-  void again(std::uint64_t same, std::uint64_t times, std::string_view last_id, std::int64_t last_at);
+  struct repeated {
+    std::uint64_t same, times;
+    std::vector<std::string> ids;  // of the last of them, the last one last
+    std::int64_t last_at;
+  };
+  void again(repeated more);
+  // A sign-in ended well, with that request; whose failures were told says so.
+  void ended(std::string_view login, std::string_view id, std::int64_t at);
   // One that is not told of, as there was no room.
   void dropped() { dropped_.fetch_add(1, std::memory_order_relaxed); }
 
@@ -68,12 +75,11 @@ class story_keeper final {
     std::string source;
     failure_story story;
   };
-  struct repeated {
-    std::uint64_t same, times;
-    std::string last_id;
-    std::int64_t last_at;
+  struct good_end {
+    std::string login, id;
+    std::int64_t at;
   };
-  using item = std::variant<fresh, repeated>;
+  using item = std::variant<fresh, repeated, good_end>;
   struct one {
     failure_story story;
     std::string source;
@@ -85,6 +91,7 @@ class story_keeper final {
   void take(item&& what);
   void take(fresh&& what);
   void take(repeated&& what);
+  void take(good_end&& what);
   bool is_too_much_of(const std::string& source, std::int64_t at);
   void write(bool all);
   void forget_old(std::int64_t now_ms);

@@ -29,6 +29,35 @@ failure_story a_story(std::string id, std::string client = "192.0.2.7") {
   return s;
 }
 
+class store_that_may_be_away final : public record_store {
+ public:
+  std::atomic<bool> away = false;
+
+  result<bool> commit(const change& wanted, time_point now) override {
+    if (away) return fail(errc::store_unavailable, "disk full");
+    return behind_.commit(wanted, now);
+  }
+  result<std::optional<record>> get(std::string_view kind, std::string_view id, time_point now) override {
+    return behind_.get(kind, id, now);
+  }
+  result<std::optional<record>> take(std::string_view kind, std::string_view id, time_point now) override {
+    return behind_.take(kind, id, now);
+  }
+  result<std::uint64_t> erase_grant(std::string_view grant) override { return behind_.erase_grant(grant); }
+  result<std::vector<record>> list(std::string_view kind, time_point now, std::size_t most,
+                                   std::string_view user = {}) override {
+    return behind_.list(kind, now, most, user);
+  }
+  result<std::uint64_t> count(std::string_view kind, time_point now) override {
+    return behind_.count(kind, now);
+  }
+  result<std::uint64_t> sweep(time_point now, std::size_t most) override { return behind_.sweep(now, most); }
+  result<void> check() override { return behind_.check(); }
+
+ private:
+  memory_store behind_;
+};
+
 class StoryKeeper : public testing::Test {
  protected:
   StoryKeeper() {
@@ -56,7 +85,7 @@ class StoryKeeper : public testing::Test {
 
   std::filesystem::path folder_;
   std::unique_ptr<log_sink> log_;
-  memory_store store_;
+  store_that_may_be_away store_;
   std::unique_ptr<story_keeper> keeper_;
 };
 
@@ -70,13 +99,13 @@ TEST_F(StoryKeeper, WritesAtItsEndWhatIsLeft) {
 TEST_F(StoryKeeper, TheSameAgainIsACountAndTheLastIds) {
   start();
   keeper_->add(1, "a", a_story("one"));
-  keeper_->again(1, 40, "lastid", now_ms());
+  keeper_->again({1, 40, {"before", "lastid"}, now_ms()});
   keeper_->add(1, "a", a_story("three"));
   auto stories = kept();
   ASSERT_EQ(stories.size(), 1U);
   EXPECT_EQ(stories[0].id, "one");
   EXPECT_EQ(stories[0].count, 42U);
-  EXPECT_THAT(stories[0].ids, testing::ElementsAre("lastid", "three"));
+  EXPECT_THAT(stories[0].ids, testing::ElementsAre("before", "lastid", "three"));
 }
 
 TEST_F(StoryKeeper, AfterALongTimeTheSameIsAnotherStory) {
@@ -99,7 +128,7 @@ TEST_F(StoryKeeper, AFloodOfOneDoesNotWashOutTheOthers) {
   // The next look finds too many.
   auto count = [&] { return *store_.count(story_kind, std::chrono::system_clock::now()); };
   for (std::uint64_t i = 0; count() > 40; ++i) {
-    keeper_->again(1, 1, "again", now_ms());
+    keeper_->again({1, 1, {"again"}, now_ms()});
     std::this_thread::yield();
   }
   auto stories = kept();
@@ -137,25 +166,69 @@ TEST_F(StoryKeeper, TheFrontMakesOneStoryOfManyAndCountsTheRest) {
   start({}, {milliseconds(600'000)});
   story_front front(keeper_.get());
   auto at = now_ms();
-  ASSERT_TRUE(front.is_new(7, "first", at));
+  ASSERT_TRUE(front.is_new(7, 1, "first", at));
   keeper_->add(7, "a", a_story("first"));
-  for (int i = 0; i < 99; ++i) EXPECT_FALSE(front.is_new(7, "id" + std::to_string(i), at + i));
+  for (int i = 0; i < 99; ++i) EXPECT_FALSE(front.is_new(7, 1, "id" + std::to_string(i), at + i));
   front.flush();
-  EXPECT_TRUE(front.is_new(7, "later", at + 5000)) << "a second is over";
+  EXPECT_TRUE(front.is_new(7, 1, "later", at + 5000)) << "a second is over";
   keeper_->add(7, "a", a_story("later"));
   auto stories = kept();
   ASSERT_EQ(stories.size(), 1U);
   EXPECT_EQ(stories[0].count, 101U);
-  EXPECT_THAT(stories[0].ids, testing::ElementsAre("id98", "later"));
+  ASSERT_EQ(stories[0].ids.size(), 17U) << "the last of them, each by its id";
+  EXPECT_EQ(stories[0].ids.front(), "id83");
+  EXPECT_EQ(stories[0].ids[15], "id98");
+  EXPECT_EQ(stories[0].ids.back(), "later");
 }
 
 TEST_F(StoryKeeper, TheFrontMakesAHundredASecondAtMost) {
   start({}, {milliseconds(600'000)});
   story_front front(keeper_.get());
   int made = 0;
-  for (std::uint64_t i = 0; i < 1000; ++i) made += front.is_new(i * 977 + 3, "id", 5'000) ? 1 : 0;
+  for (std::uint64_t i = 0; i < 1000; ++i) made += front.is_new(i * 977 + 3, i, "id", 5'000) ? 1 : 0;
   EXPECT_EQ(made, 100);
   EXPECT_EQ(keeper_->now().dropped, 900U);
+}
+
+TEST_F(StoryKeeper, TheFrontLeavesRoomForOthersInASecond) {
+  start({}, {milliseconds(600'000)});
+  story_front front(keeper_.get());
+  for (std::uint64_t i = 0; i < 1000; ++i) (void)front.is_new(i * 977 + 3, 1, "id", 5'000);
+  EXPECT_TRUE(front.is_new(999'983, 2, "id", 5'500));
+  EXPECT_TRUE(front.is_new(5, 1, "id", 6'000)) << "the next second";
+}
+
+TEST_F(StoryKeeper, AStoryOfASignInSaysThatItEndedWell) {
+  start();
+  auto wrong = a_story("wrong");
+  wrong.login = "key";
+  auto other = a_story("other");
+  other.login = "another";
+  keeper_->add(1, "a", wrong);
+  keeper_->add(2, "a", other);
+  keeper_->ended("key", "right", wrong.at + 5);
+  auto stories = kept();
+  ASSERT_EQ(stories.size(), 2U);
+  for (const auto& s : stories) {
+    EXPECT_EQ(s.ended_id, s.id == "wrong" ? "right" : "");
+    EXPECT_EQ(s.ended_at, s.id == "wrong" ? wrong.at + 5 : 0);
+  }
+}
+
+TEST_F(StoryKeeper, HoldsItsBoundsWhileNothingCanBeWritten) {
+  store_.away = true;
+  start();
+  std::uint64_t made = 0;
+  while (made < 20'000) {
+    if (!keeper_->wants()) {
+      std::this_thread::yield();
+      continue;
+    }
+    keeper_->add(made, "s" + std::to_string(made % 7000), a_story(std::to_string(made)));
+    ++made;
+  }
+  while (keeper_->now().kept + keeper_->now().dropped < 20'000) std::this_thread::yield();
+  EXPECT_LE(keeper_->now().kept, 8192U);
 }
 
 TEST(StoriesPlace, IsWhereSomebodyCanLook) {

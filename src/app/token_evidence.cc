@@ -165,6 +165,8 @@ class evidence {
     if (!grant.empty() && ours.keys) {
       auto revoked = look_at(conf_.database_url, "revoked", grant, real_time());
       found_.revoked = revoked ? result<bool>(revoked->has_value()) : tl::unexpected<error>(revoked.error());
+      auto given = look_at(conf_.database_url, "grant", grant, real_time());
+      found_.grant_is_known = !given || given->has_value();
     }
     if (wanted_.token.find('.') == std::string_view::npos)
       found_.known_as = what_we_gave(conf_, wanted_.token);

@@ -157,8 +157,7 @@ void gateway_service::watch_forwarding(const net::exchange& x, const upstream& t
 void gateway_service::warn_of_path(const upstream& to, std::string_view path) const {
   const auto& conf = to.where.conf();
   if (!parts_.first_time_of || !parts_.first_time_of(conf.name, "path")) return;
-  error why{errc::upstream_not_mcp,
-            "404 for " + std::string(to.where.upstream_path(path)) + " of " + conf.url};
+  error why{errc::path_unknown, "404 for " + std::string(to.where.upstream_path(path)) + " of " + conf.url};
   parts_.log->event(log_level::warn, "proxy",
                     "the MCP server knows no such path: is that of its url right? Most serve /mcp", &why);
 }

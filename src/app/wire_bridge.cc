@@ -3,6 +3,7 @@
 #include "app/bridge_command.h"
 #include "app/bridge_credentials.h"
 #include "app/bridge_wire.h"
+#include "app/memory_use.h"
 #include "app/version.h"
 #include "base/base64url.h"
 #include "base/url.h"
@@ -31,7 +32,9 @@ namespace {
 constexpr std::size_t longest_line = 64 * 1024 * 1024;
 constexpr std::size_t most_unread = 1024 * 1024;  // by the client, before the server has to wait
 constexpr std::size_t most_waiting = 4096;        // requests of the client, before it has to wait
+constexpr std::size_t many_open = 8;              // requests
 constexpr milliseconds last_words{2'000};
+constexpr milliseconds between_settlings{60'000};
 constexpr unsigned most_threads = 4;
 
 using environment_fn = std::function<std::optional<std::string>(std::string_view)>;
@@ -194,7 +197,18 @@ class bridge_app {
     talk_.on_time(steady_now());
     pump();
   }
+  // What a start or a sign-in took, a bridge that has nothing to do lets go of.
+  void settle_when_quiet() {
+    if (std::exchange(stirred_, false)) {
+      unsettled_ = true;
+    } else if (unsettled_ && steady_now() >= settle_after_) {
+      unsettled_ = false;
+      settle_after_ = steady_now() + between_settlings;
+      give_back_unused_memory();
+    }
+  }
   void look_who_is_waited_for() {
+    settle_when_quiet();
     if (wire_.open() == 0 && waited_for_.empty()) return;
     auto who = credentials_.waiting_for().value_or("");
     if (who == waited_for_) return;
@@ -211,7 +225,15 @@ class bridge_app {
       for (auto& action : talk_.take_actions()) carry_out(std::move(action));
     }
     pumping_ = false;
-    output_.write(talk_.output());
+    stirred_ = true;
+    // Behind the first answer, so that nobody waits for it; a client that goes on at once may never be quiet.
+    if (!talk_.output().empty() && !std::exchange(spoken_, true)) worker_.post(give_back_unused_memory);
+    // Of many calls the answers go out together; of few, at once, before what else there is to do about them.
+    if (wire_.open() > many_open) {
+      output_.write_soon(talk_.output());
+    } else {
+      output_.write(talk_.output());
+    }
     bool full = output_.backlog() > 8 * most_unread || talk_.waiting() > most_waiting;
     if (full != std::exchange(full_, full)) input_.pause(full);
     if (talk_.finished()) return end();
@@ -232,6 +254,7 @@ class bridge_app {
     }
   }
   void end() {
+    output_.write(talk_.output());
     bool said = output_.backlog() == 0 || output_.gone();
     if (said) {
       ending_ = true;
@@ -258,12 +281,15 @@ class bridge_app {
   std::string waited_for_;
   bridge_exit code_ = bridge_exit::ok;
   bool pumping_ = false, full_ = false, ending_ = false, told_to_end_ = false;
+  bool spoken_ = false, stirred_ = false, unsettled_ = false;
+  milliseconds settle_after_{0};
 };
 
 }  // namespace
 
 bridge_exit serve_bridge(const bridge_settings& settings, bridge_log& log, const environment_fn& environment,
                          int in, int out) {
+  keep_large_memory_at_hand();
   auto set = ending_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);

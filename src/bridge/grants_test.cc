@@ -212,6 +212,21 @@ TEST(ClientCredentials, GoByTheMethodThatTheServerTakes) {
   }
 }
 
+TEST(ClientCredentials, NeedATokenEndpointInTheMetadata) {
+  sign_in_run run;
+  auto& s = run.settings.sign_in;
+  s.grant = bridge_grant::client_credentials;
+  s.client_id = "machine";
+  s.client_secret = secret("of the machine");
+  auto metadata = sign_in_run::metadata();
+  metadata.replace(metadata.find("token_endpoint"), std::string_view("token_endpoint").size(), "another");
+  run.document("https://as.example/.well-known/oauth-authorization-server", metadata);
+  auto kept = run.run();
+  ASSERT_FALSE(kept);
+  EXPECT_EQ(kept.error().code, errc::sign_in_metadata_invalid);
+  EXPECT_THAT(kept.error().detail, HasSubstr("no token_endpoint in the metadata of https://as.example"));
+}
+
 TEST(ClientCredentials, ProveThemselvesByAKey) {
   sign_in_run run;
   run.client_key = signing_key::generate_es256();

@@ -191,6 +191,8 @@ sign_in_step attempt::found(time_point now) {
   if (server.token_endpoint.empty()) {
     auto why = std::string("OAuth2 token endpoint is not set; provide tokenUrl or enable discovery");
     if (!server.refused.empty()) return end(errc::sign_in_url_refused, join(server.refused, "; "));
+    if (!server.issuer.empty() && settings().discovery)
+      return end(errc::sign_in_metadata_invalid, "no token_endpoint in the metadata of " + server.issuer);
     return end(errc::sign_in_metadata_missing, why);
   }
   if (auto fine = check_issuer(); !fine) return end(fine.error());

@@ -13,6 +13,13 @@ constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 constexpr std::size_t no_mark = 4;
 constexpr std::uint64_t longest_retry_ms = 3'600'000;
 
+// Where the first CR or LF is, or npos. A search for either is no search in a set: that one is ten times as
+// slow.
+std::size_t find_line_end(std::string_view text) {
+  auto lf = text.find('\n');
+  return std::min(lf, text.substr(0, lf).find('\r'));
+}
+
 bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
 
 }  // namespace
@@ -88,7 +95,7 @@ void upstream_answer::add(std::string_view data) {
   auto from = text_.size();
   text_ += data;
   // No string holds one in the clear, or the scanner had refused it.
-  if (data.find_first_of("\r\n") != std::string_view::npos) {
+  if (find_line_end(data) != std::string_view::npos) {
     auto begin = text_.begin() + static_cast<std::ptrdiff_t>(from);
     std::replace(begin, text_.end(), '\n', ' ');
     std::replace(begin, text_.end(), '\r', ' ');
@@ -147,7 +154,7 @@ void upstream_answer::feed_events(std::string_view piece, std::vector<answer_par
         continue;
       }
     }
-    auto stop = at_ == at::field ? piece.find_first_of(":\r\n") : piece.find_first_of("\r\n");
+    auto stop = at_ == at::field ? piece.find_first_of(":\r\n") : find_line_end(piece);
     auto part = piece.substr(0, stop);
     switch (at_) {
       case at::field:

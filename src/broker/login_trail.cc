@@ -27,8 +27,12 @@ void tell_log(broker_log& log, const approved_access& access) {
 void walk(const exchange& x, approved_access& access, std::string_view hop) {
   if (access.steps.empty()) access.steps = x.log->openings;
   tell_log(*x.log, access);
-  if (access.steps.size() >= most_steps) return;
-  access.steps.push_back({std::string(hop), x.request->request_id, milliseconds_of(x.now), false});
+  add_step(access.steps, hop, x.request->request_id, x.now);
+}
+
+void add_step(std::vector<login_step>& steps, std::string_view hop, std::string_view id, time_point now) {
+  if (steps.size() >= most_steps) return;
+  steps.push_back({std::string(hop), std::string(id), milliseconds_of(now), false});
 }
 
 json::array to_json(const std::vector<login_step>& steps) {
@@ -56,6 +60,26 @@ std::vector<login_step> steps_from(const json::object& o, std::string_view name)
                      parts[2].get_int64(), parts.size() > 3});
   }
   return steps;
+}
+
+std::optional<login_progress> progress_of(const record& r) {
+  bool is_code = r.kind == "code";
+  if (!is_code && r.kind != "login") return std::nullopt;
+  auto data = parse_json_object(r.data);
+  if (!data) return std::nullopt;
+  const auto* terms = data->if_contains("access");
+  if (terms == nullptr || !terms->is_object()) return std::nullopt;
+  auto access = access_from(terms->get_object());
+  std::int64_t expires = 0;
+  bool used = false;
+  if (!access || read(*data, "expires", expires) != member::present) return std::nullopt;
+  if (is_code && read(*data, "used", used) != member::present) return std::nullopt;
+  using stage = login_progress::stage;
+  return login_progress{login_key(access->client_id, access->code_challenge), std::move(access->steps),
+                        used      ? stage::ended
+                        : is_code ? stage::code_given
+                                  : stage::signing_in,
+                        from_unix(expires)};
 }
 
 }  // namespace mcp_oauth

@@ -61,6 +61,46 @@ TEST(LoginTrail, NeverGrowsBeyondItsBound) {
   EXPECT_LE(access.steps.size(), 16U);
 }
 
+TEST(LoginTrail, HowFarASignInCameIsReadFromItsRecords) {
+  broker_log log;
+  auto access = an_access();
+  walk(an_exchange(log, "one"), access, "authorize");
+  using stage = login_progress::stage;
+  auto of = [&](std::string kind, json::object data) {
+    data["access"] = to_json(access);
+    data["expires"] = 2000;
+    record r;
+    r.kind = std::move(kind);
+    r.data = json::serialize(data);
+    return progress_of(r);
+  };
+  auto waiting = of("login", {{"finished", false}});
+  ASSERT_TRUE(waiting);
+  EXPECT_EQ(waiting->how, stage::signing_in);
+  EXPECT_EQ(waiting->login, login_key("client", "challenge"));
+  EXPECT_EQ(waiting->until, from_unix(2000));
+  ASSERT_EQ(waiting->steps.size(), 1U);
+  EXPECT_EQ(waiting->steps[0].id, "one");
+  auto given = of("code", {{"used", false}});
+  ASSERT_TRUE(given);
+  EXPECT_EQ(given->how, stage::code_given);
+  auto ended = of("code", {{"used", true}});
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->how, stage::ended);
+  EXPECT_FALSE(of("code", {})) << "used, or not?";
+  EXPECT_FALSE(of("grant", {{"used", true}}));
+}
+
+TEST(LoginTrail, OfAFinishedOrABrokenRecordNothingIsTold) {
+  for (std::string_view text : {"", "{}", "[]", R"({"finished":true,"login":"x","steps":[]})",
+                                R"({"access":1,"expires":2})", R"({"access":{},"expires":2})"}) {
+    record r;
+    r.kind = "login";
+    r.data = text;
+    EXPECT_FALSE(progress_of(r)) << text;
+  }
+}
+
 // A record of before, and one that somebody else wrote.
 TEST(LoginTrail, WhatCannotBeReadIsLeftOut) {
   for (std::string_view text :

@@ -60,7 +60,7 @@ std::optional<http_response> refuse_spent(broker_parts& parts, const exchange& x
   return std::nullopt;
 }
 
-// Which sign-in the code is of, for the story of its failure: as its record says, or as the verifier does.
+// Which sign-in the code is of, for the story of a failure: as its record says, or as the verifier does.
 void tell_of_login(const exchange& x, const known_client& client, const code_grant& asked,
                    const std::optional<record>& code) {
   x.log->login = login_key(client.metadata.client_id, code_challenge_of(asked.code_verifier.reveal()));
@@ -83,7 +83,8 @@ step exchange_grant(broker_parts& parts, const exchange& x, const known_client& 
   auto world = parts.world.through(store);
   if (about && *about && name.kind == "refresh") fetch_the_rest(world.conf, store, **about, x.now);
   auto tokens = std::holds_alternative<code_grant>(grant)
-                    ? redeem_code(world, keys->current, client, std::get<code_grant>(grant), x.now)
+                    ? redeem_code(world, keys->current, client, std::get<code_grant>(grant), x.now,
+                                  x.request->request_id)
                     : redeem_refresh(world, keys->current, client, std::get<refresh_grant>(grant), x.now);
   watch_grant(x, client.metadata.client_id, grant, tokens ? nullptr : &tokens.error());
   if (!tokens) {
@@ -95,6 +96,7 @@ step exchange_grant(broker_parts& parts, const exchange& x, const known_client& 
   (void)parts.counts->refuse(rate_limit::client_requests, client.metadata.client_id, conf, x.now);
   (void)parts.counts->refuse(rate_limit::user_tokens, tokens->who.subject, conf, x.now);
   if (client.renewal_due) parts.clients.renew(client.metadata.client_id, x.now);
+  if (const auto* code = std::get_if<code_grant>(&grant)) tell_of_login(x, client, *code, std::nullopt);
   x.log->note("result", "ok");
   x.log->note("event", tokens->event);
   x.log->note("user", tokens->who.subject);

@@ -161,6 +161,13 @@ class walk {
       auto cut = how_it_is_cut(given_.text);
       if (!cut.empty()) check.why = cut;
       if (opaque_ && !about_.known_as.empty()) check.why = "it is " + about_.known_as;
+      if (opaque_ && about_.known_as.empty() && looks_like_our_refresh_token(given_.text)) {
+        bool searched = by_->is_ours() && by_->keys != nullptr;
+        check.why += std::string(check.why.empty() ? "" : "; ") +
+                     "it has the form of a refresh token or code of mcp-oauth-proxy" +
+                     (searched ? ", and this gateway knows none like it: revoked, ended, or another's" : "") +
+                     ". What opens a server is the access_token that comes beside it";
+      }
       if (opaque_ && by_->takes_opaque && about_.known_as.empty()) {
         check = {"form", finding::ok, "an opaque string of " + size, check.expected};
       }
@@ -302,9 +309,16 @@ class walk {
     }
     if (check.seen.empty()) check.seen = "no exp";
     auto leeway = leeway_of(*by_);
-    check.expected =
-        "exp ahead, the others passed, within " + std::to_string(leeway.count()) + " s of leeway";
+    check.expected = "exp ahead, nbf passed, within " + std::to_string(leeway.count()) + " s of leeway";
     describe_clocks(check, leeway);
+    std::int64_t issued = 0;
+    bool has_issued = read(*seen_.unverified, "iat", issued) == member::present;
+    if (!has_issued || issued <= to_unix(now_) + leeway.count()) return;
+    auto when = how_long_from(from_unix(to_unix(now_)), from_unix(issued));
+    check.why += std::string(check.why.empty() ? "" : "; ") + "it was issued only " + when +
+                 " by its iat, which the server does not look at";
+    told_.notes.push_back("At the time that was asked for there was no such token yet: it was issued " +
+                          when + " (iat).");
   }
 
   void describe_clocks(explained_check& check, seconds leeway) {
@@ -359,6 +373,7 @@ class walk {
       check.seen += (key.empty() ? "" : " and a ") + std::string("certificate (cnf.x5t#S256)");
     if (key.empty() && certificate.empty()) return;
     check.verdict = finding::cannot_be_told;
+    check.code = key.empty() ? errc::token_certificate_missing : errc::token_binding_missing;
     check.why = "only who holds the private half can show that; without it the token opens nothing";
     if (key.empty() || about_.binding_is_proved) return;
     check.verdict = finding::fails;
@@ -425,6 +440,10 @@ class walk {
       check.code = errc::token_revoked;
       check.seen = "grant " + claim("gid") + " was revoked";
       check.why = "somebody signed out, the client revoked it, or a refresh token or code was used twice";
+    } else if (!about_.grant_is_known) {
+      check.verdict = finding::not_asked;
+      check.seen = "grant " + claim("gid") + ", which this gateway does not know";
+      check.why = "nothing was revoked under that name, and nothing was granted";
     } else {
       check.seen = "grant " + claim("gid") + " lasts";
     }

@@ -43,8 +43,9 @@ struct token_question {
   // What the server itself says of the unwrapped token, by its own check; nothing where that would have sent
   // the token away.
   std::optional<result<verified_token>> judged = {};
-  // Whether its grant was revoked, where such a thing is known here.
+  // Whether its grant was revoked, where such a thing is known here, and whether there is such a grant.
   std::optional<result<bool>> revoked = {};
+  bool grant_is_known = true;
   // Where people sign in, as its name and its issuer: their tokens are none for a gateway.
   std::vector<std::pair<std::string, std::string>> sign_in_at = {};
   // What an opaque string was found to be: "a refresh token of this gateway"; "" when nothing was found.

@@ -322,6 +322,47 @@ TEST(ExplainToken, OurOwnRefreshTokenIsKnown) {
   EXPECT_THAT(check(explained, "form").why, HasSubstr("a refresh token of this gateway"));
 }
 
+TEST(ExplainToken, AStringOfOurMakingIsSuspectedToBeARefreshToken) {
+  const auto token = std::string(42, 'r') + "A";
+  auto why = check(told(token, a_gateway()), "form").why;
+  EXPECT_THAT(why, AllOf(HasSubstr("form of a refresh token"), HasSubstr("this gateway knows none like it"),
+                         HasSubstr("access_token that comes beside it")));
+  auto elsewhere = a_gateway();
+  elsewhere.authorities[0].keys = nullptr;
+  elsewhere.authorities[0].keys_missing = error{errc::store_unavailable, "no database"};
+  elsewhere.judged = fail(errc::token_malformed, "opaque");
+  why = check(told(token, elsewhere), "form").why;
+  EXPECT_THAT(why, AllOf(HasSubstr("form of a refresh token"), Not(HasSubstr("knows none like it"))));
+  EXPECT_THAT(check(told(token + "r", a_gateway()), "form").why, Not(HasSubstr("refresh token")));
+}
+
+TEST(ExplainToken, OfAGrantThatNobodyGaveItIsNotSaidThatItLasts) {
+  auto q = a_gateway();
+  q.revoked = false;
+  q.grant_is_known = false;
+  auto explained = told(mint_with(R"({"gid":"g1"})", "at+jwt", "old"), q);
+  EXPECT_EQ(check(explained, "revocation").verdict, finding::not_asked);
+  EXPECT_THAT(check(explained, "revocation").seen, HasSubstr("g1, which this gateway does not know"));
+  q.grant_is_known = true;
+  EXPECT_EQ(check(told(mint_with(R"({"gid":"g1"})"), q), "revocation").seen, "grant g1 lasts");
+}
+
+TEST(ExplainToken, TheAnswerOfATokenEndpointIsKnownAsOne) {
+  auto explained = told(R"({"access_token":")" + mint_with("{}") + R"(","token_type":"Bearer"})");
+  EXPECT_EQ(cause(explained), "form MOP-TOK-004");
+  EXPECT_THAT(check(explained, "form").why, HasSubstr("the JSON answer of a token endpoint"));
+  EXPECT_EQ(check(explained, "signature").verdict, finding::ok) << "the token inside is looked at";
+  EXPECT_THAT(check(told(R"({"refresh_token":"x"})"), "form").why, HasSubstr("has no access_token"));
+  EXPECT_THAT(check(told(R"({"access_token":"x)"), "form").why, HasSubstr("beginning of a JSON document"));
+}
+
+TEST(ExplainToken, BeforeItWasIssuedThereWasNoToken) {
+  auto explained = told(mint_with("{}"), a_guard(), now - seconds(4 * 3600));
+  EXPECT_THAT(check(explained, "times").why, HasSubstr("it was issued only in "));
+  EXPECT_THAT(explained.notes, ::testing::Contains(HasSubstr("there was no such token yet")));
+  EXPECT_THAT(told(mint_with("{}")).notes, IsEmpty());
+}
+
 TEST(ExplainToken, AnotherDatabaseUnderTheSameAddressIsSuspected) {
   auto explained = told(mint_with(R"({"gid":"g"})", "at+jwt", "old"), a_gateway());
   EXPECT_EQ(cause(explained), "signature MOP-SIG-001");

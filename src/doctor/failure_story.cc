@@ -8,8 +8,6 @@
 namespace mcp_oauth {
 namespace {
 
-constexpr std::size_t most_scopes = 64;
-
 json::string_view view(std::string_view text) { return {text.data(), text.size()}; }
 
 void put(json::object& o, std::string_view name, const std::string& value) {
@@ -45,10 +43,11 @@ bool flag_member(const json::object& o, std::string_view name) {
 struct text_member_of_story {
   std::string_view name;
   std::string failure_story::* slot;
+  bool is_ours = false;  // made here, of letters that look like a token now and then
 };
 constexpr std::array texts = std::to_array<text_member_of_story>({
-    {"id", &failure_story::id},
-    {"code", &failure_story::code},
+    {"id", &failure_story::id, true},
+    {"code", &failure_story::code, true},
     {"detail", &failure_story::detail},
     {"action", &failure_story::action},
     {"method", &failure_story::method},
@@ -58,12 +57,13 @@ constexpr std::array texts = std::to_array<text_member_of_story>({
     {"client_id", &failure_story::client_id},
     {"issuer", &failure_story::issuer},
     {"provider", &failure_story::provider},
-    {"grant", &failure_story::grant},
+    {"grant", &failure_story::grant, true},
     {"mcp_method", &failure_story::mcp_method},
     {"mcp_name", &failure_story::mcp_name},
     {"upstream", &failure_story::upstream},
     {"would_allow", &failure_story::would_allow},
-    {"login", &failure_story::login},
+    {"login", &failure_story::login, true},
+    {"ended_id", &failure_story::ended_id, true},
 });
 
 json::object to_json(const failure_story::rule& r) {
@@ -126,6 +126,7 @@ constexpr std::array<std::string_view, 18> secret_names = {
     "password",      "passwd",           "client_secret", "secret", "code_verifier", "assertion", "api_key",
     "authorization", "client_assertion", "set-cookie",    "cookie"};
 constexpr std::array<std::string_view, 3> schemes = {"bearer", "basic", "dpop"};
+constexpr std::size_t shortest_secret = 16;  // a run of letters that is no word
 
 bool is_name_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-' || (c >= '0' && c <= '9');
@@ -140,8 +141,12 @@ std::size_t end_of_secret(std::string_view text, std::size_t name_end, std::size
   ++at;
   while (at < text.size() && text[at] == ' ') ++at;
   bool quoted = at < text.size() && (text[at] == '"' || text[at] == '\'');
-  // "state: the login took longer": words of ours
-  if (is_colon && !quoted) return 0;
+  // "state: the login took longer" are words of ours
+  if (is_colon && !quoted) {
+    begin = at;
+    auto end = end_of_token(text, at);
+    return end - at >= shortest_secret ? end : 0;
+  }
   if (quoted) {
     auto quote = text[at];
     begin = ++at;
@@ -150,6 +155,26 @@ std::size_t end_of_secret(std::string_view text, std::size_t name_end, std::size
   }
   begin = at;
   return end_of_token(text, at);
+}
+
+// Without control characters, those beyond ASCII too, and without those that turn the direction of a line.
+std::string without_orders(std::string_view text) {
+  auto at = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  std::string clean;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    bool control = at(i) < 0x20 || at(i) == 0x7F;
+    bool control_beyond = at(i) == 0xC2 && at(i + 1) >= 0x80 && at(i + 1) < 0xA0;
+    bool turns = at(i) == 0xE2 && ((at(i + 1) == 0x80 && ((at(i + 2) >= 0xAA && at(i + 2) <= 0xAE) ||
+                                                          at(i + 2) == 0x8E || at(i + 2) == 0x8F)) ||
+                                   (at(i + 1) == 0x81 && at(i + 2) >= 0xA6 && at(i + 2) <= 0xA9));
+    if (control || control_beyond || turns) {
+      clean += ' ';
+      i += turns ? 2 : control_beyond ? 1 : 0;
+    } else {
+      clean += text[i];
+    }
+  }
+  return clean;
 }
 
 }  // namespace
@@ -191,7 +216,7 @@ std::string redact(std::string_view text) {
     if (scheme && name_end < given.size() && given[name_end] == ' ') {
       auto token_end = end_of_token(given, name_end + 1);
       // "Bearer token" is a sentence.
-      if (token_end > name_end + 16) {
+      if (token_end > name_end + shortest_secret) {
         out += given.substr(at, name_end + 1 - at);
         out += "***";
         at = token_end;
@@ -209,8 +234,7 @@ std::string redact(std::string_view text) {
     out += given.substr(at, name_end - at);
     at = name_end;
   }
-  std::string clean;
-  for (char c : out) clean += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? ' ' : c;
+  auto clean = without_orders(out);
   if (clean.size() > longest_text_of_a_story) {
     clean.resize(longest_text_of_a_story - 3);
     while (!clean.empty() && (static_cast<unsigned char>(clean.back()) & 0xC0) == 0x80) clean.pop_back();
@@ -228,18 +252,18 @@ std::string redact(std::string_view text) {
 void make_fit(failure_story& story) {
   for (const auto& t : texts) {
     auto& value = story.*t.slot;
-    if (!value.empty()) value = redact(value);
+    if (!value.empty() && !t.is_ours) value = redact(value);
   }
   auto bound = [](auto& list, std::size_t most) {
     if (list.size() > most) list.resize(most);
   };
-  bound(story.scopes, most_scopes);
+  bound(story.scopes, most_scopes_of_a_story);
   bound(story.rules, most_rules_of_a_story);
   for (auto& scope : story.scopes) scope = redact(scope);
   for (auto& r : story.rules) {
     r.pattern = redact(r.pattern);
-    bound(r.missing_scopes, most_scopes);
-    bound(r.unmet, most_scopes);
+    bound(r.missing_scopes, most_scopes_of_a_story);
+    bound(r.unmet, most_scopes_of_a_story);
     for (auto& one : r.missing_scopes) one = redact(one);
     for (auto& one : r.unmet) one = redact(one);
   }
@@ -273,6 +297,7 @@ std::string to_data(const failure_story& story) {
   if (story.count > 1) o["count"] = story.count;
   if (story.last_at != 0) o["last_at"] = story.last_at;
   put(o, "ids", story.ids);
+  if (story.ended_at != 0) o["ended_at"] = story.ended_at;
   return json::serialize(o);
 }
 
@@ -292,6 +317,7 @@ result<failure_story> story_from(std::string_view data) {
   story.count = count < 1 ? 1 : static_cast<std::uint64_t>(count);
   story.last_at = number_member(o, "last_at");
   story.ids = list_member(o, "ids");
+  story.ended_at = number_member(o, "ended_at");
   if (story.id.empty() || story.code.empty() || story.at == 0)
     return fail(errc::store_corrupt, "a story lacks its id, its time or its code");
   return story;

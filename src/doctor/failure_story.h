@@ -51,12 +51,17 @@ struct failure_story {
   // The same failure, of the same client, again and again, is one story.
   std::uint64_t count = 1;
   std::int64_t last_at = 0;
-  std::vector<std::string> ids;  // some of the others, the last one last
+  std::vector<std::string> ids;  // the last of the others, the last one last
+
+  // The same login ended well after all: with that request.
+  std::string ended_id;
+  std::int64_t ended_at = 0;
 };
 
-inline constexpr std::size_t most_ids_of_a_story = 32;
+inline constexpr std::size_t most_ids_of_a_story = 64;
 inline constexpr std::size_t most_steps_of_a_login = 16;
 inline constexpr std::size_t most_rules_of_a_story = 64;
+inline constexpr std::size_t most_scopes_of_a_story = 64;
 inline constexpr std::size_t longest_text_of_a_story = 512;
 
 std::string to_data(const failure_story& story);
@@ -68,7 +73,7 @@ void make_fit(failure_story& story);
 
 // Without what looks like a credential, however it got there: JWTs, what follows Bearer, Basic and DPoP, the
 // values of code, state, token, password and the like, passwords in URLs. At most `longest_text_of_a_story`
-// bytes, UTF-8.
+// bytes, UTF-8, without anything that a terminal would obey.
 std::string redact(std::string_view text);
 
 // ---- the way of a request
@@ -88,16 +93,28 @@ struct told_hop {
   bool probable = false;
 };
 
+// What the records of sign-ins say of one, whether or not anything failed.
+struct sign_in_progress {
+  enum class stage { unknown, signing_in, code_given, ended };
+  std::string login;
+  std::vector<failure_story::step> steps = {};
+  stage how = stage::unknown;
+  std::int64_t until = 0;  // milliseconds since 1970: then it is over, unless it ended
+};
+
 // The whole story of one request, or of the login that it belongs to.
 struct told_story {
-  failure_story first;  // the first cause
+  std::optional<failure_story> first;  // the first cause; nothing: no failure is kept of this login
   std::vector<told_hop> hops;
   bool is_login = false;
   std::vector<failure_story> later;  // further failures of the same login, in their order
+  sign_in_progress::stage how = sign_in_progress::stage::unknown;  // of a login
+  std::int64_t until = 0;                                          // likewise
 };
 
 // The story that the id belongs to, out of what is kept; nothing: of none.
-std::optional<told_story> tell_story(std::span<const failure_story> kept, std::string_view id);
+std::optional<told_story> tell_story(std::span<const failure_story> kept,
+                                     std::span<const sign_in_progress> sign_ins, std::string_view id);
 
 // Whether that looks like an id of a request.
 bool is_request_id(std::string_view text);

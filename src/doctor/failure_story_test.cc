@@ -50,12 +50,15 @@ TEST(FailureStory, ComesBackAsItWasKept) {
   s.count = 7;
   s.last_at = s.at + 5;
   s.ids = {"x", "y"};
+  s.ended_id = "z";
+  s.ended_at = s.at + 9;
   auto back = story_from(to_data(s));
   ASSERT_TRUE(back) << back.error().detail;
   EXPECT_EQ(to_data(*back), to_data(s));
   EXPECT_EQ(back->rules[0].unmet, s.rules[0].unmet);
   EXPECT_TRUE(back->before[0].probable);
   EXPECT_EQ(back->count, 7U);
+  EXPECT_EQ(back->ended_id, "z");
 }
 
 TEST(FailureStory, WhatCannotBeReadIsRefusedWhole) {
@@ -88,7 +91,12 @@ TEST(Redact, TakesOutWhatOpensSomething) {
             "Invalid state: the login took longer than allowed"},
            {"a Bearer token is wanted", "a Bearer token is wanted"},
            {"Cookie: session=\"v\"", "Cookie: session=\"v\""},
-           {"line\nbreak\tand \x01", "line break and  "}}) {
+           {"password: hunter2hunter2hunter2", "password: ***"},
+           {"Cookie: mop=abcdefghijklmnop; a=b", "Cookie: ***; a=b"},
+           {"line\nbreak\tand \x01", "line break and  "},
+           {"\xC2\x9B"
+            "31m red, \xE2\x80\xAEturned, caf\xC3\xA9",
+            " 31m red,  turned, caf\xC3\xA9"}}) {
     EXPECT_EQ(redact(given), wanted);
   }
 }
@@ -99,6 +107,15 @@ TEST(Redact, ShortensBetweenCharactersAndKeepsUtf8) {
   EXPECT_TRUE(is_valid_utf8(text));
   EXPECT_TRUE(is_valid_utf8(redact("\xFF\xFE broken")));
   EXPECT_TRUE(is_valid_utf8(redact(std::string(5000, '\xC3'))));
+}
+
+TEST(FailureStory, KeepsIdsOfOursThatLookLikeTokens) {
+  auto s = a_story("eyJ0123456789", "MOP-AUD-001", 1);
+  s.login = "eyJabcdefghijklmnopqrst";
+  s.grant = "eyJabcdefghijklmnopqrstu";
+  make_fit(s);
+  EXPECT_EQ(s.login, "eyJabcdefghijklmnopqrst");
+  EXPECT_EQ(s.grant, "eyJabcdefghijklmnopqrstu");
 }
 
 TEST(FailureStory, IsMadeFitWhateverAStrangerSent) {
@@ -129,7 +146,7 @@ TEST(TellStory, ACallStopsAtTheHopThatItsCodeIsOf) {
            {"MOP-SCP-002", {"+client", "+gateway", "+validation", "!policy", "-upstream"}},
            {"MOP-UPS-001", {"+client", "+gateway", "+validation", "+policy", "!upstream"}}}) {
     std::vector kept{a_story("0123456789abc", code, 1000)};
-    auto told = tell_story(kept, "0123456789abc");
+    auto told = tell_story(kept, {}, "0123456789abc");
     ASSERT_TRUE(told) << code;
     EXPECT_EQ(hops_of(*told), wanted) << code;
     EXPECT_FALSE(told->is_login);
@@ -154,17 +171,17 @@ TEST(TellStory, AnyIdOfASignInGivesAllOfIt) {
   auto kept = a_login();
   for (auto id : {"call000000000", "register00000", "authorize0000", "consent000000", "callback00000",
                   "token00000000"}) {
-    auto told = tell_story(kept, id);
+    auto told = tell_story(kept, {}, id);
     ASSERT_TRUE(told) << id;
     EXPECT_TRUE(told->is_login);
-    EXPECT_EQ(told->first.code, "MOP-IDP-008") << "the first cause comes first";
+    EXPECT_EQ(told->first->code, "MOP-IDP-008") << "the first cause comes first";
     EXPECT_THAT(hops_of(*told), ElementsAre("+gateway", "+registration", "+authorize", "+consent",
                                             "+callback", "!identity provider", "!token"));
     ASSERT_EQ(told->later.size(), 1U);
     EXPECT_EQ(told->later[0].id, "token00000000");
   }
-  EXPECT_FALSE(tell_story(kept, "nobody0000000"));
-  EXPECT_FALSE(tell_story({}, "call000000000"));
+  EXPECT_FALSE(tell_story(kept, {}, "nobody0000000"));
+  EXPECT_FALSE(tell_story({}, {}, "call000000000"));
 }
 
 TEST(TellStory, WhatDidNoHarmIsNotTheCauseOfWhatDid) {
@@ -173,9 +190,9 @@ TEST(TellStory, WhatDidNoHarmIsNotTheCauseOfWhatDid) {
   slow.login = "key";
   slow.finished = true;
   kept.push_back(slow);
-  auto told = tell_story(kept, "slow000000000");
+  auto told = tell_story(kept, {}, "slow000000000");
   ASSERT_TRUE(told);
-  EXPECT_EQ(told->first.code, "MOP-IDP-008");
+  EXPECT_EQ(told->first->code, "MOP-IDP-008");
   EXPECT_THAT(hops_of(*told), testing::Contains("~identity provider"));
 }
 
@@ -183,9 +200,71 @@ TEST(TellStory, ASignInThatStoppedEarlySaysWhatItNeverReached) {
   auto s = a_story("consent000000", "MOP-CON-002", 3000, "consent");
   s.login = "key";
   s.before = {{"authorize", "authorize0000", 2000, false}};
-  auto told = tell_story(std::vector{s}, "authorize0000");
+  auto told = tell_story(std::vector{s}, {}, "authorize0000");
   ASSERT_TRUE(told);
   EXPECT_THAT(hops_of(*told), ElementsAre("+authorize", "!consent", "-callback", "-token"));
+}
+
+std::vector<sign_in_progress> sign_ins(sign_in_progress::stage code_is) {
+  using stage = sign_in_progress::stage;
+  std::vector<failure_story::step> begun = {{"authorize", "authorize0000", 2000, false},
+                                            {"consent", "consent000000", 3000, false}};
+  auto on = begun;
+  on.push_back({"sign_in", "signin0000000", 5000, false});
+  if (code_is == stage::ended) on.push_back({"token", "good000000000", 7000, false});
+  return {{"waiting", {{"authorize", "waits00000000", 2000, false}}, stage::signing_in, 1'764'450'000'000},
+          {"key", on, code_is, 1'764'450'000'000},
+          {"key", begun, stage::signing_in, 1'764'450'000'000}};
+}
+
+TEST(TellStory, ASignInThatNobodyFinishedIsToldWithoutAFailure) {
+  auto told = tell_story(a_login(), sign_ins(sign_in_progress::stage::code_given), "waits00000000");
+  ASSERT_TRUE(told);
+  EXPECT_FALSE(told->first);
+  EXPECT_EQ(told->how, sign_in_progress::stage::signing_in);
+  EXPECT_THAT(hops_of(*told), ElementsAre("+authorize", "-callback", "-token"));
+  auto text = to_text(*told, false);
+  EXPECT_EQ(text.rfind("! This sign-in is not finished\n  sign-in   nobody has signed in", 0), 0U) << text;
+  EXPECT_THAT(text, HasSubstr("2025-11-29T21:00:00"));
+  auto o = to_json(*told);
+  EXPECT_TRUE(o.at("first").is_null() && o.at("request").is_null() && o.at("policy").is_null());
+  EXPECT_EQ(o.at("sign_in"), "signing_in");
+  EXPECT_EQ(o.at("kind"), "login");
+}
+
+TEST(TellStory, ACodeThatNobodyRedeemedIsTheLaterStage) {
+  auto told = tell_story({}, sign_ins(sign_in_progress::stage::code_given), "consent000000");
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->how, sign_in_progress::stage::code_given);
+  EXPECT_THAT(hops_of(*told), ElementsAre("+authorize", "+consent", "+sign-in", "-token"))
+      << "a sign-in with a password has no callback";
+  EXPECT_THAT(to_text(*told, false), HasSubstr("the client has a code"));
+}
+
+TEST(TellStory, AGoodEndAfterAFailureIsTold) {
+  auto wrong = a_story("wrong00000000", "MOP-LOG-001", 4000, "sign_in");
+  wrong.login = "key";
+  wrong.before = {{"authorize", "authorize0000", 2000, false}, {"consent", "consent000000", 3000, false}};
+  // As the records of the sign-in say, for as long as they are kept.
+  auto told = tell_story(std::vector{wrong}, sign_ins(sign_in_progress::stage::ended), "wrong00000000");
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->first->id, "wrong00000000");
+  EXPECT_THAT(hops_of(*told), ElementsAre("+authorize", "+consent", "!sign-in", "+sign-in", "+token"));
+  EXPECT_THAT(to_text(*told, false), HasSubstr("the client got its tokens after all"));
+  EXPECT_EQ(to_json(*told).at("sign_in"), "ended");
+  // As the story itself says.
+  wrong.ended_id = "good000000000";
+  wrong.ended_at = 7000;
+  auto kept = std::vector{*story_from(to_data(wrong))};
+  for (auto id : {"wrong00000000", "good000000000", "consent000000"}) {
+    auto later = tell_story(kept, {}, id);
+    ASSERT_TRUE(later) << id;
+    EXPECT_EQ(later->how, sign_in_progress::stage::ended);
+    EXPECT_THAT(hops_of(*later), ElementsAre("+authorize", "+consent", "!sign-in", "+token"));
+  }
+  auto without = tell_story({}, sign_ins(sign_in_progress::stage::ended), "good000000000");
+  ASSERT_TRUE(without);
+  EXPECT_EQ(to_text(*without, false).rfind("✓ This sign-in ended well\n", 0), 0U);
 }
 
 TEST(TellStory, EveryCodeHasAHopOnTheWay) {
@@ -204,7 +283,7 @@ TEST(PrintStory, BeginsWithTheCauseAndItsFix) {
   s.count = 3;
   s.last_at = s.at + 1000;
   s.ids = {"zzzzzzzzzzzzz"};
-  auto told = tell_story(std::vector{s}, "zzzzzzzzzzzzz");
+  auto told = tell_story(std::vector{s}, {}, "zzzzzzzzzzzzz");
   ASSERT_TRUE(told);
   auto text = to_text(*told, false);
   EXPECT_EQ(text.rfind("✗ MOP-AUD-001  audience mismatch\n", 0), 0U) << text;
@@ -229,13 +308,13 @@ TEST(PrintStory, TellsOfEachRuleWhyItDidOrDidNotApply) {
              {"tools", "delete_all", true, true, {}, {}},
              {"methods", "tools/*", true, false, {}, {"claim.dept equals ops"}}};
   s.would_allow = "the scopes tools:write";
-  auto text = to_text(*tell_story(std::vector{s}, s.id), false);
+  auto text = to_text(*tell_story(std::vector{s}, {}, s.id), false);
   for (auto words : {"lacks tools:write", "allows it", "is for other names", "is denied to everybody",
                      "wants claim.dept equals ops", "has       the scopes tools:read",
                      "needs     the scopes tools:write"}) {
     EXPECT_THAT(text, HasSubstr(words));
   }
-  auto o = to_json(*tell_story(std::vector{s}, s.id));
+  auto o = to_json(*tell_story(std::vector{s}, {}, s.id));
   EXPECT_EQ(o.at("policy").at("rules").as_array().size(), 5U);
   EXPECT_EQ(o.at("policy").at("rules").at(1).at("allows"), true);
   EXPECT_EQ(o.at("first").at("id"), "MOP-SCP-001");

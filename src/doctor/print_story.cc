@@ -28,6 +28,16 @@ std::string_view word_of(told_hop::verdict how) {
   return "";
 }
 
+std::string_view word_of(sign_in_progress::stage how) {
+  switch (how) {
+    case sign_in_progress::stage::unknown: return "";
+    case sign_in_progress::stage::signing_in: return "signing_in";
+    case sign_in_progress::stage::code_given: return "code_given";
+    case sign_in_progress::stage::ended: return "ended";
+  }
+  return "";
+}
+
 std::string time_of(std::int64_t ms) {
   return ms == 0 ? "" : to_iso8601(time_point(std::chrono::milliseconds(ms)));
 }
@@ -120,6 +130,20 @@ class page {
     line("needs", s.would_allow.empty() ? "a rule that allows it: no scope would help" : s.would_allow);
   }
 
+  // How a sign-in stands.
+  std::string standing(const told_story& told) const {
+    using stage = sign_in_progress::stage;
+    auto until = time_of(told.until);
+    switch (told.how) {
+      case stage::unknown: return "";
+      case stage::signing_in: return "nobody has signed in: the page was left, or waits, until " + until;
+      case stage::code_given: return "the client has a code, and did not ask for tokens; good until " + until;
+      case stage::ended:
+        return told.first ? "the client got its tokens after all" : "the client got its tokens";
+    }
+    return "";
+  }
+
   void hops(const told_story& told) {
     out += told.is_login ? "\nThe way of this sign-in\n" : "\nThe way of this request\n";
     for (const auto& h : told.hops) {
@@ -200,7 +224,15 @@ json::value policy_json(const failure_story& s) {
 
 std::string to_text(const told_story& told, bool colour) {
   page p(colour);
-  const auto& s = told.first;
+  if (!told.first) {
+    bool ended = told.how == sign_in_progress::stage::ended;
+    p.out += (ended ? p.in(green, "✓") : p.in(yellow, "!")) + " " +
+             p.in(bold, ended ? "This sign-in ended well" : "This sign-in is not finished") + "\n";
+    p.line("sign-in", p.standing(told));
+    p.hops(told);
+    return p.out;
+  }
+  const auto& s = *told.first;
   const auto* row = find_by_id(s.code);
   auto mark = s.finished ? p.in(yellow, "!") : p.in(red, "✗");
   p.out +=
@@ -214,6 +246,7 @@ std::string to_text(const told_story& told, bool colour) {
   p.line("what", what(s));
   auto [seen, expected] = seen_and_expected(s.detail);
   if (row != nullptr) p.row(*row, seen, expected);
+  p.line("sign-in", p.standing(told));
   p.rules(s);
   p.hops(told);
   if (!told.later.empty()) {
@@ -241,9 +274,15 @@ json::object to_json(const told_story& told) {
   json::object o;
   o["version"] = 1;
   o["kind"] = told.is_login ? "login" : "request";
-  o["first"] = cause_json(told.first);
-  o["request"] = request_json(told.first);
-  o["policy"] = policy_json(told.first);
+  if (told.first) {
+    o["first"] = cause_json(*told.first);
+    o["request"] = request_json(*told.first);
+    o["policy"] = policy_json(*told.first);
+  } else {
+    for (auto member : {"first", "request", "policy"}) o[member] = nullptr;
+  }
+  o["sign_in"] = told.how == sign_in_progress::stage::unknown ? json::value(nullptr)
+                                                              : json::value(text(word_of(told.how)));
   json::array hops;
   for (const auto& h : told.hops) {
     json::object one;

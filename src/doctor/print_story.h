@@ -13,12 +13,8 @@ std::string to_text(const told_story& told, bool colour);
 // One line each, newest first: time, id, code, who, what.
 std::string list_text(std::span<const failure_story> newest, bool colour);
 
-// For programs: explain_schema() is what they may rely on. Members may be added, none is renamed or removed
-// as long as `version` is 1.
+// For programs; see `explain_schema`.
 json::object to_json(const told_story& told);
 json::object list_json(std::span<const failure_story> newest);
-
-// JSON Schema (2020-12) of what `explain --json` prints.
-std::string explain_schema();
 
 }  // namespace mcp_oauth

@@ -124,8 +124,9 @@ std::string explain_schema() {
     {
       "properties": {
         "kind": {"enum": ["request", "login"]},
-        "first": {"$ref": "#/$defs/cause"},
-        "request": {"$ref": "#/$defs/request"},
+        "first": {"anyOf": [{"$ref": "#/$defs/cause"}, {"type": "null"}]},
+        "request": {"anyOf": [{"$ref": "#/$defs/request"}, {"type": "null"}]},
+        "sign_in": {"enum": ["signing_in", "code_given", "ended", null]},
         "policy": {
           "type": ["object", "null"],
           "required": ["rules", "scopes", "would_allow"],
@@ -162,10 +163,10 @@ std::string explain_schema() {
         },
         "later": {"type": "array", "items": {"$ref": "#/$defs/cause"}}
       },
-      "required": ["first", "request", "policy", "hops", "later"]
+      "required": ["first", "request", "policy", "sign_in", "hops", "later"]
     },
     {
-      "properties": {"kind": {"const": "symptoms"}, "symptoms": {"type": "array", "items": {"$ref": "#/$defs/row"}}},
+      "properties": {"kind": {"const": "symptoms"}, "symptoms": {"type": "array", "items": {"$ref": "#/$defs/found"}}},
       "required": ["symptoms"]
     },
     {
@@ -183,6 +184,11 @@ std::string explain_schema() {
         "title": {"type": "string"}, "cause": {"type": "string"}, "fix": {"type": "string"},
         "verify": {"type": "string"}, "guide": {"type": "string"}, "page": {"type": "string"}
       }
+    },
+    "found": {
+      "allOf": [{"$ref": "#/$defs/row"}],
+      "required": ["words", "exact"],
+      "properties": {"words": {"type": "string"}, "exact": {"type": "boolean"}}
     },
     "cause": {
       "type": "object",

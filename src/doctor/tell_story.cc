@@ -51,7 +51,12 @@ bool is_of_a_call(std::string_view action) { return action == "call" || action =
 bool names(const failure_story& story, std::string_view id) {
   if (story.id == id) return true;
   if (std::find(story.ids.begin(), story.ids.end(), id) != story.ids.end()) return true;
+  if (story.ended_id == id) return true;
   return std::any_of(story.before.begin(), story.before.end(), [&](const auto& s) { return s.id == id; });
+}
+
+bool is_of(const sign_in_progress& sign_in, std::string_view id) {
+  return std::any_of(sign_in.steps.begin(), sign_in.steps.end(), [&](const auto& s) { return s.id == id; });
 }
 
 told_hop failing_hop(const failure_story& story) {
@@ -101,17 +106,39 @@ void add(std::vector<told_hop>& told, told_hop hop) {
   }
 }
 
-std::vector<told_hop> way_of_login(const std::vector<failure_story>& stories) {
+void add(std::vector<told_hop>& told, const std::vector<failure_story::step>& steps) {
+  for (const auto& s : steps) {
+    told_hop hop;
+    hop.hop = hop_of_action(s.hop);
+    hop.id = s.id;
+    hop.at = s.at;
+    hop.probable = s.probable;
+    add(told, std::move(hop));
+  }
+}
+
+// What was not reached of the rest; a sign-in with a password has no callback.
+void add_the_rest(std::vector<told_hop>& told) {
+  std::size_t last = 0;
+  bool by_password = false;
+  for (const auto& hop : told) {
+    last = std::max(last, place_of(hop.hop));
+    by_password = by_password || hop.hop == "sign-in";
+  }
+  for (std::string_view next : {"callback", "token"}) {
+    if (place_of(next) <= last || (next == "callback" && by_password)) continue;
+    told_hop hop;
+    hop.hop = next;
+    hop.how = told_hop::verdict::not_reached;
+    told.push_back(std::move(hop));
+  }
+}
+
+std::vector<told_hop> way_of_login(const std::vector<failure_story>& stories,
+                                   const std::vector<failure_story::step>& steps, bool ended) {
   std::vector<told_hop> told;
   for (const auto& story : stories) {
-    for (const auto& s : story.before) {
-      told_hop hop;
-      hop.hop = hop_of_action(s.hop);
-      hop.id = s.id;
-      hop.at = s.at;
-      hop.probable = s.probable;
-      add(told, std::move(hop));
-    }
+    add(told, story.before);
     auto bad = failing_hop(story);
     auto asked = hop_of_action(story.action);
     // The request came through, up to what failed behind it.
@@ -123,7 +150,9 @@ std::vector<told_hop> way_of_login(const std::vector<failure_story>& stories) {
       add(told, std::move(hop));
     }
     add(told, std::move(bad));
+    if (!story.ended_id.empty()) add(told, {{"token", story.ended_id, story.ended_at, false}});
   }
+  add(told, steps);
   std::sort(told.begin(), told.end(), [](const told_hop& a, const told_hop& b) {
     if (a.at != b.at) return a.at < b.at;
     // Of one request, what was asked for comes before what it led to, as on the way of a login; but a
@@ -131,18 +160,7 @@ std::vector<told_hop> way_of_login(const std::vector<failure_story>& stories) {
     if (a.code.empty() != b.code.empty()) return a.code.empty();
     return place_of(a.hop) < place_of(b.hop);
   });
-  bool ended = stories.back().finished;
-  std::size_t last = 0;
-  for (const auto& hop : told) last = std::max(last, place_of(hop.hop));
-  if (!ended) {
-    for (auto next : {"callback", "token"}) {
-      if (place_of(next) <= last) continue;
-      told_hop hop;
-      hop.hop = next;
-      hop.how = told_hop::verdict::not_reached;
-      told.push_back(std::move(hop));
-    }
-  }
+  if (!ended) add_the_rest(told);
   return told;
 }
 
@@ -159,33 +177,54 @@ std::string_view hop_of(const symptom& row, std::string_view action) {
   return hop_of_action(action);
 }
 
-std::optional<told_story> tell_story(std::span<const failure_story> kept, std::string_view id) {
+std::optional<told_story> tell_story(std::span<const failure_story> kept,
+                                     std::span<const sign_in_progress> sign_ins, std::string_view id) {
+  using stage = sign_in_progress::stage;
   auto found = std::find_if(kept.begin(), kept.end(), [&](const auto& s) { return s.id == id; });
   if (found == kept.end())
     found = std::find_if(kept.begin(), kept.end(), [&](const auto& s) { return names(s, id); });
-  if (found == kept.end()) return std::nullopt;
+  auto sign_in = sign_ins.end();
+  if (found == kept.end()) {
+    sign_in = std::find_if(sign_ins.begin(), sign_ins.end(), [&](const auto& s) { return is_of(s, id); });
+    if (sign_in == sign_ins.end()) return std::nullopt;
+  }
   told_story told;
-  if (found->login.empty()) {
+  if (found != kept.end() && found->login.empty()) {
     told.first = *found;
-    told.hops = is_of_a_call(found->action) ? way_of_call(*found) : way_of_login({*found});
+    told.hops =
+        is_of_a_call(found->action) ? way_of_call(*found) : way_of_login({*found}, {}, found->finished);
     if (!is_of_a_call(found->action) && found->before.empty()) {
       std::erase_if(told.hops, [](const told_hop& h) { return h.how == told_hop::verdict::not_reached; });
     }
     return told;
   }
+  const auto& login = found != kept.end() ? found->login : sign_in->login;
   std::vector<failure_story> all;
   for (const auto& s : kept) {
-    if (s.login == found->login) all.push_back(s);
+    if (s.login == login) all.push_back(s);
   }
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.at < b.at; });
+  // Of one login there may be the record of its sign-in, and that of its code, which is the later stage.
+  std::vector<failure_story::step> steps;
+  for (const auto& s : sign_ins) {
+    if (s.login != login) continue;
+    steps.insert(steps.end(), s.steps.begin(), s.steps.end());
+    if (s.how >= told.how) {
+      told.how = s.how;
+      told.until = s.until;
+    }
+  }
+  for (const auto& s : all) {
+    if (!s.ended_id.empty()) told.how = stage::ended;
+  }
   told.is_login = true;
-  told.hops = way_of_login(all);
+  told.hops = way_of_login(all, steps, told.how == stage::ended || (!all.empty() && all.back().finished));
   // What went wrong first, unless it did no harm and something else did.
   auto harm = std::find_if(all.begin(), all.end(), [](const auto& s) { return !s.finished; });
   auto first = harm == all.end() ? all.begin() : harm;
-  told.first = *first;
+  if (first != all.end()) told.first = *first;
   for (auto& s : all) {
-    if (s.id != told.first.id) told.later.push_back(std::move(s));
+    if (s.id != told.first->id) told.later.push_back(std::move(s));
   }
   return told;
 }

@@ -55,7 +55,23 @@ std::string where_it_is_cut(std::size_t size) {
          ", which is the limit of a field: look for a column, a variable or a form that holds no more";
 }
 
+// The whole answer of a token endpoint in place of what it holds.
+template <class Say>
+void take_token_response(unwrapped_token& out, Say say) {
+  if (!out.text.starts_with('{')) return;
+  auto members = parse_json_object(out.text);
+  if (!members) return say("the beginning of a JSON document");
+  auto token = text_member(*members, "access_token");
+  if (token.empty()) return say("a JSON document that has no access_token");
+  say("the JSON answer of a token endpoint: its access_token is what a client sends");
+  out.text = std::move(token);
+}
+
 }  // namespace
+
+bool looks_like_our_refresh_token(std::string_view token) {
+  return token.size() == 43 && base64url_decode(token).has_value();
+}
 
 unwrapped_token unwrap_token(std::string_view given) {
   if (given.ends_with('\n')) given.remove_suffix(1);
@@ -87,6 +103,7 @@ unwrapped_token unwrap_token(std::string_view given) {
     }
   }
   out.text = text;
+  take_token_response(out, say);
   // Of a token that a terminal or a mail has broken into lines.
   if (text.find_first_of(blanks) != std::string_view::npos) {
     std::string joined = out.text;

@@ -15,6 +15,10 @@ struct unwrapped_token {
 };
 unwrapped_token unwrap_token(std::string_view given);
 
+// A string as this program makes refresh tokens and codes: 32 random bytes in base64url. Whether it made this
+// one, only its database says.
+bool looks_like_our_refresh_token(std::string_view token);
+
 // The JOSE header, as far as it may be shown; nothing where there is none.
 std::optional<json::object> shown_header(std::string_view token);
 

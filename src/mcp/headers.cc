@@ -64,7 +64,7 @@ result<void> check_mirrored_headers(const envelope& body, std::span<const field>
   for (const auto& item : body.items) {
     mirroring_batch = mirroring_batch || (item.version_in_meta && mirrors(item.protocol_version));
   }
-  if (mirroring_batch) return fail(errc::header_mismatch, "a batch in a revision that has none");
+  if (mirroring_batch) return fail(errc::batch_refused, "a batch in a revision that has none");
   if (body.kind == envelope::kind::response && found->version && mirrors(*found->version)) {
     return fail(errc::body_malformed, "a response, in a revision in which servers send no requests");
   }

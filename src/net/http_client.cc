@@ -24,6 +24,8 @@ struct transfer {
   std::size_t field_bytes = 0;  // of all heads, interim ones too
   const fetch_rules* rules = nullptr;
   bool too_large = false;
+  bool part_will_do = false;
+  bool enough = false;  // there is one
   bool refused = false;
   std::string refused_address;
 };
@@ -35,7 +37,9 @@ std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
     return 0;
   }
   t.answer.body.append(data, size);
-  return size;
+  bool stream = starts_with_ignoring_case(t.answer.fields.first("Content-Type"), "text/event-stream");
+  if (t.part_will_do && stream && t.answer.body.find("\n\n") != std::string::npos) t.enough = true;
+  return t.enough ? 0 : size;
 }
 
 std::size_t on_field(char* data, std::size_t, std::size_t size, void* user) {
@@ -121,14 +125,8 @@ CURL* handle(const curl_library& lib) {
   return mine.curl;
 }
 
-}  // namespace
-
-result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file) {
-  return fetch(call, rules, ca_file, client_certificate());
-}
-
-result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
-                          const client_certificate& ours) {
+result<http_answer> carry_out(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
+                              const client_certificate& ours, bool part_will_do) {
   auto loaded = load_curl();
   if (!loaded) return tl::unexpected<error>(loaded.error());
   const auto& lib = **loaded;
@@ -136,6 +134,7 @@ result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const
   if (curl == nullptr) return fail(errc::fetch_failed, "libcurl has no room");
   transfer t;
   t.rules = &rules;
+  t.part_will_do = part_will_do;
 
   // curl sends a field as it is: a line end in it would be another field.
   for (const auto& [name, value] : call.fields) {
@@ -211,6 +210,11 @@ result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const
   auto place = call.url.substr(0, call.url.find_first_of("?#"));
   if (t.refused)
     return fail(errc::address_refused, place + ": " + t.refused_address + " is not a public address");
+  long status = 0;
+  lib.easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  t.answer.status = static_cast<int>(status);
+  bool cut = code == CURLE_OPERATION_TIMEDOUT || (t.too_large && t.field_bytes <= most_field_bytes);
+  if (t.enough || (part_will_do && cut && status >= 200)) return std::move(t.answer);
   if (t.too_large)
     return fail(errc::fetch_too_large,
                 place + ": over " +
@@ -218,10 +222,22 @@ result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const
                     " bytes");
   if (code == CURLE_OPERATION_TIMEDOUT) return fail(errc::fetch_timeout, place + ": " + why);
   if (code != CURLE_OK) return fail(errc::fetch_failed, place + ": " + why);
-  long status = 0;
-  lib.easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-  t.answer.status = static_cast<int>(status);
   return std::move(t.answer);
+}
+
+}  // namespace
+
+result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file) {
+  return carry_out(call, rules, ca_file, client_certificate(), false);
+}
+
+result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
+                          const client_certificate& ours) {
+  return carry_out(call, rules, ca_file, ours, false);
+}
+
+result<http_answer> look(const http_call& call, const fetch_rules& rules, const std::string& ca_file) {
+  return carry_out(call, rules, ca_file, client_certificate(), true);
 }
 
 }  // namespace mcp_oauth::net

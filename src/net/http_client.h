@@ -22,4 +22,8 @@ struct client_certificate {
 result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
                           const client_certificate& ours);
 
+// The same for somebody who wants to see what comes rather than have it: an answer that is not over in time,
+// or is too large, counts as far as it came; of an event stream the first event is enough.
+result<http_answer> look(const http_call& call, const fetch_rules& rules, const std::string& ca_file);
+
 }  // namespace mcp_oauth::net

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t block = 64 * 1024;
 constexpr int turns_at_once = 8;
+constexpr int large_pipe = 512 * 1024;
 
 stdio_kind kind_of(int descriptor) {
   struct stat about{};
@@ -23,6 +24,16 @@ stdio_kind kind_of(int descriptor) {
   if (S_ISFIFO(about.st_mode)) return stdio_kind::pipe;
   if (S_ISREG(about.st_mode) || S_ISDIR(about.st_mode)) return stdio_kind::file;
   return stdio_kind::other;
+}
+
+// Whether a read that gives less than it could has taken all. Not so where there are records, of which a read
+// gives one however many there are: a terminal's lines, the packets of a pipe, which its reader cannot tell
+// from another.
+bool flows(int descriptor, stdio_kind kind) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  return kind == stdio_kind::socket && ::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+         type == SOCK_STREAM;
 }
 
 bool is_ready(int descriptor, short wanted) {
@@ -39,6 +50,7 @@ stdio_input::stdio_input(worker& w, int descriptor, std::function<void(std::stri
     : worker_(w),
       descriptor_(descriptor),
       kind_(kind_of(descriptor)),
+      flows_(flows(descriptor, kind_)),
       on_bytes_(std::move(on_bytes)),
       on_end_(std::move(on_end)) {}
 
@@ -61,22 +73,26 @@ void stdio_input::stop() {
 void stdio_input::pause(bool now) {
   paused_ = now;
   if (paused_ || ended_) return;
-  if (kind_ != stdio_kind::file) return worker_.again(*this, EPOLLIN);
+  if (kind_ != stdio_kind::file) return worker_.again(*this, 0);
   if (std::exchange(posted_, true)) return;
   worker_.post([this, alive = alive_] {
     if (!*alive) return;
     posted_ = false;
-    read_some();
+    read_some(false);
   });
 }
 
-void stdio_input::on_events(std::uint32_t) { read_some(); }
+void stdio_input::on_events(std::uint32_t events) {
+  hung_up_ = hung_up_ || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+  read_some((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0);
+}
 
-void stdio_input::read_some() {
+// `ready`: the kernel has just said so, and nobody has read since.
+void stdio_input::read_some(bool ready) {
   for (int turn = 0; !paused_ && !ended_; ++turn) {
     if (turn == turns_at_once) return pause(false);
     bool waits = kind_ == stdio_kind::pipe || kind_ == stdio_kind::other;
-    if (waits && !is_ready(descriptor_, POLLIN)) return;
+    if (waits && !std::exchange(ready, false) && !is_ready(descriptor_, POLLIN)) return;
     char* buffer = worker_.take_block(block);
     ssize_t n = 0;
     do {
@@ -88,6 +104,9 @@ void stdio_input::read_some() {
     if (n > 0) on_bytes_({buffer, static_cast<std::size_t>(n)});
     worker_.give_block(buffer, block);
     if (again || !*alive) return;
+    // Read short: it is empty, and what comes then will be told of.
+    bool emptied = flows_ && !hung_up_ && n < static_cast<ssize_t>(block);
+    if (n > 0 && emptied) return;
     if (n > 0) continue;
     stop();
     on_end_();
@@ -118,7 +137,7 @@ void stdio_output::write(std::string& bytes) {
     return bytes.clear();
   }
   std::string_view rest = bytes;
-  while (!rest.empty() && write_some(rest)) {
+  while (!rest.empty() && (write_some(rest) || enlarge())) {
   }
   if (gone_) return bytes.clear();
   if (!rest.empty()) {
@@ -128,6 +147,20 @@ void stdio_output::write(std::string& bytes) {
   constexpr std::size_t usual = 256 * 1024;
   bytes.clear();
   if (bytes.capacity() > usual) bytes.shrink_to_fit();
+}
+
+void stdio_output::write_soon(std::string& bytes) {
+  if (bytes.empty()) return;
+  // What cannot be waited for has no turn.
+  if (kind_ == stdio_kind::file || gone_) return write(bytes);
+  soon_ = &bytes;
+  worker_.again(*this, 0);
+}
+
+// Once, when a message comes that a pipe's usual 64 KiB do not hold: with more room it needs fewer turns.
+bool stdio_output::enlarge() {
+  if (kind_ != stdio_kind::pipe || gone_ || std::exchange(enlarged_, true)) return false;
+  return ::fcntl(descriptor_, F_SETPIPE_SZ, large_pipe) >= 0;
 }
 
 // False: not now.
@@ -167,6 +200,7 @@ void stdio_output::on_events(std::uint32_t events) {
     return on_gone_();
   }
   if (backlog() > 0) flush();
+  if (auto* bytes = std::exchange(soon_, nullptr)) write(*bytes);
 }
 
 void stdio_output::flush() {

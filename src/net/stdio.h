@@ -34,14 +34,15 @@ class stdio_input final : private watcher {
 
  private:
   void on_events(std::uint32_t events) override;
-  void read_some();
+  void read_some(bool ready);
 
   worker& worker_;
   int descriptor_;
   stdio_kind kind_;
+  bool flows_;
   std::function<void(std::string_view)> on_bytes_;
   std::function<void()> on_end_;
-  bool paused_ = false, ended_ = false, posted_ = false;
+  bool paused_ = false, ended_ = false, posted_ = false, hung_up_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
@@ -55,6 +56,10 @@ class stdio_output final : private watcher {
   void start();
   // Takes the bytes out of `bytes`, and may leave its memory there.
   void write(std::string& bytes);
+  // The same when all that has happened by now has been looked at, so that what comes of it goes out
+  // together: an answer that waits for its neighbours a microsecond saves them a write and their reader a
+  // wake-up. `bytes` has to live as long as this; what is added to it until then goes along.
+  void write_soon(std::string& bytes);
   std::size_t backlog() const { return held_.size() - at_; }
   bool gone() const { return gone_; }
 
@@ -62,6 +67,7 @@ class stdio_output final : private watcher {
   void on_events(std::uint32_t events) override;
   void flush();
   bool write_some(std::string_view& bytes);
+  bool enlarge();
 
   worker& worker_;
   int descriptor_;
@@ -69,7 +75,8 @@ class stdio_output final : private watcher {
   std::function<void()> on_drained_, on_gone_;
   std::string held_;
   std::size_t at_ = 0;
-  bool gone_ = false;
+  std::string* soon_ = nullptr;
+  bool gone_ = false, enlarged_ = false;
 };
 
 }  // namespace mcp_oauth::net

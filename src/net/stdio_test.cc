@@ -110,6 +110,84 @@ TEST(StdioInput, ReadsNothingWhileItIsPaused) {
   ::close(end.ours);
 }
 
+TEST(StdioInput, HearsOfEveryMessageHoweverItFollowsTheOneBefore) {
+  for (bool socket : {true, false}) {
+    std::string got;
+    int ended = 0;
+    worker w(0);
+    auto end = socket ? sockets() : pipe_in();
+    stdio_input in(w, end.ours, [&](std::string_view bytes) { got += bytes; }, [&] { ++ended; });
+    in.start();
+    std::string sent;
+    for (int i = 0; i < 50; ++i) {
+      std::string one(i % 7 == 6 ? 70'000 : 10, static_cast<char>('a' + i % 26));
+      std::thread writer(
+          [&] { EXPECT_EQ(::write(end.theirs, one.data(), one.size()), static_cast<ssize_t>(one.size())); });
+      sent += one;
+      if (i % 3 != 0) {
+        EXPECT_TRUE(turns(w, [&] { return got.size() == sent.size(); })) << socket << i;
+      }
+      // What is there already is told of once more when it goes on.
+      if (i % 5 == 0) {
+        in.pause(true);
+        in.pause(false);
+      }
+      EXPECT_TRUE(turns(w, [&] { return got.size() == sent.size(); })) << socket << i;
+      writer.join();
+    }
+    EXPECT_EQ(::write(end.theirs, "last", 4), 4);
+    ::close(end.theirs);
+    EXPECT_TRUE(turns(w, [&] { return ended > 0; })) << socket;
+    for (int i = 0; i < 5; ++i) w.poll();
+    EXPECT_EQ(got, sent + "last") << socket;
+    EXPECT_EQ(ended, 1) << socket;
+    ::close(end.ours);
+  }
+}
+
+// A read gives one packet of a pipe of packets, however many there are.
+TEST(StdioInput, ReadsAllPacketsThatAreThere) {
+  std::string got;
+  worker w(0);
+  int both[2];
+  if (::pipe2(both, O_CLOEXEC | O_DIRECT) != 0) GTEST_SKIP() << "no pipes of packets";
+  stdio_input in(w, both[0], [&](std::string_view bytes) { got += bytes; }, [] {});
+  in.start();
+  for (int round = 0; round < 3; ++round) {
+    got.clear();
+    for (std::string_view packet : {"one", "two", "three"}) {
+      EXPECT_EQ(::write(both[1], packet.data(), packet.size()), static_cast<ssize_t>(packet.size()));
+    }
+    EXPECT_TRUE(turns(w, [&] { return got == "onetwothree"; })) << round << got;
+  }
+  ::close(both[1]);
+  ::close(both[0]);
+}
+
+TEST(StdioOutput, GivesAPipeMoreRoomWhenAMessageDoesNotFit) {
+  auto other = pipe_out();
+  bool may = ::fcntl(other.ours, F_SETPIPE_SZ, 512 * 1024) >= 0;
+  ::close(other.ours);
+  ::close(other.theirs);
+  if (!may) GTEST_SKIP() << "this user's pipes have all the room there is";
+  worker w(0);
+  auto end = pipe_out();
+  stdio_output out(w, end.ours, [] {}, [] {});
+  out.start();
+  std::string bytes = "small";
+  out.write(bytes);
+  EXPECT_EQ(::fcntl(end.ours, F_GETPIPE_SZ), 64 * 1024);
+  bytes.assign(300'000, 'z');
+  out.write(bytes);
+  EXPECT_TRUE(bytes.empty());
+  EXPECT_EQ(out.backlog(), 0U);
+  std::string read(300'005, ' ');
+  EXPECT_EQ(::read(end.theirs, read.data(), read.size()), static_cast<ssize_t>(read.size()));
+  EXPECT_EQ(read, "small" + std::string(300'000, 'z'));
+  ::close(end.theirs);
+  ::close(end.ours);
+}
+
 TEST(StdioOutput, HoldsWhatIsNotReadAndSaysWhenItHasGone) {
   for (bool socket : {true, false}) {
     int drained = 0, gone = 0;
@@ -148,6 +226,36 @@ TEST(StdioOutput, HoldsWhatIsNotReadAndSaysWhenItHasGone) {
   }
 }
 
+TEST(StdioOutput, WritesTogetherWhatComesOfOneTurn) {
+  for (bool socket : {true, false}) {
+    worker w(0);
+    auto end = socket ? sockets() : pipe_out();
+    ::fcntl(end.theirs, F_SETFL, O_NONBLOCK);
+    stdio_output out(w, end.ours, [] {}, [] {});
+    out.start();
+    for (int i = 0; i < 3; ++i) w.poll();
+    std::string bytes;
+    char read[64];
+    for (int round = 0; round < 3; ++round) {
+      bytes = "one ";
+      out.write_soon(bytes);
+      bytes += "two";
+      out.write_soon(bytes);
+      EXPECT_EQ(::read(end.theirs, read, sizeof read), -1) << socket;
+      w.poll();
+      EXPECT_TRUE(bytes.empty());
+      EXPECT_EQ(::read(end.theirs, read, sizeof read), 7) << socket;
+      EXPECT_EQ(std::string_view(read, 7), "one two");
+    }
+    ::close(end.theirs);
+    EXPECT_TRUE(turns(w, [&] { return out.gone(); })) << socket;
+    bytes = "for nobody";
+    out.write_soon(bytes);
+    EXPECT_TRUE(bytes.empty());
+    ::close(end.ours);
+  }
+}
+
 TEST(StdioOutput, WritesToAFile) {
   int drained = 0, gone = 0;
   worker w(0);
@@ -157,6 +265,9 @@ TEST(StdioOutput, WritesToAFile) {
   std::string bytes = "line\n";
   out.write(bytes);
   EXPECT_EQ(::lseek(file, 0, SEEK_END), 5);
+  bytes = "more\n";
+  out.write_soon(bytes);
+  EXPECT_EQ(::lseek(file, 0, SEEK_END), 10);
   EXPECT_EQ(out.backlog(), 0U);
   ::close(file);
 }

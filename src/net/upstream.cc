@@ -249,7 +249,8 @@ task<result<std::shared_ptr<channel>>> upstream_pool::connect(const upstream_tar
     if (final) co_return opened;
     at.last.until_ms = 0;
     bool first = &to == &found.endpoints.front();
-    last.code = opened.error().code;
+    // Who was not reached is the proxy then.
+    last.code = target.proxy ? errc::upstream_proxy_refused : opened.error().code;
     last.detail = (first ? "" : last.detail + "; ") + opened.error().detail;
   }
   co_return tl::unexpected<error>(last);

@@ -165,13 +165,16 @@ result<schema_state> read_schema_state(std::string_view database_url) {
   state->clock = *at;
   auto row =
       db->run_one({"SELECT quote_ident(current_user), quote_ident(current_schema()), "
-                   "has_schema_privilege(current_schema(), 'CREATE')::int",
+                   "has_schema_privilege(current_schema(), 'CREATE')::int, "
+                   "(current_setting('transaction_read_only') = 'on')::int",
                    {}});
   if (!row) return tl::unexpected(row.error());
   state->role = row->text(0, 0);
   state->schema = row->text(0, 1);
   state->may_create = row->number(0, 2) == 1;
   if (auto allowed = check_privileges(*db); !allowed) state->lacking = allowed.error();
+  if (row->number(0, 3) == 1)
+    state->lacking = {errc::store_read_only, redacted_postgres_url(database_url) + " takes no writes"};
   return state;
 }
 

@@ -47,7 +47,7 @@ struct schema_state {
   std::string role = {};                 // who we are there
   std::string schema = {};               // where tables are made
   bool may_create = true;                // tables, there
-  std::optional<error> lacking = {};     // store_permission_denied: what it may not do with the tables
+  std::optional<error> lacking = {};     // store_permission_denied or store_read_only: what it may not do
 };
 
 // What `migrate up`, `down` and `version` do; the state afterwards. A file that is absent is made by `up`

@@ -7,6 +7,7 @@
 #include "symptom/at_the_proxy.h"
 #include "symptom/at_the_resource.h"
 #include "symptom/behind_the_bridge.h"
+#include "symptom/seen_from_outside.h"
 
 #include <algorithm>
 #include <array>
@@ -16,13 +17,14 @@ namespace {
 
 constexpr auto rows = [] {
   std::array<symptom, resource_rows.size() + proxy_rows.size() + authorization_rows.size() +
-                          others_rows.size() + bridge_rows.size() + wire_rows.size() + own_rows.size()>
+                          others_rows.size() + bridge_rows.size() + wire_rows.size() + own_rows.size() +
+                          outside_rows.size()>
       all{};
   auto end = all.begin();
   for (auto part : {std::span<const symptom>(resource_rows), std::span<const symptom>(proxy_rows),
                     std::span<const symptom>(authorization_rows), std::span<const symptom>(others_rows),
                     std::span<const symptom>(bridge_rows), std::span<const symptom>(wire_rows),
-                    std::span<const symptom>(own_rows)}) {
+                    std::span<const symptom>(own_rows), std::span<const symptom>(outside_rows)}) {
     end = std::copy(part.begin(), part.end(), end);
   }
   return all;

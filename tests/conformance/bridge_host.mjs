@@ -1,7 +1,10 @@
 // The host of a bridge, as the client scenarios of the suite start it: the server's URL is the last argument, what the
 // scenario is and what it gives comes in the environment. Calls what the scenario wants to see called.
 //
-// BRIDGE_ERA=sessions: the host asks for a session also where the scenario is about a revision that has none.
+// BRIDGE_ERA=sessions: the host asks for a session also where the scenario is about a revision that has none. 30 of the 32
+// pass then. request-metadata and http-standard-headers look at every request of a client, and the first one is the host's
+// initialize, which the bridge sends up as it is before it knows what the server speaks (decision 29): without the
+// headers and the _meta of 2026-07-28. All that follows it has both.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

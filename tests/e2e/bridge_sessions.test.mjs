@@ -356,6 +356,20 @@ test('a result of 100 MB passes through little memory, whether it is read fast o
   assert.equal(await bridge.end(), 0);
 });
 
+test('what only the start needed is let go of, and large results leave little', async (t) => {
+  const { mock, bridge } = await pair(t);
+  mock.behave.small = (_, response, message) => json(response, result(message, {}));
+  await bridge.call(1, 'small');
+  const started = await bridge.status('VmHWM');
+  await until('the bridge to be smaller', async () => (await bridge.status('VmRSS')) < started * 0.75);
+  mock.behave.large = (_, response, message) => json(response, result(message, { text: 'x'.repeat(1_500_000) }));
+  await bridge.call(2, 'large');
+  await bridge.call(3, 'small');
+  const own = await bridge.status('RssAnon');
+  assert.ok(own < 8 * 1024, `${own} KiB of its own`);
+  assert.equal(await bridge.end(), 0);
+});
+
 test('many calls at once: each gets its own answer', async (t) => {
   const { mock, bridge } = await pair(t);
   mock.behave.own = (_, response, message) => setTimeout(() => json(response, result(message, { n: message.id })), Math.random() * 20);

@@ -105,7 +105,7 @@ for (const [title, settings, change, { words, fix, result }] of [
     (p) => { p.deny = { error: 'redirect_uri_mismatch', error_description: 'The redirect_uri MUST match the registered callback URL for this application.' }; },
     { words: /The redirect_uri MUST match the registered callback URL/, fix: /\/auth\/callback/, result: 'provider_redirect_uri_mismatch' }],
 ]) {
-  test(title, async () => {
+  test(`${title}: the page and the log say what it is`, async () => {
     const { gateway, page, line } = await signIn(settings, change);
     assert.equal(line.result, result, JSON.stringify(line));
     assert.match(`${page.text} ${line.detail}`, words);

@@ -14,6 +14,9 @@ files=()
 for name in "$@"; do files+=("${name%.test.mjs}.test.mjs"); done
 if [ ${#files[@]} = 0 ]; then files=(*.test.mjs); fi
 
+# Before the clock of a test runs.
+if printf '%s\n' "${files[@]}" | grep -qx bridge_python.test.mjs; then ./python_client.sh >/dev/null; fi
+
 report=$(mktemp)
 trap 'rm -f "$report"' EXIT
 status=0

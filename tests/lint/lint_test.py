@@ -14,6 +14,7 @@ import named_tests
 import past_mistakes
 import sizes
 import sources
+import symptoms
 import words
 
 CMAKE = """
@@ -187,6 +188,39 @@ class PastMistakes(unittest.TestCase):
         ]:
             self.assertEqual(len(self.complaints(rows)), 1, (rows, self.complaints(rows)))
         self.assertEqual(len(self.complaints(one, self.HEAD.replace("| test", "| tests"))), 1)
+
+
+class Symptoms(unittest.TestCase):
+    CODES, TESTS = {"MOP-AUD-001", "MOP-AUD-003"}, {"a_test: One.Two"}
+    HEAD = "| no. | symptom | here | test |\n|---|---|---|---|\n"
+
+    def complaints(self, rows, head=HEAD):
+        return symptoms.complaints_about(head + rows, self.CODES, self.TESTS)
+
+    def test_allows(self):
+        for row in ["| 1 | s | MOP-AUD-001, MOP-AUD-003 | `a_test: One.Two` |",
+                    "| 1 | s | cannot occur: there is none | `a_test: One.Two` |",
+                    "| 1 | s | answered by: `a command` | `a_test: One.Two` |"]:
+            self.assertEqual(self.complaints(row), [], row)
+
+    def test_refuses(self):
+        good = "| 1 | s | MOP-AUD-001 | `a_test: One.Two` |\n"
+        for rows in ["", good + good, "| 1 | s | MOP-AUD-002 | `a_test: One.Two` |", "| 1 | s | MOP-AUD-001 | `a_test: One.Three` |",
+                     "| 1 | s | MOP-AUD-001 | by hand |", "| 1 | s | cannot occur: | `a_test: One.Two` |",
+                     "| 1 | s | MOP-AUD-001 perhaps | `a_test: One.Two` |", good + "| 2 | | MOP-AUD-001 | `a_test: One.Two` |"]:
+            self.assertEqual(len(self.complaints(rows)), 1, (rows, self.complaints(rows)))
+        self.assertEqual(len(self.complaints(good, self.HEAD.replace("here", "there"))), 1)
+
+    def worlds(self, *outcomes):
+        rows = [f"| w | MOP-AUD-001 | doctor | MOP-AUD-001 | {outcome} |" for outcome in outcomes]
+        head = "| world | cause | asked | named first | |\n|---|---|---|---|---|\n"
+        return symptoms.complaints_about_worlds(head + "\n".join(rows), self.CODES)
+
+    def test_counts_worlds(self):
+        self.assertEqual(self.worlds(*["named first"] * 19, "not named"), [])
+        self.assertEqual(len(self.worlds(*["named first"] * 18, "not named", "another, as likely")), 1)
+        self.assertEqual(len(self.worlds(*["named first"] * 99, "WRONG, and certain")), 1)
+        self.assertEqual(len(self.worlds()), 1)
 
 
 class ConformancePage(unittest.TestCase):

@@ -1,0 +1,202 @@
+#include "app/examine_deployment.h"
+
+#include "app/check_start.h"
+#include "app/examine_site.h"
+#include "app/file_access.h"
+#include "app/guard_app.h"
+#include "app/walk_sign_in.h"
+#include "base/url.h"
+#include "config/provider_kind.h"
+#include "doctor/known_clients.h"
+#include "doctor/site_check.h"
+#include "net/http_client.h"
+#include "net/reach.h"
+#include "provider/oidc.h"
+#include "store/open.h"
+
+#include <algorithm>
+#include <future>
+#include <utility>
+
+#include <sys/stat.h>
+
+namespace mcp_oauth {
+namespace {
+
+constexpr seconds patience{5};
+constexpr std::string_view made_up = "made-up-by-mcp-oauth-proxy-doctor";
+
+http_call get(std::string address) {
+  http_call call;
+  call.url = std::move(address);
+  call.fields.add("Accept", "application/json");
+  return call;
+}
+
+fetch_rules patient() {
+  fetch_rules rules;
+  rules.timeout = patience;
+  return rules;
+}
+
+// Where this machine reaches the listener.
+std::string listener_of(const settings& conf) {
+  auto host = conf.host;
+  if (host == "0.0.0.0" || host.empty()) host = "127.0.0.1";
+  if (host == "::") host = "::1";
+  if (host.find(':') != std::string::npos) host = "[" + host + "]";
+  return (conf.tls.enabled() ? "https://" : "http://") + host + ":" + std::to_string(conf.port);
+}
+
+// The certificate is for the public name: the listener is met under that, or not at all.
+bool can_be_met(const settings& conf) {
+  auto place = url::parse(conf.public_url);
+  return conf.port != 0 && (!conf.tls.enabled() || (place && place->is_loopback()));
+}
+
+void look_at_running(const settings& conf, deployment_evidence& into) {
+  if (!can_be_met(conf) || conf.upstreams.empty()) return;
+  into.listener = listener_of(conf);
+  into.health = net::look(get(into.listener + "/health"), patient(), conf.upstream_ca_file);
+  if (!*into.health) return;
+  auto path = url::parse(conf.upstreams.front().resource);
+  auto call = get(into.listener + "/.well-known/oauth-protected-resource" + (path ? path->path : ""));
+  into.inside = net::look(call, patient(), conf.upstream_ca_file);
+}
+
+void add_file(const std::string& path, const std::string& what, std::vector<file_trial>& into) {
+  struct stat about{};
+  if (path.empty() || ::stat(path.c_str(), &about) != 0 || !S_ISREG(about.st_mode)) return;
+  into.push_back({absolute_path(path), what, static_cast<unsigned>(about.st_mode & 07777)});
+}
+
+void look_at_files(const settings& conf, deployment_evidence& into) {
+  if (!conf.is_guard() && !is_postgres_url(conf.database_url)) {
+    auto path = sqlite_path(conf.database_url);
+    if (path && !path->empty()) {
+      add_file(*path, "the database", into.files);
+      add_file(*path + ".key", "the encryption key", into.files);
+    }
+  }
+  add_file(conf.tls.key_file, "the key of the TLS certificate", into.files);
+}
+
+provider_trial try_provider(const settings& conf, const provider_settings& p) {
+  provider_trial trial;
+  trial.name = p.name;
+  trial.type = p.type;
+  trial.callback_url = callback_of(conf, p);
+  trial.client_id = p.client_id;
+  trial.tenant_id = p.tenant_id;
+  trial.registered_at = kind_of(p).registered_at;
+  result<provider_metadata> metadata = fail(errc::provider_unreachable);
+  if (kind_of(p).speaks == sign_in_protocol::oauth2) {
+    metadata = fixed_metadata(p);
+  } else {
+    auto answer = net::fetch(discovery_request(p.issuer), patient(), conf.upstream_ca_file);
+    if (answer) metadata = process_discovery_answer(p.issuer, *answer, kind_of(p).stated_issuer);
+  }
+  if (!metadata) return trial;  // said by what asks for it at a start
+  code_exchange exchange;
+  exchange.client_id = p.client_id;
+  exchange.client_secret = p.client_secret;
+  exchange.code = made_up;
+  exchange.redirect_uri = trial.callback_url;
+  exchange.code_verifier = secret(std::string(made_up) + "-0123456789-0123456789");
+  trial.token_endpoint = metadata->token_endpoint;
+  trial.token = net::fetch(code_exchange_request(*metadata, exchange), patient(), conf.upstream_ca_file);
+  sign_in_request request;
+  request.client_id = p.client_id;
+  request.redirect_uri = trial.callback_url;
+  request.scopes = p.scopes;
+  request.state = request.nonce = made_up;
+  request.code_challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";  // of RFC 7636, appendix B
+  trial.authorize_endpoint = metadata->authorization_endpoint;
+  trial.authorize = net::look(get(authorization_url(*metadata, request)), patient(), conf.upstream_ca_file);
+  return trial;
+}
+
+void look_at_providers(const settings& conf, deployment_evidence& into) {
+  std::vector<std::future<provider_trial>> trials;
+  for (const auto& p : conf.providers) {
+    if (p.type == "local" || p.type == "hmac") continue;
+    trials.push_back(std::async(std::launch::async, [&] { return try_provider(conf, p); }));
+  }
+  for (auto& trial : trials) into.providers.push_back(trial.get());
+}
+
+void look_at_start(const settings& conf, deployment_evidence& into) {
+  auto found = check_start(conf);
+  check_reach(conf, patience, found);
+  check_policy(conf, patience, found);
+  std::vector<issuer_failure> issuers;
+  if (conf.is_guard()) check_issuers(conf, patience, found, issuers);
+  for (const auto& one : issuers) {
+    if (conf.start_retry) {
+      found.warnings.push_back(retried(one));
+    } else {
+      found.failures.push_back({one.why.code, one.issuer + ": " + one.why.detail});
+    }
+  }
+  into.start_good = std::move(found.good);
+  into.start_notes = std::move(found.notes);
+  into.start_failures = std::move(found.failures);
+  into.away = std::move(found.away);
+  into.better_urls = std::move(found.better_urls);
+  std::erase_if(found.warnings, [&](const std::string& line) {
+    return std::any_of(into.away.begin(), into.away.end(),
+                       [&](const error& one) { return line == one.detail + code_in_words(one.code); });
+  });
+  for (auto& line : found.warnings) {
+    // Who holds the port is looked at by itself: most often it is the gateway.
+    if (!line.starts_with("port " + std::to_string(conf.port) + " is taken"))
+      into.start_doubts.push_back(std::move(line));
+  }
+}
+
+void look_at_addresses(const settings& conf, deployment_evidence& into) {
+  into.local_store = !conf.is_guard() && !is_postgres_url(conf.database_url);
+  auto place = url::parse(conf.public_url);
+  if (!into.local_store || !place || place->is_loopback()) return;
+  into.public_addresses = net::reach({place->host, place->effective_port(), false, "", patience}).addresses;
+}
+
+}  // namespace
+
+examination examine_configured(const command_input& in, const doctor_input& about) {
+  deployment_evidence evidence;
+  evidence.file = config_file_of(in);
+  auto loaded = read_settings(in, false);
+  if (!loaded) {
+    evidence.file_errors = loaded.error();
+    auto made = examine_deployment(evidence, std::nullopt);
+    return made;
+  }
+  const auto& conf = loaded->value;
+  evidence.setting_doubts = loaded->warnings;
+  evidence.public_url = conf.public_url;
+  look_at_start(conf, evidence);
+  look_at_running(conf, evidence);
+  look_at_files(conf, evidence);
+  look_at_providers(conf, evidence);
+  look_at_addresses(conf, evidence);
+  std::optional<examination> outside;
+  if (!conf.upstreams.empty()) {
+    const auto& server = conf.upstreams.front();
+    evidence.resource = server.resource;
+    auto target = url::parse(server.resource);
+    if (target && target->is_http()) {
+      auto ca = about.ca_file.empty() ? conf.upstream_ca_file : about.ca_file;
+      auto seen = examine(*target, ca);
+      outside = examine_site(seen);
+      if (about.login) {
+        auto hops = walk_sign_in(read_site(seen), ca);
+        outside->findings.insert(outside->findings.end(), hops.begin(), hops.end());
+      }
+      outside->clients = outlooks(seen, *outside, about.client);
+    }
+  }
+  return examine_deployment(evidence, std::move(outside));
+}
+
+}  // namespace mcp_oauth

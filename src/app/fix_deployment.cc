@@ -1,0 +1,135 @@
+#include "app/fix_deployment.h"
+
+#include "app/file_access.h"
+#include "base/file_words.h"
+#include "base/text.h"
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include <sys/stat.h>
+
+namespace mcp_oauth {
+namespace {
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::size_t from = 0;
+  while (true) {
+    auto to = text.find('\n', from);
+    lines.push_back(text.substr(from, to == std::string::npos ? to : to - from));
+    if (to == std::string::npos) return lines;
+    from = to + 1;
+  }
+}
+
+// Where the value stands in `key: value`, bare or in quotes; nothing where the line says something else.
+std::optional<std::size_t> place_of_value(const std::string& line, const std::string& value) {
+  auto colon = line.find(": ");
+  auto at = colon == std::string::npos ? colon : line.find_first_not_of(" \t", colon + 2);
+  if (at == std::string::npos) return std::nullopt;
+  bool quoted = line[at] == '"' || line[at] == '\'';
+  if (quoted) ++at;
+  if (line.compare(at, value.size(), value) != 0) return std::nullopt;
+  auto rest = trim(std::string_view(line).substr(at + value.size()));
+  if (quoted && !rest.empty() && rest.front() == line[at - 1]) rest = trim(rest.substr(1));
+  if (!rest.empty() && rest.back() == ',') rest.remove_suffix(1);
+  return rest.empty() || rest.front() == '#' ? std::optional(at) : std::nullopt;
+}
+
+std::optional<file_change> change_of_value(const proposed_change& wanted) {
+  auto text = read_file_text(wanted.file);
+  if (!text) return std::nullopt;
+  std::optional<file_change> found;
+  auto lines = lines_of(*text);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    auto at = place_of_value(lines[i], wanted.from);
+    if (!at) continue;
+    if (found) return std::nullopt;  // which of both is meant?
+    found = file_change{wanted.what, wanted.file, i + 1, lines[i], lines[i], false, ""};
+    found->after.replace(*at, wanted.from.size(), wanted.to);
+  }
+  return found;
+}
+
+std::string change_line(const file_change& change) {
+  auto text = read_file_text(change.file);
+  if (!text) return text.error().detail;
+  auto lines = lines_of(*text);
+  if (change.line > lines.size() || lines[change.line - 1] != change.before)
+    return "it was changed meanwhile";
+  lines[change.line - 1] = change.after;
+  struct stat before{};
+  if (::stat(change.file.c_str(), &before) != 0) return file_words(errno, change.file);
+  auto fresh = change.file + ".doctor";
+  std::ofstream out(fresh, std::ios::binary | std::ios::trunc);
+  // Before anything is in it: what it replaces may be nobody else's to read.
+  if (!out || ::chmod(fresh.c_str(), before.st_mode & 07777) != 0) return file_words(errno, fresh);
+  out << join(lines, "\n");
+  out.close();
+  std::error_code failed;
+  if (out) std::filesystem::rename(fresh, change.file, failed);
+  if (out && !failed) return "";
+  std::filesystem::remove(fresh, failed);
+  return "it cannot be written";
+}
+
+}  // namespace
+
+std::vector<file_change> changes_of(const examination& made) {
+  std::vector<file_change> changes;
+  for (const auto& finding : made.findings) {
+    if (!finding.change) continue;
+    const auto& wanted = *finding.change;
+    if (wanted.what == proposed_change::kind::mode) {
+      changes.push_back({wanted.what, wanted.file, 0, wanted.from, wanted.to, false, ""});
+    } else if (auto change = change_of_value(wanted)) {
+      changes.push_back(std::move(*change));
+    }
+  }
+  return changes;
+}
+
+void make_changes(std::vector<file_change>& changes) {
+  for (auto& change : changes) {
+    if (change.what == proposed_change::kind::value) {
+      change.failure = change_line(change);
+    } else if (::chmod(change.file.c_str(), S_IRUSR | S_IWUSR) != 0) {
+      change.failure = file_words(errno, change.file);
+    }
+    change.made = change.failure.empty();
+  }
+}
+
+std::string to_text(const std::vector<file_change>& changes, bool yes) {
+  if (changes.empty()) return "\nNothing that could be changed here: see the commands above.\n";
+  std::string out = "\n";
+  for (const auto& change : changes) {
+    if (change.what == proposed_change::kind::mode) {
+      out += "chmod " + change.after + " '" + change.file + "'    (was " + change.before + ")\n";
+    } else {
+      out += "--- " + change.file + "\n+++ " + change.file + "\n@@ -" + std::to_string(change.line) + " +" +
+             std::to_string(change.line) + " @@\n-" + change.before + "\n+" + change.after + "\n";
+    }
+    if (!change.failure.empty()) out += "not changed: " + change.failure + "\n";
+  }
+  return out + (yes ? "Changed. Reload or restart the gateway, and run doctor again.\n"
+                    : "Nothing was changed. --fix --yes changes it.\n");
+}
+
+json::array to_json(const std::vector<file_change>& changes) {
+  json::array all;
+  for (const auto& change : changes) {
+    json::object one{{"file", change.file}, {"line", change.line}};
+    one["before"] = change.before;
+    one["after"] = change.after;
+    one["made"] = change.made;
+    one["failure"] = change.failure;
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+}  // namespace mcp_oauth

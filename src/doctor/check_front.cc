@@ -1,0 +1,236 @@
+// HTTP, and what may stand before the server.
+
+#include "base/text.h"
+#include "doctor/site_check.h"
+#include "oauth/displayable.h"
+#include "oauth/near_miss.h"
+
+#include <algorithm>
+#include <array>
+
+namespace mcp_oauth::checks {
+namespace {
+
+std::string where_of(const site_exchange& one) { return one.call.method + " " + shown_url(one.call.url); }
+
+std::string post_command(const std::string& to) {
+  return "curl -si -X POST -H 'Content-Type: application/json' -H 'Accept: application/json, "
+         "text/event-stream' -d '{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}' " +
+         shell_url(to);
+}
+
+bool answered(const site_facts& facts) { return facts.entry != nullptr && facts.entry->answered(); }
+
+// Who says so by a field of its own: a name that people know; "" for nobody.
+std::string known_front(const http_answer& answer) {
+  struct row {
+    std::string_view field, holds, name;
+  };
+  constexpr auto rows = std::to_array<row>({{"CF-RAY", "", "Cloudflare"},
+                                            {"Server", "cloudflare", "Cloudflare"},
+                                            {"X-Sucuri-ID", "", "Sucuri"},
+                                            {"X-Iinfo", "", "Imperva"},
+                                            {"Server", "AkamaiGHost", "Akamai"},
+                                            {"X-Amzn-Waf-Action", "", "AWS WAF"},
+                                            {"X-Azure-Ref", "", "Azure Front Door"},
+                                            {"Server", "awselb", "an AWS load balancer"},
+                                            {"X-Vercel-Mitigated", "", "Vercel"}});
+  for (const auto& [field, part, name] : rows) {
+    auto value = to_lower(answer.fields.first(field));
+    if (!value.empty() && value.find(to_lower(part)) != std::string::npos) return std::string(name);
+  }
+  return "";
+}
+
+bool is_page(const http_answer& answer) {
+  return looks_like_a_page(answer.body) ||
+         starts_with_ignoring_case(answer.fields.first("Content-Type"), "text/html");
+}
+
+// WWW-Authenticate of a scheme that is none of MCP: a proxy with passwords.
+bool asks_for_password(const site_facts& facts) {
+  return !facts.challenges.empty() &&
+         std::none_of(facts.challenges.begin(), facts.challenges.end(),
+                      [](const challenge& one) {
+                        return equal_ignoring_case(one.scheme, "Bearer") ||
+                               equal_ignoring_case(one.scheme, "DPoP");
+                      }) &&
+         std::any_of(facts.challenges.begin(), facts.challenges.end(), [](const challenge& one) {
+           return equal_ignoring_case(one.scheme, "Basic") || equal_ignoring_case(one.scheme, "Negotiate") ||
+                  equal_ignoring_case(one.scheme, "NTLM") || equal_ignoring_case(one.scheme, "Digest");
+         });
+}
+
+bool refuses_host(const http_answer& answer) {
+  auto words = to_lower(std::string_view(answer.body).substr(0, 2000));
+  return answer.status == 421 || ((answer.status == 403 || answer.status == 400) &&
+                                  (words.find("invalid host") != std::string::npos ||
+                                   words.find("host not allowed") != std::string::npos));
+}
+
+std::string with_front(const http_answer& answer) {
+  auto front = known_front(answer);
+  auto told = told_with_words(answer);
+  return front.empty() ? told : told + "; it is " + front + " that answers";
+}
+
+}  // namespace
+
+void answers_at_all(const site_facts& facts, site_findings& into) {
+  if (facts.entry == nullptr) return;
+  const auto& answer = facts.entry->answer;
+  if (answer) {
+    into.ok("The server answers HTTP", "status " + std::to_string(answer->status), where_of(*facts.entry));
+    return;
+  }
+  const auto& target = facts.evidence.target;
+  const auto* place = facts.evidence.place(target.host, target.effective_port());
+  bool connected = place != nullptr && !place->connected_to.empty();
+  // Said by the checks before: no connection, or no TLS that holds.
+  if (!connected || (place->tls_tried && !place->trusted)) return;
+  auto words = displayable(answer.error().detail);
+  const auto* secure = facts.evidence.secure_place(target.host, target.effective_port());
+  bool speaks_tls = words.find("https://") != std::string::npos || (secure != nullptr && secure->tls_done);
+  if (target.scheme == "http" && speaks_tls) return;
+  if (answer.error().code == errc::fetch_timeout) {
+    auto& one =
+        into.failure(errc::front_unavailable, words, "an answer within ten seconds", where_of(*facts.entry));
+    one.certain = false;
+    one.cause =
+        "The connection is taken and nothing answers: a proxy whose server is away, or a server that hangs.";
+    one.verify = post_command(facts.entry->call.url);
+    return;
+  }
+  auto& one = into.failure(errc::connection_failed, words, "an HTTP answer", where_of(*facts.entry));
+  one.certain = false;
+  one.verify = post_command(facts.entry->call.url);
+}
+
+void no_redirects(const site_facts& facts, site_findings& into) {
+  if (facts.redirects.empty()) return;
+  const auto& from = *facts.redirects.front();
+  auto to = redirect_target(from);
+  auto seen = "status " + std::to_string(from.status()) + " to " + (to.empty() ? "nowhere" : shown_url(to));
+  if (facts.redirects_loop) {
+    auto& one = into.failure(errc::redirect_loop, seen + ", and round again", "an answer", where_of(from));
+    one.verify = "curl -sIL --max-redirs 5 " + shell_url(from.call.url);
+    return;
+  }
+  auto target = url::parse(to);
+  bool same_origin = target && target->origin() == facts.evidence.target.origin();
+  bool keeps_method = from.status() == 307 || from.status() == 308;
+  bool arrives = facts.asks_for_token() || (facts.entry->answered() && json_rpc_in(*facts.entry->answer));
+  // A page of a sign-in is what stands in front, not another address of the server.
+  if (!arrives && !same_origin && facts.entry != facts.redirects.back() && facts.entry->answered() &&
+      is_page(*facts.entry->answer)) {
+    auto& one = into.failure(errc::front_refuses, seen + ": " + told_with_words(*facts.entry->answer),
+                             "401 of the MCP server", where_of(from));
+    one.cause = "What stands in front sends who has no session of its own to its sign-in page.";
+    one.verify = post_command(from.call.url);
+    return;
+  }
+  auto& one =
+      into.add(same_origin && keeps_method ? severity::warning : severity::failure, errc::server_redirects,
+               seen, "an answer at the address that clients are given", where_of(from));
+  if (arrives && !to.empty()) one.fix = "Give clients " + shown_url(to) + ", or let the server answer here.";
+  if (target && target->scheme == "http" && facts.evidence.target.scheme == "https") {
+    one.cause =
+        "The server makes the address of its redirect with http: it does not know that TLS ends before it.";
+    one.fix =
+        "Let the proxy say X-Forwarded-Proto: https, and the server trust it (trusted_proxies), and give "
+        "clients the address without a redirect.";
+  }
+  one.verify = "curl -si -X POST " + shell_url(from.call.url) + " | head -5";
+}
+
+void no_front(const site_facts& facts, site_findings& into) {
+  if (!answered(facts) || !facts.redirects.empty()) return;
+  const auto& answer = *facts.entry->answer;
+  auto place = where_of(*facts.entry);
+  auto verify = post_command(facts.entry->call.url);
+  int status = answer.status;
+  auto front = known_front(answer);
+  auto add = [&](severity level, errc code, bool certain) -> doctor_finding& {
+    auto& one = into.add(level, code, with_front(answer), "401 of the MCP server, with a challenge", place);
+    one.certain = certain;
+    one.verify = verify;
+    return one;
+  };
+  if (status == 429) {
+    auto& one = add(severity::unknown, errc::front_throttles, false);
+    one.decides = true;
+    return;
+  }
+  if (asks_for_password(facts)) {
+    auto& one = add(severity::failure, errc::front_refuses, true);
+    one.seen = "status " + std::to_string(status) +
+               ", WWW-Authenticate: " + displayable(facts.challenges.front().scheme);
+    one.cause = "A proxy in front asks for a password of its own, which no MCP client has.";
+    return;
+  }
+  if (refuses_host(answer)) {
+    add(severity::failure, errc::host_refused, status != 421).expected =
+        "the Host " + facts.evidence.target.authority();
+    return;
+  }
+  bool gateway_error = status == 502 || status == 503 || status == 504 || (status >= 520 && status <= 530);
+  if (gateway_error) {
+    // A firewall's challenge comes as 503, too.
+    bool refused = is_page(answer) && status == 503 && !front.empty();
+    add(severity::failure, refused ? errc::front_refuses : errc::front_unavailable,
+        !refused && is_page(answer));
+    return;
+  }
+  if (status >= 500) {
+    add(severity::failure, errc::server_fails, true);
+    return;
+  }
+  if ((status == 403 || status == 401 || status == 406 || status == 400) && is_page(answer) &&
+      facts.challenges.empty()) {
+    add(severity::failure, errc::front_refuses, status == 403 && !front.empty());
+    return;
+  }
+  if (status >= 200 && status < 300 && is_page(answer)) {
+    add(severity::failure, errc::front_page, true);
+    return;
+  }
+  into.ok("Nothing stands between", told_of_answer(answer), place);
+}
+
+void path_is_right(const site_facts& facts, site_findings& into) {
+  if (!answered(facts)) return;
+  const auto& answer = *facts.entry->answer;
+  if (answer.status != 404 && answer.status != 405) return;
+  auto place = where_of(*facts.entry);
+  const auto* get = facts.evidence.find(asked::get, facts.entry->call.url);
+  if (get != nullptr && get->status() == 200 &&
+      starts_with_ignoring_case(get->answer->fields.first("Content-Type"), "text/event-stream")) {
+    bool names_endpoint = get->answer->body.find("event: endpoint") != std::string::npos ||
+                          get->answer->body.find("event:endpoint") != std::string::npos;
+    auto& one =
+        into.warning(errc::transport_outdated,
+                     "POST is answered with " + std::to_string(answer.status) +
+                         ", GET opens an event stream" + (names_endpoint ? " that names an endpoint" : ""),
+                     "an answer to POST", place);
+    one.certain = names_endpoint;
+    one.verify = "curl -sN -H 'Accept: text/event-stream' " + shell_url(facts.entry->call.url);
+    return;
+  }
+  std::vector<std::string> others;
+  for (const auto& address : other_paths(facts.evidence.target)) {
+    const auto* other = facts.evidence.find(asked::other_path, address);
+    if (other == nullptr || !other->answered()) continue;
+    bool wants_token = other->status() == 401 && other->answer->fields.count("WWW-Authenticate") != 0;
+    if (wants_token || (other->status() == 200 && json_rpc_in(*other->answer))) others.push_back(address);
+  }
+  auto& one = into.failure(errc::path_unknown, told_with_words(answer), "401 of the MCP server", place);
+  // A server of before may answer 405 to what it does not know.
+  one.certain = answer.status == 404;
+  if (!others.empty()) {
+    one.certain = true;
+    one.fix = "The MCP server answers at " + shown_url(others.front()) + ": use that address.";
+  }
+  one.verify = post_command(others.empty() ? facts.entry->call.url : others.front());
+}
+
+}  // namespace mcp_oauth::checks

@@ -1,0 +1,152 @@
+#include "doctor/deployment.h"
+
+#include "doctor/print_examination.h"
+#include "doctor/site_fixture.h"
+
+#include <algorithm>
+#include <functional>
+
+#include <gtest/gtest.h>
+
+namespace mcp_oauth {
+namespace {
+
+http_answer json_answer(int status, const std::string& body) {
+  return {status, {{"Content-Type", "application/json"}}, body};
+}
+
+// One of which nothing is wrong.
+deployment_evidence good() {
+  deployment_evidence e;
+  e.file = "config.yaml";
+  e.start_good = {"Database connection valid"};
+  e.listener = "http://127.0.0.1:8080";
+  e.health = json_answer(200, R"({"status": "healthy"})");
+  e.inside = json_answer(200, R"({"resource":"https://mcp.example.com/mcp"})");
+  e.public_url = "https://mcp.example.com";
+  e.resource = "https://mcp.example.com/mcp";
+  e.public_addresses = {"192.0.2.7", "2001:db8::7"};
+  e.local_store = true;
+  e.files = {{"/srv/oauth.db", "the database", 0600}};
+  provider_trial p;
+  p.name = "corp";
+  p.callback_url = "https://mcp.example.com/auth/callback";
+  p.registered_at = "Redirect URIs";
+  p.token_endpoint = "https://idp.example.com/token";
+  p.token = json_answer(400, R"({"error":"invalid_grant"})");
+  p.authorize = http_answer{302, {{"Location", "https://idp.example.com/login"}}, ""};
+  e.providers = {p};
+  return e;
+}
+
+struct broken {
+  std::string name, id, check;
+  std::function<void(deployment_evidence&)> breaks;
+};
+
+TEST(Deployment, OfWhichAllIsWellHasNothingToBePutRight) {
+  auto made = examine_deployment(good(), std::nullopt);
+  EXPECT_EQ(first_id(made), "") << to_text(made, false);
+  auto callback = std::find_if(made.findings.begin(), made.findings.end(),
+                               [](const auto& one) { return one.check == "provider.redirect_uri"; });
+  ASSERT_NE(callback, made.findings.end());
+  EXPECT_EQ(callback->seen, "https://mcp.example.com/auth/callback");
+}
+
+TEST(Deployment, NamesWhatIsWrongFirst) {
+  const std::vector<broken> all = {
+      {"no file", "MOP-CFG-001", "config.file",
+       [](auto& e) { e.file_errors = {"Config file not found: /srv/config.yaml"}; }},
+      {"a key that is none", "MOP-CFG-003", "config.file",
+       [](auto& e) { e.file_errors = {"config.yaml:1: prot: unknown key", "⚠ Warning: x"}; }},
+      {"a doubtful setting", "MOP-CFG-003", "config.settings",
+       [](auto& e) { e.setting_doubts = {"x is low"}; }},
+      {"no database", "MOP-STO-005", "start",
+       [](auto& e) { e.start_failures = {{errc::store_unreachable, "connect ECONNREFUSED"}}; }},
+      {"a doubt of a start", "MOP-CFG-003", "start", [](auto& e) { e.start_doubts = {"something"}; }},
+      {"not running", "MOP-RUN-001", "gateway.running",
+       [](auto& e) { e.health = fail(errc::fetch_failed, "Connection refused"); }},
+      {"somebody else", "MOP-RUN-001", "gateway.running",
+       [](auto& e) { e.health = http_answer{200, {}, "<html>hello</html>"}; }},
+      {"running and unwell", "MOP-RUN-001", "gateway.running",
+       [](auto& e) { e.health = json_answer(503, R"({"status": "unhealthy"})"); }},
+      {"an older configuration", "MOP-RUN-003", "gateway.configuration",
+       [](auto& e) { e.inside = json_answer(200, R"({"resource":"http://mcp.example.com/mcp"})"); }},
+      {"two machines", "MOP-RUN-005", "store.replicas",
+       [](auto& e) { e.public_addresses = {"192.0.2.7", "192.0.2.8"}; }},
+      {"a wide file", "MOP-FIL-003", "files.mode", [](auto& e) { e.files.front().mode = 0640; }},
+      {"an upstream that is away", "MOP-UPS-001", "upstream.answer",
+       [](auto& e) { e.away = {{errc::upstream_refused, "the MCP server http://x does not answer"}}; }},
+      {"a provider that is away", "MOP-IDP-001", "provider.answer",
+       [](auto& e) { e.away = {{errc::provider_unreachable, "providers.corp: away"}}; }},
+      {"a clock", "MOP-TIM-003", "provider.answer",
+       [](auto& e) { e.away = {{errc::clocks_differ, "providers.corp: the clock"}}; }},
+      {"a wrong secret", "MOP-IDP-008", "provider.credentials",
+       [](auto& e) { e.providers.front().token = json_answer(401, R"({"error":"invalid_client"})"); }},
+      {"a token endpoint that is away", "MOP-IDP-001", "provider.credentials",
+       [](auto& e) { e.providers.front().token = fail(errc::fetch_failed, "refused"); }},
+      {"a callback that is not registered", "MOP-IDP-007", "provider.redirect_uri",
+       [](auto& e) {
+         e.providers.front().authorize =
+             http_answer{400, {}, "<html>redirect_uri did not match any of the client's</html>"};
+       }},
+  };
+  for (const auto& one : all) {
+    auto evidence = good();
+    one.breaks(evidence);
+    auto made = examine_deployment(evidence, std::nullopt);
+    ASSERT_NE(made.first(), nullptr) << one.name;
+    EXPECT_EQ(made.first()->check, one.check) << one.name << "\n" << to_text(made, false);
+    EXPECT_EQ(first_id(made), one.id) << one.name;
+    EXPECT_FALSE(made.first()->verify.empty()) << one.name;
+  }
+}
+
+TEST(Deployment, ThatDoesNotRunIsTheCauseOfWhatIsSeenOutside) {
+  auto evidence = good();
+  evidence.health = fail(errc::fetch_failed, "Connection refused");
+  site_world world;
+  world.place = {};
+  world.place.addresses = {"192.0.2.7"};
+  world.place.refused = true;
+  world.answers["POST " + world.target] = [](const http_call&) {
+    return fail(errc::fetch_failed, "refused");
+  };
+  auto made = examine_deployment(evidence, world.examine());
+  EXPECT_EQ(first_id(made), "MOP-RUN-001") << to_text(made, false);
+  EXPECT_FALSE(made.clients.empty());
+}
+
+TEST(Deployment, ThatRunsAndIsNotReachedIsToldOf) {
+  site_world world;
+  world.place = {};
+  world.place.addresses = {"192.0.2.7"};
+  world.place.timed_out = true;
+  world.answers["POST " + world.target] = [](const http_call&) {
+    return fail(errc::fetch_timeout, "timed out");
+  };
+  auto made = examine_deployment(good(), world.examine());
+  EXPECT_EQ(first_id(made), "MOP-NET-007") << to_text(made, false);
+  EXPECT_TRUE(std::any_of(made.findings.begin(), made.findings.end(),
+                          [](const auto& one) { return one.code == errc::gateway_unreachable; }));
+}
+
+TEST(Deployment, AnUnknownAnswerOfAProviderIsNoVerdict) {
+  auto evidence = good();
+  evidence.providers.front().token = json_answer(400, R"({"error":"invalid_request"})");
+  auto made = examine_deployment(evidence, std::nullopt);
+  EXPECT_EQ(made.verdict(), examination_verdict::ok) << to_text(made, false);
+}
+
+TEST(Deployment, ProposesTheUrlAtWhichAServerWasFound) {
+  auto evidence = good();
+  evidence.away = {{errc::path_unknown, "the MCP server answers 404 at http://h:3000/wrong: …"}};
+  evidence.better_urls = {{"http://h:3000/wrong", "http://h:3000/mcp"}};
+  auto made = examine_deployment(evidence, std::nullopt);
+  ASSERT_TRUE(made.first() != nullptr && made.first()->change.has_value());
+  EXPECT_EQ(made.first()->change->to, "http://h:3000/mcp");
+  EXPECT_NE(made.first()->fix.find("http://h:3000/mcp"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace mcp_oauth

@@ -1,0 +1,81 @@
+#pragma once
+
+#include "base/json.h"
+#include "bridge/metadata.h"
+#include "doctor/site_evidence.h"
+#include "oauth/challenge.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mcp_oauth {
+
+// What the evidence says when it is read as a client reads it. Pointers lead into the evidence, which must
+// stay.
+
+struct site_document {
+  const site_exchange* exchange = nullptr;
+  std::string address;
+  std::optional<json::object> object;  // when it is one, with status 200
+  std::string trouble;                 // why it is none, for people
+  bool absent = false;                 // 404 or 410
+  bool good() const { return object.has_value(); }
+};
+
+struct site_server {
+  std::string issuer;                   // as the resource names it
+  bool of_origin = false;               // nobody named it: the origin of the MCP server (MCP 2025-03-26)
+  std::vector<site_document> forms;     // in the order of MCP
+  const site_document* best = nullptr;  // the first that is an object
+  std::string said_issuer;              // of `best`
+  json::object object;                  // of `best`
+  bool usable() const { return best != nullptr; }
+};
+
+struct site_facts {
+  explicit site_facts(const site_evidence& of) : evidence(of) {}
+  site_facts(const site_facts&) = delete;  // pointers lead from one part of it to another
+  site_facts(site_facts&&) = default;
+  site_facts& operator=(const site_facts&) = delete;
+  site_facts& operator=(site_facts&&) = delete;
+  ~site_facts() = default;
+
+  const site_evidence& evidence;
+  const site_exchange* entry = nullptr;  // what counts as the answer to a request without a token
+  std::vector<const site_exchange*> redirects;
+  bool redirects_loop = false;
+
+  std::string challenge_text;  // all WWW-Authenticate fields of the entry
+  std::vector<challenge> challenges;
+  server_demand demand;
+
+  std::vector<site_document> resource_forms;  // as announced, with the path, without: each once
+  const site_document* resource = nullptr;    // the first that is good and names a resource
+  std::string resource_name;
+  std::vector<std::string> issuers;
+  std::vector<site_server> servers;
+
+  bool asks_for_token() const { return entry != nullptr && entry->status() == 401; }
+  const site_server* first_server() const;
+};
+
+site_facts read_site(const site_evidence& evidence);
+
+// Where a redirect leads, as an absolute http(s) URL; "" when it leads nowhere.
+std::string redirect_target(const site_exchange& from);
+
+// Addresses of other paths where an MCP server may be.
+std::vector<std::string> other_paths(const url& target);
+
+// Whether the text is a JSON-RPC answer, alone or in an event stream.
+std::optional<json::object> json_rpc_in(const http_answer& answer);
+
+// "status 403, text/html, a page for people: \"Attention Required\"" with the server's own words.
+std::string told_with_words(const http_answer& answer);
+
+// The URL without its query, for people; and in quotes for a shell.
+std::string shown_url(std::string_view text);
+std::string shell_url(std::string_view text);
+
+}  // namespace mcp_oauth

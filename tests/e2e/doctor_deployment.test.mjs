@@ -1,0 +1,184 @@
+// doctor: a configuration, the gateway that runs with it, its identity provider; a whole sign-in; what it changes.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { before, test } from 'node:test';
+
+import Ajv2020 from 'ajv/dist/2020.js';
+
+import { Gateway, binary } from './lib/gateway.mjs';
+import { Idp } from './lib/idp.mjs';
+import { fileScope, listenOnLoopback, portOfNobody, temporaryFolder } from './lib/scope.mjs';
+import { Upstream } from './lib/upstream.mjs';
+
+const scope = fileScope();
+const root = resolve(import.meta.dirname, '../..');
+let upstream, valid;
+
+before(async () => {
+  upstream = await Upstream.start(scope, { stateful: false });
+  const schema = JSON.parse(await readFile(join(root, 'docs/reference/doctor.schema.json'), 'utf8'));
+  valid = new Ajv2020({ strict: false }).compile(schema);
+});
+
+async function run(args, { environment = {}, cwd } = {}) {
+  const child = spawn(binary, ['doctor', ...args], { cwd, env: { PATH: process.env.PATH, HOME: '/nonexistent', ...environment } });
+  const output = { out: '', err: '' };
+  child.stdout.setEncoding('utf8').on('data', (text) => (output.out += text));
+  child.stderr.setEncoding('utf8').on('data', (text) => (output.err += text));
+  child.stdin.end();
+  const [code] = await once(child, 'close');
+  return { code, ...output };
+}
+
+async function examined(args, options = {}) {
+  const ended = await run([...args, '--json'], options);
+  assert.ok(ended.out, `code ${ended.code}: ${ended.err}`);
+  const told = JSON.parse(ended.out);
+  assert.ok(valid(told), JSON.stringify(valid.errors));
+  return { code: ended.code, text: ended.out, err: ended.err, ...told };
+}
+const shown = (told) => JSON.stringify(told, null, 1);
+const wrong = (told) => told.findings.filter((one) => one.severity === 'failure').map((one) => one.id);
+
+// A folder with a configuration whose gateway runs, at the port that stands in the file.
+async function deployment(t, settings = {}) {
+  const port = await portOfNobody();
+  const gateway = await Gateway.start(t, { port, mcp_server_url: upstream.url, ...settings });
+  await chmod(join(gateway.folder, 'oauth.db'), 0o600);
+  return gateway;
+}
+
+test('a configuration and its running gateway, of which nothing is wrong', async (t) => {
+  const gateway = await deployment(t);
+  const told = await examined([], { cwd: gateway.folder });
+  assert.deepEqual(wrong(told), [], shown(told.first));
+  assert.equal(told.code, 0);
+  const checks = told.findings.map((one) => one.check);
+  for (const check of ['config.file', 'start', 'gateway.running', 'gateway.configuration', 'token.asked', 'server.pkce'])
+    assert.ok(checks.includes(check), `${check} of ${checks}`);
+  const named = await examined([join(gateway.folder, 'config.yaml')], { cwd: '/' });
+  assert.deepEqual(wrong(named), []);
+});
+
+test('a gateway that does not run, and another that holds its port', async (t) => {
+  const gateway = await deployment(t);
+  gateway.stoppedByTest = true;
+  assert.equal(await gateway.stop(), 0);
+  const gone = await examined([], { cwd: gateway.folder });
+  assert.equal(gone.first.id, 'MOP-RUN-001', shown(gone.first));
+  assert.equal(gone.code, 5);
+  const other = createServer((_, response) => response.end('hello'));
+  await listenOnLoopback(t, other, gateway.port);
+  const taken = await examined([], { cwd: gateway.folder });
+  assert.equal(taken.first.id, 'MOP-RUN-001', shown(taken.first));
+  assert.match(taken.first.cause, /Another program/);
+});
+
+test('a gateway that runs with an older configuration', async (t) => {
+  const gateway = await deployment(t);
+  const file = join(gateway.folder, 'config.yaml');
+  const text = JSON.parse(await readFile(file, 'utf8'));
+  await writeFile(file, JSON.stringify({ ...text, public_url: `http://127.0.0.1:${await portOfNobody()}` }, null, 2));
+  const told = await examined([], { cwd: gateway.folder });
+  assert.equal(told.first.id, 'MOP-RUN-003', shown(told.first));
+});
+
+test('a configuration that cannot work ends with 3, and says each line', async (t) => {
+  const folder = await temporaryFolder(t, 'config');
+  const file = join(folder, 'config.yaml');
+  const absent = await examined([file]);
+  assert.deepEqual([absent.code, absent.first.id], [3, 'MOP-CFG-001']);
+  await writeFile(file, 'prot: 1\nmcp_server_url: nonsense\nencryption_key: CANARY-KEY\n');
+  const told = await examined([file]);
+  assert.equal(told.code, 3);
+  assert.equal(told.first.id, 'MOP-CFG-003');
+  assert.ok(told.findings.length >= 2);
+  assert.ok(!told.text.includes('CANARY'), told.text);
+});
+
+test('an MCP server that is away, and one at another path, which --fix writes into the file', async (t) => {
+  const away = await deployment(t, { mcp_server_url: `http://127.0.0.1:${await portOfNobody()}` });
+  const gone = await examined([], { cwd: away.folder });
+  assert.equal(gone.first.id, 'MOP-UPS-001', shown(gone.first));
+
+  const server = createServer((request, response) => response.writeHead(request.url === '/mcp' ? 400 : 404).end());
+  const port = await listenOnLoopback(t, server);
+  const gateway = await deployment(t, { mcp_server_url: `http://127.0.0.1:${port}/wrong` });
+  const told = await examined(['--fix'], { cwd: gateway.folder });
+  assert.equal(told.first.id, 'MOP-WEB-007', shown(told.first));
+  assert.deepEqual([told.changes.length, told.changes[0].made], [1, false]);
+  const file = join(gateway.folder, 'config.yaml');
+  const before = await readFile(file, 'utf8');
+  const diff = await run(['--fix'], { cwd: gateway.folder });
+  assert.match(diff.out, new RegExp(`\\n-.*:${port}/wrong.*\\n\\+.*:${port}/mcp`));
+  assert.match(diff.out, /Nothing was changed/);
+  assert.equal(await readFile(file, 'utf8'), before);
+  await run(['--fix', '--yes'], { cwd: gateway.folder });
+  assert.equal(await readFile(file, 'utf8'), before.replace(`${port}/wrong`, `${port}/mcp`));
+  assert.ok(!wrong(await examined([], { cwd: gateway.folder })).includes('MOP-WEB-007'));
+});
+
+test('a file that others can read, whose mode --fix --yes narrows', async (t) => {
+  const gateway = await deployment(t);
+  const database = join(gateway.folder, 'oauth.db');
+  await chmod(database, 0o644);
+  const told = await examined([], { cwd: gateway.folder });
+  assert.ok(told.findings.some((one) => one.id === 'MOP-FIL-003' && one.where.endsWith('oauth.db')), shown(told.findings));
+  await run(['--fix', '--yes'], { cwd: gateway.folder });
+  assert.equal((await stat(database)).mode & 0o777, 0o600);
+});
+
+test('flags that do not go together', async () => {
+  for (const args of [['--yes'], ['http://127.0.0.1:1/', '--fix'], ['http://127.0.0.1:1/', '--ca', '/nonexistent/ca.pem'], ['a.yaml', '--config', 'b.yaml']])
+    assert.equal((await run(args)).code, 2, args.join(' '));
+});
+
+test('an identity provider: credentials and redirect URI are tried without a person', async (t) => {
+  const idp = await Idp.start(t);
+  const gateway = await deployment(t, { providers: { corp: idp.settings } });
+  idp.allow(`${gateway.origin}/auth/callback`);
+  const good = await examined([], { cwd: gateway.folder });
+  assert.deepEqual(wrong(good), [], shown(good.first));
+  assert.ok(good.findings.some((one) => one.check === 'provider.credentials' && one.severity === 'ok'), shown(good.findings));
+
+  idp.allow(`${gateway.origin}/somewhere/else`);
+  const elsewhere = await examined([], { cwd: gateway.folder });
+  assert.equal(elsewhere.first.check, 'provider.redirect_uri', shown(elsewhere.first));
+  assert.ok(elsewhere.first.fix.includes(`${gateway.origin}/auth/callback`));
+  idp.allow(`${gateway.origin}/auth/callback`);
+
+  const file = join(gateway.folder, 'config.yaml');
+  const text = JSON.parse(await readFile(file, 'utf8'));
+  text.providers.corp.client_secret = 'CANARY-a wrong secret, of some length';
+  await writeFile(file, JSON.stringify(text, null, 2));
+  const refused = await examined([], { cwd: gateway.folder });
+  assert.equal(refused.first.check, 'provider.credentials', shown(refused.first));
+  assert.equal(refused.first.certain, true);
+  assert.ok(!(refused.text + refused.err).includes('CANARY'));
+
+  await idp.goAway();
+  const away = await examined([], { cwd: gateway.folder });
+  assert.equal(away.first.id, 'MOP-IDP-001', shown(away.first));
+});
+
+test('--login walks a whole sign-in and narrates it, without a secret', async (t) => {
+  const gateway = await deployment(t);
+  const folder = await temporaryFolder(t, 'browser');
+  const environment = {
+    BROWSER: `${process.execPath} ${join(import.meta.dirname, 'lib/bridge_browser.mjs')} %s`,
+    BRIDGE_BROWSER_LOG: join(folder, 'log'), BRIDGE_USER: 'walker', BRIDGE_PASSWORD: await gateway.addUser('walker'),
+  };
+  const told = await examined([gateway.mcp, '--login'], { environment });
+  assert.equal(told.verdict, 'ok', shown(told.first) + told.err);
+  const hops = told.findings.filter((one) => one.check.startsWith('login.')).map((one) => one.check);
+  for (const hop of ['login.request', 'login.callback', 'login.authorize', 'login.exchange', 'login.token', 'login.revocation'])
+    assert.ok(hops.includes(hop), `${hop} of ${hops}`);
+  assert.match(told.err, /Signing in to/);
+  assert.ok(!/ey[A-Za-z0-9_-]{20,}\./.test(told.text + told.err), 'no token');
+  assert.ok(!told.text.includes(environment.BRIDGE_PASSWORD));
+});
