@@ -186,14 +186,16 @@ test('a sign-in that nobody finished is told as long as it waits, and one that e
 
   const here = await register(gateway);
   const asked = authorization(gateway, here);
-  const someone = new Person({ password: 'wrong' });
-  await assert.rejects(someone.approve(asked.url, redirectUri));
+  const { browser } = new Person();
+  const consent = await browser.open(asked.url, { until: redirectUri });
+  const form = await browser.submit(consent, consent.forms[0].buttons.find((b) => b.text.startsWith('Approve')).text);
+  const again = await browser.submit(form, 'Sign in', { user: 'admin', password: 'not the password' });
   const wrong = await until('the line of the log', async () => (await gateway.log()).findLast((l) => l.symptom === 'MOP-LOG-001'));
   const failed = await explained(gateway, wrong.request_id);
   assert.equal(failed.kind, 'login');
   assert.ok(verdicts(failed).includes('sign-in failed') && verdicts(failed).includes('token not_reached'), `${verdicts(failed)}`);
-  const answer = await new Person({ password: person.password }).approve(asked.url, redirectUri);
-  const good = await redeem(gateway, here, asked, answer);
+  const { left } = await browser.submit(again, 'Sign in', { user: 'admin', password: person.password });
+  const good = await redeem(gateway, here, asked, left);
   assert.equal(good.status, 200);
   await good.body?.cancel();
   const told = await until('its end', async () => {
