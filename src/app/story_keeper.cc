@@ -107,6 +107,7 @@ void story_keeper::run() {
     bool last = stopping_;
     wants_ = enabled_ && !last;
     lock.unlock();
+    forgot_ = false;
     try {
       for (auto& what : batch) take(std::move(what));
       write(last);
@@ -139,7 +140,7 @@ void story_keeper::take(fresh&& what) {
   }
   // It would take the place of one that has not been written as it is by now.
   if (found != recent_.end() && found->second.unwritten) write(true);
-  if (recent_.size() >= most_recent) forget_old(story.at);
+  if (recent_.size() >= most_recent && !std::exchange(forgot_, true)) forget_old(story.at);
   // None can be written for now: what is new has to wait for room.
   if (recent_.size() >= most_recent) {
     dropped();

@@ -117,6 +117,7 @@ class story_keeper final {
   };
   std::unordered_map<std::string, minute> sources_;
   bool wrote_since_look_ = false;
+  bool forgot_ = false;  // since the queue was looked at
   std::chrono::steady_clock::time_point next_look_;
   bool failing_ = false;
 
