@@ -1,18 +1,16 @@
 #include "app/bridge_command.h"
 
 #include "app/bridge_credentials.h"
+#include "app/bridge_kept_command.h"
 #include "app/bridge_store.h"
 #include "app/file_access.h"
 #include "app/version.h"
 #include "base/text.h"
-#include "bridge/outbound.h"
+#include "bridge/command_line.h"
+#include "bridge/failure.h"
 #include "bridge/read_settings.h"
-#include "bridge/token_requests.h"
 #include "net/blocking.h"
-#include "net/http_client.h"
 #include "net/worker.h"
-#include "oauth/near_miss.h"
-#include "symptom/catalogue.h"
 
 #include <chrono>
 #include <csignal>
@@ -129,7 +127,7 @@ int login(const bridge_settings& settings, bridge_log& log) {
   }
   const auto& outcome = *run.outcome;
   if (!outcome) {
-    log.tell(told_of_start(outcome.error(), settings.drop_in));
+    log.tell(told_of_start(outcome.error(), settings));
     return static_cast<int>(exit_of(outcome.error(), settings.drop_in));
   }
   bridge_store store(settings, log, process_environment);
@@ -158,89 +156,6 @@ int login(const bridge_settings& settings, bridge_log& log) {
   return 0;
 }
 
-void revoke(const bridge_settings& settings, const kept_sign_in& kept, bridge_log& log) {
-  const auto& tokens = *kept.tokens;
-  if (tokens.revocation_endpoint.empty()) return;
-  auto rules = outbound_rules::of(settings, false);
-  auto usable = usable_url(tokens.revocation_endpoint, "revocation_endpoint", rules);
-  if (!usable) return;
-  const auto* client = kept.client_of(tokens.issuer);
-  client_proof proof;
-  proof.client_id = tokens.client_id;
-  if (client != nullptr && client->auth != bridge_client_auth::private_key_jwt) {
-    proof.auth = client->auth;
-    proof.client_secret = client->client_secret;
-  }
-  form parameters;
-  bool refresh = !tokens.refresh_token.empty();
-  parameters.add("token", std::string((refresh ? tokens.refresh_token : tokens.access_token).reveal()));
-  parameters.add("token_type_hint", refresh ? "refresh_token" : "access_token");
-  auto random = [](std::size_t n) {
-    return std::string(n, 'x');
-  };  // nothing of it is random without an assertion
-  auto call = token_request(tokens.revocation_endpoint, std::move(parameters), proof, random,
-                            std::chrono::system_clock::now());
-  auto answer = net::fetch(call, rules_for(*usable, named_by::server, rules), settings.tls.ca_file);
-  if (!answer || answer->status != 200) {
-    log.write(bridge_log_level::warn, "token", "the authorization server did not revoke it",
-              {{"why", answer ? "status " + std::to_string(answer->status) : answer.error().detail}});
-  }
-}
-
-int logout(const bridge_settings& settings, bridge_log& log) {
-  bridge_store store(settings, log, process_environment);
-  auto lock = bridge_lock::take(store.lock_file());
-  if (!lock) log.write(bridge_log_level::warn, "token", "another bridge is getting a token just now");
-  auto kept = store.read();
-  if (kept && kept->tokens) revoke(settings, *kept, log);
-  bool removed = store.remove();
-  say(removed ? "signed out of " + settings.upstream.url : "there is no sign-in to " + settings.upstream.url);
-  return 0;
-}
-
-void show(const bridge_store& store, const std::string& name, const kept_sign_in& kept, time_point now) {
-  say(kept.server);
-  say("  kept in       " + store.folder() + "/" + name + ".json.enc");
-  for (const auto& client : kept.clients)
-    say("  client        " + client.client_id + " at " + client.issuer +
-        (client.registered ? ", registered by itself" : ""));
-  if (!kept.tokens) return say("  signed in     no");
-  const auto& tokens = *kept.tokens;
-  if (!tokens.issuer.empty()) say("  issuer        " + tokens.issuer);
-  if (!tokens.resource.empty()) say("  resource      " + tokens.resource);
-  auto scope = tokens.granted.empty() ? tokens.scope : tokens.granted;
-  if (!scope.empty()) say("  scope         " + scope);
-  std::string end = "until the server refuses it";
-  if (tokens.lifetime) {
-    auto at = tokens.obtained + *tokens.lifetime;
-    end = (at <= now ? "ended " : "ends ") + how_long_from(now, at) + " (" + to_iso8601(at) + ")";
-  }
-  say("  access token  " + end + (tokens.dpop ? ", bound to a key (DPoP)" : ""));
-  say(std::string("  refresh token ") +
-      (tokens.refresh_token.empty() ? "none: a new sign-in is needed then" : "yes"));
-}
-
-int status(const bridge_settings& settings, bridge_log& log) {
-  bridge_store store(settings, log, process_environment);
-  auto now = std::chrono::system_clock::now();
-  if (settings.upstream.url.empty()) {
-    auto all = store.all();
-    for (const auto& [name, kept] : all) show(store, name, kept, now);
-    if (all.empty()) say("no sign-ins in " + store.folder());
-    return 0;
-  }
-  auto kept = store.read();
-  if (!kept) {
-    say("there is no sign-in to " + settings.upstream.url);
-    return static_cast<int>(bridge_exit::sign_in);
-  }
-  show(store, store.name(), *kept, now);
-  auto noted = bridge_lock::read(store.lock_file());
-  if (noted.ended != 0) say("  last failure  " + noted.why);
-  bool usable = kept->tokens && (is_alive(*kept->tokens, now) || !kept->tokens->refresh_token.empty());
-  return usable ? 0 : static_cast<int>(bridge_exit::sign_in);
-}
-
 }  // namespace
 
 bool is_drop_in_name(const std::string& program) {
@@ -252,6 +167,7 @@ bridge_exit exit_of(const error& why, bool drop_in) {
   if (drop_in) return bridge_exit::usage;
   switch (why.code) {
     case errc::sign_in_token_unreachable:
+    case errc::upstream_unreachable:
     case errc::fetch_failed:
     case errc::fetch_timeout:
     case errc::overloaded: return bridge_exit::dependency;
@@ -259,10 +175,11 @@ bridge_exit exit_of(const error& why, bool drop_in) {
   }
 }
 
-std::string told_of_start(const error& why, bool drop_in) {
-  const auto& row = explain(why.code);
-  auto cause = std::string(row.description) + " (" + std::string(row.id) + "). " + std::string(row.fix);
-  if (drop_in) return "failed to acquire initial oauth2 token: " + why.detail + "\n" + cause;
+std::string told_of_start(const error& why, const bridge_settings& settings) {
+  const auto row = bridge_symptom(why.code);
+  auto cause = std::string(row.description) + " (" + std::string(row.id) + "). " +
+               with_command_lines(row.fix, settings);
+  if (settings.drop_in) return "failed to acquire initial oauth2 token: " + why.detail + "\n" + cause;
   return "mcp-oauth-proxy bridge: " + why.detail + "\n" + cause;
 }
 
@@ -281,8 +198,8 @@ int run_bridge_command(const std::vector<std::string>& arguments, bool drop_in,
     case bridge_verb::help: std::cout << bridge_help(); return 0;
     case bridge_verb::print_version: say("mcp-oauth-proxy " + std::string(version)); return 0;
     case bridge_verb::login: return login(settings, log);
-    case bridge_verb::logout: return logout(settings, log);
-    case bridge_verb::status: return status(settings, log);
+    case bridge_verb::logout: return bridge_logout(settings, log);
+    case bridge_verb::status: return bridge_status(settings, log, read->as_json);
     case bridge_verb::serve: break;
   }
   return serve(settings, log);

@@ -23,7 +23,7 @@ enum class bridge_exit : int {
 };
 bridge_exit exit_of(const error& why, bool drop_in);
 // What is said of a start without a token: the guide's line under its name, with the explanation behind.
-std::string told_of_start(const error& why, bool drop_in);
+std::string told_of_start(const error& why, const bridge_settings& settings);
 
 // `[login|logout|status|URL] …`, everything behind `bridge` or behind the drop-in's name. `serve` runs the
 // bridge with settings that were read; it gets the log, too, and returns what the shell gets.

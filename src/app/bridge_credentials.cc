@@ -14,6 +14,8 @@
 #include "oauth/near_miss.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <utility>
 
@@ -35,6 +37,11 @@ constexpr seconds longest_backoff{30};
 constexpr seconds young{300};
 constexpr seconds quick_age{10}, calm_age{60};
 constexpr unsigned most_quick = 2;
+
+// Also where it belongs to somebody else.
+bool is_alive_process(std::int64_t pid) {
+  return pid > 0 && (::kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM);
+}
 
 bool goes_through_proxy(const bridge_settings& settings) {
   if (!settings.use_proxy) return false;
@@ -104,8 +111,11 @@ void bridge_credentials::parts::adopt(kept_sign_in fresh) {
 }
 
 std::string bridge_credentials::parts::holder_text(const bridge_lock::note& note) const {
-  auto who = "Another bridge to " + settings.upstream.url + " (PID " + std::to_string(note.pid) + ") ";
-  if (note.doing.empty()) return who + "is getting a token; this one waits for it";
+  // The note of a process that has ended says nothing of who has the lock now.
+  bool alive = is_alive_process(note.pid);
+  auto who = "Another bridge to " + settings.upstream.url + " " +
+             (alive ? "(PID " + std::to_string(note.pid) + ") " : "");
+  if (note.doing.empty() || !alive) return who + "is getting a token; this one waits for it";
   return who + "waits for a person to sign in: " + note.address;
 }
 
@@ -130,12 +140,12 @@ error bridge_credentials::parts::refused_here() const {
   return {errc::sign_in_tokens_in_vain, detail};
 }
 
-error bridge_credentials::parts::given_refused(int status, const server_demand& demand) const {
+error bridge_credentials::parts::given_refused(const server_demand& demand) const {
   std::string detail = "the server refuses the token of OAUTH2_ACCESS_TOKEN";
   auto words = displayable(demand.error_description.empty() ? demand.error : demand.error_description);
   if (!words.empty()) detail += " (" + words.substr(0, 200) + ")";
   detail += "; " + what_token_says(kept->tokens->access_token, now());
-  return {status == 403 ? errc::sign_in_scope_in_vain : errc::sign_in_given_refused, log.redacted(detail)};
+  return {errc::sign_in_given_refused, log.redacted(detail)};
 }
 
 bool bridge_credentials::parts::renews_alone() const {
@@ -150,6 +160,7 @@ bool bridge_credentials::parts::renews_alone() const {
 net::task<bool> bridge_credentials::parts::take_from_store(std::string refused) {
   std::optional<kept_sign_in> found;
   if (store.key_is_slow()) {
+    slow_notice notice(worker, log, "the key of the sign-ins, from the desktop's secret service", "");
     auto read = [this] { return store.read(); };
     net::off_loop reading(worker, pool, read);
     found = co_await reading;
@@ -216,7 +227,7 @@ net::task<result<void>> bridge_credentials::parts::take_given() {
         secret(std::string(trim(std::string_view(*text).substr(0, text->find_last_not_of("\r\n") + 1))));
   }
   if (made.tokens->access_token.empty())
-    co_return fail(errc::sign_in_person_needed, "the command printed no token");
+    co_return fail(errc::sign_in_person_needed, "oauth2.accessTokenCommand printed no token");
   adopt(std::move(made));
   unproven = true;
   co_return result<void>();
@@ -279,11 +290,19 @@ net::task<result<void>> bridge_credentials::parts::fly(sign_in_purpose purpose, 
       waiting_text.clear();
       co_return fail(static_cast<errc>(noted.code), noted.why);
     }
-    if (lock) break;
-    if (stopping) co_return fail(errc::sign_in_person_needed, "the bridge was ended");
+    if (lock) {
+      predecessor = noted;
+      noted.pid = ::getpid();
+      noted.doing.clear();
+      noted.address.clear();
+      noted.redirect_uri.clear();
+      lock->write(noted);
+      break;
+    }
+    if (stopping) co_return fail(errc::bridge_ending, "before there was a token");
     if (!waited)
       log.write(bridge_log_level::info, component, "another bridge is at it: waiting",
-                {{"pid", std::to_string(noted.pid)}});
+                {{"pid", is_alive_process(noted.pid) ? std::to_string(noted.pid) : ""}});
     waited = true;
     waiting_text = holder_text(noted);
     net::sleep pause(worker, glance);
@@ -292,6 +311,8 @@ net::task<result<void>> bridge_credentials::parts::fly(sign_in_purpose purpose, 
   waiting_text.clear();
   bool person = purpose.person;
   auto outcome = co_await sign_in(std::move(purpose), *lock);
+  // Whoever takes the lock next goes on with the page that is open.
+  if (!outcome && outcome.error().code == errc::bridge_ending) co_return outcome;
   bridge_lock::note last;
   last.pid = ::getpid();
   // Others that may ask somebody are not to be kept from it.
@@ -434,7 +455,7 @@ net::task<result<bridge_token>> bridge_credentials::renew(std::uint64_t refused,
   }
   bool only_one =
       p.settings.sign_in.grant == bridge_grant::given && p.settings.sign_in.access_token_command.empty();
-  if (only_one && same) co_return tl::unexpected<error>(p.given_refused(status, demand));
+  if (only_one && same) co_return tl::unexpected<error>(p.given_refused(demand));
   const auto at = parts::steady::now();
   if (at < p.hold_until) co_return tl::unexpected<error>(p.in_vain());
   sign_in_purpose purpose;
@@ -500,7 +521,7 @@ net::task<result<bridge_credentials::readiness>> bridge_credentials::prefetch() 
   auto generation = first->generation;
   for (int round = 0; round < 4; ++round) {
     auto answer = co_await p.probe();
-    if (!answer) co_return fail(errc::sign_in_token_unreachable, answer.error().detail);
+    if (!answer) co_return fail(errc::upstream_unreachable, answer.error().detail);
     std::vector<std::string> all;
     for (const auto& [name, value] : answer->fields) {
       if (equal_ignoring_case(name, "WWW-Authenticate")) all.push_back(value);

@@ -6,6 +6,7 @@
 #include "app/bridge_credentials.h"
 #include "app/bridge_store.h"
 #include "bridge/sign_in.h"
+#include "net/worker.h"
 
 #include <atomic>
 #include <chrono>
@@ -17,6 +18,22 @@
 #include <vector>
 
 namespace mcp_oauth {
+
+// While it lives and what is waited for does not come: one line in the log that says what it is.
+class slow_notice final : private net::timed {
+ public:
+  slow_notice(net::worker& w, bridge_log& log, std::string what, std::string where)
+      : log_(log), what_(std::move(what)), where_(std::move(where)) {
+    w.deadlines().set(*this, 3'000);
+  }
+
+ private:
+  void on_deadline() override {
+    log_.write(bridge_log_level::info, "sign-in", "still waiting", {{"for", what_}, {"url", where_}});
+  }
+  bridge_log& log_;
+  std::string what_, where_;
+};
 
 struct bridge_credentials::parts {
   parts(const bridge_settings& s, net::worker& w, net::blocking_pool& p, bridge_log& l);
@@ -42,6 +59,7 @@ struct bridge_credentials::parts {
   std::optional<error> failure;  // the same, where it is not to be tried again before `not_before`
   std::string waiting_text;
   std::unique_ptr<bridge_callback> callback;
+  bridge_lock::note predecessor;  // what whoever had the lock before was at, until a page was opened here
   // Codes and assertions that it has sent, hidden from the log until it is over.
   std::vector<secret> hidden_for_now;
 
@@ -70,7 +88,7 @@ struct bridge_credentials::parts {
   std::string holder_text(const bridge_lock::note& note) const;
   error in_vain();
   error refused_here() const;
-  error given_refused(int status, const server_demand& demand) const;
+  error given_refused(const server_demand& demand) const;
   bool renews_alone() const;
 
   net::task<bool> take_from_store(std::string refused);

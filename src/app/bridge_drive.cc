@@ -5,8 +5,9 @@
 #include "base/form.h"
 #include "base/text.h"
 #include "bridge/browser.h"
+#include "bridge/command_line.h"
+#include "bridge/failure.h"
 #include "net/http_client.h"
-#include "symptom/catalogue.h"
 
 #include <algorithm>
 #include <array>
@@ -35,7 +36,7 @@ http_response page_of(const result<kept_sign_in>& outcome, const bridge_settings
   if (!outcome) {
     return callback_page(
         502, "The sign-in failed",
-        std::string(explain(outcome.error().code).description) + ". " + outcome.error().detail);
+        std::string(bridge_symptom(outcome.error().code).description) + ". " + outcome.error().detail);
   }
   if (!settings.sign_in.success_url.empty()) return callback_redirect(settings.sign_in.success_url);
   return callback_page(200, "Login successful",
@@ -73,7 +74,9 @@ net::task<result<http_answer>> bridge_credentials::parts::fetch(http_call call, 
       ours = {settings.tls.certificate_file, settings.tls.key_file};
     auto send = [&] { return net::fetch(call, rules, settings.tls.ca_file, ours); };
     net::off_loop sending(worker, pool, send);
+    auto notice = std::make_unique<slow_notice>(worker, log, purpose, place);
     auto answer = co_await sending;
+    notice.reset();
     if (answer) {
       log.write(bridge_log_level::trace, component, "answered",
                 {{"url", place},
@@ -86,6 +89,8 @@ net::task<result<http_answer>> bridge_credentials::parts::fetch(http_call call, 
     bool passing = answer.error().code == errc::fetch_failed || answer.error().code == errc::fetch_timeout;
     if (!passing || retries == 0 || stopping) co_return answer;
     --retries;
+    log.write(bridge_log_level::info, component, "no answer, asking again",
+              {{"for", purpose}, {"url", place}, {"why", answer.error().detail}});
     net::sleep wait(worker, pause);
     co_await wait;
   }
@@ -157,21 +162,33 @@ net::task<result<callback_answer>> bridge_credentials::parts::visit(std::string 
   bool sent_on = callback->expect(std::move(state), redirect_uri, address);
   auto ways = browser_commands(address, process_environment, find);
   auto forward = ssh_forward(callback->port(), process_environment);
+  auto login = bridge_command_line("login", settings);
   log.tell("To sign in to " + settings.upstream.url + ", open this address in a browser:\n\n  " + address +
            "\n" +
            (forward.empty()
                 ? ""
                 : "\nThe browser is on another machine? Forward the callback port from there first:\n\n  " +
-                      forward + "\n"));
+                      forward + "\n") +
+           (ways.empty() ? ways_without_browser(redirect_uri, login) : ""));
   waiting_text = "Sign in to " + settings.upstream.url + " in a browser: " + address;
   if (!forward.empty()) waiting_text += " (from another machine first: " + forward + ")";
+  if (ways.empty()) {
+    waiting_text +=
+        " (no browser is on the bridge's machine: where the browser ends at an address that it cannot "
+        "reach, paste that into this, in a terminal of the bridge's machine: " +
+        login + "; or start the bridge with --device-code)";
+  }
   // A predecessor was killed while its page was open: a host that starts us again and again must not fill the
   // desktop with pages.
-  auto before = bridge_lock::read(store.lock_file());
+  auto before = std::exchange(predecessor, {});
   seconds since(to_unix(now()) - before.opened);
   bool interrupted = before.doing == "signing in" && since >= seconds(0) && since < between_pages;
   auto open_at = clock::now() + (interrupted ? between_pages - since : seconds(0));
   bool opened = ways.empty() || sent_on;
+  if (interrupted && !opened)
+    log.tell("A bridge that has ended opened its page " + std::to_string(since.count()) +
+             " s ago; close that one. A new page opens in " +
+             std::to_string((between_pages - since).count()) + " s, or open the address above now.\n");
   auto began = clock::now();
   auto until = began + settings.sign_in.callback_timeout;
   bool reminded = false;
@@ -213,13 +230,13 @@ net::task<result<callback_answer>> bridge_credentials::parts::visit(std::string 
     net::sleep pause(worker, glance);
     co_await pause;
   }
-  co_return fail(errc::sign_in_person_needed, "the bridge was ended while a person was asked to sign in");
+  co_return fail(errc::bridge_ending, "while a person was asked to sign in");
 }
 
 net::task<result<kept_sign_in>> bridge_credentials::parts::drive(sign_in_step step, bridge_lock& lock) {
   unsigned retries = most_retries;
   while (!std::holds_alternative<result<kept_sign_in>>(step)) {
-    if (stopping) step = result<kept_sign_in>(fail(errc::sign_in_person_needed, "the bridge was ended"));
+    if (stopping) step = result<kept_sign_in>(fail(errc::bridge_ending, "before there was a token"));
     if (auto* wanted = std::get_if<sign_in_fetch>(&step)) {
       unsigned none = 0;
       if (wanted->call.method == "POST") hide_what_is_sent(wanted->call);

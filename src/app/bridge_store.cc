@@ -3,6 +3,7 @@
 #include "app/run_program.h"
 #include "base/base64url.h"
 #include "base/json.h"
+#include "bridge/command_line.h"
 #include "jose/random.h"
 
 #include <algorithm>
@@ -84,6 +85,11 @@ result<void> write_new(const std::string& folder, const std::string& name, std::
   ::unlink(from.c_str());
   if (!done) return fail(errc::file_unwritable, to + ": " + why(os));
   return {};
+}
+
+std::uint64_t inode_of(const std::string& path) {
+  struct stat about{};
+  return ::lstat(path.c_str(), &about) == 0 ? static_cast<std::uint64_t>(about.st_ino) : 0;
 }
 
 json::value text(std::string_view s) { return json::string(s.data(), s.size()); }
@@ -231,8 +237,9 @@ std::optional<secret> bridge_store::read_key() {
       key_ = secret(std::move(*bytes));
       return key_;
     }
+    auto path = folder_ + "/key.bin";
     log_.write(bridge_log_level::warn, component, "is no key of 32 bytes, and is replaced",
-               {{"file", folder_ + "/key.bin"}});
+               {{"file", path}, {"set_aside_as", set_aside(path)}});
     return std::nullopt;
   }
   if (!key_is_slow()) return std::nullopt;
@@ -286,20 +293,33 @@ result<secret> bridge_store::make_key() {
 
 std::optional<kept_sign_in> bridge_store::read_named(const std::string& name) {
   auto path = folder_ + "/" + name + std::string(end_of_file);
+  auto seen = inode_of(path);
   auto sealed = read_private(path, largest_file);
   if (!sealed) return std::nullopt;
   auto key = read_key();
+  // Another process may have replaced it meanwhile: then what was read says nothing of what is there.
+  auto aside = [&] { return inode_of(path) == seen ? set_aside(path) : std::string(); };
   if (!key) {
+    // A keyring that is locked now has the key still.
     log_.write(bridge_log_level::warn, component, "tokenCache: load failed, ignoring cache: its key is gone",
-               {{"file", path}});
+               {{"file", path}, {"set_aside_as", key_is_slow() ? "" : aside()}});
     return std::nullopt;
   }
   auto kept = open_kept(*sealed, name, key->reveal());
   if (kept) return std::move(*kept);
+  // What another version wrote is of use to that one.
+  bool damaged = kept.error().code != errc::sign_in_cache_unusable;
   log_.write(bridge_log_level::warn, component,
-             "tokenCache: load failed, ignoring cache: damaged, or sealed with another key",
-             {{"file", path}, {"why", kept.error().detail}});
+             damaged ? "tokenCache: load failed, ignoring cache: damaged, or sealed with another key"
+                     : "tokenCache: load failed, ignoring cache",
+             {{"file", path}, {"why", kept.error().detail}, {"set_aside_as", damaged ? aside() : ""}});
   return std::nullopt;
+}
+
+// Out of the way, so that nobody is told of it again; "" where that cannot be done.
+std::string bridge_store::set_aside(const std::string& path) {
+  auto there = path + ".damaged";
+  return ::rename(path.c_str(), there.c_str()) == 0 ? there : "";
 }
 
 std::optional<kept_sign_in> bridge_store::read() {
@@ -319,13 +339,20 @@ result<void> bridge_store::write(const kept_sign_in& kept) {
     auto file = entry.path().filename().string();
     if (file.starts_with(name_) && file.ends_with(".tmp")) fs::remove(entry.path(), ignored);
   }
-  auto sealed = seal_kept(kept, name_, key->reveal(), [](std::size_t n) { return random_bytes(n); });
+  auto written = kept;
+  written.settings = kept_settings(settings_);
+  auto sealed = seal_kept(written, name_, key->reveal(), [](std::size_t n) { return random_bytes(n); });
   return write_whole(folder_, name_ + std::string(end_of_file), sealed);
 }
 
-bool bridge_store::remove() { return !folder_.empty() && ::unlink(file().c_str()) == 0; }
+bool bridge_store::remove(const std::string& name) {
+  if (folder_.empty()) return false;
+  auto path = folder_ + "/" + name + std::string(end_of_file);
+  bool aside = ::unlink((path + ".damaged").c_str()) == 0;
+  return ::unlink(path.c_str()) == 0 || aside;
+}
 
-std::vector<std::pair<std::string, kept_sign_in>> bridge_store::all() {
+std::vector<std::pair<std::string, kept_sign_in>> bridge_store::all(const std::string& server) {
   std::vector<std::pair<std::string, kept_sign_in>> found;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder_, ignored)) {
@@ -333,7 +360,8 @@ std::vector<std::pair<std::string, kept_sign_in>> bridge_store::all() {
     // Files of the program that this one stands in for have shorter names.
     if (file.size() != name_.size() + end_of_file.size() || !file.ends_with(end_of_file)) continue;
     auto name = file.substr(0, name_.size());
-    if (auto kept = read_named(name)) found.emplace_back(name, std::move(*kept));
+    auto kept = read_named(name);
+    if (kept && (server.empty() || kept->server == server)) found.emplace_back(name, std::move(*kept));
   }
   std::sort(found.begin(), found.end(),
             [](const auto& a, const auto& b) { return a.second.server < b.second.server; });

@@ -52,7 +52,8 @@ class bridge_lock {
 };
 
 // One kept sign-in on disk. Everything that is wrong with it is named in the log and survived: then there is
-// nothing kept. Blocks for as long as a small file takes, and with the secret service longer: `key_is_slow`.
+// nothing kept. What is damaged is renamed, so that it is named once. Blocks for as long as a small file
+// takes, and with the secret service longer: `key_is_slow`.
 class bridge_store {
  public:
   // `given_up` ends what it waits for, and outlives it.
@@ -75,15 +76,19 @@ class bridge_store {
   // what was there before stays until the new is on the disk. Errors: file_unwritable.
   result<void> write(const kept_sign_in& kept);
   // For the holder of the lock. False: there was none.
-  bool remove();
+  bool remove() { return remove(name_); }
 
-  // Every file of the folder that holds a sign-in which can be opened, with its name.
-  std::vector<std::pair<std::string, kept_sign_in>> all();
+  // Every file of the folder that holds a sign-in which can be opened, with its name; of one server, or all.
+  std::vector<std::pair<std::string, kept_sign_in>> all(const std::string& server = "");
+  // The same of another sign-in of the folder.
+  std::string lock_file_of(const std::string& name) const { return folder_ + "/" + name + ".lock"; }
+  bool remove(const std::string& name);
 
  private:
   std::string in_folder(std::string_view end) const {
     return folder_.empty() ? "" : folder_ + "/" + name_ + std::string(end);
   }
+  std::string set_aside(const std::string& path);
   std::optional<secret> read_key();
   result<secret> make_key();
   std::optional<std::string> read_private(const std::string& path, std::size_t most);

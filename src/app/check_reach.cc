@@ -118,7 +118,7 @@ asked ask_server(const upstream_settings& u, const fetch_rules& rules, const std
     return {{{code_of_upstream(answer.error()),
               "the MCP server " + u.url + " does not answer: " + told(answer.error())}}};
   if (answer && answer->status == 400 && place->scheme == "http" &&
-      answer->body.find("HTTPS") != std::string::npos) {
+      answer->body.find("HTTPS") != std::string::npos && speaks_tls(call, rules, ca_file)) {
     return {
         {{errc::upstream_tls_failed,
           "the MCP server " + u.url +

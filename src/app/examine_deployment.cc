@@ -5,6 +5,8 @@
 #include "app/file_access.h"
 #include "app/guard_app.h"
 #include "app/walk_sign_in.h"
+#include "base/base64url.h"
+#include "base/form.h"
 #include "base/url.h"
 #include "config/provider_kind.h"
 #include "doctor/known_clients.h"
@@ -64,21 +66,33 @@ void look_at_running(const settings& conf, deployment_evidence& into) {
   into.inside = net::look(call, patient(), conf.upstream_ca_file);
 }
 
-void add_file(const std::string& path, const std::string& what, std::vector<file_trial>& into) {
+void add_file(const std::string& path, const std::string& what, unsigned may_have,
+              std::vector<file_trial>& into) {
   struct stat about{};
   if (path.empty() || ::stat(path.c_str(), &about) != 0 || !S_ISREG(about.st_mode)) return;
-  into.push_back({absolute_path(path), what, static_cast<unsigned>(about.st_mode & 07777)});
+  into.push_back({absolute_path(path), what, static_cast<unsigned>(about.st_mode & 07777), may_have});
 }
 
 void look_at_files(const settings& conf, deployment_evidence& into) {
   if (!conf.is_guard() && !is_postgres_url(conf.database_url)) {
     auto path = sqlite_path(conf.database_url);
     if (path && !path->empty()) {
-      add_file(*path, "the database", into.files);
-      add_file(*path + ".key", "the encryption key", into.files);
+      add_file(*path, "the database", 0, into.files);
+      add_file(*path + ".key", "the encryption key", 0, into.files);
     }
   }
-  add_file(conf.tls.key_file, "the key of the TLS certificate", into.files);
+  // A gateway often reads it as one of a group (ssl-cert, a Kubernetes fsGroup).
+  add_file(conf.tls.key_file, "the key of the TLS certificate", S_IRGRP, into.files);
+}
+
+// A provider may send back what it was sent, in words for people.
+void redact(result<http_answer>& answer, const std::vector<std::string>& secrets) {
+  if (!answer) return;
+  for (const auto& one : secrets) {
+    if (one.empty()) continue;
+    for (auto at = answer->body.find(one); at != std::string::npos; at = answer->body.find(one, at + 3))
+      answer->body.replace(at, one.size(), "***");
+  }
 }
 
 provider_trial try_provider(const settings& conf, const provider_settings& p) {
@@ -104,7 +118,13 @@ provider_trial try_provider(const settings& conf, const provider_settings& p) {
   exchange.redirect_uri = trial.callback_url;
   exchange.code_verifier = secret(std::string(made_up) + "-0123456789-0123456789");
   trial.token_endpoint = metadata->token_endpoint;
-  trial.token = net::fetch(code_exchange_request(*metadata, exchange), patient(), conf.upstream_ca_file);
+  auto call = code_exchange_request(*metadata, exchange);
+  trial.token = net::fetch(call, patient(), conf.upstream_ca_file);
+  std::string plain(p.client_secret.reveal());
+  std::string credentials(call.fields.first("Authorization"));
+  if (auto space = credentials.find(' '); space != std::string::npos) credentials.erase(0, space + 1);
+  redact(*trial.token, {credentials, base64_encode(p.client_id + ":" + plain), percent_encode(plain), plain,
+                        std::string(exchange.code_verifier.reveal())});
   sign_in_request request;
   request.client_id = p.client_id;
   request.redirect_uri = trial.callback_url;

@@ -3,13 +3,17 @@
 #include "app/file_access.h"
 #include "base/file_words.h"
 #include "base/text.h"
+#include "doctor/site_facts.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace mcp_oauth {
 namespace {
@@ -54,6 +58,35 @@ std::optional<file_change> change_of_value(const proposed_change& wanted) {
   return found;
 }
 
+// The file as it is with another content: its owner and mode stay, and a link stays one. "": done.
+std::string replace_file(const std::string& path, const std::string& content) {
+  std::error_code failed;
+  auto real = std::filesystem::canonical(path, failed).string();
+  struct stat before{};
+  if (failed || ::stat(real.c_str(), &before) != 0) return file_words(errno, path);
+  // A name that nobody could put a link at, for this process alone until the mode is right.
+  auto fresh = real + ".XXXXXX";
+  int fd = ::mkostemp(fresh.data(), O_CLOEXEC);
+  if (fd < 0) return file_words(errno, fresh);
+  std::string why;
+  if (::fchown(fd, before.st_uid, before.st_gid) != 0) {
+    why = "it belongs to somebody else; change it by hand";
+  } else if (::fchmod(fd, before.st_mode & 07777) != 0) {
+    why = file_words(errno, fresh);
+  }
+  std::string_view rest = content;
+  while (why.empty() && !rest.empty()) {
+    auto n = ::write(fd, rest.data(), rest.size());
+    if (n > 0) rest.remove_prefix(static_cast<std::size_t>(n));
+    if (n <= 0 && errno != EINTR) why = file_words(errno, fresh);
+  }
+  if (why.empty() && ::fsync(fd) != 0) why = file_words(errno, fresh);
+  ::close(fd);
+  if (why.empty() && ::rename(fresh.c_str(), real.c_str()) != 0) why = file_words(errno, real);
+  if (!why.empty()) ::unlink(fresh.c_str());
+  return why;
+}
+
 std::string change_line(const file_change& change) {
   auto text = read_file_text(change.file);
   if (!text) return text.error().detail;
@@ -61,19 +94,7 @@ std::string change_line(const file_change& change) {
   if (change.line > lines.size() || lines[change.line - 1] != change.before)
     return "it was changed meanwhile";
   lines[change.line - 1] = change.after;
-  struct stat before{};
-  if (::stat(change.file.c_str(), &before) != 0) return file_words(errno, change.file);
-  auto fresh = change.file + ".doctor";
-  std::ofstream out(fresh, std::ios::binary | std::ios::trunc);
-  // Before anything is in it: what it replaces may be nobody else's to read.
-  if (!out || ::chmod(fresh.c_str(), before.st_mode & 07777) != 0) return file_words(errno, fresh);
-  out << join(lines, "\n");
-  out.close();
-  std::error_code failed;
-  if (out) std::filesystem::rename(fresh, change.file, failed);
-  if (out && !failed) return "";
-  std::filesystem::remove(fresh, failed);
-  return "it cannot be written";
+  return replace_file(change.file, join(lines, "\n"));
 }
 
 }  // namespace
@@ -96,7 +117,7 @@ void make_changes(std::vector<file_change>& changes) {
   for (auto& change : changes) {
     if (change.what == proposed_change::kind::value) {
       change.failure = change_line(change);
-    } else if (::chmod(change.file.c_str(), S_IRUSR | S_IWUSR) != 0) {
+    } else if (::chmod(change.file.c_str(), static_cast<mode_t>(std::stoul(change.after, nullptr, 8))) != 0) {
       change.failure = file_words(errno, change.file);
     }
     change.made = change.failure.empty();
@@ -108,15 +129,17 @@ std::string to_text(const std::vector<file_change>& changes, bool yes) {
   std::string out = "\n";
   for (const auto& change : changes) {
     if (change.what == proposed_change::kind::mode) {
-      out += "chmod " + change.after + " '" + change.file + "'    (was " + change.before + ")\n";
+      out += "chmod " + change.after + " " + shell_word(change.file) + "    (was " + change.before + ")\n";
     } else {
       out += "--- " + change.file + "\n+++ " + change.file + "\n@@ -" + std::to_string(change.line) + " +" +
              std::to_string(change.line) + " @@\n-" + change.before + "\n+" + change.after + "\n";
     }
     if (!change.failure.empty()) out += "not changed: " + change.failure + "\n";
   }
-  return out + (yes ? "Changed. Reload or restart the gateway, and run doctor again.\n"
-                    : "Nothing was changed. --fix --yes changes it.\n");
+  if (!yes) return out + "Nothing was changed. --fix --yes changes it.\n";
+  bool any = std::any_of(changes.begin(), changes.end(), [](const auto& one) { return one.made; });
+  return out +
+         (any ? "Changed. Reload or restart the gateway, and run doctor again.\n" : "Nothing was changed.\n");
 }
 
 json::array to_json(const std::vector<file_change>& changes) {

@@ -57,7 +57,7 @@ struct sign_in_walk {
   void told(std::string_view check, const std::string& what, const std::string& seen,
             const std::string& where) {
     log.tell("  " + what + ": " + seen);
-    into(check).ok(what, seen, where);
+    into(check).ok(what, log.redacted(seen), log.redacted(where));
   }
 
   // A server may send back what it was sent, in an error for people.
@@ -158,20 +158,29 @@ struct sign_in_walk {
     worker.stop();
   }
 
-  // The server that all this is for.
+  // The server that all this is for, and no other: the token is for it alone (RFC 8707 section 2).
   void use(const kept_tokens& tokens) {
+    log.hide(tokens.access_token);
+    log.hide(tokens.refresh_token);
     if (tokens.dpop) {
       told("login.token", "the token", "bound to a key (DPoP); not tried at the server", "");
       return;
     }
     http_call call = facts.entry->call;
+    auto to = url::parse(call.url);
+    if (!to || to->origin() != facts.evidence.target.origin()) {
+      told("login.token", "the token", "not tried: the server redirects to " + shown_url(call.url), "");
+      return;
+    }
     call.fields.add("Authorization", "Bearer " + std::string(tokens.access_token.reveal()));
-    auto answer = net::look(call, fetch_rules(), settings.tls.ca_file);
+    auto rules = rules_for(*to, named_by::user, outbound_rules::of(settings, false));
+    auto answer = net::look(call, rules, settings.tls.ca_file);
     auto place = call.method + " " + shown_url(call.url);
     auto words = displayable(what_token_says(tokens.access_token, now()));
     if (!answer) {
       into("login.token")
-          .failure(errc::connection_failed, displayable(answer.error().detail), "an answer", place);
+          .failure(errc::connection_failed, log.redacted(displayable(answer.error().detail)), "an answer",
+                   place);
       return;
     }
     if (answer->status == 401 || answer->status == 403) {
@@ -185,7 +194,8 @@ struct sign_in_walk {
     }
     if (!json_rpc_in(*answer)) {
       into("login.token")
-          .failure(errc::not_an_mcp_server, told_with_words(*answer), "an answer of MCP", place);
+          .failure(errc::not_an_mcp_server, log.redacted(told_with_words(*answer)), "an answer of MCP",
+                   place);
       return;
     }
     told("login.token", "the server takes the token", "status " + std::to_string(answer->status), place);
@@ -229,6 +239,12 @@ std::vector<doctor_finding> walk_sign_in(const site_facts& facts, const std::str
   sign_in_walk walk{settings, facts, worker, pool, log};
   if (!facts.asks_for_token()) {
     walk.into("login").ok("There is nothing to sign in to", "the server asks for no token");
+    return std::move(walk.found);
+  }
+  const auto& target = facts.evidence.target;
+  if (target.scheme == "http" && !target.is_loopback()) {
+    walk.into("login").failure(errc::cleartext_in_public, "no sign-in was begun", "https",
+                               shown_url(settings.upstream.url));
     return std::move(walk.found);
   }
   auto random = [](std::size_t n) { return random_bytes(n); };

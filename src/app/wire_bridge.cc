@@ -7,6 +7,7 @@
 #include "app/version.h"
 #include "base/base64url.h"
 #include "base/url.h"
+#include "bridge/command_line.h"
 #include "bridge/conversation.h"
 #include "bridge/proxy_choice.h"
 #include "bridge/stdio_line.h"
@@ -74,6 +75,7 @@ conversation_options options_of(const bridge_settings& settings) {
   options.version = std::string(version);
   options.instance = base64url_encode(random_bytes(12));
   options.upstream = settings.upstream;
+  options.here = [&settings](std::string_view text) { return with_command_lines(text, settings); };
   return options;
 }
 
@@ -157,7 +159,7 @@ class bridge_app {
     auto asking = app.credentials_.prefetch();
     auto token = co_await std::move(asking);
     if (token || app.ending_ || app.told_to_end_) co_return;
-    app.log_.tell(told_of_start(token.error(), true));
+    app.log_.tell(told_of_start(token.error(), app.settings_));
     app.code_ = exit_of(token.error(), true);
     app.talk_.on_stop(steady_now());
     app.pump();

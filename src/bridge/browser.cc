@@ -39,6 +39,19 @@ std::vector<std::vector<std::string>> browser_commands(
   return commands;
 }
 
+std::string ways_without_browser(const std::string& redirect_uri, const std::string& login) {
+  return "\nThere is no browser on this machine. Either\n"
+         "- open the address on any machine. Its browser ends at an address that it cannot reach,\n    " +
+         redirect_uri +
+         "?code=...\n"
+         "  Copy that out of its address line, and paste it into this, in a terminal of this machine:\n    " +
+         login +
+         "\n"
+         "- or sign in with a code, where the authorization server has such: add --device-code to the "
+         "bridge's "
+         "flags.\n";
+}
+
 std::string ssh_forward(std::uint16_t port,
                         const std::function<std::optional<std::string>(std::string_view)>& environment) {
   auto connection = environment("SSH_CONNECTION");

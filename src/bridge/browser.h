@@ -22,4 +22,7 @@ std::vector<std::vector<std::string>> browser_commands(
 std::string ssh_forward(std::uint16_t port,
                         const std::function<std::optional<std::string>(std::string_view)>& environment);
 
+// Where no browser is: every way to sign in all the same. `login` is the command that takes what is pasted.
+std::string ways_without_browser(const std::string& redirect_uri, const std::string& login);
+
 }  // namespace mcp_oauth

@@ -116,6 +116,14 @@ TEST(Browser, WhoCameBySshIsToldWhatToForward) {
   EXPECT_EQ(ssh_forward(53682, environment), "");
 }
 
+TEST(Browser, WhereThereIsNoneEveryWayIsNamed) {
+  auto told = ways_without_browser("http://127.0.0.1:1/callback", "mcp-oauth-proxy bridge login https://m");
+  EXPECT_THAT(told, ::testing::HasSubstr("http://127.0.0.1:1/callback?code="));
+  EXPECT_THAT(told, ::testing::HasSubstr("paste it"));
+  EXPECT_THAT(told, ::testing::HasSubstr("mcp-oauth-proxy bridge login https://m\n"));
+  EXPECT_THAT(told, ::testing::HasSubstr("--device-code"));
+}
+
 TEST(TokenWords, SayWhatAServerMayDislikeAndNoMore) {
   auto jwt = [](const std::string& claims) {
     return secret(base64url_encode(R"({"alg":"ES256"})") + "." + base64url_encode(claims) + ".c2ln");

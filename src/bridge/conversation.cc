@@ -362,15 +362,15 @@ void conversation::refuse_client(std::string_view raw_id, errc why, std::string 
   bridge_failure failure;
   failure.why = {why, std::move(detail)};
   log(bridge_log_level::warn, "a message of the client is refused: " + failure_words(failure));
-  write_line(failure_answer(options_.program, raw_id, failure));
+  write_line(failure_answer(options_.program, raw_id, failure, options_.here));
 }
 
 void conversation::fail(transit& t, const bridge_failure& failure, milliseconds now) {
   auto what = t.facts.method.empty() ? std::string("a message") : t.facts.method;
   log(t.client_id.empty() && t.batch_ids.empty() ? bridge_log_level::debug : bridge_log_level::warn,
       what + " failed: " + failure_words(failure));
-  if (!t.client_id.empty()) write_line(failure_answer(options_.program, t.client_id, failure));
-  for (const auto& id : t.batch_ids) write_line(failure_answer(options_.program, id, failure));
+  if (!t.client_id.empty()) write_line(failure_answer(options_.program, t.client_id, failure, options_.here));
+  for (const auto& id : t.batch_ids) write_line(failure_answer(options_.program, id, failure, options_.here));
   if (t.serial == relisting_for_) relisting_for_ = 0;
   if (t.why == purpose::listen && failure.status >= 400 && failure.status < 500) stream_.refused = true;
   finish(t, now);
@@ -438,7 +438,8 @@ void conversation::on_stop(milliseconds now) {
   }
   bridge_failure ending;
   ending.why = {errc::bridge_ending, waiting_for_.empty() ? "" : waiting_for_};
-  for (const auto& [id, serial] : by_client_id_) write_line(failure_answer(options_.program, id, ending));
+  for (const auto& [id, serial] : by_client_id_)
+    write_line(failure_answer(options_.program, id, ending, options_.here));
   by_client_id_.clear();
   std::vector<std::uint64_t> open;
   for (const auto& [id, x] : exchanges_) open.push_back(id);
@@ -461,7 +462,7 @@ void conversation::end_session(milliseconds now) {
     if (t->client_id.empty() || t->facts.method == "subscriptions/listen") continue;
     bridge_failure ending;
     ending.why = {errc::bridge_ending, "the client closed its side before it answered"};
-    write_line(failure_answer(options_.program, t->client_id, ending));
+    write_line(failure_answer(options_.program, t->client_id, ending, options_.here));
     by_client_id_.erase(t->client_id);
     t->client_id.clear();
   }

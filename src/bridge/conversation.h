@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -63,6 +64,7 @@ struct conversation_options {
   std::string version;
   std::string instance;  // no other conversation has it: what another one gave out is not taken for ours
   bridge_upstream_settings upstream;
+  std::function<std::string(std::string_view)> here = {};  // of `failure_answer`
 };
 
 // One client on standard input and output, and the MCP server that it shall believe to speak to: what each
@@ -177,6 +179,7 @@ class conversation {
     bool renewing = false;
     std::vector<answer_part> blocked;  // wait for the line
     std::size_t unanswered = 0;        // of its questions, ours to answer: it is not read on before
+    bool ended = false;                // while some of it waited for the line
     std::uint64_t flow_serial = 0;     // whose answer is being written in parts
   };
 
@@ -232,6 +235,7 @@ class conversation {
   void take_parts(std::uint64_t call, std::vector<answer_part> parts, milliseconds now);
   void take_flow(exchange& x, answer_part& part, milliseconds now);
   void end_flow(exchange& x, milliseconds now);
+  void end_of_body(exchange& x, const std::string& why, milliseconds now);
   void break_flow(exchange& x, const std::string& why, milliseconds now);
   void route_server(exchange& x, std::string text, const message_facts& facts, milliseconds now);
   void take_answer(exchange& x, std::string text, const message_facts& facts, milliseconds now);
@@ -246,6 +250,7 @@ class conversation {
   // Whether what comes of it shows how to speak to the server.
   bool decides(const transit& t) const { return opening_ == t.serial || t.why == purpose::opening; }
   void forget_attempts();
+  std::string transport_hint(const bridge_failure& failure) const;
   void let_go(transit& t, milliseconds now);
   void probe_for_stateless(transit& t, milliseconds now);
   void reopen(milliseconds now);

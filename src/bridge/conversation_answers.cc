@@ -92,6 +92,11 @@ void conversation::end_flow(exchange& x, milliseconds now) {
     auto* y = find_exchange(next);
     if (y == nullptr) continue;
     take_parts(next, std::exchange(y->blocked, {}), now);
+    y = find_exchange(next);
+    if (y != nullptr && y->ended && y->blocked.empty() && line_owner_ != next) {
+      end_of_body(*y, "its answer ended", now);
+      continue;
+    }
     bridge_action action;
     action.kind = bridge_action::kind::resume;
     action.call = next;
@@ -158,7 +163,7 @@ void conversation::route_server(exchange& x, std::string text, const message_fac
       if (!park(x, text, facts, now)) {
         bridge_failure why;
         why.why = {errc::bridge_not_translatable, facts.method + " outside of a call"};
-        answer_server(x.id, failure_answer(options_.program, facts.id, why), now);
+        answer_server(x.id, failure_answer(options_.program, facts.id, why, options_.here), now);
       }
       return;
     }

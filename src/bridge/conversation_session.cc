@@ -229,6 +229,7 @@ void conversation::opening_failed(transit& t, const bridge_failure& failure, mil
   if (try_other_transport(t, failure, 0, now)) return;
   auto counts = first_failure_.value_or(failure);
   forget_attempts();
+  if (counts.hint.empty()) counts.hint = transport_hint(counts);
   bool ours = t.client_id.empty();
   bool again = !initialized_result_.empty();
   bool for_nobody = t.unattended && counts.why.code == errc::sign_in_person_needed;
@@ -245,6 +246,24 @@ void conversation::opening_failed(transit& t, const bridge_failure& failure, mil
   }
   if (server_ == era::sessions && !open_ && !again) server_ = era::unknown;
   fail(t, counts, now);
+}
+
+// What a setting has to do with it that server and bridge do not understand each other; "": nothing.
+std::string conversation::transport_hint(const bridge_failure& failure) const {
+  bool refused = failure.status >= 400 && failure.status < 500 && failure.status != 401 &&
+                 failure.status != 403 && failure.status != 429;
+  bool no_stream =
+      (failure.status >= 200 && failure.status < 300) || failure.why.code == errc::upstream_no_answer;
+  auto transport = options_.upstream.transport;
+  if (transport == bridge_transport::http_only && refused)
+    return "Check the path of the URL; or leave --transport http-only (UPSTREAM_TRANSPORT) away: servers of "
+           "MCP "
+           "2024-11-05 speak HTTP with SSE alone, and that is not tried with it.";
+  if (transport == bridge_transport::sse_only && (refused || no_stream))
+    return "Check the path of the URL; or leave --transport sse-only (UPSTREAM_TRANSPORT) away: servers of "
+           "newer "
+           "revisions do not speak HTTP with SSE, and nothing else is tried with it.";
+  return "";
 }
 
 void conversation::forget_attempts() {

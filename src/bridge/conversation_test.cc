@@ -514,6 +514,74 @@ TEST(Conversation, OthersWaitForTheEndOfALineThatIsWrittenInParts) {
   EXPECT_EQ(read_line(lines[2]).at("id").to_number<int>(), 9);
 }
 
+// What ended while it waited for the line was never looked at again where it held no answer.
+TEST(Conversation, AStreamThatEndedWhileItWaitedForTheLineIsOpenedAgain) {
+  talk t;
+  auto stream = t.open();
+  t.line(text(call_text));
+  auto call = t.next().call;
+  auto whole = large(600'000);
+  t.head(call, 200, "application/json");
+  t.body(call, std::string_view(whole).substr(0, 500'000));
+  auto news = R"({"jsonrpc":"2.0","method":"notifications/message","params":{"data":")" +
+              std::string(400'000, 'y') + "\"}}";
+  t.body(stream, "data: " + news + "\n\n");
+  t.end(stream);
+  EXPECT_TRUE(t.sent_nothing());
+  t.body(call, std::string_view(whole).substr(500'000));
+  t.end(call);
+  auto lines = t.told();
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(read_line(lines[0]).at("id").to_number<int>(), 7);
+  EXPECT_EQ(lines[1], news);
+  t.pass(seconds(10));
+  ASSERT_FALSE(t.sent_nothing());
+  EXPECT_EQ(t.next().method, bridge_action::method::get);
+}
+
+TEST(Conversation, ACallWhoseStreamEndedInsteadWhileItWaitedForTheLineFailsAtOnce) {
+  talk t;
+  t.open();
+  t.line(text(call_text));
+  auto call = t.next().call;
+  t.line(R"({"jsonrpc":"2.0","id":8,"method":"tools/call","params":{"name":"e"}})");
+  auto other = t.next().call;
+  auto whole = large(600'000);
+  t.head(call, 200, "application/json");
+  t.body(call, std::string_view(whole).substr(0, 500'000));
+  t.events(other);
+  t.body(other, R"(data: {"jsonrpc":"2.0","method":"notifications/message","params":{"data":")" +
+                    std::string(400'000, 'y') + "\"}}\n\n");
+  t.end(other);
+  t.body(call, std::string_view(whole).substr(500'000));
+  t.end(call);
+  auto lines = t.told();
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_EQ(code_in(lines[2]), -32001);
+  EXPECT_EQ(read_line(lines[2]).at("id").to_number<int>(), 8);
+  EXPECT_EQ((*t).waiting(), 0U);
+}
+
+TEST(Conversation, ATransportThatKeepsTheTwoApartIsNamed) {
+  bridge_upstream_settings only_http, only_sse;
+  only_http.transport = bridge_transport::http_only;
+  only_sse.transport = bridge_transport::sse_only;
+  for (const auto& [settings, flag] :
+       {std::pair{only_http, "--transport http-only"}, std::pair{only_sse, "--transport sse-only"}}) {
+    talk t(settings);
+    t.line(R"({"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18"}})");
+    for (int tries = 0; tries < 3 && !t.sent_nothing(); ++tries)
+      t.answer(t.next().call, 404, "text/plain", "not found");
+    auto line = t.told_one();
+    EXPECT_NE(line.find(flag), std::string::npos) << line;
+  }
+  talk t;
+  t.line(R"({"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18"}})");
+  for (int tries = 0; tries < 3 && !t.sent_nothing(); ++tries)
+    t.answer(t.next().call, 404, "text/plain", "not found");
+  EXPECT_EQ(t.told_one().find("--transport"), std::string::npos);
+}
+
 TEST(Conversation, AnAnswerThatBreaksOffInItsMiddleIsFollowedByItsError) {
   for (int how = 0; how < 3; ++how) {
     talk t;

@@ -318,6 +318,7 @@ void conversation::on_end(std::uint64_t call, milliseconds now) {
   auto* x = find_exchange(call);
   if (x == nullptr) return;
   if (x->renewing) return;
+  // Not first in end_of_body: what comes before that may end the session, which aborts what is open.
   if (x->kind == exchange::kind::legacy_stream && x->blocked.empty()) legacy_stream_ = 0;
   auto* t = find(x->serial);
   if (x->collecting) {
@@ -349,19 +350,29 @@ void conversation::on_end(std::uint64_t call, milliseconds now) {
     }
     if (empty) why = "HTTP " + std::to_string(x->status) + " without content";
   }
-  auto kind = x->kind;
-  if (!x->blocked.empty()) return;  // it goes on when the line is free
+  if (!x->blocked.empty()) {
+    x->ended = true;  // the rest when the line is free
+    return;
+  }
+  end_of_body(*x, why, now);
+}
+
+void conversation::end_of_body(exchange& x, const std::string& why, milliseconds now) {
+  auto call = x.id;
+  auto kind = x.kind;
+  auto* t = find(x.serial);
   if (kind == exchange::kind::server_stream) {
     drop_exchange(call, false);
     return server_stream_ended("it ended", 0, milliseconds(0), now);
   }
   if (kind == exchange::kind::legacy_stream) {
+    legacy_stream_ = 0;
     drop_exchange(call, false);
     bridge_failure ended;
     ended.why = {errc::upstream_no_answer, "the event stream of HTTP with SSE ended"};
     return legacy_stream_ended(ended, now);
   }
-  if (t != nullptr) return ended_without_response(*x, *t, why, now);
+  if (t != nullptr) return ended_without_response(x, *t, why, now);
   drop_exchange(call, false);
 }
 

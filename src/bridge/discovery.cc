@@ -156,7 +156,10 @@ struct search : std::enable_shared_from_this<search> {
     if (worst && worst->code == errc::sign_in_issuer_mismatch)
       return then(tl::unexpected<error>(*worst), now);
     if (worst && worst->code == errc::sign_in_url_refused) return then(tl::unexpected<error>(*worst), now);
-    auto code = any_answer ? errc::sign_in_metadata_missing : errc::sign_in_token_unreachable;
+    // Before its metadata was read, it was the MCP server that was asked.
+    auto away =
+        found.resource || wish.only_issuer ? errc::sign_in_token_unreachable : errc::upstream_unreachable;
+    auto code = any_answer ? errc::sign_in_metadata_missing : away;
     return then(fail(code, "tried: " + join(tried, "; ")), now);
   }
 };

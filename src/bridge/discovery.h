@@ -30,7 +30,8 @@ struct discovery_wish {
 // servers', each form in order; and where there is no metadata of the resource, its origin as MCP 2025-03-26
 // has it, at last with assumed endpoints. `then` gets what was found, or: sign_in_metadata_missing with a
 // list of what was tried and what it answered; sign_in_resource_mismatch, sign_in_issuer_mismatch,
-// sign_in_metadata_invalid, sign_in_url_refused; sign_in_token_unreachable when nothing answered at all.
+// sign_in_metadata_invalid, sign_in_url_refused; upstream_unreachable when nothing
+// answered at all, sign_in_token_unreachable when no authorization server did.
 sign_in_step discover(discovery_wish wish, const outbound_rules& rules,
                       std::function<sign_in_step(result<discovered>, time_point)> then, time_point now);
 

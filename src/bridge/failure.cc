@@ -32,14 +32,20 @@ int code_of(const bridge_failure& failure) {
 struct bridge_words {
   errc code;
   std::string_view cause, fix;
+  std::string_view title = {};  // "": as it stands there
 };
 constexpr auto of_a_bridge = std::to_array<bridge_words>({
     {errc::upstream_refused, "Nothing listens at the address of the MCP server.",
      "Start the MCP server, or correct the URL in the configuration of your client; inside a container "
      "localhost is the "
      "container itself."},
-    {errc::upstream_unreachable, "The name does not resolve, or no route leads to the MCP server.",
-     "Check the URL in the configuration of your client, DNS, the network and HTTPS_PROXY."},
+    {errc::upstream_unreachable,
+     "The name does not resolve, nothing listens there, its certificate is not trusted, or no route leads "
+     "there.",
+     "Check the URL in the configuration of your client, DNS, the network and HTTPS_PROXY; a private "
+     "authority is "
+     "named with --ca-file (TLS_CA_FILE).",
+     "The MCP server cannot be reached"},
     {errc::upstream_timeout, "The MCP server said nothing within upstream.timeoutMs.",
      "Raise upstream.timeoutMs (UPSTREAM_TIMEOUT_MS, --timeout-ms), or look at the MCP server."},
     {errc::upstream_malformed, "Another protocol is spoken at that port, or TLS is missing.",
@@ -74,8 +80,18 @@ std::string_view cut_text(std::string_view text, std::size_t limit) {
   return text.substr(0, limit);
 }
 
+symptom bridge_symptom(errc code) {
+  auto row = explain(code);
+  for (const auto& words : of_a_bridge) {
+    if (words.code != code) continue;
+    row.cause = words.cause;
+    row.fix = words.fix;
+    if (!words.title.empty()) row.description = words.title;
+  }
+  return row;
+}
+
 std::string failure_words(const bridge_failure& failure) {
-  const auto& row = explain(failure.why.code);
   std::string words;
   if (failure.why.code == errc::upstream_status || failure.why.code == errc::upstream_throttled) {
     words = "upstream returned " + std::to_string(failure.status);
@@ -83,7 +99,7 @@ std::string failure_words(const bridge_failure& failure) {
   } else if (failure.why.code == errc::upstream_timeout) {
     words = "upstream timed out";
   } else {
-    words = row.description;
+    words = bridge_symptom(failure.why.code).description;
   }
   auto detail = readable(failure.why.detail);
   if (detail.starts_with(words)) return detail;
@@ -91,21 +107,17 @@ std::string failure_words(const bridge_failure& failure) {
   return words;
 }
 
-std::string failure_answer(std::string_view program, std::string_view raw_id, const bridge_failure& failure) {
-  const auto& row = explain(failure.why.code);
+std::string failure_answer(std::string_view program, std::string_view raw_id, const bridge_failure& failure,
+                           const std::function<std::string(std::string_view)>& here) {
+  const auto row = bridge_symptom(failure.why.code);
   json::object data;
   if (failure.status != 0) data["status"] = failure.status;
   data["code"] = text_of(row.name);
   data["symptom"] = text_of(row.id);
   if (!failure.why.detail.empty()) data["reason"] = text_of(readable(failure.why.detail));
-  auto cause = row.cause, fix = row.fix;
-  for (const auto& words : of_a_bridge) {
-    if (words.code != failure.why.code) continue;
-    cause = words.cause;
-    fix = words.fix;
-  }
-  data["cause"] = text_of(cause);
-  data["fix"] = text_of(failure.hint.empty() ? fix : std::string_view(failure.hint));
+  data["cause"] = text_of(row.cause);
+  std::string told(failure.hint.empty() ? row.fix : std::string_view(failure.hint));
+  data["fix"] = text_of(here ? here(told) : told);
   if (!failure.said.empty() && is_valid_utf8(failure.said))
     data["body"] = text_of(cut_text(failure.said, most_said));
   std::string message(program);

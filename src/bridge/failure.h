@@ -1,7 +1,9 @@
 #pragma once
 
 #include "base/error.h"
+#include "symptom/catalogue.h"
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -24,7 +26,11 @@ inline constexpr std::size_t most_said = 500;
 
 // The JSON-RPC error response that names the cause: for people in `message`, for programs in `data` (symptom,
 // cause, fix, reason, status, body). `program` stands before the message. `raw_id` as in `jsonrpc_error`.
-std::string failure_answer(std::string_view program, std::string_view raw_id, const bridge_failure& failure);
+// `here` puts the commands of this bridge into the catalogue's words.
+std::string failure_answer(std::string_view program, std::string_view raw_id, const bridge_failure& failure,
+                           const std::function<std::string(std::string_view)>& here = {});
+// The row of the catalogue, which speaks of a gateway's settings, in the words of a bridge.
+symptom bridge_symptom(errc code);
 // The same words for a log line.
 std::string failure_words(const bridge_failure& failure);
 

@@ -155,6 +155,7 @@ std::string seal_kept(const kept_sign_in& kept, std::string_view name, std::stri
   json::object o;
   o["version"] = version;
   put(o, "server", kept.server);
+  put(o, "settings", kept.settings);
   json::array clients;
   for (const auto& c : kept.clients) clients.push_back(written(c));
   o["clients"] = std::move(clients);
@@ -175,6 +176,7 @@ result<kept_sign_in> open_kept(std::string_view sealed, std::string_view name, s
   if (!o || read(*o, "version", of) != member::present || of != version) return odd();
   kept_sign_in kept;
   kept.server = text_member(*o, "server");
+  kept.settings = text_member(*o, "settings");
   const auto* clients = o->if_contains("clients");
   if (clients == nullptr || !clients->is_array()) return odd();
   for (const auto& one : clients->as_array()) {

@@ -44,7 +44,8 @@ struct kept_tokens {
 
 // Everything that is kept of one sign-in.
 struct kept_sign_in {
-  std::string server;                // the URL of the MCP server
+  std::string server;    // the URL of the MCP server
+  std::string settings;  // what it was got with, in words (`kept_settings`); "" where that is not known
   std::vector<kept_client> clients;  // one an issuer
   std::optional<kept_tokens> tokens;
 

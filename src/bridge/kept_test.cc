@@ -14,6 +14,7 @@ const auto random = [](std::size_t n) { return random_bytes(n); };
 kept_sign_in whole() {
   kept_sign_in kept;
   kept.server = "https://mcp.example/mcp";
+  kept.settings = "--client-id c";
   auto client = client_kept();
   client.client_secret = secret("s");
   client.until = from_unix(1'900'000'000);
@@ -34,6 +35,7 @@ TEST(Kept, ComesBackAsItWas) {
   ASSERT_TRUE(kept) << kept.error().detail;
   auto was = whole();
   EXPECT_EQ(kept->server, was.server);
+  EXPECT_EQ(kept->settings, was.settings);
   ASSERT_EQ(kept->clients.size(), 1U);
   EXPECT_EQ(kept->clients[0].client_secret.reveal(), "s");
   EXPECT_EQ(kept->clients[0].until, was.clients[0].until);

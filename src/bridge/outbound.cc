@@ -71,7 +71,7 @@ result<url> usable_url(std::string_view text, std::string_view who, const outbou
     return fail(errc::sign_in_url_refused,
                 name + " uses cleartext http to a non-loopback host (" + parsed->host +
                     "), which would leak OAuth2 credentials/tokens. Use https, target a loopback address, or "
-                    "set allowInsecureHttp / ALLOW_INSECURE_HTTP=true to override.");
+                    "set allowInsecureHttp / ALLOW_INSECURE_HTTP=true to override. As a flag: --allow-http.");
   }
   return std::move(*parsed);
 }

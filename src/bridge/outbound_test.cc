@@ -23,7 +23,7 @@ TEST(Outbound, TakesWhatIsHttpsLoopbackOrExplicitlyAllowed) {
       refused.error().detail,
       "oauth2.tokenUrl uses cleartext http to a non-loopback host (as.example), which would leak OAuth2 "
       "credentials/tokens. Use https, target a loopback address, or set allowInsecureHttp / "
-      "ALLOW_INSECURE_HTTP=true to override.");
+      "ALLOW_INSECURE_HTTP=true to override. As a flag: --allow-http.");
   EXPECT_TRUE(usable_url("http://as.example/x", "it", loose));
   EXPECT_EQ(usable_url("ftp://as.example", "upstream.url", strict).error().detail,
             "upstream.url must use http or https, got \"ftp:\"");

@@ -2,11 +2,14 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "base/url.h"
+#include "bridge/command_line.h"
 #include "bridge/option_values.h"
 #include "bridge/options.h"
 #include "bridge/outbound.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <utility>
 
@@ -31,6 +34,9 @@ std::string unknown(std::string_view what, std::string_view seen, const std::vec
   return std::string(what) + " " + std::string(seen.substr(0, 80)) +
          (near.empty() ? " is not known" : " is not known; the nearest is " + near);
 }
+
+constexpr auto verbs = std::to_array<std::pair<std::string_view, bridge_verb>>(
+    {{"login", bridge_verb::login}, {"logout", bridge_verb::logout}, {"status", bridge_verb::status}});
 
 class reading {
  public:
@@ -67,15 +73,14 @@ class reading {
   void read_verb() {
     args_ = in_.arguments;
     if (!args_.empty() && !in_.drop_in) {
-      for (auto [name, verb] :
-           {std::pair{"login", bridge_verb::login}, std::pair{"logout", bridge_verb::logout},
-            std::pair{"status", bridge_verb::status}}) {
+      for (auto [name, verb] : verbs) {
         if (args_.front() != name) continue;
         command_.verb = verb;
         args_.erase(args_.begin());
         break;
       }
     }
+    if (command_.verb == bridge_verb::status) command_.as_json = std::erase(args_, "--json") > 0;
     for (const auto& one : args_) {
       if (one == "--help" || one == "-h") command_.verb = bridge_verb::help;
       if (one == "--version") command_.verb = bridge_verb::print_version;
@@ -161,9 +166,18 @@ class reading {
     if (s.sign_in.token_cache_dir.empty() && !in_.drop_in)
       s.sign_in.token_cache_dir = variable("MCP_REMOTE_CONFIG_DIR").value_or("");
     for (const auto& name : in_.variables) {
-      bool ours = name.starts_with("OAUTH2_") || name.starts_with("UPSTREAM_");
-      if (ours && !holds(known, name)) command_.warnings.push_back(unknown("the variable", name, known));
+      if (holds(known, name) && name != "UPSTREAM_URL" && name != "LOG_LEVEL" && variable(name))
+        s.named_variables.push_back(name);
+      // oauth2-proxy, another program, has names that begin alike.
+      bool ours = (name.starts_with("OAUTH2_") && !name.starts_with("OAUTH2_PROXY_")) ||
+                  name.starts_with("UPSTREAM_");
+      if (ours && !holds(known, name)) {
+        auto words = unknown("the variable", name, known);
+        auto end = words.find(" is not known") + std::string_view(" is not known").size();
+        command_.warnings.push_back(words.insert(end, " and does nothing"));
+      }
     }
+    std::sort(s.named_variables.begin(), s.named_variables.end());
   }
 
   // ---- the command line
@@ -196,12 +210,20 @@ class reading {
       }
     }
     take_words(words);
+    auto shown = without_secrets(args_);
+    if (auto at = std::find(shown.begin(), shown.end(), command_.settings.upstream.url); at != shown.end())
+      shown.erase(at);
+    command_.settings.shown_arguments = std::move(shown);
   }
 
   void take_flag(const std::string& name, const std::function<std::optional<std::string>()>& value) {
     auto flags = bridge_flags();
     auto found = std::find_if(flags.begin(), flags.end(), [&](const auto& row) { return row.name == name; });
     if (found == flags.end()) {
+      for (std::string_view transport : {"http-only", "sse-only", "http-first", "sse-first"}) {
+        if (name.substr(2) == transport)
+          return wrong("the flag " + name + " is not known; it is --transport " + name.substr(2));
+      }
       std::vector<std::string> known = {"--config", "--header-file", "--help", "--version"};
       for (const auto& row : flags) known.emplace_back(row.name);
       for (const auto& row : bridge_options()) {
@@ -268,8 +290,11 @@ class reading {
 
   void take_words(const std::vector<std::string>& words) {
     if (!words.empty() && !in_.drop_in) {
-      if (auto flaw = option_values::put_url(command_.settings.upstream.url, words[0]))
+      if (words[0].find("://") == std::string::npos) return refuse_word(words[0]);
+      if (auto flaw = option_values::put_url(command_.settings.upstream.url, words[0])) {
+        url_told_ = true;
         wrong("the URL" + *flaw);
+      }
       if (words.size() > 1) {
         const auto* port = find([](const auto& row) { return row.key == "oauth2.callbackPort"; });
         take(*port, "the callback port", words[1]);
@@ -280,13 +305,36 @@ class reading {
       wrong("what is \"" + words[i].substr(0, 60) + "\" for?");
   }
 
+  // What stands where the URL should, or a command before it. Nothing else is said of the words behind it.
+  void refuse_word(const std::string& word) {
+    url_told_ = true;
+    auto shown = "\"" + word.substr(0, 60) + "\"";
+    std::vector<std::string> known;
+    for (const auto& [name, unused] : verbs) known.emplace_back(name);
+    if (holds(known, word))
+      return wrong(word + " stands before the flags: mcp-oauth-proxy bridge " + word + " URL …");
+    bool is_word = word.find_first_of(".:/") == std::string::npos;
+    if (is_word) {
+      auto near = nearest(word, known);
+      return wrong(shown + (near.empty() ? " is neither a URL nor a command: login, logout and status are"
+                                         : " is not a command; the nearest is " + near));
+    }
+    auto local = url::parse("http://" + word);
+    auto scheme = local && local->is_loopback() ? "http://" : "https://";
+    std::string whole;
+    if (word.find("http") != 0 && !option_values::put_url(whole, scheme + word))
+      return wrong("the URL " + shown + " has no scheme; is " + whole.substr(0, 80) + " meant?");
+    auto flaw = option_values::put_url(whole, word);
+    wrong(flaw ? "the URL" + *flaw : "the URL " + shown + " has no //");
+  }
+
   // ---- between the settings
 
   void check() {
     auto& s = command_.settings;
     auto& in = s.sign_in;
     const bool status_of_all = command_.verb == bridge_verb::status && s.upstream.url.empty();
-    if (s.upstream.url.empty() && !status_of_all)
+    if (s.upstream.url.empty() && !status_of_all && !url_told_)
       wrong(in_.drop_in ? "upstream.url: Required (UPSTREAM_URL)"
                         : "upstream.url: Required: the URL of the MCP server is the first argument");
     auto rules = outbound_rules::of(s, false);
@@ -370,6 +418,7 @@ class reading {
     if (option.key == "oauth2.grant") granted_ = true;
     auto flaw = option.take(command_.settings, value);
     if (!flaw) return;
+    url_told_ = url_told_ || option.key == "upstream.url";
     auto where = name == option.key && !file_.empty() ? file_ + ": " : "";
     // Only what is no secret is quoted.
     bool quotes = option.is_secret && option.of == bridge_option::kind::text;
@@ -380,6 +429,7 @@ class reading {
   std::vector<std::string> args_;
   std::string file_;
   bool granted_ = false;
+  bool url_told_ = false;  // something is wrong with the URL, and was said
   bridge_command command_;
   std::vector<std::string> errors_;
 };
@@ -393,6 +443,7 @@ tl::expected<bridge_command, std::vector<std::string>> read_bridge_settings(cons
 std::string bridge_help() {
   std::string out =
       "Usage: mcp-oauth-proxy bridge [login|logout|status] URL [CALLBACK-PORT] [flags]\n"
+      "       mcp-oauth-proxy bridge status [URL] [--json]\n"
       "\n"
       "Without a word before the URL: an MCP server on standard input and output that is the one at URL, "
       "signed\n"

@@ -27,14 +27,16 @@ struct bridge_input {
 struct bridge_command {
   bridge_verb verb = bridge_verb::serve;
   bridge_settings settings;
+  bool as_json = false;  // status
   std::vector<std::string> warnings;
 };
 
 // Flags over environment over the JSON file (MCP_PROXY_CONFIG, or --config) over defaults; an empty variable
 // counts as unset. Arguments: [login|logout|status] [URL [CALLBACK-PORT]] [flags], a flag's value behind it
 // or after '='. Every error of every source is reported, a line each, as "failed to load config: …" in the
-// words of the guide or "failed to build oauth2 grant: …"; unknown keys and flags are errors with the nearest
-// name. No line holds the value of a secret.
+// words of the guide or "failed to build oauth2 grant: …"; unknown keys, flags and words are errors with the
+// nearest name, unknown variables are warnings: the environment is not ours alone. No line holds the value of
+// a secret.
 tl::expected<bridge_command, std::vector<std::string>> read_bridge_settings(const bridge_input& input);
 
 // What `--help` prints.

@@ -269,7 +269,59 @@ TEST(BridgeSettings, UnknownKeysAndFlagsAreErrorsWithTheNearestName) {
   auto got = typo.read();
   ASSERT_TRUE(got);
   EXPECT_THAT(got->warnings,
-              ElementsAre("the variable OAUTH2_CLIENTID is not known; the nearest is OAUTH2_CLIENT_ID"));
+              ElementsAre("the variable OAUTH2_CLIENTID is not known and does nothing; the nearest is "
+                          "OAUTH2_CLIENT_ID"));
+}
+
+TEST(BridgeSettings, VariablesOfOtherProgramsAreNotWarnedOf) {
+  auto run = drop_in();
+  run.environment["OAUTH2_PROXY_CLIENT_ID"] = "of oauth2-proxy";
+  run.environment["PATH"] = "/bin";
+  EXPECT_TRUE(run.read()->warnings.empty());
+}
+
+TEST(BridgeSettings, AWordInThePlaceOfTheUrlIsNamedAndNothingElse) {
+  struct row {
+    std::vector<std::string> arguments;
+    const char* says;
+  };
+  for (const auto& [arguments, says] :
+       {row{{"logn", "https://m.example"}, R"("logn" is not a command; the nearest is login)"},
+        row{{"stauts", "https://m.example", "--debug"},
+            R"("stauts" is not a command; the nearest is status)"},
+        row{{"doctor"}, R"("doctor" is neither a URL nor a command: login, logout and status are)"},
+        row{{"--debug", "login", "https://m.example"},
+            "login stands before the flags: mcp-oauth-proxy bridge login URL"},
+        row{{"mcp.example.com/mcp"}, R"(has no scheme; is https://mcp.example.com/mcp meant?)"},
+        row{{"localhost:8080/mcp", "3334"}, R"(has no scheme; is http://localhost:8080/mcp meant?)"},
+        row{{"http:/m.example"}, R"(the URL: Invalid url "http:/m.example")"},
+        row{{"ftp://m.example"}, R"(the URL must use http or https, got "ftp:")"}}) {
+    EXPECT_THAT(bridge(arguments).errors(), ElementsAre(HasSubstr(says))) << arguments[0];
+  }
+  EXPECT_THAT(bridge({}).errors(), ElementsAre(HasSubstr("upstream.url: Required")));
+}
+
+TEST(BridgeSettings, ATransportThatIsWrittenAsAFlagIsNamed) {
+  EXPECT_THAT(bridge({"https://m.example", "--http-only"}).errors(),
+              ElementsAre(HasSubstr("the flag --http-only is not known; it is --transport http-only")));
+}
+
+TEST(BridgeSettings, HowAllOfItWasGivenIsRememberedWithoutSecrets) {
+  auto run =
+      bridge({"login", "https://m.example/mcp", "3334", "--client-id", "c", "--client-secret", "s3cr3t"});
+  run.environment = {{"OAUTH2_SCOPE", "a"}, {"LOG_LEVEL", "info"}, {"HOME", "/h"}, {"OAUTH2_AUDIENCE", ""}};
+  auto got = run.read();
+  ASSERT_TRUE(got);
+  EXPECT_THAT(got->settings.shown_arguments,
+              ElementsAre("3334", "--client-id", "c", "--client-secret", "***"));
+  EXPECT_THAT(got->settings.named_variables, ElementsAre("OAUTH2_SCOPE"));
+}
+
+TEST(BridgeSettings, StatusMayBeForPrograms) {
+  EXPECT_TRUE(bridge({"status", "https://m.example", "--json"}).read()->as_json);
+  EXPECT_TRUE(bridge({"status", "--json"}).read()->as_json);
+  EXPECT_FALSE(bridge({"status"}).read()->as_json);
+  EXPECT_THAT(bridge({"login", "https://m.example", "--json"}).errors(), ElementsAre(HasSubstr("--json")));
 }
 
 TEST(BridgeSettings, AllErrorsComeAtOnceAndNoneHoldsASecret) {
@@ -409,8 +461,7 @@ TEST(BridgeSettings, RefusesWhatCannotWork) {
     const char* says;
   };
   for (const auto& [arguments, says] :
-       {row{{}, "the URL of the MCP server is the first argument"},
-        row{{"mcp.example"}, "the URL: Invalid url"},
+       {row{{}, "the URL of the MCP server is the first argument"}, row{{"mcp.example"}, "has no scheme"},
         row{{"https://m.example", "3334", "more"}, "what is \"more\" for?"},
         row{{"https://m.example", "port"}, "the callback port must be an integer"},
         row{{"http://m.example"}, "uses cleartext http"},

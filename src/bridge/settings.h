@@ -100,8 +100,6 @@ struct bridge_sign_in_settings {
   bool use_id_token = false;           // sends the id token in place of the access token
   bool allow_inner_addresses = false;  // of hosts that a public server names
   std::optional<bool> dpop;            // nothing: where the server wants it
-  std::vector<std::string> browser;    // argument vector before the URL; empty: by the desktop
-  bool person_at_terminal = true;      // an address may be pasted there
 };
 
 struct bridge_settings {
@@ -112,6 +110,9 @@ struct bridge_settings {
   bridge_log_level log_level = bridge_log_level::info;
   bool use_proxy = true;  // HTTPS_PROXY, HTTP_PROXY and NO_PROXY count
   bool drop_in = false;   // called as mcp-oauth2-proxy: its defaults, texts and exit codes
+  // How all of this was given, for people: the arguments besides URL and verb with secrets as ***, and the
+  // names of the variables that were set.
+  std::vector<std::string> shown_arguments, named_variables;
 };
 
 }  // namespace mcp_oauth

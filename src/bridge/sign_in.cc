@@ -192,7 +192,8 @@ sign_in_step attempt::found(time_point now) {
     auto why = std::string("OAuth2 token endpoint is not set; provide tokenUrl or enable discovery");
     if (!server.refused.empty()) return end(errc::sign_in_url_refused, join(server.refused, "; "));
     if (!server.issuer.empty() && settings().discovery)
-      return end(errc::sign_in_metadata_invalid, "no token_endpoint in the metadata of " + server.issuer);
+      return end(errc::sign_in_metadata_invalid,
+                 "no token_endpoint in the metadata of " + server.issuer + "; set oauth2.tokenUrl");
     return end(errc::sign_in_metadata_missing, why);
   }
   if (auto fine = check_issuer(); !fine) return end(fine.error());
@@ -228,12 +229,8 @@ result<void> attempt::check_issuer() const {
   }
   bool may_move = is_of_person(s.grant) || !s.issuer.empty() || !s.token_url.empty();
   if (may_move || known_issuer.empty() || now_named == known_issuer) return {};
-  return fail(
-      errc::sign_in_issuer_mismatch,
-      "the server names " + now_named + " now, and it was " + known_issuer +
-          " before; if that is meant, set oauth2.issuer to the new one, or run: mcp-oauth-proxy bridge "
-          "logout " +
-          world->settings.upstream.url);
+  return fail(errc::sign_in_issuer_mismatch,
+              "the server names " + now_named + " now, and it was " + known_issuer + " before");
 }
 
 result<void> attempt::check_configured_client() const {
@@ -241,11 +238,8 @@ result<void> attempt::check_configured_client() const {
   if (id.empty() || facts.server.issuer.empty()) return {};
   for (const auto& known : kept.clients) {
     if (known.registered || known.client_id != id || known.issuer == facts.server.issuer) continue;
-    return fail(errc::sign_in_issuer_mismatch,
-                "oauth2.clientId was for " + known.issuer + ", and the server names " + facts.server.issuer +
-                    " now; if that is meant, configure the client id of the new one, or run: mcp-oauth-proxy "
-                    "bridge logout " +
-                    world->settings.upstream.url);
+    return fail(errc::sign_in_issuer_mismatch, "oauth2.clientId was for " + known.issuer +
+                                                   ", and the server names " + facts.server.issuer + " now");
   }
   return {};
 }

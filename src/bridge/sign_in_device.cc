@@ -17,9 +17,13 @@ struct device_code {
 
 sign_in_step attempt::device(time_point now) {
   if (facts.server.device_authorization_endpoint.empty()) {
-    return end(errc::sign_in_metadata_missing,
-               "the authorization server names no device_authorization_endpoint; set "
-               "oauth2.deviceAuthorizationUrl, or another grant");
+    return end(
+        errc::sign_in_metadata_invalid,
+        (facts.server.issuer.empty() ? "the authorization server" : facts.server.issuer) +
+            " names no device_authorization_endpoint, so it gives no device code: sign in without "
+            "--device-code "
+            "(where no browser is, `bridge login` in a terminal takes the address where one ended), or set "
+            "oauth2.deviceAuthorizationUrl (OAUTH2_DEVICE_AUTHORIZATION_URL)");
   }
   if (!choose_client(now)) {
     // A registration wants a redirect URI, although none will be used.
@@ -53,9 +57,14 @@ sign_in_step attempt::ask_device_code(time_point now) {
     auto code = std::make_shared<device_code>();
     if (o) code->code = secret(text_member(*o, "device_code"));
     if (answer->status != 200 || !o || code->code.empty()) {
+      // It was not the token endpoint that said so.
       auto refusal = read_token_answer(*answer);
-      return end(refusal ? error{errc::sign_in_token_invalid, "the answer has no device_code"}
-                         : refusal.error());
+      auto why = refusal ? error{errc::sign_in_metadata_invalid, ""} : refusal.error();
+      if (refusal || why.code == errc::sign_in_token_invalid)
+        return end(errc::sign_in_metadata_invalid,
+                   "the device_authorization_endpoint gives no device_code: " + told_of_answer(*answer));
+      bool refused = why.code == errc::sign_in_token_refused || why.code == errc::sign_in_client_unknown;
+      return end(refused ? errc::sign_in_refused : why.code, "asked for a device code: " + why.detail);
     }
     auto user_code = displayable(text_member(*o, "user_code"));
     auto address = text_member(*o, "verification_uri");

@@ -50,6 +50,11 @@ sign_in_step attempt::with_person(time_point now) {
   if (by_device) return device(now);
   if (server.authorization_endpoint.empty()) {
     if (!server.refused.empty()) return end(errc::sign_in_url_refused, join(server.refused, "; "));
+    if (s.discovery && !server.issuer.empty())
+      return end(errc::sign_in_metadata_invalid,
+                 server.issuer +
+                     " names no authorization_endpoint: nobody can sign in there with a browser; set "
+                     "oauth2.authorizationUrl (OAUTH2_AUTHORIZATION_URL), or another grant");
     return end(
         errc::sign_in_metadata_missing,
         "interactive authorization_code flow requires an authorizationUrl (set OAUTH2_AUTHORIZATION_URL "
@@ -170,8 +175,7 @@ sign_in_step attempt::preflight(time_point now) {
 sign_in_step attempt::once_more_registered() {
   kept.forget_client(client.issuer);
   if (std::exchange(registered_again, true))
-    return end(errc::sign_in_client_unknown,
-               "the authorization server does not know the client that it registered");
+    return end(errc::sign_in_refused, "the authorization server does not know the client that it registered");
   return register_client(&attempt::visit, redirect_uri);
 }
 

@@ -153,6 +153,31 @@ TEST(SignIn, ServersWithoutMetadataAreTheirOwnAuthorizationServer) {
   EXPECT_THAT(other.visited.front(), HasSubstr("https://mcp.example/oauth/in?"));
 }
 
+TEST(SignIn, AnMcpServerThatIsAwayIsNotCalledAnAuthorizationServer) {
+  sign_in_run run;
+  for (const char* at : {"https://mcp.example/.well-known/oauth-protected-resource/mcp",
+                         "https://mcp.example/.well-known/oauth-protected-resource"})
+    run.urls[at] = [](const http_call&) -> result<http_answer> {
+      return fail(errc::fetch_failed, "connection refused");
+    };
+  auto kept = run.run();
+  ASSERT_FALSE(kept);
+  EXPECT_EQ(kept.error().code, errc::upstream_unreachable);
+  EXPECT_THAT(kept.error().detail, HasSubstr("connection refused"));
+}
+
+TEST(SignIn, AServerWithoutAnAuthorizationEndpointHasMetadataThatLacksOne) {
+  sign_in_run run;
+  run.document("https://as.example/.well-known/oauth-authorization-server",
+               R"({"issuer":"https://as.example","token_endpoint":"https://as.example/token",
+                   "registration_endpoint":"https://as.example/register",
+                   "code_challenge_methods_supported":["S256"]})");
+  auto kept = run.run();
+  ASSERT_FALSE(kept);
+  EXPECT_EQ(kept.error().code, errc::sign_in_metadata_invalid);
+  EXPECT_THAT(kept.error().detail, HasSubstr("https://as.example names no authorization_endpoint"));
+}
+
 TEST(SignIn, SaysWhatWasTriedWhereNothingIsPublished) {
   sign_in_run run;
   run.urls.clear();
@@ -357,7 +382,7 @@ TEST(SignIn, AClientThatIsGoneAtTheExchangeIsRegisteredOnceMore) {
   };
   auto again = run.run();
   ASSERT_FALSE(again);
-  EXPECT_EQ(again.error().code, errc::sign_in_client_unknown);
+  EXPECT_EQ(again.error().code, errc::sign_in_refused);
 }
 
 TEST(SignIn, RegistersForTheMethodThatTheServerTakes) {

@@ -199,7 +199,7 @@ sign_in_step attempt::exchange_code(const std::string& code, time_point now) {
 
 // RFC 7523 §2.1. One request: an assertion that was refused is not shown twice.
 sign_in_step attempt::by_assertion(const secret& assertion, time_point now) {
-  if (assertion.empty()) return end(errc::sign_in_person_needed, "there is no assertion to be exchanged");
+  if (assertion.empty()) return end(errc::sign_in_person_needed, "the assertion is empty");
   // A workload may have no client id: the assertion says who it is.
   if (auto chosen = choose_client(now); !chosen) {
     client = {};
@@ -241,7 +241,7 @@ sign_in_step attempt::enterprise(time_point now) {
 sign_in_step attempt::exchange_identity(const std::string& endpoint, time_point now) {
   const auto& s = settings();
   if (purpose.assertion.empty())
-    return end(errc::sign_in_person_needed, "there is no id token of the identity provider");
+    return end(errc::sign_in_person_needed, "the id token of the identity provider is empty");
   form parameters;
   parameters.add("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange");
   parameters.add("requested_token_type", "urn:ietf:params:oauth:token-type:id-jag");

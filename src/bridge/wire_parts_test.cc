@@ -391,6 +391,19 @@ TEST(Failure, SpeaksOfTheSettingsOfABridge) {
   EXPECT_EQ(failure_words(refused), "connect ECONNREFUSED 127.0.0.1:1");
 }
 
+TEST(Failure, IsToldInWordsOfABridgeAndWithItsOwnCommands) {
+  bridge_failure away;
+  away.why = {errc::upstream_unreachable, "no such host"};
+  EXPECT_EQ(failure_words(away), "The MCP server cannot be reached: no such host");
+  bridge_failure nobody;
+  nobody.why = {errc::sign_in_person_needed, "nobody may be asked now"};
+  auto text = failure_answer("p", "1", nobody, [](std::string_view words) {
+    EXPECT_NE(words.find("mcp-oauth-proxy bridge login URL"), std::string_view::npos);
+    return std::string("run this");
+  });
+  EXPECT_NE(text.find(R"("fix":"run this")"), std::string::npos) << text;
+}
+
 TEST(Failure, IsCutBetweenCharacters) {
   EXPECT_EQ(cut_text("caf\xC3\xA9", 4), "caf");
   EXPECT_EQ(cut_text("caf\xC3\xA9", 5), "caf\xC3\xA9");

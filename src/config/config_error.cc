@@ -38,8 +38,20 @@ std::string without_credentials(std::string_view text) {
   return shown;
 }
 
+namespace {
+
+// Of a web address, what stands behind the question mark: often a key.
+std::string without_query(std::string text) {
+  auto query = text.find('?');
+  bool web = text.starts_with("http://") || text.starts_with("https://");
+  if (web && query != std::string::npos) text.replace(query + 1, text.npos, "***");
+  return text;
+}
+
+}  // namespace
+
 std::string displayed(std::string_view value) {
-  std::string shown = without_credentials(value);
+  std::string shown = without_query(without_credentials(value));
   constexpr std::size_t most = 80;
   bool cut = shown.size() > most;
   if (cut) {

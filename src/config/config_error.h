@@ -32,8 +32,8 @@ std::string to_string(const config_error& e);
 std::string without_credentials(std::string_view text);
 
 // A value as a message may show it: one line, at most 80 bytes, control
-// characters escaped, and everything between
-// "://" and the last '@' replaced, since a URL may carry a password there.
+// characters escaped, and "***" where a URL may carry a password or a key:
+// between "://" and the last '@', and of http(s) behind the '?'.
 std::string displayed(std::string_view value);
 
 }  // namespace mcp_oauth

@@ -68,6 +68,8 @@ TEST(Keys, EnvironmentNamesFollowFromPaths) {
 TEST(Displayed, IsOneShortLineWithoutCredentials) {
   EXPECT_EQ(displayed("plain"), "plain");
   EXPECT_EQ(displayed("postgresql://user:p@ss/w@host/db"), "postgresql://***@host/db");
+  EXPECT_EQ(displayed("https://a.example/mcp?key=s3cret"), "https://a.example/mcp?***");
+  EXPECT_EQ(displayed("postgresql://host/db?sslmode=no"), "postgresql://host/db?sslmode=no");
   EXPECT_EQ(displayed("a\nb\x7f\"\\"), "a\\x0ab\\x7f\\\"\\\\");
   EXPECT_EQ(displayed(std::string(100, 'x')), std::string(80, 'x') + "…");
   EXPECT_EQ(displayed(std::string(79, 'x') + "ü"), std::string(79, 'x') + "…");

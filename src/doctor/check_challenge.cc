@@ -165,8 +165,7 @@ void made_up_token_refused(const site_facts& facts, site_findings& into) {
       "curl -si -X POST -H 'Authorization: Bearer made-up' -H 'Content-Type: application/json' -d "
       "'{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}' " +
       shell_url(one->call.url) + " | head -20";
-  bool taken = one->status() >= 200 && one->status() < 300 && json_rpc_in(*one->answer) &&
-               json_rpc_in(*one->answer)->contains("result");
+  bool taken = one->status() >= 200 && one->status() < 300 && json_rpc_in(*one->answer);
   if (!facts.asks_for_token()) return;  // open to all: said already
   if (taken) {
     into.failure(errc::token_unchecked, "a made-up token is taken", "401", place).verify = verify;
@@ -203,9 +202,17 @@ void unsigned_token_refused(const site_facts& facts, site_findings& into) {
   const auto* one = facts.evidence.find(asked::unsigned_one);
   if (one == nullptr || !one->answered()) return;
   auto message = json_rpc_in(*one->answer);
-  bool taken = one->status() >= 200 && one->status() < 300 && message && message->contains("result");
-  if (!taken) {
+  if (one->status() == 401 || one->status() == 403) {
     into.ok("An unsigned token is refused", "status " + std::to_string(one->status()), where_of(*one));
+    return;
+  }
+  // An error of JSON-RPC comes from behind the check as well as a result does.
+  bool taken = one->status() >= 200 && one->status() < 300 && message;
+  if (!taken) {
+    auto& open = into.unknown(errc::token_unchecked, told_of_answer(*one->answer), "401", where_of(*one));
+    open.title = "Whether an unsigned token is refused cannot be told";
+    open.cause = "The answer is neither a refusal nor an answer of MCP.";
+    open.verify = "mcp-oauth-proxy doctor " + shell_url(facts.evidence.target.to_string());
     return;
   }
   auto& bad = into.failure(errc::token_unchecked, "a token with alg none, signed by nobody, is taken", "401",

@@ -44,7 +44,9 @@ bool speaks_tls_to_cleartext(const site_facts& facts) {
     return answer.error().detail.find("https://") != std::string::npos ||
            (place != nullptr && place->tls_done);
   }
-  return answer->status == 400 && answer->body.find("HTTPS") != std::string::npos;
+  // As nginx and Go's server say it, and whoever is made with them.
+  return answer->status == 400 && (answer->body.find("HTTPS port") != std::string::npos ||
+                                   answer->body.find("HTTPS server") != std::string::npos);
 }
 
 }  // namespace

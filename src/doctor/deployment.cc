@@ -14,7 +14,9 @@
 namespace mcp_oauth {
 namespace {
 
-std::string check_command(const deployment_evidence& e) { return "mcp-oauth-proxy check-config " + e.file; }
+std::string check_command(const deployment_evidence& e) {
+  return "mcp-oauth-proxy check-config " + shell_word(e.file);
+}
 
 void settings_hold(const deployment_evidence& e, std::vector<doctor_finding>& all) {
   site_findings into("config.file", all);
@@ -22,7 +24,7 @@ void settings_hold(const deployment_evidence& e, std::vector<doctor_finding>& al
     bool missing = line.find("Config file not found") != std::string::npos;
     if (line.starts_with("⚠")) continue;
     auto& one = into.failure(missing ? errc::config_not_found : errc::config_invalid, line, "", e.file);
-    one.verify = "mcp-oauth-proxy validate-config " + e.file;
+    one.verify = "mcp-oauth-proxy validate-config " + shell_word(e.file);
   }
   if (!e.file_errors.empty()) return;
   into.ok("The settings hold", "", e.file);
@@ -32,7 +34,7 @@ void settings_hold(const deployment_evidence& e, std::vector<doctor_finding>& al
     one.title = "A setting deserves a look";
     one.cause = "It is allowed, and seldom meant.";
     one.fix = "Read what the line says.";
-    one.verify = "mcp-oauth-proxy validate-config " + e.file;
+    one.verify = "mcp-oauth-proxy validate-config " + shell_word(e.file);
   }
 }
 
@@ -130,19 +132,24 @@ void one_store(const deployment_evidence& e, std::vector<doctor_finding>& all) {
                            "one address, or PostgreSQL", "database_url");
   // Several addresses may be one machine, or proxies before one.
   one.certain = false;
-  one.verify = "getent ahosts " + (url::parse(e.public_url) ? url::parse(e.public_url)->host : "");
+  one.verify = "getent ahosts " + shell_word(url::parse(e.public_url) ? url::parse(e.public_url)->host : "");
+}
+
+std::string octal(unsigned mode) {
+  char text[8];
+  std::snprintf(text, sizeof text, "%04o", mode);
+  return text;
 }
 
 void file_modes(const deployment_evidence& e, std::vector<doctor_finding>& all) {
   site_findings into("files.mode", all);
   for (const auto& file : e.files) {
-    if ((file.mode & 077) == 0) continue;
-    char octal[8];
-    std::snprintf(octal, sizeof octal, "%04o", file.mode & 07777);
-    auto& one = into.warning(errc::file_mode_wide, file.what + " has mode " + octal, "0600", file.path);
-    one.fix = "chmod 600 '" + file.path + "'";
-    one.verify = "stat -c %a '" + file.path + "'";
-    one.change = proposed_change{proposed_change::kind::mode, file.path, octal, "0600"};
+    if ((file.mode & 077 & ~file.may_have) == 0) continue;
+    auto is = octal(file.mode & 07777), should = octal(file.mode & (0600 | file.may_have));
+    auto& one = into.warning(errc::file_mode_wide, file.what + " has mode " + is, should, file.path);
+    one.fix = "chmod " + should + " " + shell_word(file.path);
+    one.verify = "stat -c %a " + shell_word(file.path);
+    one.change = proposed_change{proposed_change::kind::mode, file.path, is, should};
   }
 }
 

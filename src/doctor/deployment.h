@@ -24,6 +24,7 @@ struct provider_trial {
 struct file_trial {
   std::string path, what;  // "the database"
   unsigned mode = 0;
+  unsigned may_have = 0;  // bits for others that are usual here
 };
 
 struct deployment_evidence {

@@ -53,6 +53,40 @@ TEST(Deployment, OfWhichAllIsWellHasNothingToBePutRight) {
   EXPECT_EQ(callback->seen, "https://mcp.example.com/auth/callback");
 }
 
+TEST(Deployment, AFileKeepsTheBitsThatAreUsualForIt) {
+  auto e = good();
+  e.files = {{"/etc/ssl/private/k.pem", "the key of the TLS certificate", 0640, 0040}};
+  EXPECT_EQ(first_id(examine_deployment(e, std::nullopt)), "");
+  for (auto [mode, may_have, should] :
+       {std::tuple(0644u, 0040u, "0640"), {0660u, 0040u, "0640"}, {0644u, 0u, "0600"}}) {
+    e.files = {{"/srv/of the gateway", "a file", mode, may_have}};
+    auto made = examine_deployment(e, std::nullopt);
+    ASSERT_NE(made.first(), nullptr);
+    EXPECT_EQ(made.first()->fix, std::string("chmod ") + should + " '/srv/of the gateway'");
+    ASSERT_TRUE(made.first()->change);
+    EXPECT_EQ(made.first()->change->to, should);
+  }
+}
+
+TEST(Deployment, ACommandIsForThatFileWhateverItsName) {
+  auto e = good();
+  e.file = "it's; touch x #.yaml";
+  e.file_errors = {"wrong"};
+  EXPECT_EQ(examine_deployment(e, std::nullopt).first()->verify,
+            R"(mcp-oauth-proxy validate-config 'it'\''s; touch x #.yaml')");
+}
+
+TEST(Deployment, ATerminalObeysNothingOfWhatWasSeen) {
+  auto e = good();
+  e.away = {{errc::provider_issuer_mismatch,
+             "providers.corp: says '\x1b]0;x\x07\xc2\x9b"
+             "31m\x7f'"}};
+  auto text = to_text(examine_deployment(e, std::nullopt), false);
+  EXPECT_NE(text.find("providers.corp: says"), std::string::npos);
+  EXPECT_EQ(text.find_first_of("\x1b\x07\x7f"), std::string::npos);
+  EXPECT_EQ(text.find("\xc2\x9b"), std::string::npos);
+}
+
 TEST(Deployment, NamesWhatIsWrongFirst) {
   const std::vector<broken> all = {
       {"no file", "MOP-CFG-001", "config.file",

@@ -66,8 +66,15 @@ constexpr auto table = std::to_array<site_check>({
 
 constexpr std::size_t longest_words = 1000;
 
-// A document may name a thousand things, and people read one line. Whole characters (UTF-8).
+// A document may name a thousand things, and people read one line. Whole characters (UTF-8), and none that a
+// terminal obeys: those of C0, DEL, and of C1 as UTF-8 has them.
 std::string clipped(std::string words) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    auto c = static_cast<unsigned char>(words[i]);
+    auto next = i + 1 < words.size() ? static_cast<unsigned char>(words[i + 1]) : 0U;
+    if (c < 0x20 || c == 0x7F) words[i] = ' ';
+    if (c == 0xC2 && next >= 0x80 && next < 0xA0) words[i] = words[i + 1] = ' ';
+  }
   if (words.size() <= longest_words) return words;
   auto end = longest_words;
   while (end > 0 && (static_cast<unsigned char>(words[end]) & 0xC0) == 0x80) --end;
@@ -80,9 +87,9 @@ std::string clipped(std::string words) {
 doctor_finding& site_findings::ok(std::string title, std::string seen, std::string where) {
   doctor_finding one;
   one.check = check_;
-  one.title = std::move(title);
+  one.title = clipped(std::move(title));
   one.seen = clipped(std::move(seen));
-  one.where = std::move(where);
+  one.where = clipped(std::move(where));
   into_.push_back(std::move(one));
   return into_.back();
 }
@@ -99,7 +106,7 @@ doctor_finding& site_findings::add(severity level, errc code, std::string seen, 
   one.expected = clipped(std::move(expected));
   one.cause = row.cause;
   one.fix = row.fix;
-  one.where = std::move(where);
+  one.where = clipped(std::move(where));
   into_.push_back(std::move(one));
   return into_.back();
 }

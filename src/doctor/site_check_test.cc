@@ -577,6 +577,35 @@ TEST(Site, ColoursOnlyWhereTheyAreWanted) {
   EXPECT_EQ(to_text(made, false).find('\033'), std::string::npos);
 }
 
+// What is behind the check of tokens answers with an error as well as with a result.
+TEST(Site, ThatTakesUnsignedTokensIsNeverToldToRefuseThem) {
+  struct row {
+    int status;
+    const char* body;
+    severity level;
+  };
+  for (const auto& [status, body, level] :
+       {row{200, R"({"jsonrpc":"2.0","id":1,"result":{}})", severity::failure},
+        row{200, R"({"jsonrpc":"2.0","id":1,"error":{"code":-32600,"message":"x"}})", severity::failure},
+        row{500, "oops", severity::unknown}, row{200, "hello", severity::unknown},
+        row{403, "no", severity::ok}}) {
+    site_world world;
+    const auto refused = world.bad_token;
+    const auto asks = world.post;
+    const auto answer = site_world::text(status, body, "application/json");
+    world.answers["POST " + world.target] = [=](const http_call& call) -> result<http_answer> {
+      auto credentials = call.fields.first("Authorization");
+      if (credentials.empty()) return asks;
+      return credentials.find('.') == std::string_view::npos ? refused : answer;
+    };
+    auto made = world.examine();
+    auto found = std::find_if(made.findings.begin(), made.findings.end(),
+                              [](const auto& one) { return one.check == "token.unsigned"; });
+    ASSERT_NE(found, made.findings.end());
+    EXPECT_EQ(found->level, level) << body << told(made);
+  }
+}
+
 TEST(SiteChecks, HaveNamesThatAreUniqueAndSayWhy) {
   std::set<std::string_view> names;
   for (const auto& check : site_checks()) {

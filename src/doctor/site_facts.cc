@@ -179,16 +179,22 @@ std::vector<std::string> other_paths(const url& target) {
 }
 
 std::optional<json::object> json_rpc_in(const http_answer& answer) {
+  auto message_of = [](std::string_view text) -> std::optional<json::object> {
+    auto object = parse_json_object(trim(text));
+    if (!object || text_member(*object, "jsonrpc") != "2.0") return std::nullopt;
+    return std::move(*object);
+  };
   std::string_view body = answer.body;
-  if (starts_with_ignoring_case(answer.fields.first("Content-Type"), "text/event-stream")) {
-    auto at = body.find("data:");
-    if (at == std::string_view::npos) return std::nullopt;
-    body = body.substr(at + 5);
-    body = body.substr(0, body.find_first_of("\r\n"));
+  if (!starts_with_ignoring_case(answer.fields.first("Content-Type"), "text/event-stream"))
+    return message_of(body);
+  // Servers that can resume a stream begin it with an event without data.
+  while (!body.empty()) {
+    auto line = body.substr(0, body.find_first_of("\r\n"));
+    body.remove_prefix(std::min(body.size(), line.size() + 1));
+    if (!line.starts_with("data:")) continue;
+    if (auto message = message_of(line.substr(5))) return message;
   }
-  auto object = parse_json_object(trim(body));
-  if (!object || text_member(*object, "jsonrpc") != "2.0") return std::nullopt;
-  return std::move(*object);
+  return std::nullopt;
 }
 
 std::string told_with_words(const http_answer& answer) {
@@ -207,6 +213,16 @@ std::string shown_url(std::string_view text) {
   auto cut = text.find('?');
   auto shown = shown_address(text.substr(0, cut));
   return cut == std::string_view::npos ? shown : shown + "?…";
+}
+
+std::string shell_word(std::string_view text) {
+  bool plain = !text.empty() && text.find_first_not_of(
+                                    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                    "0123456789_./:@%+=,-") == std::string_view::npos;
+  if (plain && text.front() != '-') return std::string(text);
+  std::string quoted = "'";
+  for (char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
 }
 
 std::string shell_url(std::string_view text) {

@@ -77,5 +77,7 @@ std::string told_with_words(const http_answer& answer);
 // The URL without its query, for people; and in quotes for a shell.
 std::string shown_url(std::string_view text);
 std::string shell_url(std::string_view text);
+// One word of a command line, whatever is in it.
+std::string shell_word(std::string_view text);
 
 }  // namespace mcp_oauth

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <filesystem>
+#include <fstream>
 #include <future>
 #include <mutex>
 #include <thread>
@@ -138,6 +139,42 @@ TEST(LibraryThreads, RefreshFetchesWithoutARequest) {
 }
 
 bool runs(pid_t thread) { return std::filesystem::exists("/proc/self/task/" + std::to_string(thread)); }
+
+bool sleeps(pid_t thread) {
+  std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+  std::string stat;
+  std::getline(file, stat);
+  auto name_end = stat.rfind(") ");
+  return name_end != std::string::npos && stat.substr(name_end + 2, 1) == "S";
+}
+
+TEST(LibraryThreads, TheSecondWaitsForWhatTheFirstFetches) {
+  library_world world;
+  auto token = world.token_with({});
+  std::optional<v1::guard> g;
+  std::thread second;
+  std::atomic<bool> accepted{false};
+  auto o = world.options();
+  o.log = nullptr;
+  o.fetch = [&](const v1::fetch_request& asked) {
+    if (!second.joinable()) {
+      std::atomic<pid_t> number{0};
+      second = std::thread([&] {
+        number = ::gettid();
+        number.notify_one();
+        accepted = static_cast<bool>(g->validate(token));
+      });
+      number.wait(0);
+      while (!accepted && !sleeps(number)) std::this_thread::yield();
+    }
+    return world.answer(asked);
+  };
+  g.emplace(*v1::guard::make(o));
+  EXPECT_TRUE(g->validate(token));
+  second.join();
+  EXPECT_TRUE(accepted);
+  EXPECT_EQ(world.fetches, 2) << "metadata and keys, once";
+}
 
 TEST(LibraryThreads, TheLastCopyMayGoOnTheRefreshThread) {
   // Shared, since the thread may outlive this frame by moments.

@@ -30,6 +30,21 @@ struct transfer {
   std::string refused_address;
 };
 
+// Whether an event is whole that has data: servers may begin a stream with one that has none, or a comment.
+bool has_event_with_data(std::string_view body) {
+  bool data = false;
+  while (!body.empty()) {
+    auto size = body.find_first_of("\r\n");
+    if (size == std::string_view::npos) return false;
+    auto line = body.substr(0, size);
+    body.remove_prefix(size + (body.substr(size).starts_with("\r\n") ? 2 : 1));
+    if (line.empty() && data) return true;
+    auto value = line.starts_with("data:") ? line.substr(5) : "";
+    data = !line.empty() && (data || value.find_first_not_of(' ') != std::string_view::npos);
+  }
+  return false;
+}
+
 std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
   auto& t = *static_cast<transfer*>(user);
   if (t.answer.body.size() + size > t.rules->most_bytes) {
@@ -38,7 +53,7 @@ std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
   }
   t.answer.body.append(data, size);
   bool stream = starts_with_ignoring_case(t.answer.fields.first("Content-Type"), "text/event-stream");
-  if (t.part_will_do && stream && t.answer.body.find("\n\n") != std::string::npos) t.enough = true;
+  if (t.part_will_do && stream && has_event_with_data(t.answer.body)) t.enough = true;
   return t.enough ? 0 : size;
 }
 

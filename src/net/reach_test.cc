@@ -150,6 +150,17 @@ TEST(Look, TakesTheFirstEventOfAStream) {
   EXPECT_NE(got->body.find("event: endpoint"), std::string::npos);
 }
 
+TEST(Look, ReadsOnUntilAnEventHasData) {
+  for (const std::string begin :
+       {"id: 1\ndata:\n\n", ": ping\n\n", "id: 1\r\ndata: \r\n\r\n", "retry: 1\r\r"}) {
+    one_answer server("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + begin +
+                      "data: {\"here\":1}\r\n\r\n");
+    auto got = look(server.call(), {}, "");
+    ASSERT_TRUE(got) << got.error().detail;
+    EXPECT_NE(got->body.find("here"), std::string::npos) << begin;
+  }
+}
+
 TEST(Look, TakesThePartOfAnAnswerThatIsTooLarge) {
   one_answer server("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n01234567890123456789");
   fetch_rules rules;

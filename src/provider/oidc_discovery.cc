@@ -1,5 +1,6 @@
 #include "base/json.h"
 #include "base/text.h"
+#include "oauth/displayable.h"
 #include "oauth/endpoint_url.h"
 #include "provider/issuer.h"
 #include "provider/oidc.h"
@@ -80,10 +81,12 @@ result<provider_metadata> process_discovery_answer(std::string_view issuer, cons
   provider_metadata provider;
   if (read(*document, "issuer", provider.issuer) != member::present) return invalid("no issuer");
   if (!may_state_issuer(rule, issuer, provider.issuer)) {
-    return fail(errc::provider_issuer_mismatch,
-                "the discovery document says issuer '" + provider.issuer + "', configured is '" +
-                    std::string(issuer) + "'" +
-                    (differ_by_a_slash(issuer, provider.issuer) ? ": write issuer: " + provider.issuer : ""));
+    return fail(
+        errc::provider_issuer_mismatch,
+        "the discovery document says issuer '" + displayable(provider.issuer) + "', configured is '" +
+            std::string(issuer) + "'" +
+            (differ_by_a_slash(issuer, provider.issuer) ? ": write issuer: " + displayable(provider.issuer)
+                                                        : ""));
   }
   for (auto [name, to] :
        {std::pair<std::string_view, std::string*>{"authorization_endpoint", &provider.authorization_endpoint},

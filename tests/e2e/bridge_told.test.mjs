@@ -1,13 +1,18 @@
 // What a person and a client are told by the bridge while something is missing: a sign-in, a good token, a server.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { BridgeHome } from './lib/bridge.mjs';
 import { Bridge } from './lib/bridge_client.mjs';
 import { Gateway } from './lib/gateway.mjs';
+import { Person } from './lib/person.mjs';
 import { portOfNobody } from './lib/scope.mjs';
-import { until } from './lib/until.mjs';
+import { until, within } from './lib/until.mjs';
 import { startAnswering, Upstream } from './lib/upstream.mjs';
 
 const json = (response, status, body, headers = {}) =>
@@ -90,4 +95,150 @@ test('a server that is not there is told in words of the bridge', async (t) => {
   assert.match(error.message, /^mcp-oauth-proxy: connect ECONNREFUSED 127\.0\.0\.1:\d+/);
   assert.match(error.data.fix, /configuration of your client/);
   assert.equal(await bridge.end(), 0);
+});
+
+test('a machine without a browser: every way to sign in is named, and one of them works', async (t) => {
+  const upstream = await Upstream.start(t);
+  const gateway = await Gateway.start(t, { mcp_server_url: upstream.url });
+  const home = await BridgeHome.make(t, { BROWSER: '' });
+  const client = home.serve(gateway.mcp);
+  client.tell({ jsonrpc: '2.0', id: 0, method: 'initialize', params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'x', version: '1' } } });
+  const told = await until('the ways', () => /--device-code/.test(client.errors) && client.errors);
+  assert.match(told, /There is no browser on this machine/);
+  assert.match(told, /ends at an address that it cannot reach,\s+http:\/\/127\.0\.0\.1:\d+\/callback\?code=/);
+  const [, command] = /^ +(mcp-oauth-proxy bridge login \S+)$/m.exec(told);
+  assert.equal(command, `mcp-oauth-proxy bridge login ${gateway.mcp}`);
+  const opened = await until('the answer to initialize', () => client.lines.find((line) => line.id === 0), 20_000);
+  for (const way of ['paste', command, '--device-code']) assert.ok(opened.result.instructions.includes(way), opened.result.instructions);
+  const [, address] = /(http:\S+\/oauth\/authorize\?\S+)/.exec(told);
+  const terminal = home.inTerminal(['login', gateway.mcp]);
+  await until('the terminal waits', () => /paste the address where it ended/.test(terminal.text) && terminal.text);
+  const person = new Person({ user: 'admin', password: await gateway.firstPassword() });
+  const left = await person.approve(address, new URL(address).searchParams.get('redirect_uri'));
+  terminal.write(`${left}\r`);
+  assert.equal(await within('the end of the login', terminal.exited, 30_000), 0, terminal.text);
+});
+
+test('the command that would sign in is told with the flags that were used, and without their secrets', async (t) => {
+  const upstream = await Upstream.start(t);
+  const gateway = await Gateway.start(t, { mcp_server_url: upstream.url });
+  const home = await BridgeHome.make(t);
+  const done = await home.run(['login', gateway.mcp, '--interactive', 'false', '--client-id', 'c', '--client-secret', 's3cr3t-value', '--scope', 'a b']);
+  assert.equal(done.code, 5);
+  assert.ok(done.err.includes(`run mcp-oauth-proxy bridge login ${gateway.mcp} --interactive false --client-id c --client-secret '***' --scope 'a b' in a terminal`), done.err);
+  assert.ok(!done.err.includes('s3cr3t-value'));
+});
+
+test('sign-ins with other settings are found, told and forgotten', async (t) => {
+  const upstream = await Upstream.start(t);
+  const gateway = await Gateway.start(t, { mcp_server_url: upstream.url });
+  const home = await BridgeHome.make(t, { BRIDGE_USER: 'admin', BRIDGE_PASSWORD: await gateway.firstPassword() });
+  for (const more of [[], ['--header', 'X-Tenant: a-secret-value']]) {
+    const done = await home.run(['login', gateway.mcp, ...more]);
+    assert.equal(done.code, 0, done.err);
+    home.environment.BRIDGE_PASSWORD = new Person().chosen;  // the first was good once
+  }
+  const all = JSON.parse((await home.run(['status', gateway.mcp, '--json'])).out);
+  assert.equal(all.usable, true);
+  assert.deepEqual(all.sign_ins.map((one) => [one.of_these_settings, one.settings, one.usable]), [[true, null, true], [false, "--header 'X-Tenant: ***'", true]]);
+  assert.equal(all.sign_ins[0].token.issuer, gateway.origin);
+  assert.ok(!JSON.stringify(all).includes('a-secret-value'));
+  const other = await home.run(['status', gateway.mcp, '--scope', 'x']);
+  assert.equal(other.code, 5);
+  assert.match(other.out, /no sign-in to \S+ with these settings; there are with others:[^]*settings +--header 'X-Tenant: \*\*\*'/);
+  // One of them, and the other is named.
+  const one = await home.run(['logout', gateway.mcp, '--header', 'X-Tenant: a-secret-value']);
+  assert.match(one.out, /signed out of \S+ with --header[^]*still signed in to/);
+  assert.equal(JSON.parse((await home.run(['status', '--json'])).out).sign_ins.length, 1);
+  await home.run(['login', gateway.mcp, '--header', 'X-Tenant: a-secret-value']);
+  const both = await home.run(['logout', gateway.mcp]);
+  assert.equal(both.out.match(/signed out of/g).length, 2, both.out);
+  const none = await home.run(['status', gateway.mcp, '--json']);
+  assert.equal(none.code, 5);
+  assert.deepEqual(JSON.parse(none.out).sign_ins, []);
+});
+
+test('a damaged file of the cache is named once and set aside', async (t) => {
+  const upstream = await Upstream.start(t);
+  const gateway = await Gateway.start(t, { mcp_server_url: upstream.url });
+  const home = await BridgeHome.make(t, { BRIDGE_USER: 'admin', BRIDGE_PASSWORD: await gateway.firstPassword() });
+  assert.equal((await home.run(['login', gateway.mcp])).code, 0);
+  const name = (await readdir(home.cache)).find((one) => one.endsWith('.json.enc'));
+  await writeFile(join(home.cache, name), 'damaged');
+  const first = await home.run(['status']);
+  assert.match(first.err, new RegExp(`damaged.*set_aside_as=\\S+${name}\\.damaged`));
+  assert.ok((await readdir(home.cache)).includes(`${name}.damaged`));
+  const second = await home.run(['status']);
+  assert.equal(second.err, '');
+  assert.match((await home.run(['logout', gateway.mcp])).out, /signed out/);
+  assert.ok(!(await readdir(home.cache)).some((one) => one.endsWith('.damaged')));
+});
+
+test('whoever has the lock is named only while he lives, and his page is not', async (t) => {
+  const upstream = await Upstream.start(t);
+  const gateway = await Gateway.start(t, { mcp_server_url: upstream.url });
+  const home = await BridgeHome.make(t, { BRIDGE_USER: 'admin', BRIDGE_PASSWORD: await gateway.firstPassword() });
+  assert.equal((await home.run(['login', gateway.mcp])).code, 0);
+  home.environment.BRIDGE_PASSWORD = new Person().chosen;
+  assert.equal((await home.run(['logout', gateway.mcp])).code, 0);
+  const lock = join(home.cache, (await readdir(home.cache)).find((one) => one.endsWith('.lock')));
+  const gone = spawn('true');
+  await once(gone, 'exit');
+  await writeFile(lock, JSON.stringify({ pid: gone.pid, doing: 'signing in', address: 'http://127.0.0.1:1/of-the-dead', opened: 1 }));
+  const holder = spawn('flock', [lock, 'sh', '-c', 'echo held; read _'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  t.after(() => holder.kill());
+  await once(holder.stdout, 'data');
+  const login = home.start(['login', gateway.mcp]);
+  await until('it waits', () => login.errors.some((line) => line.includes('another bridge is at it')));
+  await until('and says so', () => login.errors.some((line) => line.startsWith('Another bridge')));
+  const told = login.errors.join('\n');
+  assert.ok(!told.includes(String(gone.pid)) && !told.includes('of-the-dead'), told);
+  holder.stdin.end();
+  assert.equal((await within('the end of the login', login.exited, 30_000))[0], 0, login.errors.join('\n'));
+});
+
+test('what is said fits what happened', async (t) => {
+  const home = await BridgeHome.make(t);
+  const away = await home.run(['login', `http://127.0.0.1:${await portOfNobody()}/mcp`]);
+  assert.equal(away.code, 4);
+  assert.match(away.err, /The MCP server cannot be reached \(MOP-UPS-002\)/);
+  assert.ok(!/authorization server|mcp_server_url/.test(away.err), away.err);
+
+  let origin;
+  const url = await startAnswering(t, (asked, answer) => {
+    if (asked.url.startsWith('/.well-known/oauth-protected')) return json(answer, 200, { resource: `${origin}/mcp`, authorization_servers: [origin] });
+    if (asked.url.startsWith('/.well-known/'))
+      return json(answer, 200, { issuer: origin, authorization_endpoint: `${origin}/a`, token_endpoint: `${origin}/t`, registration_endpoint: `${origin}/r`, code_challenge_methods_supported: ['S256'] });
+    answer.writeHead(401, { 'www-authenticate': 'Bearer' }).end();
+  });
+  origin = new URL(url).origin;
+  const device = await home.run(['login', `${origin}/mcp`, '--device-code']);
+  assert.equal(device.code, 5);
+  assert.match(device.err, /names no device_authorization_endpoint, so it gives no device code: sign in without --device-code/);
+  assert.ok(!device.err.includes('MOP-SIN-001'), device.err);
+
+  const nowhere = await startAnswering(t, (asked, answer) => answer.writeHead(asked.url === '/mcp' ? 401 : 404).end());
+  const fixed = await home.run(['login', `${new URL(nowhere).origin}/mcp`]);
+  assert.match(fixed.err, /MOP-SIN-001[^]*OAUTH2_ACCESS_TOKEN/);
+
+  const command = await home.run(['login', `${origin}/mcp`, '--access-token-command', 'exit 3']);
+  assert.match(command.err, /accessTokenCommand[^]*There is no token, and the bridge cannot get one by itself/);
+
+  const typo = await home.run(['logn', url]);
+  assert.equal(typo.code, 2);
+  assert.equal(typo.err, 'failed to load config: "logn" is not a command; the nearest is login');
+});
+
+test('an authorization server that does not answer is named while it is waited for', async (t) => {
+  const home = await BridgeHome.make(t);
+  let origin;
+  const url = await startAnswering(t, (asked, answer) => {
+    if (asked.url === '/mcp') return answer.writeHead(401, { 'www-authenticate': 'Bearer' }).end();
+    if (asked.url.startsWith('/.well-known/oauth-protected')) return json(answer, 200, { resource: `${origin}/mcp`, authorization_servers: [origin] });
+    // Nothing.
+  });
+  origin = new URL(url).origin;
+  const login = home.start(['login', `${origin}/mcp`]);
+  const line = await until('the line', () => login.errors.find((one) => one.includes('still waiting')), 20_000);
+  assert.match(line, /for=metadata url=\S+\/\.well-known\//);
 });

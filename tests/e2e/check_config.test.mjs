@@ -42,6 +42,20 @@ async function tlsServer() {
   return `127.0.0.1:${await listenOnLoopback(scope, server)}`;
 }
 
+// To what is no TLS it says what nginx does, over HTTP.
+async function politeTlsServer() {
+  const secure = createTlsServer({ cert: certificates.cert, key: certificates.key }, (_, answer) => answer.end('{}'));
+  const server = createTcpServer((socket) => {
+    socket.on('error', () => {}).once('data', (first) => {
+      if (first[0] !== 0x16) return void socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\nThe plain HTTP request was sent to HTTPS port');
+      socket.pause();
+      socket.unshift(first);
+      secure.emit('connection', socket);
+    });
+  });
+  return `127.0.0.1:${await listenOnLoopback(scope, server)}`;
+}
+
 // To what is no TLS it says what OpenSSL does: a fatal alert, unexpected message.
 function alerting() {
   return listenOnLoopback(scope, createTcpServer((socket) => {
@@ -67,8 +81,11 @@ test('https before a server that speaks none, and http before one that speaks it
   assert.match(secure.out, /Warning: the MCP server https:.* does not answer: .*the server speaks no TLS here, and its URL begins with https:\/\//);
   const clear = await check({ mcp_server_url: `http://${await tlsServer()}` });
   assert.match(clear.out, /Warning: the MCP server http:.* does not answer: .*the server speaks TLS here, and its URL begins with http:\/\//);
-  const polite = await startAnswering(scope, (_, answer) => answer.writeHead(400).end('The plain HTTP request was sent to HTTPS port'));
-  assert.match((await check({ mcp_server_url: polite })).out, /the server speaks TLS here, and its URL begins with http:\/\//);
+  const asked = await check({ mcp_server_url: `http://${await politeTlsServer()}` });
+  assert.match(asked.out, /Warning: .*it says 400 to http: the server speaks TLS here, and its URL begins with http:\/\//);
+  // The words alone prove nothing: this one speaks no TLS.
+  const page = await startAnswering(scope, (_, answer) => answer.writeHead(400).end('The plain HTTP request was sent to HTTPS port'));
+  assert.doesNotMatch((await check({ mcp_server_url: page })).out, /Warning/);
 });
 
 test('and so is a call, with the code of the symptom', async () => {

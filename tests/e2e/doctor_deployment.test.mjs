@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, lstat, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { before, test } from 'node:test';
 
@@ -13,7 +13,7 @@ import Ajv2020 from 'ajv/dist/2020.js';
 import { Gateway, binary } from './lib/gateway.mjs';
 import { Idp } from './lib/idp.mjs';
 import { fileScope, listenOnLoopback, portOfNobody, temporaryFolder } from './lib/scope.mjs';
-import { Upstream } from './lib/upstream.mjs';
+import { startAnswering, Upstream } from './lib/upstream.mjs';
 
 const scope = fileScope();
 const root = resolve(import.meta.dirname, '../..');
@@ -131,6 +131,97 @@ test('a file that others can read, whose mode --fix --yes narrows', async (t) =>
   assert.ok(told.findings.some((one) => one.id === 'MOP-FIL-003' && one.where.endsWith('oauth.db')), shown(told.findings));
   await run(['--fix', '--yes'], { cwd: gateway.folder });
   assert.equal((await stat(database)).mode & 0o777, 0o600);
+});
+
+test('--fix keeps owner, mode and links, and writes through none that was planted', async (t) => {
+  const origin = await startAnswering(t, (request, response) => response.writeHead(request.url === '/mcp' ? 400 : 404).end());
+  const gateway = await deployment(t, { mcp_server_url: `${origin}/elsewhere` });
+  const config = join(gateway.folder, 'config.yaml');
+  const real = join(gateway.folder, 'real.yaml');
+  await rename(config, real);
+  await symlink('real.yaml', config);
+  await chmod(real, 0o640);
+  if (process.getuid() === 0) await chown(real, 1000, 1000);
+  const victim = join(gateway.folder, 'victim');
+  await writeFile(victim, 'precious');
+  for (const name of ['config.yaml.doctor', 'real.yaml.doctor']) await symlink('victim', join(gateway.folder, name));
+  await run(['--fix', '--yes'], { cwd: gateway.folder });
+  assert.ok((await readFile(real, 'utf8')).includes(`"${origin}/mcp"`));
+  assert.equal(await readFile(victim, 'utf8'), 'precious');
+  assert.ok((await lstat(config)).isSymbolicLink());
+  const now = await stat(real);
+  assert.equal(now.mode & 0o777, 0o640);
+  if (process.getuid() === 0) assert.deepEqual([now.uid, now.gid], [1000, 1000]);
+});
+
+test('--login shows its token to no server that the one in question redirects to', async (t) => {
+  const seen = [];
+  let origin;
+  const thief = createServer((request, answer) => {
+    seen.push(request.headers.authorization);
+    answer.writeHead(401, { 'www-authenticate': `Bearer resource_metadata="${origin}/.well-known/oauth-protected-resource/mcp"` }).end();
+  });
+  await new Promise((done) => thief.listen(0, '127.0.0.2', done));
+  t.after(() => thief.close());
+  const url = await startAnswering(t, (asked, answer) => {
+    const json = (value, status = 200) => answer.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+    const at = new URL(asked.url, origin);
+    if (at.pathname === '/mcp') return answer.writeHead(307, { location: `http://127.0.0.2:${thief.address().port}/steal` }).end();
+    if (at.pathname.startsWith('/.well-known/oauth-protected-resource')) return json({ resource: `${origin}/mcp`, authorization_servers: [origin] });
+    if (at.pathname.startsWith('/.well-known/')) {
+      return json({
+        issuer: origin, authorization_endpoint: `${origin}/in`, token_endpoint: `${origin}/token`, registration_endpoint: `${origin}/register`,
+        response_types_supported: ['code'], code_challenge_methods_supported: ['S256'],
+      });
+    }
+    if (at.pathname === '/register') return json({ client_id: 'c' }, 201);
+    if (at.pathname === '/in') return answer.writeHead(302, { location: `${at.searchParams.get('redirect_uri')}?code=x&state=${at.searchParams.get('state')}` }).end();
+    if (at.pathname === '/token') return json({ access_token: 'CANARY-TOKEN', token_type: 'Bearer' });
+    return answer.writeHead(404).end();
+  });
+  origin = new URL(url).origin;
+  const browser = join(await temporaryFolder(t, 'browser'), 'go.mjs');
+  await writeFile(browser, 'await fetch(process.argv[2]);');
+  const told = await examined([`${origin}/mcp`, '--login'], { environment: { BROWSER: `${process.execPath} ${browser} %s` } });
+  assert.ok(told.findings.some((one) => one.check === 'login.exchange'), shown(told.findings) + told.err);
+  assert.ok(told.findings.some((one) => one.check === 'login.token' && /not tried/.test(one.seen)), shown(told.findings));
+  assert.ok(seen.length > 0 && !seen.some((one) => one?.includes('CANARY')), String(seen));
+});
+
+test('a server that only speaks of HTTPS keeps its http:// in --fix', async (t) => {
+  const origin = await startAnswering(t, (request, response) => response.writeHead(400).end('see HTTPS://example.com'));
+  const gateway = await deployment(t, { mcp_server_url: `${origin}/mcp` });
+  const told = await examined(['--fix'], { cwd: gateway.folder });
+  assert.deepEqual(told.changes, []);
+});
+
+test('an identity provider that sends back what it was sent has no secret shown', async (t) => {
+  let issuer;
+  const url = await startAnswering(t, (asked, answer) => {
+    const json = (value, status = 200) => answer.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+    if (asked.url.startsWith('/.well-known/')) {
+      return json({
+        issuer, authorization_endpoint: `${issuer}/in`, token_endpoint: `${issuer}/token`, jwks_uri: `${issuer}/keys`, response_types_supported: ['code'],
+        subject_types_supported: ['public'], id_token_signing_alg_values_supported: ['RS256'],
+        token_endpoint_auth_methods_supported: ['client_secret_basic'],
+      });
+    }
+    if (asked.url !== '/token') return json({ keys: [] });
+    let body = '';
+    asked.on('data', (more) => (body += more)).on('end', () => {
+      const [id, secret] = Buffer.from((asked.headers.authorization ?? '').slice(6), 'base64').toString().split(':');
+      json({ error: 'invalid_request', error_description: `no: ${body} ${asked.headers.authorization} ${id} ${secret}` }, 400);
+    });
+    return undefined;
+  });
+  issuer = url;
+  const client_secret = 'CANARY-SECRET/of+the=client';
+  const gateway = await deployment(t, { providers: { corp: { type: 'oidc', issuer, client_id: 'us', client_secret } } });
+  const told = await examined([], { cwd: gateway.folder });
+  const words = told.text + (await run([], { cwd: gateway.folder })).out;
+  assert.match(words, /invalid_request no: \S+ Basic \*\*\* us \*\*\*/);
+  for (const one of [client_secret, encodeURIComponent(client_secret), Buffer.from(`us:${client_secret}`).toString('base64').slice(0, -4), 'CANARY'])
+    assert.ok(!words.includes(one), `${one} in ${words}`);
 });
 
 test('flags that do not go together', async () => {

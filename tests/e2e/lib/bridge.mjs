@@ -50,7 +50,9 @@ export class BridgeHome {
   // To its end.
   async run(args, environment = {}) {
     const program = this.start(args, environment);
-    const [code, signal] = await within(`the end of bridge ${args.join(' ')}`, program.exited, 60_000);
+    const [code, signal] = await within(`the end of bridge ${args.join(' ')}`, program.exited, 60_000).catch(async (late) => {
+      throw new Error([late.message, ...program.errors, 'pages:', ...(await this.browserLog())].join('\n'));
+    });
     return { code: code ?? signal, out: program.lines.join('\n'), err: program.errors.join('\n') };
   }
 

@@ -10,6 +10,10 @@ const address = new URL(process.argv[2]);
 appendFileSync(process.env.BRIDGE_BROWSER_LOG, `${address.href}\n`);
 const secrets = Object.keys(process.env).filter((name) => name.startsWith('OAUTH2_'));
 if (secrets.length) appendFileSync(process.env.BRIDGE_BROWSER_LOG, `ended: with ${secrets}\n`);
+process.on('uncaughtException', (why) => {
+  appendFileSync(process.env.BRIDGE_BROWSER_LOG, `ended: ${why.stack} ${why.cause ?? ''}\n`);
+  process.exit(1);
+});
 const user = process.env.BRIDGE_USER ?? 'alice';
 
 if (process.env.BRIDGE_PERSON === 'away') process.exit(0);

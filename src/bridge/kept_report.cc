@@ -1,0 +1,103 @@
+#include "bridge/kept_report.h"
+
+#include "oauth/near_miss.h"
+
+namespace mcp_oauth {
+namespace {
+
+json::value text(std::string_view s) {
+  return s.empty() ? json::value(nullptr) : json::value(json::string(s.data(), s.size()));
+}
+
+std::string scope_of(const kept_tokens& tokens) {
+  return tokens.granted.empty() ? tokens.scope : tokens.granted;
+}
+
+std::optional<time_point> end_of(const kept_tokens& tokens) {
+  if (!tokens.lifetime) return std::nullopt;
+  return tokens.obtained + *tokens.lifetime;
+}
+
+}  // namespace
+
+bool kept_report::is_usable(time_point now) const {
+  return kept.tokens && (is_alive(*kept.tokens, now) || !kept.tokens->refresh_token.empty());
+}
+
+std::string to_text(const kept_report& report, time_point now) {
+  const auto& kept = report.kept;
+  std::string out = kept.server + "\n";
+  auto line = [&](std::string_view name, const std::string& value) {
+    std::string left = "  " + std::string(name);
+    left.resize(16, ' ');
+    out += left + value + "\n";
+  };
+  if (!kept.settings.empty()) line("settings", kept.settings);
+  line("kept in", report.file);
+  for (const auto& client : kept.clients)
+    line("client",
+         client.client_id + " at " + client.issuer + (client.registered ? ", registered by itself" : ""));
+  if (!kept.tokens) {
+    line("signed in", "no");
+  } else {
+    const auto& tokens = *kept.tokens;
+    if (!tokens.issuer.empty()) line("issuer", tokens.issuer);
+    if (!tokens.resource.empty()) line("resource", tokens.resource);
+    if (auto scope = scope_of(tokens); !scope.empty()) line("scope", scope);
+    std::string end = "until the server refuses it";
+    if (auto at = end_of(tokens))
+      end = (*at <= now ? "ended " : "ends ") + how_long_from(now, *at) + " (" + to_iso8601(*at) + ")";
+    line("access token", end + (tokens.dpop ? ", bound to a key (DPoP)" : ""));
+    line("refresh token", tokens.refresh_token.empty() ? "none: a new sign-in is needed then" : "yes");
+  }
+  if (report.last_failure) {
+    line("last failure", report.last_failure->why + " (" + report.last_failure->id + ", " +
+                             how_long_from(now, report.last_failure->at) + ")");
+  }
+  return out;
+}
+
+json::object to_json(const kept_report& report, time_point now) {
+  const auto& kept = report.kept;
+  json::object o;
+  o["server"] = text(kept.server);
+  o["file"] = text(report.file);
+  o["settings"] = text(kept.settings);
+  o["of_these_settings"] = report.of_these_settings;
+  json::array clients;
+  for (const auto& client : kept.clients) {
+    json::object one;
+    one["client_id"] = text(client.client_id);
+    one["issuer"] = text(client.issuer);
+    one["registered_by_itself"] = client.registered;
+    clients.push_back(std::move(one));
+  }
+  o["clients"] = std::move(clients);
+  o["usable"] = report.is_usable(now);
+  o["token"] = nullptr;
+  if (kept.tokens) {
+    const auto& tokens = *kept.tokens;
+    auto end = end_of(tokens);
+    json::object token;
+    token["issuer"] = text(tokens.issuer);
+    token["resource"] = text(tokens.resource);
+    token["scope"] = text(scope_of(tokens));
+    token["obtained"] = text(to_iso8601(tokens.obtained));
+    token["expires"] = text(end ? to_iso8601(*end) : "");
+    token["expired"] = end ? json::value(*end <= now) : json::value(nullptr);
+    token["dpop"] = tokens.dpop;
+    token["refreshable"] = !tokens.refresh_token.empty();
+    o["token"] = std::move(token);
+  }
+  o["last_failure"] = nullptr;
+  if (report.last_failure) {
+    json::object failure;
+    failure["id"] = text(report.last_failure->id);
+    failure["why"] = text(report.last_failure->why);
+    failure["at"] = text(to_iso8601(report.last_failure->at));
+    o["last_failure"] = std::move(failure);
+  }
+  return o;
+}
+
+}  // namespace mcp_oauth
