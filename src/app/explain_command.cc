@@ -10,6 +10,7 @@
 #include "doctor/print_symptom.h"
 #include "store/open.h"
 
+#include <algorithm>
 #include <iostream>
 #include <iterator>
 
@@ -58,6 +59,9 @@ result<std::vector<failure_story>> kept_stories(const settings& conf, std::size_
     // One that a newer program wrote may not be for us.
     if (auto story = story_from(r.data)) stories.push_back(std::move(*story));
   }
+  // Records are in the order of whole seconds.
+  auto last = [](const failure_story& s) { return std::max(s.at, s.last_at); };
+  std::sort(stories.begin(), stories.end(), [&](const auto& a, const auto& b) { return last(a) > last(b); });
   return stories;
 }
 

@@ -106,7 +106,9 @@ void gateway_service::keep_failure(const net::exchange& x, const story& told, co
   same = mix(same, told.login);
   if (of_policy) same = mix(mix(same, told.method), told.tool);
   auto at = now_ms();
-  auto source = std::hash<std::string_view>()(told.client);
+  // Of an address of IPv6 its network: who has one has more of them than there is room.
+  bool is_wide = told.client.find(':') != std::string::npos;
+  auto source = std::hash<std::string_view>()(is_wide ? limiter_key(told.client) : told.client);
   if (x.request_id().empty() || !failures_.is_new(same, source, x.request_id(), at)) return;
 
   failure_story s;
@@ -115,6 +117,8 @@ void gateway_service::keep_failure(const net::exchange& x, const story& told, co
   s.code = why.id;
   s.finished = finished;
   s.detail = detail.substr(0, longest_text);
+  s.cause = note_in(told.notes, "cause");
+  s.fix = note_in(told.notes, "fix");
   s.action = action_of(told.area, told.action);
   s.status = x.status != 0 ? x.status : why.status;
   if (!told.headless) {

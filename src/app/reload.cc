@@ -1,10 +1,22 @@
 #include "app/reload.h"
 
+#include "app/story_keeper.h"
 #include "config/config_error.h"
 
 #include <string_view>
 
 namespace mcp_oauth {
+namespace {
+
+// Of a guard it follows from the file of the log, which may change.
+std::string file_of_stories(const settings& conf) {
+  if (!conf.is_guard() || !conf.explain.file.empty()) return conf.explain.file;
+  auto place = stories_place(conf);
+  return place.empty() ? "" : place.substr(std::string_view("sqlite://").size());
+}
+
+}  // namespace
+
 std::vector<fixed_setting> cannot_change(const settings& running, const settings& wanted) {
   std::vector<fixed_setting> differing;
   auto compare = [&](std::string_view key, const std::string& now, const std::string& then) {
@@ -18,7 +30,12 @@ std::vector<fixed_setting> cannot_change(const settings& running, const settings
     differing.push_back({"database_url", without_credentials(running.database_url),
                          without_credentials(wanted.database_url)});
   }
-  compare("explain.file", running.explain.file, wanted.explain.file);
+  if (running.is_guard() == wanted.is_guard())
+    compare("explain.file", file_of_stories(running), file_of_stories(wanted));
+  // A file of their own is opened at the start, where any are kept.
+  bool begins = !running.explain.enabled() && wanted.explain.enabled();
+  if (begins && !file_of_stories(running).empty())
+    compare("explain.most", std::to_string(running.explain.most), std::to_string(wanted.explain.most));
   if (running.encryption_key.reveal() != wanted.encryption_key.reveal())
     differing.push_back({"encryption_key", "", ""});
   // Another certificate is no matter; none, or a first one, changes what our address is.

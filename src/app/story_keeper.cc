@@ -1,5 +1,6 @@
 #include "app/story_keeper.h"
 
+#include "broker/limiter.h"
 #include "doctor/story_bounds.h"
 #include "store/open.h"
 
@@ -110,7 +111,8 @@ void story_keeper::run() {
     forgot_ = false;
     try {
       for (auto& what : batch) take(std::move(what));
-      write(last);
+      // At the end nobody waits for a store that is away.
+      if (!last || !failing_) write(last);
       if (!last) hold_to_bounds();
     } catch (const std::exception& e) {
       // A defect, or no memory: requests go on, and so does this.
@@ -253,7 +255,7 @@ void story_keeper::hold_to_bounds() {
   std::vector<kept_size> sizes;
   for (const auto& r : *kept) {
     auto story = story_from(r.data);
-    sizes.push_back({r.id, story ? story->client : "", r.data.size()});
+    sizes.push_back({r.id, story ? limiter_key(story->client) : "", r.data.size()});
   }
   auto going = surplus(sizes, conf.most, conf.most_bytes);
   for (std::size_t at = 0; at < going.size(); at += batch_size) {

@@ -32,8 +32,10 @@ failure_story a_story(std::string id, std::string client = "192.0.2.7") {
 class store_that_may_be_away final : public record_store {
  public:
   std::atomic<bool> away = false;
+  std::atomic<int> attempts = 0;
 
   result<bool> commit(const change& wanted, time_point now) override {
+    ++attempts;
     if (away) return fail(errc::store_unavailable, "disk full");
     return behind_.commit(wanted, now);
   }
@@ -133,6 +135,32 @@ TEST_F(StoryKeeper, AFloodOfOneDoesNotWashOutTheOthers) {
   auto now = std::chrono::system_clock::now();
   while (*store_.count(story_kind, now) != 40) std::this_thread::yield();
   EXPECT_TRUE(*store_.get(story_kind, "quiet", now));
+}
+
+TEST_F(StoryKeeper, ANetworkOfIPv6IsOneSourceHoweverManyAddressesItHas) {
+  explain_settings conf;
+  conf.most = 40;
+  start(conf, {milliseconds(1), milliseconds(0), seconds(600), seconds(0), 1000});
+  auto quiet = a_story("quiet", "198.51.100.1");
+  quiet.at -= 5000;  // the oldest
+  keeper_->add(1, "quiet", quiet);
+  for (std::uint64_t i = 0; i < 200; ++i)
+    keeper_->add(100 + i, "loud", a_story("loud" + std::to_string(i), "2001:db8::" + std::to_string(i)));
+  auto now = std::chrono::system_clock::now();
+  while (keeper_->now().kept < 201) std::this_thread::yield();
+  while (*store_.count(story_kind, now) != 40) std::this_thread::yield();
+  EXPECT_TRUE(*store_.get(story_kind, "quiet", now));
+}
+
+TEST_F(StoryKeeper, TheEndDoesNotWaitForAStoreThatIsAway) {
+  store_.away = true;
+  start();
+  keeper_->add(1, "a", a_story("one"));
+  while (store_.attempts < 3) std::this_thread::yield();
+  auto before = store_.attempts.load();
+  keeper_.reset();
+  // One may have been under way.
+  EXPECT_LE(store_.attempts, before + 1);
 }
 
 TEST_F(StoryKeeper, NoneIsTakenWhereNoneIsWanted) {

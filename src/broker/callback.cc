@@ -14,6 +14,7 @@
 #include "provider/oidc.h"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 
 namespace mcp_oauth {
@@ -136,7 +137,9 @@ step judge_tokens(broker_parts& parts, const exchange& x, const arrival_ptr& a,
   if (!answer) {
     return answer_with_error(parts, x, a->login.access, {errc::provider_unreachable, answer.error().detail});
   }
-  auto tokens = process_token_answer(*answer, a->metadata->speaks);
+  std::array sent = {std::string_view(a->code), a->provider->client_secret.reveal(),
+                     a->login.code_verifier.reveal()};
+  auto tokens = process_token_answer(*answer, a->metadata->speaks, sent);
   if (!tokens) {
     return answer_with_provider_failure(parts, x, *a->provider, a->login.access, tokens.error());
   }

@@ -49,6 +49,8 @@ constexpr std::array texts = std::to_array<text_member_of_story>({
     {"id", &failure_story::id, true},
     {"code", &failure_story::code, true},
     {"detail", &failure_story::detail},
+    {"cause", &failure_story::cause},
+    {"fix", &failure_story::fix},
     {"action", &failure_story::action},
     {"method", &failure_story::method},
     {"path", &failure_story::path},

@@ -32,12 +32,13 @@ struct failure_story {
     bool allows() const { return applies && !denied && missing_scopes.empty() && unmet.empty(); }
   };
 
-  std::string id;         // of the request, X-Request-Id
-  std::int64_t at = 0;    // milliseconds since 1970
-  std::string code;       // "MOP-AUD-001"
-  bool finished = false;  // the request ended well, with something amiss on its way
-  std::string detail;     // what was seen
-  std::string action;     // "call", "verify", "metadata", or the endpoint: "authorize", "token", …
+  std::string id;          // of the request, X-Request-Id
+  std::int64_t at = 0;     // milliseconds since 1970
+  std::string code;        // "MOP-AUD-001"
+  bool finished = false;   // the request ended well, with something amiss on its way
+  std::string detail;      // what was seen
+  std::string cause, fix;  // of this deployment, where they are known; "": those of the catalogue
+  std::string action;      // "call", "verify", "metadata", or the endpoint: "authorize", "token", …
   int status = 0;
   std::string method, path, client;  // the address
   std::string user, client_id, issuer, provider, grant;

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "doctor/print_story.h"
 #include "doctor/story_bounds.h"
+#include "symptom/find_symptom.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -295,6 +296,20 @@ TEST(PrintStory, BeginsWithTheCauseAndItsFix) {
   }
   EXPECT_THAT(text, Not(HasSubstr("\033")));
   EXPECT_THAT(to_text(*told, true), HasSubstr("\033[31m"));
+}
+
+TEST(PrintStory, TheFixOfThisDeploymentStandsInPlaceOfTheOneOfTheCatalogue) {
+  auto s = a_story("0123456789abc", "MOP-IDP-008", 1, "callback");
+  s.cause = "The app lacks https://gw.test/auth/callback.";
+  s.fix = "Add https://gw.test/auth/callback to app 7d0f.";
+  auto kept = story_from(to_data(s));
+  ASSERT_TRUE(kept);
+  auto told = tell_story(std::vector{*kept}, {}, s.id);
+  auto text = to_text(*told, false);
+  EXPECT_THAT(text, HasSubstr("cause     The app lacks https://gw.test/auth/callback.\n"));
+  EXPECT_THAT(text, HasSubstr("fix       Add https://gw.test/auth/callback to app 7d0f.\n"));
+  EXPECT_THAT(text, Not(HasSubstr(std::string(find_by_id(s.code)->fix))));
+  EXPECT_EQ(to_json(*told).at("first").at("fix"), "Add https://gw.test/auth/callback to app 7d0f.");
 }
 
 TEST(PrintStory, TellsOfEachRuleWhyItDidOrDidNotApply) {

@@ -107,11 +107,12 @@ class page {
     if (!words.empty()) out += "  " + padded(name, 10) + std::string(words) + "\n";
   }
 
-  void row(const symptom& r, std::string_view seen, std::string_view expected) {
+  void row(const symptom& r, const failure_story& s) {
+    auto [seen, expected] = seen_and_expected(s.detail);
     line("seen", seen);
     line("expected", expected);
-    line("cause", r.cause);
-    line("fix", r.fix);
+    line("cause", s.cause.empty() ? r.cause : s.cause);
+    line("fix", s.fix.empty() ? r.fix : s.fix);
     line("check", check_of(r));
     line("guide", guides_of(r));
     line("page", page_of(r));
@@ -172,6 +173,8 @@ json::object cause_json(const failure_story& s) {
   o["seen"] = text(seen);
   o["expected"] = text(expected);
   o["check"] = row == nullptr ? text("gateway") : text(hop_of(*row, s.action));
+  if (!s.cause.empty()) o["cause"] = text(s.cause);
+  if (!s.fix.empty()) o["fix"] = text(s.fix);
   o["severity"] = s.finished ? "warning" : "failure";
   return o;
 }
@@ -244,8 +247,7 @@ std::string to_text(const told_story& told, bool colour) {
                           : ""));
   p.line("who", who(s));
   p.line("what", what(s));
-  auto [seen, expected] = seen_and_expected(s.detail);
-  if (row != nullptr) p.row(*row, seen, expected);
+  if (row != nullptr) p.row(*row, s);
   p.line("sign-in", p.standing(told));
   p.rules(s);
   p.hops(told);
