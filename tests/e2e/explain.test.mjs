@@ -11,7 +11,7 @@ import Ajv from 'ajv/dist/2020.js';
 
 import { binary, command, Gateway } from './lib/gateway.mjs';
 import { Idp } from './lib/idp.mjs';
-import { authorization, call, initialize, post, postForm, redeem, redirectUri, register, tokensFor } from './lib/oauth.mjs';
+import { authorization, call, initialize, post, postForm, redeem, redirectUri, register } from './lib/oauth.mjs';
 import { Person } from './lib/person.mjs';
 import { Postgres } from './lib/postgres.mjs';
 import { fileScope, portOfNobody } from './lib/scope.mjs';
@@ -62,7 +62,10 @@ before(async () => {
     tools: { echo: ['mcp'], whoami: { all_of: ['tools:read', 'tools:write'] }, 'slow*': { denied: true }, progress: ['mcp'] },
   });
   person = new Person({ password: await gateway.firstPassword() });
-  tokens = await tokensFor(gateway, person);
+  const client = await register(gateway);
+  const asked = authorization(gateway, client, { scope: 'mcp' });
+  const redeemed = await redeem(gateway, client, asked, await person.approve(asked.url, redirectUri));
+  tokens = { client, ...(await redeemed.json()) };
 });
 
 test('a token that does not hold: where on the way, what was seen and expected, and what to do', async () => {
@@ -225,7 +228,7 @@ test('exit codes: 3 for a configuration, 4 where the database is away, 6 for an 
   const away = `postgresql://nobody@127.0.0.1:${await portOfNobody()}/none`;
   assert.equal((await command(t, ['--config', 'config.yaml', 'explain', id], { settings: { mcp_server_url: upstream.url, database_url: away, encryption_key: randomBytes(32).toString('base64') } })).code, 4);
   assert.equal((await run(gateway, id)).code, 6);
-  const memory = await command(t, ['--config', 'config.yaml', 'explain', id], { settings: { mcp_server_url: upstream.url, database_url: 'sqlite::memory:' } });
+  const memory = await command(t, ['--config', 'config.yaml', 'explain', id], { settings: { mcp_server_url: upstream.url, database_url: 'sqlite://:memory:' } });
   assert.equal(memory.code, 4);
   assert.match(memory.err, /explain\.file/);
 });
