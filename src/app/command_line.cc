@@ -78,17 +78,17 @@ command_line::command_line() {
                                "Say why a request or a sign-in failed, or what a code or a message means");
   explain
       ->add_option("WHAT", explained.words,
-                   "An X-Request-Id, a code such as MOP-AUD-001, or the text of a message")
+                   "An X-Request-Id, a code such as MOP-AUD-001, or a text; - reads standard input")
       ->type_name("");
   explain->add_option("--last", explained.last, "List the newest failures, 10 unless a number is given")
       ->expected(0, 1)
       ->type_name("N");
   explain->add_flag("--json", explained.as_json, "For programs");
   explain->footer(
-      "Takes --config FILE as well. Reads the database, and changes nothing.\n"
-      "Exit codes: 0 told, 2 the command line, 3 the configuration, 4 the database is away, 6 nothing is "
-      "known\n"
-      "of it. Read docs/guide/troubleshooting.md.");
+      "The text may be of a log, a page, a browser, an identity provider or a guide. For an id it reads the\n"
+      "database of the configuration (--config FILE as well), and changes nothing.\n"
+      "Exit codes: 0 told, 2 the command line, 3 the configuration, 4 the database is away, 6 nothing is\n"
+      "known of it. Read docs/guide/troubleshooting.md.");
 
   explain_token = cli.add_subcommand("explain-token", "Say whether a token opens a server, and why not");
   explain_token

@@ -128,14 +128,23 @@ exit_code tell_of_request(const settings& conf, const std::string& id, bool as_j
     std::cerr << "  explain.most is 0: no failure is kept.\n";
     return exit_code::unclear;
   }
+  // What helps first: the log has a line of each request, whatever became of it.
+  if (conf.log.output == "file" && !conf.log.file.empty()) {
+    std::cerr << "  Its line of the log says what became of it: grep " << id << " " << conf.log.file << "\n";
+  } else {
+    std::cerr << "  Its line of the log says what became of it: the log goes to " << conf.log.output << ".\n";
+  }
   std::cerr
+      << "  No line there: it is an id of another deployment, or of a time before that log"
+      << (conf.log.access ? "" : ", or was answered well (logging.access is false)") << ".\n"
       << "  Kept are failures alone, for " << in_words(conf.explain.keep) << ", the newest "
-      << conf.explain.most << " at most (explain.keep, explain.most).\n"
-      << "  A request that was answered well leaves nothing; neither does a 401 without a token, with which "
-         "every sign-in begins, and a sign-in that was left on its first page.\n"
-      << "  Of a failure that repeats itself the last ids are kept and the rest is counted: see explain "
-         "--last.\n"
-      << "  The last moment before a crash is lost. Is it an id of this deployment? The log has it, if so.\n";
+      << conf.explain.most
+      << " at most (explain.keep, explain.most): what was answered well leaves nothing,\n"
+      << "  nor does a 401 without a token, with which every sign-in begins, nor a sign-in that was left on "
+         "its first page.\n"
+      << "  Of one that happens again and again the first id and the last ones are known: explain --last has "
+         "it, with a count.\n"
+      << "  One of this very moment is known in a second; the last before a crash is lost.\n";
   return exit_code::unclear;
 }
 

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 #include <sstream>
 #include <thread>
 
@@ -33,9 +34,11 @@ class store_that_may_be_away final : public record_store {
  public:
   std::atomic<bool> away = false;
   std::atomic<int> attempts = 0;
+  std::mutex hanging;  // while somebody holds it
 
   result<bool> commit(const change& wanted, time_point now) override {
     ++attempts;
+    std::lock_guard lock(hanging);
     if (away) return fail(errc::store_unavailable, "disk full");
     return behind_.commit(wanted, now);
   }
@@ -161,6 +164,28 @@ TEST_F(StoryKeeper, TheEndDoesNotWaitForAStoreThatIsAway) {
   keeper_.reset();
   // One may have been under way.
   EXPECT_LE(store_.attempts, before + 1);
+}
+
+TEST_F(StoryKeeper, WhoTellsOfAFailureDoesNotWaitForAStoreThatHangs) {
+  store_.hanging.lock();
+  start();
+  keeper_->add(0, "a", a_story("one"));
+  while (store_.attempts < 1) std::this_thread::yield();  // its thread is inside the store, and stays there
+  story_front front(keeper_.get());
+  // Who waited here would wait for ever.
+  int made = 0;
+  for (std::uint64_t i = 1; i <= 20'000; ++i) {
+    // Of another second each, so that nothing but the queue bounds them.
+    if (!front.is_new(i * 977, i, "id", static_cast<std::int64_t>(i) * 1000)) continue;
+    keeper_->add(i * 977, "s", a_story(std::to_string(i)));
+    keeper_->again({i * 977, 1, {"id"}, now_ms()});
+    keeper_->ended("key", "id", now_ms());
+    ++made;
+  }
+  front.flush();
+  store_.hanging.unlock();
+  EXPECT_LT(made, 4097) << "the queue is bounded";
+  EXPECT_GT(keeper_->now().dropped, 15'000U);
 }
 
 TEST_F(StoryKeeper, NoneIsTakenWhereNoneIsWanted) {

@@ -242,6 +242,14 @@ TEST(TellStory, ACodeThatNobodyRedeemedIsTheLaterStage) {
   EXPECT_THAT(to_text(*told, false), HasSubstr("the client has a code"));
 }
 
+TEST(TellStory, OfACodeThatWasAskedForInVainItIsNotSaidThatNobodyAsked) {
+  auto wrong = a_story("token00000000", "MOP-PKC-005", 9000, "token");
+  wrong.login = "key";
+  auto told = tell_story(std::vector{wrong}, sign_ins(sign_in_progress::stage::code_given), wrong.id);
+  ASSERT_TRUE(told);
+  EXPECT_THAT(to_text(*told, false), HasSubstr("sign-in   the client has a code, which is good until "));
+}
+
 TEST(TellStory, AGoodEndAfterAFailureIsTold) {
   auto wrong = a_story("wrong00000000", "MOP-LOG-001", 4000, "sign_in");
   wrong.login = "key";
@@ -329,6 +337,12 @@ TEST(PrintStory, TellsOfEachRuleWhyItDidOrDidNotApply) {
                      "needs     the scopes tools:write"}) {
     EXPECT_THAT(text, HasSubstr(words));
   }
+  EXPECT_THAT(text, HasSubstr("fix       " + std::string(find_by_id("MOP-SCP-001")->fix)));
+  auto denied = s;
+  denied.code = "MOP-SCP-002";
+  EXPECT_THAT(to_text(*tell_story(std::vector{denied}, {}, s.id), false),
+              HasSubstr("fix       Add a line that allows it, or mend the one that does not"))
+      << "that of the catalogue leads to where the reader is";
   auto o = to_json(*tell_story(std::vector{s}, {}, s.id));
   EXPECT_EQ(o.at("policy").at("rules").as_array().size(), 5U);
   EXPECT_EQ(o.at("policy").at("rules").at(1).at("allows"), true);

@@ -75,6 +75,14 @@ std::string what(const failure_story& s) {
   return out;
 }
 
+std::string_view fix_of(const symptom& r, const failure_story& s) {
+  if (!s.fix.empty()) return s.fix;
+  // That of the catalogue leads here.
+  if (r.code == errc::policy_denied && !s.rules.empty())
+    return "Add a line that allows it, or mend the one that does not: each is told here with its reason.";
+  return r.fix;
+}
+
 std::string why_not(const failure_story::rule& r) {
   if (!r.applies) return "is for other names";
   if (r.denied) return "is denied to everybody";
@@ -112,7 +120,7 @@ class page {
     line("seen", seen);
     line("expected", expected);
     line("cause", s.cause.empty() ? r.cause : s.cause);
-    line("fix", s.fix.empty() ? r.fix : s.fix);
+    line("fix", fix_of(r, s));
     line("check", check_of(r));
     line("guide", guides_of(r));
     line("page", page_of(r));
@@ -131,6 +139,11 @@ class page {
     line("needs", s.would_allow.empty() ? "a rule that allows it: no scope would help" : s.would_allow);
   }
 
+  static bool asked_for_tokens(const told_story& told) {
+    auto asks = [](const failure_story& s) { return s.action == "token"; };
+    return (told.first && asks(*told.first)) || std::any_of(told.later.begin(), told.later.end(), asks);
+  }
+
   // How a sign-in stands.
   std::string standing(const told_story& told) const {
     using stage = sign_in_progress::stage;
@@ -138,7 +151,10 @@ class page {
     switch (told.how) {
       case stage::unknown: return "";
       case stage::signing_in: return "nobody has signed in: the page was left, or waits, until " + until;
-      case stage::code_given: return "the client has a code, and did not ask for tokens; good until " + until;
+      case stage::code_given:
+        return asked_for_tokens(told)
+                   ? "the client has a code, which is good until " + until
+                   : "the client has a code, and did not ask for tokens; good until " + until;
       case stage::ended:
         return told.first ? "the client got its tokens after all" : "the client got its tokens";
     }
@@ -174,7 +190,7 @@ json::object cause_json(const failure_story& s) {
   o["expected"] = text(expected);
   o["check"] = row == nullptr ? text("gateway") : text(hop_of(*row, s.action));
   if (!s.cause.empty()) o["cause"] = text(s.cause);
-  if (!s.fix.empty()) o["fix"] = text(s.fix);
+  if (row != nullptr) o["fix"] = text(fix_of(*row, s));
   o["severity"] = s.finished ? "warning" : "failure";
   return o;
 }
