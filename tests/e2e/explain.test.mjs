@@ -325,15 +325,17 @@ test('while PostgreSQL hangs, who fails is answered as ever, and is told of when
   const postgres = await Postgres.start(t);
   const behind = await Gateway.start(t, { mcp_server_url: upstream.url, database_url: postgres.url, encryption_key: randomBytes(32).toString('base64'), limits: { requests_per_minute: 1_000_000 } });
   await explained(behind, await refused(await post(behind.mcp, call('echo'), 'garbage')));
-  postgres.pause();
-  t.after(() => postgres.goOn());
   const ids = [];
-  for (let i = 0; i < 300; ++i) {
-    const answer = await post(behind.mcp, call('echo'), i % 2 ? 'gar.ba.ge' : 'garbage', {}, AbortSignal.timeout(3000));
-    ids.push(await refused(answer));
+  postgres.pause();
+  try {
+    for (let i = 0; i < 300; ++i) {
+      const answer = await post(behind.mcp, call('echo'), i % 2 ? 'gar.ba.ge' : 'garbage', {}, AbortSignal.timeout(3000));
+      ids.push(await refused(answer));
+    }
+    const page = await fetch(`${behind.origin}/oauth/authorize?response_type=token`, { signal: AbortSignal.timeout(3000) });
+    ids.push(await refused(page));
+  } finally {
+    postgres.goOn();
   }
-  const page = await fetch(`${behind.origin}/oauth/authorize?response_type=token`, { signal: AbortSignal.timeout(3000) });
-  ids.push(await refused(page));
-  postgres.goOn();
   for (const id of ids.slice(-2)) assert.ok((await explained(behind, id)).first.id);
 });
