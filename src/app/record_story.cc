@@ -136,7 +136,7 @@ void gateway_service::keep_failure(const net::exchange& x, const story& told, co
   s.mcp_name = told.tool.substr(0, longest_path);
   s.upstream = told.upstream;
   s.login = told.login;
-  for (const auto& step : told.steps) s.before.push_back({step.hop, step.id, step.at, step.probable});
+  for (const auto& came : told.steps) s.before.push_back({came.hop, came.id, came.at, came.probable});
   if (told.denied) {
     for (const auto& seen : told.denied->trace) s.rules.push_back(told_rule(seen, true));
     auto room = most_rules_of_a_story - std::min(most_rules_of_a_story, s.rules.size());
