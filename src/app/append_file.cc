@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -20,6 +21,15 @@ result<int> open_to_append(const std::string& file, std::string_view key) {
   if (descriptor < 0)
     return fail(errc::file_unwritable, std::string(key) + " " + file + ": " + std::strerror(errno));
   return descriptor;
+}
+
+bool ends_within_a_line(const std::string& file) {
+  std::error_code unknown;
+  if (!std::filesystem::is_regular_file(file, unknown)) return false;
+  std::ifstream text(file, std::ios::binary | std::ios::ate);
+  if (!text || text.tellg() <= 0) return false;
+  text.seekg(-1, std::ios::end);
+  return text.get() != '\n';
 }
 
 file_state state_of(int descriptor, const std::string& file) {

@@ -5,8 +5,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <utility>
 
 #include <unistd.h>
@@ -15,16 +13,6 @@ namespace mcp_oauth {
 namespace {
 
 time_point wall_clock() { return std::chrono::system_clock::now(); }
-
-// As a write that failed halfway leaves it, of this process or of one before.
-bool ends_within_a_line(const std::string& path) {
-  std::error_code unknown;
-  if (!std::filesystem::is_regular_file(path, unknown)) return false;
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  if (!file || file.tellg() <= 0) return false;
-  file.seekg(-1, std::ios::end);
-  return file.get() != '\n';
-}
 
 }  // namespace
 

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <charconv>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 #include <unistd.h>
@@ -99,13 +100,16 @@ void append_time(std::string& out, time_point now) {
   out += 'Z';
 }
 
-void write_all(int descriptor, std::string_view bytes) {
-  while (!bytes.empty()) {
-    auto n = ::write(descriptor, bytes.data(), bytes.size());
+// How many bytes were written; fewer than all where it failed, as errno says.
+std::size_t write_all(int descriptor, std::string_view bytes) {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    auto n = ::write(descriptor, bytes.data() + done, bytes.size() - done);
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return;  // nowhere left to say so
-    bytes.remove_prefix(static_cast<std::size_t>(n));
+    if (n <= 0) break;
+    done += static_cast<std::size_t>(n);
   }
+  return done;
 }
 
 bool is_a_word(std::string_view value) {
@@ -286,6 +290,7 @@ void log_sink::swap_target(std::unique_lock<std::mutex>& lock, const log_setting
   if (descriptor_ > STDERR_FILENO) ::close(descriptor_);
   descriptor_ = descriptor;
   conf_ = conf;
+  torn_ = is_torn();
 }
 
 file_state log_sink::state_of_file() const {
@@ -295,7 +300,47 @@ file_state log_sink::state_of_file() const {
 
 void log_sink::follow_name() {
   auto fresh = open_target(conf_);
-  if (fresh) ::close(std::exchange(descriptor_, *fresh));
+  if (!fresh) return;
+  ::close(std::exchange(descriptor_, *fresh));
+  torn_ = is_torn();
+}
+
+bool log_sink::is_torn() const { return descriptor_ > STDERR_FILENO && ends_within_a_line(conf_.file); }
+
+void log_sink::put(int descriptor, std::string_view lines, const log_style& style, bool copies) {
+  if (torn_ && write_all(descriptor, "\n") == 1) torn_ = false;
+  auto done = torn_ ? 0 : write_all(descriptor, lines);
+  const int why = errno;
+  if (copies) write_all(STDERR_FILENO, lines);
+  auto note = [&](std::string_view message) {
+    std::string out;
+    {
+      log_line line(out, log_level::error, "log", std::chrono::system_clock::now(), style);
+      line.text("message", message);
+      if (diverted_ > 0)
+        line.number("lines", diverted_);
+      else
+        line.text("detail", std::generic_category().message(why));
+    }
+    return out;
+  };
+  if (done == lines.size()) {
+    if (diverted_ == 0) return;
+    auto told = note("the log could not be written for a while: its lines went to standard error");
+    if (write_all(descriptor, told) == told.size()) diverted_ = 0;
+    return;
+  }
+  // Of standard output and standard error themselves there is nowhere left to say so.
+  if (descriptor <= STDERR_FILENO) return;
+  if (done > 0) torn_ = lines[done - 1] != '\n';
+  auto rest = lines.substr(done == 0 ? 0 : lines.rfind('\n', done - 1) + 1);
+  if (!copies) {
+    if (diverted_ == 0)
+      write_all(STDERR_FILENO,
+                note("the log cannot be written: its lines go to standard error until it can"));
+    write_all(STDERR_FILENO, rest);
+  }
+  diverted_ += static_cast<std::uint64_t>(std::count(rest.begin(), rest.end(), '\n'));
 }
 
 log_sink::log_sink(const log_settings& conf, int descriptor)
@@ -303,6 +348,7 @@ log_sink::log_sink(const log_settings& conf, int descriptor)
       descriptor_(descriptor),
       level_(parse_log_level(conf.level)),
       style_(log_style::of(conf)),
+      torn_(is_torn()),
       thread_([this] { run(); }) {}
 
 log_sink::~log_sink() {
@@ -373,17 +419,12 @@ void log_sink::run() {
     auto style = style_;
     writing_ = true;
     lock.unlock();
-    write_all(descriptor, batch);
-    if (copies) write_all(STDERR_FILENO, batch);
     if (dropped > 0) {
-      std::string note;
-      {
-        log_line line(note, log_level::warn, "log", std::chrono::system_clock::now(), style);
-        line.text("message", "batches of log lines were dropped: the log could not be written fast enough")
-            .number("dropped", dropped);
-      }
-      write_all(descriptor, note);
+      log_line line(batch, log_level::warn, "log", std::chrono::system_clock::now(), style);
+      line.text("message", "batches of log lines were dropped: the log could not be written fast enough")
+          .number("dropped", dropped);
     }
+    put(descriptor, batch, style, copies);
     batch.clear();
     if (batch.capacity() > 256 * 1024) batch.shrink_to_fit();
     lock.lock();

@@ -56,7 +56,8 @@ void append_trace(std::string& out, const log_style& style, const trace_note& no
 
 // Where log lines go: a file that only its owner may read, standard output, or standard error. Lines are
 // handed over in batches and written by a thread of its own, so that a slow disk or a full pipe holds no
-// request up; what does not fit into its bounded queue is dropped and counted in the next line.
+// request up; what does not fit into its bounded queue is dropped and counted in the next line. What a file
+// does not take (a full disk) goes to standard error for as long as that lasts.
 class log_sink {
  public:
   // The folder of a file is made. Errors: file_unwritable.
@@ -88,6 +89,8 @@ class log_sink {
   void swap_target(std::unique_lock<std::mutex>& lock, const log_settings& conf, int descriptor);
   file_state state_of_file() const;
   void follow_name();
+  bool is_torn() const;
+  void put(int descriptor, std::string_view lines, const log_style& style, bool copies);
   void run();
 
   log_settings conf_;
@@ -102,6 +105,9 @@ class log_sink {
   std::uint64_t dropped_ = 0;
   bool writing_ = false;
   bool stopping_ = false;
+  // Of a file that took nothing, or half a line; touched by whoever may write.
+  std::uint64_t diverted_ = 0;  // lines that went to standard error
+  bool torn_;                   // the file ends within a line
   std::thread thread_;
 };
 

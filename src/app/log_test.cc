@@ -3,13 +3,18 @@
 #include "app/descriptor_limit.h"
 #include "base/json.h"
 
+#include <array>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace mcp_oauth {
 namespace {
@@ -130,6 +135,70 @@ TEST(LogSink, ChangesItsLevelAndItsFileWhileItRuns) {
   EXPECT_EQ(content(folder + "/one.log").find("unheard"), std::string::npos);
   EXPECT_NE(content(folder + "/two.log").find("second"), std::string::npos);
   EXPECT_NE(content(folder + "/two.log").find("third"), std::string::npos);
+  std::filesystem::remove_all(folder);
+}
+
+// A limit on file sizes stands for the full disk. In a process of its own, since it is the process's.
+TEST(LogSink, SaysOnStandardErrorWhatAFullDiskDoesNotTake) {
+  std::string pattern = (std::filesystem::temp_directory_path() / "log_XXXXXX").string();
+  std::string folder = ::mkdtemp(pattern.data());
+  auto file = folder + "/proxy.log";
+  std::array<int, 2> said{};
+  ASSERT_EQ(::pipe(said.data()), 0);
+  auto child = ::fork();
+  if (child == 0) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    ::dup2(said[1], STDERR_FILENO);
+    auto log = log_sink::open(file, log_level::info);
+    auto limit = [](rlim_t bytes) {
+      rlimit of_files{};
+      ::getrlimit(RLIMIT_FSIZE, &of_files);
+      of_files.rlim_cur = bytes;
+      ::setrlimit(RLIMIT_FSIZE, &of_files);
+    };
+    // Opening it anew waits for what was handed over.
+    (*log)->event(log_level::info, "t", "with room");
+    (void)(*log)->reopen();
+    limit(std::filesystem::file_size(file) + 20);
+    (*log)->event(log_level::info, "t", "cut in the middle");
+    (void)(*log)->reopen();
+    (*log)->event(log_level::info, "t", "without room");
+    (void)(*log)->reopen();
+    limit(RLIM_INFINITY);
+    (*log)->event(log_level::info, "t", "with room again");
+    log->reset();
+    ::_exit(0);
+  }
+  ::close(said[1]);
+  std::string errors;
+  std::array<char, 4096> piece{};
+  for (ssize_t n = 0; (n = ::read(said[0], piece.data(), piece.size())) > 0;)
+    errors.append(piece.data(), static_cast<std::size_t>(n));
+  ::close(said[0]);
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+
+  std::istringstream lines(errors);
+  std::vector<std::string> messages;
+  for (std::string line; std::getline(lines, line);) {
+    auto members = parse_json_object(line);
+    ASSERT_TRUE(members) << line;
+    messages.push_back(text_member(*members, "message"));
+    if (messages.size() == 1) EXPECT_EQ(text_member(*members, "detail"), "File too large");
+  }
+  EXPECT_EQ(messages, (std::vector<std::string>{
+                          "the log cannot be written: its lines go to standard error until it can",
+                          "cut in the middle", "without room"}));
+  auto kept = content(file);
+  EXPECT_NE(kept.find("with room again"), std::string::npos);
+  EXPECT_EQ(kept.find("without room"), std::string::npos);
+  EXPECT_NE(kept.find("went to standard error\",\"lines\":2"), std::string::npos) << kept;
+  // The line that was cut has an end, so that the next is one of its own.
+  auto after = kept.find("with room again");
+  EXPECT_TRUE(parse_json_object(
+      kept.substr(kept.rfind('\n', after) + 1, kept.find('\n', after) - kept.rfind('\n', after) - 1)))
+      << kept;
   std::filesystem::remove_all(folder);
 }
 

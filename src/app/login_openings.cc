@@ -33,7 +33,7 @@ void login_openings::note(std::string_view client, std::string_view hop, std::st
                           std::int64_t at_ms) {
   event seen;
   seen.at = at_ms;
-  std::copy_n(id.data(), std::min(id.size(), seen.id.size()), seen.id.data());
+  std::copy_n(id.begin(), std::min(id.size(), seen.id.size()), seen.id.data());
   write(hash_of('a', client), hop == "metadata" ? &cell::metadata : &cell::call, seen);
 }
 
@@ -41,7 +41,7 @@ void login_openings::registered(std::string_view client, std::string_view client
                                 std::int64_t at_ms) {
   event seen;
   seen.at = at_ms;
-  std::copy_n(id.data(), std::min(id.size(), seen.id.size()), seen.id.data());
+  std::copy_n(id.begin(), std::min(id.size(), seen.id.size()), seen.id.data());
   seen.about = hash_of('c', client_id);
   write(hash_of('a', client), &cell::registration, seen);
   write(seen.about, &cell::registration, seen);

@@ -18,7 +18,7 @@ bool story_front::is_new(std::uint64_t same, std::uint64_t source, std::string_v
   if (c.same == same && at_ms < c.until) {
     auto& place = c.ids[c.times % most_ids];
     place.fill('\0');
-    std::copy_n(id.data(), std::min(id.size(), place.size()), place.data());
+    std::copy_n(id.begin(), std::min(id.size(), place.size()), place.data());
     ++c.times;
     c.last_at = at_ms;
     counted_ = true;

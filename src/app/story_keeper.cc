@@ -125,7 +125,7 @@ void story_keeper::run() {
 }
 
 void story_keeper::take(item&& what) {
-  std::visit([this](auto&& w) { take(std::move(w)); }, std::move(what));
+  std::visit([this](auto&& w) { take(std::forward<decltype(w)>(w)); }, std::move(what));
 }
 
 void story_keeper::take(fresh&& what) {

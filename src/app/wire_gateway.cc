@@ -233,9 +233,10 @@ result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vect
   p.shared.store = p.store.get();
   if (conf.explain.file.empty() && !stories_place(conf).empty()) {
     p.keep_stories(*p.store, conf);
-  } else if ((p.own_stories = conf.explain.enabled() ? p.open_stories(conf) : nullptr)) {
-    p.keep_stories(*p.own_stories, conf);
+  } else if (conf.explain.enabled()) {
+    p.own_stories = p.open_stories(conf);
   }
+  if (p.own_stories) p.keep_stories(*p.own_stories, conf);
   p.shared.key_unknown = [&p] { p.key_unknown(); };
 
   auto held = p.take_port(std::move(conf));

@@ -135,7 +135,8 @@ tl::expected<std::unique_ptr<guard_app>, guard_start_failure> guard_app::start(
   auto logging = p.open_log(conf);
   if (!logging) return failed(logging.error());
   p.make_threads();
-  if ((p.own_stories = conf.explain.enabled() ? p.open_stories(conf) : nullptr)) {
+  if (conf.explain.enabled()) p.own_stories = p.open_stories(conf);
+  if (p.own_stories) {
     p.keep_stories(*p.own_stories, conf);
     p.shared.openings = nullptr;
   }

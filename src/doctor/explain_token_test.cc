@@ -132,7 +132,7 @@ std::vector<broken> broken_tokens() {
       {"one of GitHub", "gho_16C7e42F292c6912E7710c838347Ae178B4a", "form MOP-TOK-012", "GitHub"},
       {"cut off at 512", of_512_characters(), "form MOP-TOK-004", "limit of a field"},
       {"cut off in its signature", mint_with("{}").substr(0, mint_with("{}").size() - 42),
-       "signature MOP-SIG-002", "cut off"},
+       "signature MOP-TOK-004", "cut off"},
       {"the word Bearer", "Bearer " + mint_with("{}"), "form MOP-TOK-004", "Bearer"},
       {"a whole header", "Authorization: Bearer " + mint_with("{}"), "form MOP-TOK-004", "header field"},
       {"quotes", "\"" + mint_with("{}") + "\"", "form MOP-TOK-004", "quotes"},

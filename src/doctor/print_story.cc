@@ -170,7 +170,7 @@ class page {
       std::string rest = padded(when.empty() ? "" : when.substr(11, 12), 13) + padded(h.id, 14);
       if (!h.code.empty()) rest += h.code + "  ";
       if (h.how == told_hop::verdict::not_reached) rest += "not reached";
-      if (h.code.empty() || told.later.size() > 0) rest += h.detail;
+      if (h.code.empty() || !told.later.empty()) rest += h.detail;
       while (!rest.empty() && rest.back() == ' ') rest.pop_back();
       out += rest + "\n";
     }

@@ -151,7 +151,9 @@ TEST(AdvisoryJose, CVE_2022_21449_NumbersOutOfRangeAreNoSignature) {
     for (const auto& forged :
          {zero + zero, r + zero, zero + s, one + zero, zero + one, one + one, ones + ones, r + ones, ones + s,
           s + r, r + s + zero, zero + r + s, r, std::string(half * 2, ' ')}) {
-      EXPECT_EQ(verdict(with_signature(header, forged), keys), errc::token_signature_invalid) << alg;
+      EXPECT_EQ(verdict(with_signature(header, forged), keys),
+                forged.size() == raw.size() ? errc::token_signature_invalid : errc::token_malformed)
+          << alg;
     }
   }
 }

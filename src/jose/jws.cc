@@ -83,6 +83,11 @@ result<verified_jws> verify_jws(const unverified_jws& jws, const key_set& keys,
     return fail(errc::token_key_unknown,
                 header.kid.empty() ? "no kid, and not exactly one key fits" : "kid " + shown(header.kid));
   }
+  auto has = jws.signature_.size(), makes = key->signature_size(header.alg);
+  if (has != makes) {
+    return fail(errc::token_malformed, "its signature has " + std::to_string(has) +
+                                           " bytes, and the key makes " + std::to_string(makes));
+  }
   if (!key->verifies(header.alg, jws.input_, jws.signature_)) return fail(errc::token_signature_invalid);
   return verified_jws(header, jws.payload_);
 }

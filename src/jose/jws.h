@@ -57,7 +57,8 @@ result<unverified_jws> parse_jws(std::string_view compact);
 
 // RFC 7515 §5.2 step 8 with RFC 8725 §3.1: the algorithm must be one of `accepted` and fit the key; the key
 // is found by `kid` (see `key_set::find`). Safe from many threads on the same arguments. Errors:
-// token_algorithm_refused, token_key_unknown, token_signature_invalid. Not checked: any claim, and `typ`.
+// token_algorithm_refused, token_key_unknown, token_malformed where the signature is longer or shorter than
+// those of the key (RFC 7518 §3.3 to §3.5), token_signature_invalid. Not checked: any claim, and `typ`.
 result<verified_jws> verify_jws(const unverified_jws& jws, const key_set& keys,
                                 std::span<const algorithm> accepted);
 

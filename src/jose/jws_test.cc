@@ -295,7 +295,7 @@ TEST(Jws, RefusesAnEcdsaSignatureInAnyOtherForm) {
                                "\x30\x44\x02\x20" + raw.substr(0, 32) + "\x02\x20" + raw.substr(32)};
   for (const auto& form : forms) {
     EXPECT_EQ(verdict(input + "." + base64url_encode(form), f.keys, es256_only),
-              errc::token_signature_invalid)
+              form.size() == raw.size() ? errc::token_signature_invalid : errc::token_malformed)
         << hex_encode(form);
   }
 }

@@ -36,6 +36,11 @@ bool public_key::fits(algorithm alg) const {
   return material_->signatures[at] != nullptr || material_->macs[at] != nullptr;
 }
 
+std::size_t public_key::signature_size(algorithm alg) const {
+  auto size = traits(alg).signature_size;
+  return size != 0 ? size : static_cast<std::size_t>(EVP_PKEY_get_size(material_->pkey.get()));
+}
+
 bool public_key::verifies(algorithm alg, std::string_view input, std::string_view signature) const {
   if (!fits(alg)) return false;
   const auto& row = traits(alg);
@@ -51,10 +56,7 @@ bool public_key::verifies(algorithm alg, std::string_view input, std::string_vie
     return equal_constant_time(expected, signature);
   }
 
-  const auto exact = row.signature_size != 0
-                         ? row.signature_size
-                         : static_cast<std::size_t>(EVP_PKEY_get_size(material_->pkey.get()));
-  if (signature.size() != exact) return false;
+  if (signature.size() != signature_size(alg)) return false;
   std::string der;
   if (row.kty == "EC") {
     der = ecdsa_to_der(signature);

@@ -38,6 +38,9 @@ class public_key final {
   // Whether the key's type, curve and `alg` allow this algorithm.
   bool fits(algorithm alg) const;
 
+  // Bytes of each signature of this key by that algorithm (RFC 7518 §3.2 to §3.5), which it must fit.
+  std::size_t signature_size(algorithm alg) const;
+
   // Whether `signature`, in the form of RFC 7518 §3 (for ECDSA R and S in one, of exact length), is this
   // key's over `input`. False as well when the algorithm does not fit.
   bool verifies(algorithm alg, std::string_view input, std::string_view signature) const;

@@ -121,7 +121,7 @@ test('what stands around a token, and what is missing at its end, is named', asy
     [`"${token}"\n`, 'MOP-TOK-004', /quotes/],
     [` ${token} `, 'MOP-TOK-004', /blanks/],
     [token.slice(0, 100), 'MOP-TOK-004', /cut off after 100 characters/],
-    [token.slice(0, -46), 'MOP-SIG-002', /cut off/],
+    [token.slice(0, -46), 'MOP-TOK-004', /cut off/],
     ['gho_16C7e42F292c6912E7710c838347Ae178B4a', 'MOP-TOK-004', /not three parts|GitHub/],
   ];
   for (const [given, code, why] of cases) {

@@ -51,13 +51,16 @@ test('a disk that is full refuses what has to be kept, and only while it is full
   assert.equal(await statusOf(await refresh(gateway, tokens.client, tokens.refresh_token)), 503);
   assert.equal(await calls(gateway, tokens.access_token), 200, 'a token that was given needs no disk');
 
+  // The log is a file of that disk, too.
+  await until('why, by name, where it can still be said', () => gateway.program.errors.some((line) => /full|File too large|disk I\/O/i.test(line) && /"symptom":"MOP-/.test(line)));
+
   await limitFiles('unlimited');
   await until('the disk has room again', async () => (await statusOf(await registers(gateway))) === 201);
   const refreshed = await refresh(gateway, tokens.client, tokens.refresh_token);
   assert.equal(refreshed.status, 200, 'the refresh token that was refused then was not used up');
   await tokensFor(gateway, person);
   assert.equal((await fetch(`${gateway.origin}/ready`)).status, 200);
-  await gateway.logged('why, by name', (l) => /full|File too large|disk I\/O/i.test(`${l.detail} ${l.message}`));
+  await gateway.logged('where the lines of that time are', (l) => /went to standard error/.test(l.message) && l.lines > 0);
 });
 
 // By libfaketime, which reads how far the clock is off from a file.

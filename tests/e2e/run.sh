@@ -29,6 +29,8 @@ passed=$(sed -nE 's/^# pass ([0-9]+)$/\1/p' "$report" | tail -n 1)
 failed=$(sed -nE 's/^# (fail|cancelled) ([0-9]+)$/\2/p' "$report" | awk '{n += $1} END {print n + 0}')
 if [ "$status" != 0 ] && [ "$failed" = 0 ]; then failed=1; fi
 if [ "${passed:-0}" = 0 ] && [ "$failed" = 0 ]; then failed=1; fi
+# The first lines of each reason, for who sees no more than the end of a log.
+awk '/^ *not ok /{n = 30} n > 0 {print "why: " $0; n--} /^ *[.][.][.]$/{n = 0}' "$report"
 sed -nE 's/^not ok [0-9]+ - (.*)$/failed: \1/p' "$report"
 echo "${passed:-0} passed, $failed failed"
 [ "$failed" = 0 ]

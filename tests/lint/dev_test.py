@@ -90,6 +90,24 @@ class Totals(unittest.TestCase):
         code, last = run("bash ci/run", root)
         self.assertEqual((code, last), (1, f"{10 + self.steps - 4} passed, 3 failed"))
 
+    def test_ci_says_why_at_its_end(self):
+        root = Path(self.folder.name)
+        (root / "dev").write_text("#!/bin/bash\nif [ $1 = docs ]; then echo 'why: a page is old'; echo much else; exit 1; fi\necho 1 passed, 0 failed\n")
+        (root / "dev").chmod(0o755)
+        done = subprocess.run(["bash", "ci/run"], cwd=root, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+        self.assertIn("docs: a page is old", done.stdout[done.stdout.index("==== why"):])
+
+    def test_a_failure_gives_its_reasons(self):
+        root = Path(self.folder.name)
+        program = root / "bin/ctest"
+        (root / "bin/ctest").write_text("#!/bin/sh\necho 'a_test.cc:7: Failure'; echo 'Value of: x'; echo '50% tests passed, 1 tests failed out of 2'; exit 8\n")
+        program.chmod(0o755)
+        done = subprocess.run(["bash", "-c", "source ./dev; run_ctest dev; check lint sh -c 'echo line 3 is too long; exit 1'"], cwd=root,
+                              env=dict(os.environ, PATH=f"{root}/bin:{os.environ['PATH']}"), capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, check=False)
+        said = [line for line in (done.stderr + done.stdout).splitlines() if line.startswith("why: ")]
+        self.assertEqual(said[:2] + said[-1:], ["why: a_test.cc:7: Failure", "why: Value of: x", "why: line 3 is too long"])
+
     def test_ci_passes(self):
         root = Path(self.folder.name)
         (root / "dev").write_text("#!/bin/bash\necho 1 passed, 0 failed\n")
