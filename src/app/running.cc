@@ -10,6 +10,7 @@
 #include "store/open.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <latch>
 #include <utility>
 
@@ -98,6 +99,10 @@ void running::keep_stories(record_store& where, const settings& of) {
 std::unique_ptr<record_store> running::open_stories(const settings& of) {
   auto place = stories_place(of);
   if (place.empty()) return nullptr;
+  if (auto path = sqlite_path(place); path && std::filesystem::path(*path).has_parent_path()) {
+    std::error_code ignored;  // whoever opens it will say
+    std::filesystem::create_directories(std::filesystem::path(*path).parent_path(), ignored);
+  }
   std::vector<std::string> unheard;  // of the mode of a file that was just made
   auto opened = open_store(place, unheard);
   if (opened) return std::move(*opened);

@@ -294,7 +294,7 @@ test('a guard, which has no database, keeps them beside its log', async (t) => {
 
 test('a guard whose file cannot be opened serves, and says so', async (t) => {
   const issuer = await TokenIssuer.start(t);
-  const guard = await Gateway.start(t, { mode: 'native', issuer: issuer.issuer, audience: 'api://mcp', mcp_server_url: upstream.url, explain: { file: '/nonexistent/explain.db' } });
+  const guard = await Gateway.start(t, { mode: 'native', issuer: issuer.issuer, audience: 'api://mcp', mcp_server_url: upstream.url, explain: { file: '/dev/null/explain.db' } });
   assert.equal((await post(guard.mcp, initialize(), issuer.token({ aud: 'api://mcp' }))).status, 200);
   assert.match(guard.program.errors.join('\n'), /failures are not kept for explain/);
 });
