@@ -43,9 +43,10 @@ class Explain(unittest.TestCase):
         self.assertAlmostEqual(explain.more_than([103, 102, 900], [100, 100, 1]), 3.0)
         self.assertAlmostEqual(explain.more_than([99], [100]), -1.0)
 
-    def test_the_loads_differ_in_the_tool_alone(self):
+    def test_the_loads_differ_in_the_tool_or_in_the_token(self):
         allowed, denied = (explain.body_of(explain.CALL[load]) for load in ("allowed", "denied"))
         self.assertEqual(allowed.replace("search", "delete_everything"), denied)
+        self.assertEqual([explain.token_for(load, "a.good.one") for load in explain.CALL], ["a.good.one", "a.good.one", "not.a.token"])
 
 
 class Instructions(unittest.TestCase):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What it costs to keep failures for `explain`: two gateways side by side, one that keeps them and one that does not.
 
-Calls that are allowed, and calls that are all denied, each in turns; the processor's time of the gateway for a request. With
+Calls that are allowed, calls that are all denied, and calls whose token is none, as a stranger sends them, each in turns; the processor's time of the gateway for a request. With
 --callgrind instructions in place of time, which are the same whatever else the machine does.
 """
 
@@ -21,12 +21,16 @@ import run
 BAR = 2.0  # percent
 KEEPING = {"kept": {}, "none": {"explain": {"most": 0}}}
 RULES = {"tools": {"search": ["mcp"]}, "logging": {"access": False}}
-CALL = {"allowed": "search", "denied": "delete_everything"}
+CALL = {"allowed": "search", "denied": "delete_everything", "refused": "search"}
 
 
 def more_than(kept, none):
     """By how many percent the first is more, of medians."""
     return 100.0 * (statistics.median(kept) / statistics.median(none) - 1)
+
+
+def token_for(load, token):
+    return "not.a.token" if load == "refused" else token
 
 
 def body_of(tool):
@@ -45,7 +49,7 @@ def processor_time(options):
                 for name in sorted(gateways, reverse=turn % 2 == 1):
                     gateway, script = gateways[name], f"{stand.folder}/{name}-{load}.lua"
                     with open(script, "w") as f:
-                        f.write(run.LUA.format(token=tokens[name], pad=150).replace('"name":"search"', f'"name":"{tool}"'))
+                        f.write(run.LUA.format(token=token_for(load, tokens[name]), pad=150).replace('"name":"search"', f'"name":"{tool}"'))
                     before = rig.cpu_seconds(gateway.pids)
                     out = subprocess.run(["wrk", "-t1", f"-c{options.connections}", f"-d{options.seconds}s", "-s", script,
                                           f"{gateway.origin}/mcp"], capture_output=True, text=True, check=True).stdout
@@ -66,7 +70,7 @@ def instructions_of(options, folder, name, more, upstream, load, requests):
     with rig.Rig(options.binary) as stand:
         stand.binary = wrapper
         gateway = stand.gateway("gateway", upstream.port, settings={**RULES, **more})
-        token = stand.sign_in(gateway)[0]["access_token"]
+        token = token_for(load, stand.sign_in(gateway)[0]["access_token"])
         line = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=60)
         headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream", "Authorization": f"Bearer {token}"}
         for _ in range(requests):
