@@ -12,8 +12,11 @@
 namespace mcp_oauth {
 namespace {
 
-constexpr std::size_t longest_queue = 4096;
-constexpr std::size_t most_recent = 8192;
+// Strangers decide how many there are and, within bounds, how long: some five MiB of each at the worst.
+constexpr std::size_t longest_queue = 1024;
+constexpr std::size_t most_recent = 2048;
+constexpr std::size_t most_counts = 4096;   // in the queue; of a few hundred bytes
+constexpr std::size_t most_sources = 8192;  // in a minute
 constexpr std::size_t batch_size = 64;
 constexpr std::size_t more_than_may_be = 8192;  // that other processes may have added meanwhile
 
@@ -83,7 +86,7 @@ void story_keeper::add(std::uint64_t same, std::string source, failure_story sto
 void story_keeper::again(repeated more) {
   std::lock_guard lock(mutex_);
   // Beyond the bound of stories, as these are few: one for each cell of a worker in a second.
-  if (stopping_ || queue_.size() >= 2 * longest_queue) {
+  if (stopping_ || queue_.size() >= most_counts) {
     dropped_ += more.times;
     return;
   }
@@ -183,9 +186,9 @@ void story_keeper::take(good_end&& what) {
 
 bool story_keeper::is_too_much_of(const std::string& source, std::int64_t at) {
   constexpr std::int64_t a_minute = 60'000;
-  if (sources_.size() >= most_recent) {
+  if (sources_.size() >= most_sources) {
     std::erase_if(sources_, [&](const auto& s) { return s.second.which != at / a_minute; });
-    if (sources_.size() >= most_recent) return true;
+    if (sources_.size() >= most_sources) return true;
   }
   auto& its = sources_[source];
   if (its.which != at / a_minute) its = {at / a_minute, 0};
