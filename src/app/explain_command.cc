@@ -11,6 +11,7 @@
 #include "store/open.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <iterator>
 
@@ -51,6 +52,14 @@ result<std::vector<failure_story>> kept_stories(const settings& conf, std::size_
         errc::store_unavailable,
         "nothing is kept that could be read from here: the database is in memory, or there is none and no "
         "log file; explain.file names a file to keep failures in");
+  }
+  if (auto path = sqlite_path(place); path && !path->empty()) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(*path, ignored)) {
+      return fail(errc::store_unavailable, database_place(place) +
+                                               " is not there: run this where the gateway runs, with its "
+                                               "configuration (--config)");
+    }
   }
   auto records = look_at_kind(place, story_kind, std::chrono::system_clock::now(), most);
   if (!records) return tl::unexpected<error>(records.error());
@@ -162,7 +171,8 @@ exit_code explain_command(const command_input& in, const explain_input& about) {
   if (about.lists || is_request_id(what)) {
     exit_code why = exit_code::ok;
     std::vector<std::string> warnings;  // are not about the request
-    auto conf = load_settings(in, false, why, &warnings);
+    // As it is without a file, the demo included.
+    auto conf = load_settings(in, true, why, &warnings);
     if (!conf) return why;
     if (about.lists) return list(*conf, static_cast<std::size_t>(*most), about.as_json);
     return tell_of_request(*conf, what, about.as_json);

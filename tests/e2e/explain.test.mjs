@@ -228,6 +228,9 @@ test('exit codes: 3 for a configuration, 4 where the database is away, 6 for an 
   const away = `postgresql://nobody@127.0.0.1:${await portOfNobody()}/none`;
   assert.equal((await command(t, ['--config', 'config.yaml', 'explain', id], { settings: { mcp_server_url: upstream.url, database_url: away, encryption_key: randomBytes(32).toString('base64') } })).code, 4);
   assert.equal((await run(gateway, id)).code, 6);
+  const elsewhere = await command(t, ['explain', id]);
+  assert.equal(elsewhere.code, 4);
+  assert.match(elsewhere.err, /oauth\.db is not there: run this where the gateway runs/);
   const memory = await command(t, ['--config', 'config.yaml', 'explain', id], { settings: { mcp_server_url: upstream.url, database_url: 'sqlite://:memory:' } });
   assert.equal(memory.code, 4);
   assert.match(memory.err, /explain\.file/);
