@@ -174,6 +174,31 @@ test('a callback in another browser, and one that comes twice, are of the sign-i
   assert.ok(verdicts(told).includes('consent passed'), `${verdicts(told)}`);
 });
 
+test('what an identity provider refused: cause and fix are of this deployment, and no secret that it repeats is kept', async () => {
+  const idp = await Idp.start(scope);
+  const other = await Gateway.start(scope, { mcp_server_url: upstream.url, providers: { corp: idp.settings } });
+  idp.allow(`${other.origin}/auth/callback`);
+  const alice = new Person({ user: 'alice' });
+  const back = new URL(await alice.approve(authorization(other, await register(other)).url, `${other.origin}/auth/callback`));
+  const secret = `canary${randomBytes(18).toString('hex')}`;
+  const said = new URLSearchParams({
+    error: 'invalid_request',
+    error_description: `AADSTS50011: The redirect URI does not match; code=${secret} Bearer ${secret}`,
+    state: back.searchParams.get('state'),
+    ...(back.searchParams.has('iss') && { iss: back.searchParams.get('iss') }),
+  });
+  await alice.browser.open(`${back.origin}${back.pathname}?${said}`, { until: redirectUri });
+  const line = await until('the line of the log', async () => (await other.log()).findLast((l) => /AADSTS50011/.test(l.detail ?? '')));
+  const told = await explained(other, line.request_id);
+  assert.match(told.first.seen, /AADSTS50011/);
+  assert.ok(told.first.fix.includes(`${other.origin}/auth/callback`), told.first.fix);
+  const stored = (await Promise.all(['oauth.db', 'oauth.db-wal'].map((f) => readFile(join(other.folder, f)).catch(() => '')))).join('');
+  for (const text of [JSON.stringify(told), (await run(other, line.request_id)).out, stored]) {
+    assert.ok(!text.includes(secret));
+    assert.ok(!text.includes(said.get('state')));
+  }
+});
+
 test('a sign-in that nobody finished is told as long as it waits, and one that ended well after a wrong password as that', async () => {
   const idp = await Idp.start(scope);
   const other = await Gateway.start(scope, { mcp_server_url: upstream.url, providers: { corp: idp.settings } });
