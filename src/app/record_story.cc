@@ -3,6 +3,7 @@
 
 #include "app/gateway_service.h"
 #include "app/login_openings.h"
+#include "app/same_failure.h"
 #include "app/story.h"
 #include "app/story_keeper.h"
 #include "broker/limiter.h"
@@ -25,16 +26,6 @@ std::int64_t now_ms() {
   auto now = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::duration_cast<milliseconds>(now).count();
 }
-
-std::uint64_t mix(std::uint64_t before, std::uint64_t more) {
-  return (before ^ more) * 0x9E3779B97F4A7C15ULL + (before >> 29);
-}
-
-std::uint64_t mix(std::uint64_t before, std::string_view text) {
-  return mix(before, std::hash<std::string_view>()(text));
-}
-
-bool is_of_policy(errc code) { return code == errc::policy_denied || code == errc::scope_insufficient; }
 
 std::string_view action_of(metrics::area area, std::string_view endpoint) {
   switch (area) {
@@ -97,14 +88,33 @@ void gateway_service::note_opening(const net::exchange& x, const story& told) {
 
 void gateway_service::keep_failure(const net::exchange& x, const story& told, const symptom& why,
                                    bool finished, std::string_view detail) {
-  bool of_policy = is_of_policy(why.code);
-  auto same = mix(static_cast<std::uint64_t>(why.code) + 1, told.client);
-  same = mix(same, static_cast<std::uint64_t>(told.area));
-  same = mix(same, told.upstream);
-  same = mix(same, told.subject);
-  same = mix(same, told.action);
-  same = mix(same, told.login);
-  if (of_policy) same = mix(mix(same, told.method), told.tool);
+  std::string_view no_text;
+  auto user = !told.subject.empty() ? told.subject : note_in(told.notes, "user");
+  auto client_id = !told.client_id.empty() ? told.client_id : note_in(told.notes, "client_id");
+  auto status = x.status != 0 ? x.status : why.status;
+  detail = detail.substr(0, longest_text);
+  failure_marks marks;
+  marks.code = static_cast<std::uint64_t>(why.code);
+  marks.area = static_cast<std::uint64_t>(told.area);
+  marks.status = status;
+  marks.finished = finished;
+  marks.client = told.client;
+  marks.client_id = client_id;
+  marks.subject = user;
+  marks.issuer = told.issuer;
+  marks.login = told.login;
+  marks.action = told.action;
+  marks.upstream = told.upstream;
+  marks.provider = note_in(told.notes, "provider");
+  marks.grant = note_in(told.notes, "grant");
+  marks.method = told.headless ? no_text : x.head().method;
+  marks.path = told.headless ? no_text : x.head().path.substr(0, longest_path);
+  marks.mcp_method = told.method;
+  marks.mcp_name = told.tool;
+  if (told.caller) marks.scopes = told.caller->claims().scopes;
+  marks.detail = detail;
+  marks.cause_and_fix = note_in(told.notes, "fix");
+  auto same = number_of(marks);
   auto at = now_ms();
   // Of an address of IPv6 its network: who has one has more of them than there is room.
   bool is_wide = told.client.find(':') != std::string::npos;
@@ -116,22 +126,19 @@ void gateway_service::keep_failure(const net::exchange& x, const story& told, co
   s.at = at;
   s.code = why.id;
   s.finished = finished;
-  s.detail = detail.substr(0, longest_text);
+  s.detail = detail;
   s.cause = note_in(told.notes, "cause");
   s.fix = note_in(told.notes, "fix");
   s.action = action_of(told.area, told.action);
-  s.status = x.status != 0 ? x.status : why.status;
-  if (!told.headless) {
-    s.method = x.head().method;
-    s.path = x.head().path.substr(0, longest_path);
-  }
+  s.status = status;
+  s.method = marks.method;
+  s.path = marks.path;
   s.client = told.client;
-  s.user = (!told.subject.empty() ? told.subject : note_in(told.notes, "user")).substr(0, longest_text);
-  s.client_id =
-      (!told.client_id.empty() ? told.client_id : note_in(told.notes, "client_id")).substr(0, longest_text);
+  s.user = user.substr(0, longest_text);
+  s.client_id = client_id.substr(0, longest_text);
   s.issuer = told.issuer.substr(0, longest_text);
-  s.provider = note_in(told.notes, "provider");
-  s.grant = note_in(told.notes, "grant");
+  s.provider = marks.provider;
+  s.grant = marks.grant;
   s.mcp_method = told.method.substr(0, longest_path);
   s.mcp_name = told.tool.substr(0, longest_path);
   s.upstream = told.upstream;
