@@ -9,6 +9,8 @@ namespace {
 constexpr std::int64_t remembered = 1000;        // milliseconds
 constexpr std::uint32_t most_in_a_second = 100;  // stories that one worker makes
 constexpr std::uint8_t most_of_one = 20;         // of those, for one source
+constexpr std::uint32_t most_of_busy = 50;       // of those, for sources that had `few` already
+constexpr std::uint8_t few = 2;
 
 }  // namespace
 
@@ -38,11 +40,16 @@ bool story_front::is_new(std::uint64_t same, std::uint64_t source, std::string_v
 bool story_front::is_too_much(std::uint64_t source, std::int64_t at_ms) {
   if (at_ms / 1000 != second_) {
     second_ = at_ms / 1000;
-    made_ = 0;
+    made_ = busy_ = 0;
     table_->made_of.fill(0);
   }
-  auto& its = table_->made_of[source % table_->made_of.size()];
+  // Whoever shares a place with somebody busy does so for a second.
+  auto place = (source ^ static_cast<std::uint64_t>(second_)) * 0x9E3779B97F4A7C15ULL >> 32;
+  auto& its = table_->made_of[place % table_->made_of.size()];
   if (made_ >= most_in_a_second || its >= most_of_one) return true;
+  bool is_busy = its >= few;
+  if (is_busy && busy_ >= most_of_busy) return true;
+  if (is_busy) ++busy_;
   ++made_;
   ++its;
   return false;

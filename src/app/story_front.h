@@ -32,7 +32,7 @@ class story_front final {
   };
   struct table {
     std::array<cell, 256> cells{};
-    std::array<std::uint8_t, 256> made_of{};  // of each source in this second; some share a place
+    std::array<std::uint8_t, 1024> made_of{};  // of each source in this second; some share a place
   };
   bool is_too_much(std::uint64_t source, std::int64_t at_ms);
   void hand_on(cell& c);
@@ -41,6 +41,7 @@ class story_front final {
   std::unique_ptr<table> table_;  // from the first failure on
   std::int64_t second_ = 0;
   std::uint32_t made_ = 0;  // in that second
+  std::uint32_t busy_ = 0;  // of those, for sources that had some before
   bool counted_ = false;
 };
 

@@ -185,13 +185,17 @@ void story_keeper::take(good_end&& what) {
 }
 
 bool story_keeper::is_too_much_of(const std::string& source, std::int64_t at) {
-  constexpr std::int64_t a_minute = 60'000;
-  if (sources_.size() >= most_sources) {
-    std::erase_if(sources_, [&](const auto& s) { return s.second.which != at / a_minute; });
+  auto minute_now = at / 60'000;
+  auto found = sources_.find(source);
+  if (found == sources_.end()) {
+    if (sources_.size() >= most_sources && std::exchange(swept_, minute_now) != minute_now)
+      std::erase_if(sources_, [&](const auto& s) { return s.second.which != minute_now; });
+    // Who is among them is still judged by what is his own.
     if (sources_.size() >= most_sources) return true;
+    found = sources_.try_emplace(source).first;
   }
-  auto& its = sources_[source];
-  if (its.which != at / a_minute) its = {at / a_minute, 0};
+  auto& its = found->second;
+  if (its.which != minute_now) its = {minute_now, 0};
   return ++its.stories > pace_.new_a_minute;
 }
 

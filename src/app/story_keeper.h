@@ -116,6 +116,7 @@ class story_keeper final {
     std::uint32_t stories = 0;
   };
   std::unordered_map<std::string, minute> sources_;
+  std::int64_t swept_ = 0;  // the minute in which sources were last forgotten
   bool wrote_since_look_ = false;
   bool forgot_ = false;  // since the queue was looked at
   std::chrono::steady_clock::time_point next_look_;

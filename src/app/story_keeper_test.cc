@@ -249,6 +249,51 @@ TEST_F(StoryKeeper, TheFrontLeavesRoomForOthersInASecond) {
   EXPECT_TRUE(front.is_new(5, 1, "id", 6'000)) << "the next second";
 }
 
+TEST_F(StoryKeeper, TheFrontKeepsHalfOfASecondForThoseWhoFailOnce) {
+  start({}, {milliseconds(600'000)});
+  story_front front(keeper_.get());
+  std::uint64_t next = 0;
+  int of_busy = 0, of_others = 0;
+  for (int i = 0; i < 20; ++i) {
+    for (std::uint64_t source = 1; source <= 10; ++source)
+      of_busy += front.is_new(++next * 977, source, "id", 5'000) ? 1 : 0;
+  }
+  EXPECT_EQ(of_busy, 70) << "two of each, and fifty more";
+  for (std::uint64_t source = 100; source < 125; ++source)
+    of_others += front.is_new(++next * 977, source, "id", 5'900) ? 1 : 0;
+  EXPECT_GE(of_others, 24) << "whoever shares no place with one of them";
+  EXPECT_FALSE(front.is_new(++next * 977, 1, "id", 5'950));
+}
+
+TEST_F(StoryKeeper, AMinuteFullOfStrangersLeavesThoseAloneWhoWereThere) {
+  start({}, {milliseconds(1), milliseconds(0), seconds(600), seconds(3600), 60});
+  auto at = now_ms();
+  auto add = [&](std::uint64_t same, const std::string& source, std::int64_t when) {
+    auto before = keeper_->now();
+    auto one = a_story("id" + std::to_string(same));
+    one.at = when;
+    keeper_->add(same, source, one);
+    for (;;) {
+      auto after = keeper_->now();
+      if (after.kept + after.dropped > before.kept + before.dropped) return after.kept > before.kept;
+      std::this_thread::yield();
+    }
+  };
+  EXPECT_TRUE(add(1, "known", at));
+  // As many as are told apart in a minute.
+  for (std::uint64_t i = 0; i < 8191; ++i) {
+    while (!keeper_->wants()) std::this_thread::yield();
+    auto one = a_story("s" + std::to_string(i));
+    one.at = at;
+    keeper_->add(100 + i, "s" + std::to_string(i), one);
+  }
+  while (keeper_->now().kept + keeper_->now().dropped < 8192) std::this_thread::yield();
+  ASSERT_EQ(keeper_->now().dropped, 0U);
+  EXPECT_FALSE(add(2, "a new one", at));
+  EXPECT_TRUE(add(3, "known", at));
+  EXPECT_TRUE(add(4, "a new one", at + 60'000)) << "the next minute";
+}
+
 TEST_F(StoryKeeper, AStoryOfASignInSaysThatItEndedWell) {
   start();
   auto wrong = a_story("wrong");
