@@ -261,8 +261,9 @@ void story_keeper::hold_to_bounds() {
   if (!kept) return note(&kept.error());
   std::vector<kept_size> sizes;
   for (const auto& r : *kept) {
-    auto story = story_from(r.data);
-    sizes.push_back({r.id, story ? limiter_key(story->client) : "", r.data.size()});
+    auto size = size_of_story(r.id, r.data);
+    size.source = limiter_key(size.source);
+    sizes.push_back(std::move(size));
   }
   auto going = surplus(sizes, conf.most, conf.most_bytes);
   for (std::size_t at = 0; at < going.size(); at += batch_size) {

@@ -30,6 +30,12 @@ failure_story a_story(std::string id, std::string client = "192.0.2.7") {
   return s;
 }
 
+failure_story a_named_story(std::string id, std::string client = "192.0.2.7") {
+  auto s = a_story(std::move(id), std::move(client));
+  s.user = "local:ada";
+  return s;
+}
+
 class store_that_may_be_away final : public record_store {
  public:
   std::atomic<bool> away = false;
@@ -126,10 +132,10 @@ TEST_F(StoryKeeper, AFloodOfOneDoesNotWashOutTheOthers) {
   explain_settings conf;
   conf.most = 40;
   start(conf);
-  auto quiet = a_story("quiet", "198.51.100.1");
+  auto quiet = a_named_story("quiet", "198.51.100.1");
   keeper_->add(1, "quiet", quiet);
   for (std::uint64_t i = 0; i < 1000; ++i) {
-    auto one = a_story("loud" + std::to_string(i));
+    auto one = a_named_story("loud" + std::to_string(i));
     one.at = quiet.at;  // in the same minute
     keeper_->add(100 + i, "loud", one);
   }
@@ -144,15 +150,34 @@ TEST_F(StoryKeeper, ANetworkOfIPv6IsOneSourceHoweverManyAddressesItHas) {
   explain_settings conf;
   conf.most = 40;
   start(conf, {milliseconds(1), milliseconds(0), seconds(600), seconds(0), 1000});
-  auto quiet = a_story("quiet", "198.51.100.1");
+  auto quiet = a_named_story("quiet", "198.51.100.1");
   quiet.at -= 5000;  // the oldest
   keeper_->add(1, "quiet", quiet);
   for (std::uint64_t i = 0; i < 200; ++i)
-    keeper_->add(100 + i, "loud", a_story("loud" + std::to_string(i), "2001:db8::" + std::to_string(i)));
+    keeper_->add(100 + i, "loud",
+                 a_named_story("loud" + std::to_string(i), "2001:db8::" + std::to_string(i)));
   auto now = std::chrono::system_clock::now();
   while (keeper_->now().kept < 201) std::this_thread::yield();
   while (*store_.count(story_kind, now) != 40) std::this_thread::yield();
   EXPECT_TRUE(*store_.get(story_kind, "quiet", now));
+}
+
+TEST_F(StoryKeeper, ManyStrangersDoNotWashOutThoseWithAName) {
+  explain_settings conf;
+  conf.most = 40;
+  start(conf);
+  auto named = a_story("named", "198.51.100.1");
+  named.user = "local:ada";
+  named.at -= 5000;  // the oldest
+  keeper_->add(1, "named", named);
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    auto address = "192.0.2." + std::to_string(i);
+    keeper_->add(100 + i, address, a_story("s" + std::to_string(i), address));
+  }
+  auto now = std::chrono::system_clock::now();
+  while (keeper_->now().kept < 201) std::this_thread::yield();
+  while (*store_.count(story_kind, now) != 11) std::this_thread::yield();
+  EXPECT_TRUE(*store_.get(story_kind, "named", now));
 }
 
 TEST_F(StoryKeeper, TheEndDoesNotWaitForAStoreThatIsAway) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace mcp_oauth {
@@ -13,10 +14,16 @@ struct kept_size {
   std::string id;
   std::string source;  // whose failure it is: an address
   std::size_t bytes = 0;
+  bool stranger = false;  // it names neither a user nor a client that is known
 };
 
-// The ids of those that have to go, so that `most` and `most_bytes` hold: of the source that has most, its
-// oldest, until they do. So nobody's failures wash out another's. `newest_first` is what it says.
+// As a record says, with the address as its source.
+kept_size size_of_story(std::string_view id, std::string_view data);
+
+// The ids of those that have to go, so that `most` and `most_bytes` hold, and strangers have a quarter of
+// each at most: of the source that has most, its oldest, until they do. So nobody's failures wash out
+// another's. A source's stories as a stranger are counted apart from its others. `newest_first` is what it
+// says.
 std::vector<std::string> surplus(std::span<const kept_size> newest_first, std::size_t most,
                                  std::uint64_t most_bytes);
 
