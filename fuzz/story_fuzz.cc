@@ -35,7 +35,9 @@ void redact_one(std::string_view text) {
 void tell_one(std::string_view data) {
   auto story = story_from(data);
   if (!story) return;
+  auto as_read = to_data(*story);
   make_fit(*story);
+  require(to_data(*story) == as_read);
   auto again = story_from(to_data(*story));
   require(again.has_value() && to_data(*again) == to_data(*story));
   const std::array kept{*story};

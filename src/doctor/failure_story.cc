@@ -76,11 +76,14 @@ bool holds_times(const failure_story& story) {
          std::all_of(story.before.begin(), story.before.end(), [](const auto& s) { return is_time(s.at); });
 }
 
+constexpr std::size_t longest_name = 128;
+
 bool is_plain(std::string_view name) {
-  return std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7F; });
+  return name.size() <= longest_name &&
+         std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7F; });
 }
 
-// Those are shown as they are, unlike every text, which was made fit to be kept.
+// Those are shown as they are, unlike every text, which is made fit.
 bool holds_plain_names(const failure_story& story) {
   bool plain = std::all_of(story.ids.begin(), story.ids.end(), is_plain);
   for (const auto& t : texts) plain = plain && (!t.is_ours || is_plain(story.*t.slot));
@@ -287,23 +290,38 @@ std::string redact(std::string_view text) {
   return clean;
 }
 
+namespace {
+
+// Until there is nothing more to take out: what was cleaned may look like a credential only then.
+std::string fit(std::string_view text) {
+  auto clean = redact(text);
+  for (int looks = 0; looks < 4; ++looks) {
+    auto again = redact(clean);
+    if (again == clean) return clean;
+    clean = std::move(again);
+  }
+  return "***";
+}
+
+}  // namespace
+
 void make_fit(failure_story& story) {
   for (const auto& t : texts) {
     auto& value = story.*t.slot;
-    if (!value.empty() && !t.is_ours) value = redact(value);
+    if (!value.empty() && !t.is_ours) value = fit(value);
   }
   auto bound = [](auto& list, std::size_t most) {
     if (list.size() > most) list.resize(most);
   };
   bound(story.scopes, most_scopes_of_a_story);
   bound(story.rules, most_rules_of_a_story);
-  for (auto& scope : story.scopes) scope = redact(scope);
+  for (auto& scope : story.scopes) scope = fit(scope);
   for (auto& r : story.rules) {
-    r.pattern = redact(r.pattern);
+    r.pattern = fit(r.pattern);
     bound(r.missing_scopes, most_scopes_of_a_story);
     bound(r.unmet, most_scopes_of_a_story);
-    for (auto& one : r.missing_scopes) one = redact(one);
-    for (auto& one : r.unmet) one = redact(one);
+    for (auto& one : r.missing_scopes) one = fit(one);
+    for (auto& one : r.unmet) one = fit(one);
   }
   if (story.before.size() > most_steps_of_a_login) {
     auto extra = static_cast<std::ptrdiff_t>(story.before.size() - most_steps_of_a_login);
@@ -360,6 +378,8 @@ result<failure_story> story_from(std::string_view data) {
     return fail(errc::store_corrupt, "a story lacks its id, its time or its code");
   if (!holds_times(story)) return fail(errc::store_corrupt, "a story has a time that is none");
   if (!holds_plain_names(story)) return fail(errc::store_corrupt, "a story has names that are none of ours");
+  // It was when it was kept; a record may have been edited since.
+  make_fit(story);
   return story;
 }
 

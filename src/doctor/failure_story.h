@@ -66,10 +66,11 @@ inline constexpr std::size_t most_scopes_of_a_story = 64;
 inline constexpr std::size_t longest_text_of_a_story = 512;
 
 std::string to_data(const failure_story& story);
-// Errors: store_corrupt.
+// Fit to be shown, whatever was written into the record. Errors: store_corrupt.
 result<failure_story> story_from(std::string_view data);
 
 // Everything of it fit to be kept: no text is longer than it may be, none holds what looks like a credential.
+// Once more changes nothing.
 void make_fit(failure_story& story);
 
 // Without what looks like a credential, however it got there: JWTs, what follows Bearer, Basic and DPoP, the

@@ -105,6 +105,49 @@ TEST(Redact, TakesOutWhatOpensSomething) {
             "31m red, \xE2\x80\xAEturned, caf\xC3\xA9",
             " 31m red,  turned, caf\xC3\xA9"}}) {
     EXPECT_EQ(redact(given), wanted);
+    EXPECT_EQ(redact(wanted), wanted) << "once more changes nothing";
+  }
+}
+
+TEST(FailureStory, OfARecordThatWasEditedNothingIsShownAsItStands) {
+  auto s = a_story("0123456789abc", "MOP-SCP-001", 1);
+  std::string wild = "\x1b[2J " + std::string(1'000'000, 'a');
+  s.detail = s.cause = s.path = s.user = s.would_allow = wild;
+  s.fix = "Bearer abcdefghijklmnopqrstuvwxyz0123";
+  s.scopes.assign(5000, wild.substr(0, 2000));
+  s.rules = {{"tools", wild, true, false, {wild}, {wild}}};
+  auto read = story_from(to_data(s));
+  ASSERT_TRUE(read) << read.error().detail;
+  EXPECT_EQ(read->fix, "Bearer ***");
+  EXPECT_EQ(read->scopes.size(), most_scopes_of_a_story);
+  auto& r = read->rules.at(0);
+  for (const auto& text : {read->detail, read->cause, read->path, read->user, read->would_allow,
+                           read->scopes.at(0), r.pattern, r.missing_scopes.at(0), r.unmet.at(0)}) {
+    EXPECT_LE(text.size(), longest_text_of_a_story);
+    EXPECT_THAT(text, Not(HasSubstr("\x1b")));
+  }
+  s = a_story("0123456789abc", "MOP-SCP-001", 1);
+  s.ids = {std::string(1000, 'a')};
+  EXPECT_FALSE(story_from(to_data(s))) << "no name of ours is as long";
+}
+
+TEST(FailureStory, MadeFitTwiceIsMadeFitOnce) {
+  for (std::string_view text :
+       {"Bearer\x01"
+        "abcdefghijklmnopqrstuvwxyz",
+        "token=\ttoken=\ttoken=a", "postgresql://a\nb@c", "state:\n\"token\":\"x\"", "caf\xC3", "eyJ"}) {
+    for (std::string filler : {"", "x"}) {
+      auto s = a_story("0123456789abc", "MOP-AUD-001", 1);
+      // Some stand where the text is cut.
+      s.detail = std::string(text);
+      if (!filler.empty()) s.detail = std::string(500, 'x') + " " + s.detail + std::string(40, 'y');
+      make_fit(s);
+      auto once = s.detail;
+      EXPECT_EQ(redact(once), once) << text;
+      make_fit(s);
+      EXPECT_EQ(s.detail, once) << text;
+      EXPECT_THAT(s.detail, Not(HasSubstr("abcdefghijklmnopqrstuvwxyz")));
+    }
   }
 }
 
