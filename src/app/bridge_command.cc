@@ -170,6 +170,10 @@ bridge_exit exit_of(const error& why, bool drop_in) {
   switch (why.code) {
     case errc::sign_in_token_unreachable:
     case errc::upstream_unreachable:
+    case errc::upstream_refused:
+    case errc::upstream_tls_failed:
+    case errc::upstream_proxy_refused:
+    case errc::upstream_malformed:
     case errc::fetch_failed:
     case errc::fetch_timeout:
     case errc::overloaded: return bridge_exit::dependency;

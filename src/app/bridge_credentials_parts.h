@@ -71,9 +71,12 @@ struct bridge_credentials::parts {
   unsigned nonce_retries = 0;
   std::uint64_t taken_generation = 0;  // the generation that the server took last
   unsigned quick = 0;                  // renewals of tokens that had just been taken
+  bool session_over = false;           // the last refresh was refused for good by the authorization server
+  unsigned asked_after_all = 0;        // within the window
   // By the clock that nobody sets.
   using steady = std::chrono::steady_clock;
   steady::time_point stepping_since{};
+  steady::time_point asking_since{};
   steady::time_point hold_until{};
   steady::time_point not_before{};
   steady::time_point token_since{};
@@ -90,6 +93,7 @@ struct bridge_credentials::parts {
   error refused_here() const;
   error given_refused(const server_demand& demand) const;
   bool renews_alone() const;
+  bool may_ask_after_all(steady::time_point at);
 
   net::task<bool> take_from_store(std::string refused);
   net::task<result<void>> obtain(sign_in_purpose purpose, std::string refused);

@@ -23,6 +23,7 @@ namespace {
 constexpr std::string_view component = "sign-in";
 constexpr milliseconds glance{25};
 constexpr unsigned most_retries = 4;
+constexpr milliseconds first_pause{250};
 constexpr seconds between_pages{30};
 constexpr seconds reminder{20};
 
@@ -30,6 +31,21 @@ using clock = std::chrono::steady_clock;
 
 std::string find(const std::string& name) {
   return find_program(name, process_environment("PATH").value_or("/usr/local/bin:/usr/bin:/bin"));
+}
+
+// What may be there in a moment: a network that comes back, a machine that wakes up. A certificate is not
+// trusted after a second, either, and a proxy that said no has answered.
+bool is_passing(const error& why) {
+  bool said_no = why.detail.find("refuses the tunnel") != std::string::npos;
+  return why.code == errc::fetch_failed || why.code == errc::fetch_timeout ||
+         why.code == errc::upstream_refused || (why.code == errc::upstream_proxy_refused && !said_no);
+}
+
+// How long the tries that are left may take, the pause before the first of them included.
+seconds time_of(unsigned retries, const error& why, const fetch_rules& rules) {
+  auto pauses = first_pause * ((1U << retries) - 1);
+  auto tries = why.code == errc::fetch_timeout ? rules.timeout * retries : seconds(0);
+  return std::chrono::ceil<seconds>(pauses) + tries;
 }
 
 http_response page_of(const result<kept_sign_in>& outcome, const bridge_settings& settings) {
@@ -59,12 +75,12 @@ void bridge_credentials::parts::hide_what_is_sent(const http_call& call) {
   }
 }
 
-// An answer, or why there is none. What no answer came to is asked again where that does no harm: a network
-// that comes back, a machine that wakes up.
+// An answer, or why there is none. What no answer came to is asked again where that does no harm.
 net::task<result<http_answer>> bridge_credentials::parts::fetch(http_call call, fetch_rules rules,
                                                                 std::string purpose, unsigned& retries) {
   rules.given_up = &given_up;
-  for (milliseconds pause{250};; pause *= 2) {
+  bool told = false;
+  for (auto pause = first_pause;; pause *= 2) {
     auto place = call.url.substr(0, call.url.find_first_of("?#"));
     log.write(bridge_log_level::debug, component, call.method + " " + place, {{"for", purpose}});
     // Who we are by certificate is for the server that the user named, and for nobody whom that one names.
@@ -86,14 +102,31 @@ net::task<result<http_answer>> bridge_credentials::parts::fetch(http_call call, 
     }
     log.write(bridge_log_level::debug, component, "no answer",
               {{"url", place}, {"why", answer.error().detail}});
-    bool passing = answer.error().code == errc::fetch_failed || answer.error().code == errc::fetch_timeout;
-    if (!passing || retries == 0 || stopping) co_return answer;
+    if (!is_passing(answer.error()) || retries == 0 || stopping) co_return answer;
+    if (!std::exchange(told, true)) {
+      auto time = time_of(retries, answer.error(), rules);
+      log.write(bridge_log_level::info, component,
+                answer.error().detail + "; trying again for up to " + std::to_string(time.count()) + " s");
+    }
     --retries;
-    log.write(bridge_log_level::info, component, "no answer, asking again",
-              {{"for", purpose}, {"url", place}, {"why", answer.error().detail}});
     net::sleep wait(worker, pause);
     co_await wait;
   }
+}
+
+// The token was just taken, and the authorization server itself says that the session behind it has ended: it
+// was revoked. Who waits is asked, twice in that time: a server that gives tokens to revoke them opens no
+// pages for ever.
+bool bridge_credentials::parts::may_ask_after_all(steady::time_point at) {
+  constexpr unsigned most_pages = 2;
+  constexpr seconds window{300};
+  if (!session_over) return false;
+  if (flying) return true;  // whoever comes while one is under way gets what that one gets
+  if (asked_after_all == 0 || at > asking_since + window) {
+    asking_since = at;
+    asked_after_all = 0;
+  }
+  return ++asked_after_all <= most_pages;
 }
 
 net::task<result<std::uint16_t>> bridge_credentials::parts::listen(std::string host,
@@ -284,6 +317,33 @@ net::task<result<kept_sign_in>> bridge_credentials::parts::drive(sign_in_step st
     callback.reset();
   }
   co_return outcome;
+}
+
+net::task<result<void>> bridge_credentials::paste(std::string text) {
+  auto& p = *parts_;
+  if (p.callback) {
+    if (auto wrong = p.callback->paste(text)) co_return fail(errc::sign_in_refused, *wrong);
+    co_return result<void>();
+  }
+  // Another process waits for it: its callback gets what the browser could not bring.
+  auto noted = bridge_lock::read(p.store.lock_file());
+  auto place = url::parse(noted.redirect_uri);
+  auto mark = text.find('?');
+  if (noted.doing.empty() || !place || !place->is_loopback() || mark == std::string::npos)
+    co_return fail(errc::sign_in_refused, "nothing waits for this address");
+  http_call call;
+  call.url = noted.redirect_uri + text.substr(mark, text.find('#') - mark);
+  while (!call.url.empty() && (call.url.back() == '\n' || call.url.back() == '\r' || call.url.back() == ' '))
+    call.url.pop_back();
+  if (!url::parse(call.url)) co_return fail(errc::sign_in_refused, "that is no address");
+  fetch_rules rules;
+  rules.timeout = seconds(120);
+  unsigned none = 0;
+  std::string purpose = "a pasted answer";
+  auto answer = co_await p.fetch(call, rules, purpose, none);
+  if (!answer || answer->status >= 400)
+    co_return fail(errc::sign_in_refused, answer ? "callback state mismatch" : answer.error().detail);
+  co_return result<void>();
 }
 
 }  // namespace mcp_oauth

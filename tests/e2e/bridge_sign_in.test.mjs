@@ -113,6 +113,38 @@ test('a refresh token that was revoked leads to one sign-in, and to no end', asy
   assert.equal((await home.pages()).length, 2);
 });
 
+test('who was revoked while his bridge runs is asked to sign in by the next call; a server that only revokes, twice', async (t) => {
+  const home = await signedIn(t);
+  const bridge = home.serve(server.url);
+  bridge.tell({ jsonrpc: '2.0', id: 'i', method: 'initialize', params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'x', version: '1' } } });
+  const answer = (id) => until(`the answer to ${id}\n${bridge.errors}`, () => bridge.lines.find((line) => line.id === id), 30_000);
+  const call = (id) => {
+    bridge.tell({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'x' } });
+    return answer(id);
+  };
+  assert.ok((await answer('i')).result, bridge.errors);
+  let revoked = 0; // refreshes that are refused: without asking anybody, and by who may ask
+  as.refuse = (request, response, path) => {
+    if (path !== '/token' || revoked === 0) return false;
+    revoked -= 1;
+    response.writeHead(400, { 'content-type': 'application/json' }).end('{"error":"invalid_grant"}');
+    return true;
+  };
+  t.after(() => (as.refuse = undefined));
+  for (const pages of [2, 3]) {
+    server.refused.add(server.tokens.at(-1));
+    revoked = 2;
+    const { result, error } = await call(`call ${pages}`);
+    assert.ok(result, JSON.stringify(error));
+    assert.equal((await home.pages()).length, pages);
+  }
+  server.refused.add(server.tokens.at(-1));
+  revoked = 2;
+  const { error } = await call('last');
+  assert.equal(error.data.symptom, 'MOP-SIN-016');
+  assert.equal((await home.pages()).length, 3);
+});
+
 test('a server that refuses whatever it is shown ends in an explanation, not in a storm', async (t) => {
   const home = await BridgeHome.make(t);
   server.refuseAll = true;

@@ -201,7 +201,9 @@ test('what is said fits what happened', async (t) => {
   const home = await BridgeHome.make(t);
   const away = await home.run(['login', `http://127.0.0.1:${await portOfNobody()}/mcp`]);
   assert.equal(away.code, 4);
-  assert.match(away.err, /The MCP server cannot be reached \(MOP-UPS-002\)/);
+  assert.match(away.err, /The MCP server refuses the connection[^]*\(MOP-UPS-001\)|\(MOP-UPS-001\)/);
+  assert.equal(away.err.match(/trying again for up to 4 s/g).length, 1, away.err);
+  assert.equal(away.err.match(/http:\/\/127\.0\.0\.1:\d+\/mcp: .*trying again/g).length, 1, away.err);
   assert.ok(!/authorization server|mcp_server_url/.test(away.err), away.err);
 
   let origin;
