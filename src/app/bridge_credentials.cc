@@ -284,8 +284,12 @@ net::task<result<void>> bridge_credentials::parts::fly(sign_in_purpose purpose, 
   }
   auto began = to_unix(now());
   if (!store.prepare_folder())
-    log.write(bridge_log_level::warn, component,
-              "there is no folder for sign-ins: each process signs in by itself");
+    log.write(
+        bridge_log_level::warn, component,
+        store.folder().empty()
+            ? "neither HOME nor XDG_CONFIG_HOME nor oauth2.tokenCacheDir is set: sign-ins are not kept, and "
+              "each process signs in by itself"
+            : "there is no folder for sign-ins: each process signs in by itself");
   bool waited = false;
   std::optional<bridge_lock> lock;
   while (true) {
@@ -344,7 +348,7 @@ net::task<result<void>> bridge_credentials::parts::obtain(sign_in_purpose purpos
     void await_suspend(std::coroutine_handle<> h) { of.waiting.push_back(h); }
     void await_resume() const {}
   };
-  bool person = purpose.person;
+  bool person = purpose.person, challenged = purpose.challenged;
   while (flying) {
     bool asked = asks_person;
     arrival other{*this};
@@ -369,7 +373,10 @@ net::task<result<void>> bridge_credentials::parts::obtain(sign_in_purpose purpos
     failure = landed;
   }
   if (!outcome && !for_nobody) {
-    log.write(bridge_log_level::error, component, "no token", {{"why", outcome.error().detail}});
+    bool good = kept && kept->tokens && is_alive(*kept->tokens, now()) && !challenged;
+    log.write(good ? bridge_log_level::warn : bridge_log_level::error, component,
+              good ? "no new token; the one there is is used while it is good" : "no token",
+              {{"why", outcome.error().detail}});
     auto wait = std::min<seconds>(seconds(1) * (1U << std::min(failures, 5U)), longest_backoff);
     ++failures;
     auto code = outcome.error().code;
@@ -378,30 +385,6 @@ net::task<result<void>> bridge_credentials::parts::obtain(sign_in_purpose purpos
   }
   for (auto waiter : std::exchange(waiting, {})) worker.post([waiter] { waiter.resume(); });
   co_return outcome;
-}
-
-// A ping without credentials (or with what there is): what the server says to it tells where to sign in.
-net::task<result<http_answer>> bridge_credentials::parts::probe() {
-  http_call call;
-  call.method = "POST";
-  call.url = settings.upstream.url;
-  call.fields.add("Accept", "application/json, text/event-stream");
-  call.fields.add("Content-Type", "application/json");
-  for (const auto& [name, value] : settings.upstream.headers)
-    call.fields.add(name, std::string(value.reveal()));
-  if (has_fresh())
-    call.fields.add("Authorization", token().scheme + " " + std::string(token().value.reveal()));
-  if (has_fresh() && dpop_key) {
-    call.fields.add("DPoP", dpop_proof(
-                                *dpop_key, "POST", call.url, token().value.reveal(), nonce,
-                                [](std::size_t n) { return random_bytes(n); }, now()));
-  }
-  call.body = R"({"jsonrpc":"2.0","id":"sign-in","method":"ping"})";
-  fetch_rules rules;
-  unsigned retries = 4;
-  std::string purpose = "the challenge";
-  auto answer = co_await fetch(call, rules, purpose, retries);
-  co_return answer;
 }
 
 // ---- what the wire calls
@@ -588,6 +571,8 @@ std::string bridge_credentials::token_words() const {
   return kept && kept->tokens ? what_token_says(kept->tokens->access_token, parts::now())
                               : "there is no token";
 }
+
+void bridge_credentials::in_terminal() { parts_->takes_pasted = true; }
 
 void bridge_credentials::stop() {
   parts_->stopping = true;

@@ -84,6 +84,8 @@ class bridge_credentials {
   // What the token of now says of itself (`what_token_says`); no secret.
   std::string token_words() const;
 
+  // Whoever reads what is told can paste here: this process is in a terminal.
+  void in_terminal();
   // What a person pasted: the address where the browser ended. It goes to whoever waits for it, this process
   // or another. Errors: sign_in_refused, with what is wrong with it.
   net::task<result<void>> paste(std::string text);

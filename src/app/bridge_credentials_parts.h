@@ -58,6 +58,7 @@ struct bridge_credentials::parts {
   std::optional<error> landed;   // how the last one ended, for those that waited; nothing: well
   std::optional<error> failure;  // the same, where it is not to be tried again before `not_before`
   std::string waiting_text;
+  bool takes_pasted = false;  // whoever reads the log can paste into this process
   std::unique_ptr<bridge_callback> callback;
   bridge_lock::note predecessor;  // what whoever had the lock before was at, until a page was opened here
   // Codes and assertions that it has sent, hidden from the log until it is over.
@@ -110,8 +111,7 @@ struct bridge_credentials::parts {
                                        unsigned& retries);
   net::task<result<std::uint16_t>> listen(std::string host, std::optional<std::uint16_t> port,
                                           bool only_that);
-  net::task<result<callback_answer>> visit(std::string address, std::string state, std::string redirect_uri,
-                                           bridge_lock& lock);
+  net::task<result<callback_answer>> visit(sign_in_visit page, bridge_lock& lock);
   net::task<void> open_in_browser(std::string address);
 };
 

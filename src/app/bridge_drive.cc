@@ -7,7 +7,10 @@
 #include "bridge/browser.h"
 #include "bridge/command_line.h"
 #include "bridge/failure.h"
+#include "bridge/token_requests.h"
+#include "jose/random.h"
 #include "net/http_client.h"
+#include "oauth/displayable.h"
 
 #include <algorithm>
 #include <array>
@@ -114,6 +117,30 @@ net::task<result<http_answer>> bridge_credentials::parts::fetch(http_call call, 
   }
 }
 
+// A ping without credentials (or with what there is): what the server says to it tells where to sign in.
+net::task<result<http_answer>> bridge_credentials::parts::probe() {
+  http_call call;
+  call.method = "POST";
+  call.url = settings.upstream.url;
+  call.fields.add("Accept", "application/json, text/event-stream");
+  call.fields.add("Content-Type", "application/json");
+  for (const auto& [name, value] : settings.upstream.headers)
+    call.fields.add(name, std::string(value.reveal()));
+  if (has_fresh())
+    call.fields.add("Authorization", token().scheme + " " + std::string(token().value.reveal()));
+  if (has_fresh() && dpop_key) {
+    call.fields.add("DPoP", dpop_proof(
+                                *dpop_key, "POST", call.url, token().value.reveal(), nonce,
+                                [](std::size_t n) { return random_bytes(n); }, now()));
+  }
+  call.body = R"({"jsonrpc":"2.0","id":"sign-in","method":"ping"})";
+  fetch_rules rules;
+  unsigned retries = 4;
+  std::string purpose = "the challenge";
+  auto answer = co_await fetch(call, rules, purpose, retries);
+  co_return answer;
+}
+
 // The token was just taken, and the authorization server itself says that the session behind it has ended: it
 // was revoked. Who waits is asked, twice in that time: a server that gives tokens to revoke them opens no
 // pages for ever.
@@ -189,27 +216,38 @@ net::task<void> bridge_credentials::parts::open_in_browser(std::string address) 
   }
 }
 
-net::task<result<callback_answer>> bridge_credentials::parts::visit(std::string address, std::string state,
-                                                                    std::string redirect_uri,
-                                                                    bridge_lock& lock) {
+net::task<result<callback_answer>> bridge_credentials::parts::visit(sign_in_visit page, bridge_lock& lock) {
+  auto address = std::move(page.address), state = std::move(page.state);
+  auto redirect_uri = std::move(page.redirect_uri);
   bool sent_on = callback->expect(std::move(state), redirect_uri, address);
   auto ways = browser_commands(address, process_environment, find);
   auto forward = ssh_forward(callback->port(), process_environment);
   auto login = bridge_command_line("login", settings);
-  log.tell("To sign in to " + settings.upstream.url + ", open this address in a browser:\n\n  " + address +
-           "\n" +
-           (forward.empty()
-                ? ""
-                : "\nThe browser is on another machine? Forward the callback port from there first:\n\n  " +
-                      forward + "\n") +
-           (ways.empty() ? ways_without_browser(redirect_uri, login) : ""));
-  waiting_text = "Sign in to " + settings.upstream.url + " in a browser: " + address;
+  auto what = "To sign in to " + settings.upstream.url;
+  if (page.step_up) {
+    what = settings.upstream.url + " asks for more than this sign-in may (scope: " + displayable(page.scope) +
+           "). To sign in again with that";
+  }
+  log.tell(
+      what + ", open this address in a browser:\n\n  " + address + "\n" +
+      (forward.empty()
+           ? ""
+           : "\nThe browser is on another machine? Forward the callback port from there first:\n\n  " +
+                 forward + "\n") +
+      (ways.empty() ? ways_without_browser(redirect_uri, takes_pasted ? "" : login, page.device_code) : ""));
+  waiting_text =
+      (page.step_up ? "The server asks for more (scope: " + displayable(page.scope) + "). Sign in again to "
+                    : "Sign in to ") +
+      settings.upstream.url + " in a browser: " + address;
   if (!forward.empty()) waiting_text += " (from another machine first: " + forward + ")";
   if (ways.empty()) {
     waiting_text +=
-        " (no browser is on the bridge's machine: where the browser ends at an address that it cannot "
-        "reach, paste that into this, in a terminal of the bridge's machine: " +
-        login + "; or start the bridge with --device-code)";
+        " (the bridge sees no browser on its machine; where there is one, add DISPLAY or WAYLAND_DISPLAY "
+        "under env in "
+        "the configuration of the client. Elsewhere: where the browser ends at an address that it cannot "
+        "reach, paste "
+        "that into this, in a terminal of the bridge's machine: " +
+        login + (page.device_code ? "; or start the bridge with --device-code)" : ")");
   }
   // A predecessor was killed while its page was open: a host that starts us again and again must not fill the
   // desktop with pages.
@@ -282,8 +320,9 @@ net::task<result<kept_sign_in>> bridge_credentials::parts::drive(sign_in_step st
       auto then = std::move(place->then);
       step = then(port, now());
     } else if (auto* page = std::get_if<sign_in_visit>(&step)) {
-      auto answer = co_await visit(page->address, page->state, page->redirect_uri, lock);
       auto then = std::move(page->then);
+      auto visiting = visit(std::move(*page), lock);
+      auto answer = co_await std::move(visiting);
       step = then(std::move(answer), now());
     } else if (auto* pause = std::get_if<sign_in_wait>(&step)) {
       if (!pause->tell.empty()) {

@@ -104,7 +104,7 @@ test('a machine without a browser: every way to sign in is named, and one of the
   const client = home.serve(gateway.mcp);
   client.tell({ jsonrpc: '2.0', id: 0, method: 'initialize', params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'x', version: '1' } } });
   const told = await until('the ways', () => /--device-code/.test(client.errors) && client.errors);
-  assert.match(told, /There is no browser on this machine/);
+  assert.match(told, /The bridge sees no browser on this machine.*\n?.*add yours under "env"/);
   assert.match(told, /ends at an address that it cannot reach,\s+http:\/\/127\.0\.0\.1:\d+\/callback\?code=/);
   const [, command] = /^ +(mcp-oauth-proxy bridge login \S+)$/m.exec(told);
   assert.equal(command, `mcp-oauth-proxy bridge login ${gateway.mcp}`);
