@@ -88,6 +88,8 @@ class bridge_store {
   std::string in_folder(std::string_view end) const {
     return folder_.empty() ? "" : folder_ + "/" + name_ + std::string(end);
   }
+  // False: it cannot hold what is secret. Warns of that once.
+  bool judge_folder();
   std::string set_aside(const std::string& path);
   std::optional<secret> read_key();
   result<secret> make_key();
@@ -100,6 +102,7 @@ class bridge_store {
   bridge_log& log_;
   const std::atomic<bool>* given_up_;
   bool desktop_;
+  bool judged_ = false;
   std::string folder_, name_;
   std::optional<secret> key_;
 };
