@@ -132,6 +132,7 @@ int login(const bridge_settings& settings, bridge_log& log) {
     return static_cast<int>(exit_of(outcome.error(), settings.drop_in));
   }
   bridge_store store(settings, log, process_environment);
+  store.folder_is_known();
   auto kept = store.read();
   if (kept && kept->tokens) {
     say("signed in to " + settings.upstream.url +

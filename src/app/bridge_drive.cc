@@ -368,8 +368,10 @@ net::task<result<void>> bridge_credentials::paste(std::string text) {
   auto noted = bridge_lock::read(p.store.lock_file());
   auto place = url::parse(noted.redirect_uri);
   auto mark = text.find('?');
-  if (noted.doing.empty() || !place || !place->is_loopback() || mark == std::string::npos)
+  if (noted.doing.empty() || !place || !place->is_loopback())
     co_return fail(errc::sign_in_refused, "nothing waits for this address");
+  if (mark == std::string::npos)
+    co_return fail(errc::sign_in_refused, "paste the whole address, with ?code=...&state=...");
   http_call call;
   call.url = noted.redirect_uri + text.substr(mark, text.find('#') - mark);
   while (!call.url.empty() && (call.url.back() == '\n' || call.url.back() == '\r' || call.url.back() == ' '))

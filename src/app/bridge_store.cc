@@ -368,6 +368,8 @@ bool bridge_store::remove(const std::string& name) {
 
 std::vector<std::pair<std::string, kept_sign_in>> bridge_store::all(const std::string& server) {
   std::vector<std::pair<std::string, kept_sign_in>> found;
+  if (folder_.empty()) return found;
+  judge_folder();
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder_, ignored)) {
     auto file = entry.path().filename().string();

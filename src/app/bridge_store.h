@@ -66,6 +66,8 @@ class bridge_store {
   std::string file() const { return in_folder(".json.enc"); }
   std::string lock_file() const { return in_folder(".lock"); }
 
+  // Another one has warned of the folder.
+  void folder_is_known() { judged_ = true; }
   // Makes the folder, 0700. False: it cannot hold what is secret.
   bool prepare_folder();
   // Whether the key has to be asked for from the desktop, which takes a process.

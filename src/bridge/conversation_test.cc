@@ -289,7 +289,7 @@ TEST(Conversation, AccessThatIsRefusedIsNoWrongUrl) {
   EXPECT_EQ(line.find("Check the URL"), std::string::npos) << line;
 }
 
-TEST(AdvisoryBridge, ATokenThatTheServerRepeatsDoesNotReachTheClient) {
+TEST(Conversation, ATokenThatTheServerRepeatsDoesNotReachTheClient) {
   auto options = talk::options({});
   options.redacted = [](std::string_view said) {
     std::string out(said);

@@ -352,7 +352,9 @@ result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const
 
 result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
                           const client_certificate& ours) {
-  return whole(carry_out(call, rules, ca_file, ours, 0, proxies::of_environment, true));
+  auto to = url::parse(call.url);
+  auto by = to && to->is_loopback() ? proxies::none : proxies::of_environment;
+  return whole(carry_out(call, rules, ca_file, ours, 0, by, true));
 }
 
 result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file,

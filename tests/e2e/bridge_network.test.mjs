@@ -152,6 +152,10 @@ test('NO_PROXY and loopback go there directly', async (t) => {
   const proxy = await startProxy(t);
   await works(t, `https://127.0.0.1:${port}/mcp`, { flags: ['--ca-file', certificates.caFile], env: { HTTPS_PROXY: `http://127.0.0.1:${proxy.port}` } });
   assert.equal(proxy.asked.length, 0);
+  const home = await BridgeHome.make(t);
+  const login = await home.run(['login', `https://127.0.0.1:${port}/mcp`, '--ca-file', certificates.caFile], { HTTPS_PROXY: `http://127.0.0.1:${proxy.port}` });
+  assert.equal(login.code, 0, login.err);
+  assert.equal(proxy.asked.length, 0);
   await fails(t, `https://mcp.test:${port}/mcp`, /mcp\.test/, { env: { HTTPS_PROXY: `http://127.0.0.1:${proxy.port}`, NO_PROXY: '.test' } });
   assert.equal(proxy.asked.length, 0);
 });

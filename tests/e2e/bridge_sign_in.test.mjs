@@ -486,6 +486,7 @@ test('what is wrong with the cache is named and survived', async (t) => {
   await chmod(home.cache, 0o777);
   const open = await home.run(['login', server.url]);
   assert.equal(open.code, 0);
+  assert.equal(open.err.match(/chmod 700 \S+, until then nothing is kept there/g).length, 1, open.err);
   server.refused.add(server.tokens.at(-1));
   assert.match((await home.run(['login', server.url])).err, /chmod 700/);
 });

@@ -113,6 +113,8 @@ test('a machine without a browser: every way to sign in is named, and one of the
   const [, address] = /(http:\S+\/oauth\/authorize\?\S+)/.exec(told);
   const terminal = home.inTerminal(['login', gateway.mcp]);
   await until('the terminal waits', () => /paste the address where it ended/.test(terminal.text) && terminal.text);
+  terminal.write('8f2c0a-the-code-alone\r');
+  await until('what to paste', () => /paste the whole address, with \?code=/.test(terminal.text), 10_000).catch((late) => assert.fail(`${late.message}\n${terminal.text}`));
   const person = new Person({ user: 'admin', password: await gateway.firstPassword() });
   const left = await person.approve(address, new URL(address).searchParams.get('redirect_uri'));
   terminal.write(`${left}\r`);
@@ -125,7 +127,7 @@ test('the command that would sign in is told with the flags that were used, and 
   const home = await BridgeHome.make(t);
   const done = await home.run(['login', gateway.mcp, '--interactive', 'false', '--client-id', 'c', '--client-secret', 's3cr3t-value', '--scope', 'a b']);
   assert.equal(done.code, 5);
-  assert.ok(done.err.includes(`run mcp-oauth-proxy bridge login ${gateway.mcp} --interactive false --client-id c --client-secret '***' --scope 'a b' in a terminal`), done.err);
+  assert.ok(done.err.includes(`run mcp-oauth-proxy bridge login ${gateway.mcp} --client-id c --client-secret '***' --scope 'a b' in a terminal`), done.err);
   assert.ok(!done.err.includes('s3cr3t-value'));
 });
 
@@ -149,13 +151,25 @@ test('sign-ins with other settings are found, told and forgotten', async (t) => 
   // One of them, and the other is named.
   const one = await home.run(['logout', gateway.mcp, '--header', 'X-Tenant: a-secret-value']);
   assert.match(one.out, /signed out of \S+ with --header[^]*still signed in to/);
-  assert.equal(JSON.parse((await home.run(['status', '--json'])).out).sign_ins.length, 1);
+  const left = await home.run(['status', '--json']);
+  assert.deepEqual([left.code, JSON.parse(left.out).usable, JSON.parse(left.out).sign_ins.length], [0, true, 1]);
   await home.run(['login', gateway.mcp, '--header', 'X-Tenant: a-secret-value']);
   const both = await home.run(['logout', gateway.mcp]);
   assert.equal(both.out.match(/signed out of/g).length, 2, both.out);
   const none = await home.run(['status', gateway.mcp, '--json']);
   assert.equal(none.code, 5);
   assert.deepEqual(JSON.parse(none.out).sign_ins, []);
+  const nowhere = await home.run(['status', '--json']);
+  assert.deepEqual([nowhere.code, JSON.parse(nowhere.out).usable], [5, false]);
+  assert.equal((await home.run(['status'])).code, 5);
+  const unasked = await home.run(['status', gateway.mcp, '--client-credentials', '--client-id', 'c']);
+  assert.match(unasked.out, /there is no sign-in to/, unasked.err);
+});
+
+test('a folder of settings is in the home that ~ means, and without a home it is said what is missing', async (t) => {
+  const home = await BridgeHome.make(t);
+  assert.match((await home.run(['status'], { OAUTH2_TOKEN_CACHE_DIR: '~/kept' })).out, new RegExp(`no sign-ins in ${home.folder}/kept`));
+  assert.match((await home.run(['status'], { HOME: '' })).out, /neither HOME nor XDG_CONFIG_HOME nor oauth2\.tokenCacheDir/);
 });
 
 test('a damaged file of the cache is named once and set aside', async (t) => {
