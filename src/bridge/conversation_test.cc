@@ -641,6 +641,28 @@ TEST(Conversation, ATransportThatKeepsTheTwoApartIsNamed) {
   EXPECT_EQ(t.told_one().find("--transport"), std::string::npos);
 }
 
+TEST(Conversation, WithEventsAloneNothingIsPostedWithoutTheirStream) {
+  bridge_upstream_settings settings;
+  settings.transport = bridge_transport::sse_only;
+  talk failed(settings);
+  failed.line(R"({"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18"}})");
+  failed.answer(failed.next().call, 404, "text/plain", "not found");
+  EXPECT_NE(failed.told_one().find("--transport sse-only"), std::string::npos);
+  talk stateless(settings), first(settings);
+  for (auto [t, line] :
+       {std::pair{&failed, text(call_text)}, std::pair{&first, text(call_text)},
+        std::pair{&stateless, text(R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo",)"
+                                   R"("_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",)"
+                                   R"("io.modelcontextprotocol/clientCapabilities":{}}}})")}}) {
+    t->line(line);
+    auto asked = t->next();
+    EXPECT_EQ(asked.method, bridge_action::method::get);
+    t->answer(asked.call, 405, "text/plain", "no");
+    EXPECT_TRUE(t->sent_nothing());
+    EXPECT_NE(t->told_one().find("--transport sse-only"), std::string::npos);
+  }
+}
+
 TEST(Conversation, AnAnswerThatBreaksOffInItsMiddleIsFollowedByItsError) {
   for (int how = 0; how < 3; ++how) {
     talk t;
