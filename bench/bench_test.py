@@ -4,6 +4,7 @@
 import unittest
 
 import endurance
+import explain
 import instructions
 import rig
 import run
@@ -35,6 +36,17 @@ fn=(3) send
 12 5 1 7
 totals: 130 2 7
 """
+
+
+class Explain(unittest.TestCase):
+    def test_the_cost_is_the_difference_of_medians(self):
+        self.assertAlmostEqual(explain.more_than([103, 102, 900], [100, 100, 1]), 3.0)
+        self.assertAlmostEqual(explain.more_than([99], [100]), -1.0)
+
+    def test_the_loads_differ_in_the_tool_or_in_the_token(self):
+        allowed, denied = (explain.body_of(explain.CALL[load]) for load in ("allowed", "denied"))
+        self.assertEqual(allowed.replace("search", "delete_everything"), denied)
+        self.assertEqual([explain.token_for(load, "a.good.one") for load in explain.CALL], ["a.good.one", "a.good.one", "not.a.token"])
 
 
 class Instructions(unittest.TestCase):

@@ -266,6 +266,7 @@ std::string_view field_of(std::string_view head, std::string_view small, std::st
 // Reads on; when one answer is whole, gives its length and that of its head, else zeros.
 struct whole_answer {
   std::size_t head = 0, all = 0;
+  bool chunked = false;
 };
 whole_answer read_answer(http_connection& c, std::vector<char>& buffer) {
   auto n = ::read(c.fd, buffer.data(), buffer.size());
@@ -277,9 +278,21 @@ whole_answer read_answer(http_connection& c, std::vector<char>& buffer) {
   auto length = field_of(head, "content-length: ", "Content-Length: ");
   bool chunked = !field_of(head, "transfer-encoding: ", "Transfer-Encoding: ").empty();
   end += 4;
-  if (chunked) return c.in.ends_with("\r\n0\r\n\r\n") ? whole_answer{end, c.in.size()} : whole_answer{};
+  if (chunked) return c.in.ends_with("\r\n0\r\n\r\n") ? whole_answer{end, c.in.size(), true} : whole_answer{};
   auto all = end + std::strtoul(std::string(length).c_str(), nullptr, 10);
   return c.in.size() < all ? whole_answer{} : whole_answer{end, all};
+}
+
+// The content of a body that came in chunks.
+std::string joined(std::string_view chunks) {
+  std::string content;
+  while (!chunks.empty()) {
+    auto size = std::strtoul(std::string(chunks.substr(0, 16)).c_str(), nullptr, 16);
+    if (size == 0) break;
+    content += chunks.substr(chunks.find("\r\n") + 2, size);
+    chunks.remove_prefix(chunks.find("\r\n") + 2 + size + 2);
+  }
+  return content;
 }
 
 // What every request behind `initialize` has to say (Streamable HTTP of 2025-06-18).
@@ -333,7 +346,7 @@ int relay(int port) {
   std::vector<http_connection> all;
   std::vector<std::size_t> idle;
   std::vector<pollfd> watched{{0, POLLIN, 0}};
-  std::string lines, session, out;
+  std::string lines, session, content, out;
   auto send = [&](std::string_view line) {
     if (idle.empty()) {
       idle.push_back(all.size());
@@ -353,6 +366,7 @@ int relay(int port) {
       if (whole.all == 0) continue;
       if (session.empty()) session = session_of(std::string_view(c.in).substr(0, whole.head));
       auto body = std::string_view(c.in).substr(whole.head, whole.all - whole.head);
+      if (whole.chunked) body = content = joined(body);
       if (auto event = body.find("\ndata: "); event != std::string_view::npos) {
         body.remove_prefix(event + 7);
         body = body.substr(0, body.find('\n'));
@@ -446,7 +460,12 @@ outcome call_by_way_of(char** command, long calls, std::size_t in_flight, long s
   };
   auto take = [&] {
     for (;;) {
-      auto id = std::strtol(std::string(number_of(from.next().substr(0, 200), "id")).c_str(), nullptr, 10);
+      std::string_view line = from.next();
+      // Before the result or, as the official SDK writes it, behind it.
+      auto digits = number_of(line.substr(0, 200), "id");
+      if (digits.empty())
+        digits = number_of(line.substr(line.size() - std::min<std::size_t>(line.size(), 200)), "id");
+      auto id = std::strtol(std::string(digits).c_str(), nullptr, 10);
       if (id >= first_id) return static_cast<std::size_t>(id - first_id);
     }
   };

@@ -3,7 +3,7 @@
 # ./dev bench micro: the pieces of the request path, in nanoseconds.
 # ./dev bench validate: what the library spends on a token, beside OpenSSL's check of its signature.
 # ./dev bench bridge [--npm]: calls by way of the bridge, beside the same over HTTP, and by way of the npm programs.
-# ./dev bench idle_streams | login | share | stores | tokens | start | endurance | chaos [SECONDS [TIMES]]: see docs/performance.md.
+# ./dev bench explain | idle_streams | login | share | stores | tokens | start | endurance | chaos [SECONDS [TIMES]]: see docs/performance.md.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 case "${1:-}" in
@@ -22,7 +22,7 @@ case "${1:-}" in
     cmake --build "$here/../build/release" --target bridge_calls >/dev/null
     exec python3 "$here/bridge.py" "$@"
     ;;
-  idle_streams | login | share | stores | tokens | start | endurance)
+  explain | idle_streams | login | share | stores | tokens | start | endurance)
     bench=$1
     shift
     exec python3 "$here/$bench.py" "$@"

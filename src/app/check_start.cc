@@ -4,6 +4,7 @@
 #include "app/clock_watch.h"
 #include "app/file_access.h"
 #include "app/key_file.h"
+#include "app/story_keeper.h"
 #include "broker/signing_keys.h"
 #include "net/listen.h"
 #include "net/tls.h"
@@ -151,6 +152,15 @@ void check_log(const settings& conf, start_findings& into) {
   if (conf.audit.enabled()) {
     auto audited = check_writable(conf.audit.file);
     if (!audited) into.failures.push_back({audited.error().code, "audit.file " + audited.error().detail});
+  }
+  // Of failures a file of their own; where they are in the database, that is looked at by itself.
+  if (conf.explain.enabled() && (conf.is_guard() || !conf.explain.file.empty())) {
+    auto path = sqlite_path(stories_place(conf));
+    auto kept = path && !path->empty() ? check_writable(*path) : result<void>();
+    if (!kept) {
+      into.warnings.push_back("failures cannot be kept for explain: " + kept.error().detail +
+                              code_in_words(kept.error().code));
+    }
   }
   if (conf.log.file.empty() || conf.log.file == "-") return;
   auto writable = check_writable(conf.log.file);

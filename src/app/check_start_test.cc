@@ -61,6 +61,18 @@ TEST_F(CheckStart, AFileOfDecisionsThatCannotBeWrittenIsAFailure) {
   EXPECT_THAT(found.failures[0].detail, HasSubstr("audit.file"));
 }
 
+TEST_F(CheckStart, AFileOfFailuresThatCannotBeWrittenIsWarnedAbout) {
+  conf.explain.file = folder.file("stories/explain.db");
+  EXPECT_THAT(check_start(conf).warnings, IsEmpty());
+  write("stories", "a file where its folder would be");
+  auto found = check_start(conf);
+  EXPECT_THAT(found.failures, IsEmpty()) << "a start goes on without";
+  ASSERT_EQ(found.warnings.size(), 1U);
+  EXPECT_THAT(found.warnings[0], HasSubstr("failures cannot be kept for explain"));
+  conf.explain.most = 0;
+  EXPECT_THAT(check_start(conf).warnings, IsEmpty());
+}
+
 TEST_F(CheckStart, ADatabaseThatIsThereIsOpenedAndLeftAsItIs) {
   {
     ASSERT_TRUE(sqlite_store::open(folder.file("oauth.db")));

@@ -74,15 +74,21 @@ command_line::command_line() {
   validate = cli.add_subcommand("validate-config", "Check a configuration alone, and nothing that it names");
   validate->add_option("FILE", file, "The configuration file")->type_name("");
 
-  explain = cli.add_subcommand("explain", "Say what a code or a message means, and what to do about it");
+  explain = cli.add_subcommand("explain",
+                               "Say why a request or a sign-in failed, or what a code or a message means");
   explain
-      ->add_option("WHAT", explained.words, "A code such as MOP-AUD-001, or the text; - reads standard input")
+      ->add_option("WHAT", explained.words,
+                   "An X-Request-Id, a code such as MOP-AUD-001, or a text; - reads standard input")
       ->type_name("");
+  explain->add_option("--last", explained.last, "List the newest failures, 10 unless a number is given")
+      ->expected(0, 1)
+      ->type_name("N");
   explain->add_flag("--json", explained.as_json, "For programs");
   explain->footer(
-      "The text may be of a log, a page, a browser, an identity provider or a guide.\n"
-      "Exit codes: 0 told, 2 the command line, 6 nothing is known of it. Read "
-      "docs/guide/troubleshooting.md.");
+      "The text may be of a log, a page, a browser, an identity provider or a guide. For an id it reads the\n"
+      "database of the configuration (--config FILE as well), and changes nothing.\n"
+      "Exit codes: 0 told, 2 the command line, 3 the configuration, 4 the database is away, 6 nothing is\n"
+      "known of it. Read docs/guide/troubleshooting.md.");
 
   explain_token = cli.add_subcommand("explain-token", "Say whether a token opens a server, and why not");
   explain_token
@@ -191,7 +197,10 @@ exit_code run(command_line& line) {
   if (*line.demo_server) return demo_server_command("127.0.0.1", line.demo_port);
   if (*line.check) return check_config_command(in);
   if (*line.validate) return validate_config_command(in);
-  if (*line.explain) return explain_command(line.explained);
+  if (*line.explain) {
+    line.explained.lists = line.explain->count("--last") > 0;
+    return explain_command(in, line.explained);
+  }
   if (*line.explain_token) return explain_token_command(in, line.token);
   if (*line.doctor) return doctor_command(in, line.examined);
   if (*line.docs) return docs_command(line.folder);

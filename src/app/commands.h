@@ -65,12 +65,15 @@ struct doctor_input {
   bool as_json = false;
 };
 exit_code doctor_command(const command_input& in, const doctor_input& about);
-// `explain WHAT`: the rows of the catalogue for a code, or for a text that was met. Reads nothing else.
+// `explain [WHAT]`: the story of a request or sign-in that failed, by an id of it; or the rows of the
+// catalogue for a code or a text that was met. `--last [N]` lists the newest stories. Changes nothing.
 struct explain_input {
-  std::vector<std::string> words;  // one "-": of standard input
+  std::vector<std::string> words;  // what is asked for; "-": of standard input
+  bool lists = false;
+  std::string last;  // how many; "": 10
   bool as_json = false;
 };
-exit_code explain_command(const explain_input& about);
+exit_code explain_command(const command_input& in, const explain_input& about);
 // `docs --out DIR`: the generated reference; prints the files written.
 exit_code docs_command(const std::string& folder);
 

@@ -42,6 +42,7 @@ gateway_service::gateway_service(net::worker& w, const gateway_parts& parts,
       parts_(parts),
       rules_(std::move(first)),
       upstreams_(w, *parts.blocking),
+      failures_(parts.stories),
       flushing_(w, flush_every, [this] { flush_log(); }),
       sweeping_(w, milliseconds(10'000), [this] { sweep(std::chrono::system_clock::now()); }) {}
 
@@ -66,6 +67,7 @@ void gateway_service::sweep(time_point now) {
 }
 
 void gateway_service::flush_log() {
+  failures_.flush();
   parts_.log->write(lines_);
   lines_.clear();
 }
@@ -138,6 +140,13 @@ const symptom* symptom_of(const std::vector<std::pair<std::string, std::string>>
 http_response gateway_service::refuse(const error& why, const net::exchange& x) {
   parts_.counts->refused(why.code);
   parts_.counts->request(metrics::area::other, explain(why.code).status, -1);
+  if (parts_.stories != nullptr) {
+    story told;
+    told.client = x.peer();
+    told.headless = true;
+    told.why = why;
+    keep_story(x, told);
+  }
   if (parts_.log->wants(log_level::info)) {
     log_line line(lines_, log_level::info, "http", std::chrono::system_clock::now(), rules_->style);
     const auto& row = explain(why.code);
@@ -169,6 +178,10 @@ void gateway_service::tell(const net::exchange& x, story& told) {
     for (const auto& [name, value] : told.notes) {
       if (name == "symptom") parts_.counts->refused(value);
     }
+  }
+  if (parts_.stories != nullptr) {
+    if (told.why || !told.notes.empty()) keep_story(x, told);
+    if (told.area == metrics::area::metadata) note_opening(x, told);
   }
   if (told.rules && told.rules->spans != nullptr && is_traced(told.area)) {
     if (!told.trace) begin_trace(x, told, envelope());

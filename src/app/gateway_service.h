@@ -7,6 +7,7 @@
 #include "app/open_streams.h"
 #include "app/probe.h"
 #include "app/snapshot.h"
+#include "app/story_front.h"
 #include "gateway/known_callers.h"
 #include "gateway/session_query.h"
 #include "gateway/token_cache.h"
@@ -21,12 +22,15 @@
 namespace mcp_oauth {
 
 class audit_trail;
+class login_openings;
 
 // What the workers share. Each part is safe to use from all of them.
 struct gateway_parts {
   record_store* store = nullptr;
   log_sink* log = nullptr;
   audit_trail* audit = nullptr;
+  story_keeper* stories = nullptr;     // nullptr: there is nowhere to keep any
+  login_openings* openings = nullptr;  // of a gateway
   metrics* counts = nullptr;
   net::blocking_pool* blocking = nullptr;       // the store, passwords, names
   net::blocking_pool* fetching = nullptr;       // outbound HTTP to those that the operator named
@@ -153,6 +157,11 @@ class gateway_service final : public net::service {
                         const envelope& message, std::string_view upstream_head);
   void watch_refusal(const net::exchange& x, const snapshot& rules, const refusal& why);
   void tell(const net::exchange& x, story& told);
+  // app/record_story.cc: what `explain` will say of it, if it failed.
+  void keep_story(const net::exchange& x, const story& told);
+  void keep_failure(const net::exchange& x, const story& told, const symptom& why, bool finished,
+                    std::string_view detail);
+  void note_opening(const net::exchange& x, const story& told);
 
   // app/traced_request.cc: only where traces are made
   void begin_trace(const net::exchange& x, story& told, const envelope& message) const;
@@ -173,6 +182,7 @@ class gateway_service final : public net::service {
   std::vector<std::string> store_reasons_, servers_reasons_;
   net::upstream_pool upstreams_;
   std::string lines_;
+  story_front failures_;
   net::periodic flushing_;
   net::periodic sweeping_;
 };

@@ -58,6 +58,7 @@ struct metrics::handles {
   prometheus::Counter* spans_dropped = nullptr;
   prometheus::Counter* audit_written = nullptr;
   prometheus::Counter* audit_lost = nullptr;
+  std::array<prometheus::Counter*, 3> stories{};
   std::mutex exposing;
 };
 
@@ -173,6 +174,15 @@ metrics::metrics() : handles_(std::make_unique<handles>()) {
                          .Help("Spans that were lost: the collector was away for too long, or refused them.")
                          .Register(h.registry)
                          .Add({});
+  auto& outcomes_of_stories =
+      prometheus::BuildCounter()
+          .Name("mop_stories_total")
+          .Help("Failures told for explain: kept, collapsed into one that is, dropped.")
+          .Register(h.registry);
+  for (std::size_t i = 0; i < h.stories.size(); ++i) {
+    constexpr std::array outcomes = {"kept", "collapsed", "dropped"};
+    h.stories[i] = &outcomes_of_stories.Add({{"outcome", outcomes[i]}});
+  }
   h.audit_written = &prometheus::BuildCounter()
                          .Name("mop_audit_records_total")
                          .Help("Decisions that were written to audit.file.")
@@ -263,6 +273,9 @@ std::string metrics::expose(const readings& now) const {
   catch_up(*h.spans_dropped, now.spans_dropped);
   catch_up(*h.audit_written, now.audit_written);
   catch_up(*h.audit_lost, now.audit_lost);
+  catch_up(*h.stories[0], now.stories_kept);
+  catch_up(*h.stories[1], now.stories_collapsed);
+  catch_up(*h.stories[2], now.stories_dropped);
   return prometheus::TextSerializer().Serialize(handles_->registry.Collect());
 }
 

@@ -49,6 +49,7 @@ class metrics {
     std::size_t connections = 0;
     std::uint64_t spans_sent = 0, spans_dropped = 0;  // less than before: none more
     std::uint64_t audit_written = 0, audit_lost = 0;
+    std::uint64_t stories_kept = 0, stories_collapsed = 0, stories_dropped = 0;
     struct issuer {
       std::string name;
       bool ready = false;

@@ -127,6 +127,39 @@ TEST(Reload, NeverTurnsAGatewayIntoAGuard) {
   EXPECT_EQ(flags_of(pinned, running), (config_flags{{"mode", "gateway"}}));
 }
 
+TEST(Reload, KeepsTheFileOfFailuresWhereItWasOpened) {
+  auto said = [](const settings& running, const settings& wanted) {
+    std::string lines;
+    for (const auto& one : cannot_change(running, wanted)) lines += to_string(one) + "\n";
+    return lines;
+  };
+  settings gateway, other;
+  other.explain.file = "failures.db";
+  EXPECT_EQ(said(gateway, other), "explain.file: failures.db needs a restart; until then it stays unset\n");
+  EXPECT_EQ(flags_of(cannot_change(gateway, other), gateway), (config_flags{{"explain.file", ""}}));
+  keep_fixed(gateway, other);
+  EXPECT_EQ(other.explain.file, "");
+
+  // That of a guard is beside its log, which may move.
+  settings guard;
+  guard.mode = "native";
+  guard.log.output = "file";
+  guard.log.file = "logs/proxy.log";
+  auto moved = guard;
+  moved.log.file = "elsewhere/proxy.log";
+  EXPECT_EQ(said(guard, moved),
+            "explain.file: elsewhere/explain.db needs a restart; until then logs/explain.db stays\n");
+  auto few = guard;
+  few.explain.most = 10;
+  EXPECT_EQ(said(guard, few), "");
+  auto none = guard;
+  none.explain.most = 0;
+  EXPECT_EQ(said(guard, none), "");
+  EXPECT_EQ(said(none, guard), "explain.most: 1000 needs a restart; until then 0 stays\n");
+  gateway.explain.most = 0;
+  EXPECT_EQ(said(gateway, settings()), "") << "the database is there anyway";
+}
+
 TEST(Reload, TakesAnotherCertificateWithoutARestart) {
   settings running;
   running.tls = {"a.pem", "a.key"};

@@ -7,8 +7,10 @@
 #include "config/load.h"
 #include "jose/random.h"
 #include "net/http_client.h"
+#include "store/open.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <latch>
 #include <utility>
 
@@ -86,6 +88,29 @@ result<void> running::open_log(const settings& of) {
   watched = watched_by(of.log);
   audit = std::make_unique<audit_trail>(*log);
   return audit->change(of.audit);
+}
+
+void running::keep_stories(record_store& where, const settings& of) {
+  stories = std::make_unique<story_keeper>(where, of.explain, *log);
+  shared.stories = stories.get();
+  shared.openings = &openings;
+}
+
+std::unique_ptr<record_store> running::open_stories(const settings& of) {
+  auto place = stories_place(of);
+  if (place.empty()) return nullptr;
+  if (auto path = sqlite_path(place); path && std::filesystem::path(*path).has_parent_path()) {
+    std::error_code ignored;  // whoever opens it will say
+    std::filesystem::create_directories(std::filesystem::path(*path).parent_path(), ignored);
+  }
+  std::vector<std::string> unheard;  // of the mode of a file that was just made
+  auto opened = open_store(place, unheard);
+  if (opened) return std::move(*opened);
+  noticed.push_back("failures are not kept for explain, as " + database_place(place) +
+                    " cannot be opened: " + opened.error().detail +
+                    " (explain.file names another place, explain.most: 0 keeps none)");
+  log->event(log_level::warn, "explain", "failures are not kept for explain", &opened.error());
+  return nullptr;
 }
 
 void running::make_threads() {
@@ -237,6 +262,7 @@ result<void> running::take_up(const settings& next, settings effective, std::sha
   server->use_limits(exchange_limits_of(effective), effective.limits.connections);
   if (effective.telemetry.enabled()) spans->send_to(receiver_of_spans(effective));
   watched = watched_by(effective.log);
+  if (stories) stories->change(effective.explain);
   asked = next;
   conf = std::move(effective);
   if (!then.same) {
@@ -341,6 +367,10 @@ bool running::stop(const std::function<void()>& cut) {
   blocking.reset();
   auditing.reset();
   server.reset();
+  // The workers have handed on what they had; and it comes before the store that it writes to.
+  shared.stories = nullptr;
+  stories.reset();
+  own_stories.reset();
   rules.reset();
   spans.reset();
   return true;

@@ -3,9 +3,11 @@
 #include "app/audit.h"
 #include "app/clock_watch.h"
 #include "app/gateway_service.h"
+#include "app/login_openings.h"
 #include "app/policy_source.h"
 #include "app/reload.h"
 #include "app/span_exporter.h"
+#include "app/story_keeper.h"
 #include "net/server.h"
 
 #include <atomic>
@@ -47,6 +49,9 @@ struct running {
   std::unique_ptr<log_sink> log;
   std::unique_ptr<audit_trail> audit;
   metrics counts;
+  login_openings openings;
+  std::unique_ptr<record_store> own_stories;  // where they are not in the database
+  std::unique_ptr<story_keeper> stories;      // what failed, for `explain`
   std::atomic<topics> watched{};
   std::unique_ptr<span_exporter> spans;     // from the first settings on that want traces
   std::unique_ptr<policy_source> policies;  // where the settings name a URL
@@ -76,6 +81,10 @@ struct running {
   result<void> open_log(const settings& of);
   // Pools, and what the workers share.
   void make_threads();
+  // After `make_threads`. `where` outlives `stories`.
+  void keep_stories(record_store& where, const settings& of);
+  // A file of their own; nullptr where there is none, or it cannot be opened, which `noticed` says.
+  std::unique_ptr<record_store> open_stories(const settings& of);
   // The port decides about addresses of our own when it was left open, so it comes before all that uses them.
   result<net::listeners> take_port(settings of);
   // With `rules` made. `prepare` sees the service of each worker before it serves.

@@ -470,6 +470,7 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
     if (rules.watched.has(topic::policy_decision)) watch_refusal(x, rules, permitted.error());
     why = error{permitted.error().code, permitted.error().detail};
     scopes = permitted.error().scopes;
+    if (parts_.stories != nullptr) told.denied = std::make_unique<refusal>(std::move(permitted.error()));
     co_return co_await refuse_mcp(x, to, told, why, scopes, id);
   }
 

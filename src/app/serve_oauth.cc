@@ -3,7 +3,9 @@
 
 #include "app/clock_watch.h"
 #include "app/gateway_service.h"
+#include "app/login_openings.h"
 #include "app/story.h"
+#include "base/form.h"
 #include "base/url.h"
 #include "gateway/refusal.h"
 #include "net/http_client.h"
@@ -58,6 +60,13 @@ net::task<void> gateway_service::serve_oauth(net::exchange& x, endpoint at, stor
   if (rules->spans != nullptr) begin_trace(x, told, envelope());
   broker_log log;
   log.watched = rules->watched;
+  if (at == endpoint::authorize && parts_.openings != nullptr) {
+    auto asked = form::parse(request.method == "POST" ? request.body : request.query);
+    auto client_id = asked ? asked->find("client_id").value_or("") : std::string_view();
+    auto now = wall_clock().time_since_epoch();
+    log.openings = parts_.openings->before(request.peer, client_id,
+                                           std::chrono::duration_cast<milliseconds>(now).count());
+  }
   auto& as = *rules->authorization_server;
   step next;
   auto first = [&]() -> result<void> {
@@ -73,6 +82,8 @@ net::task<void> gateway_service::serve_oauth(net::exchange& x, endpoint at, stor
     answered = tl::unexpected<error>(done.error());
   }
   told.notes = std::move(log.notes);
+  told.login = std::move(log.login);
+  told.steps = std::move(log.steps);
   if (log.limited) parts_.counts->limited(*log.limited);
   for (const auto& note : log.traces) watch(*rules, x, note);
   if (!answered) told.why = answered.error();

@@ -205,6 +205,12 @@ net::task<void> gateway_service::serve_plain(net::exchange& x, story& told) {
     auto audited = parts_.audit->now();
     now.audit_written = audited.written;
     now.audit_lost = audited.lost;
+    if (parts_.stories != nullptr) {
+      auto stories = parts_.stories->now();
+      now.stories_kept = stories.kept;
+      now.stories_collapsed = stories.collapsed;
+      now.stories_dropped = stories.dropped;
+    }
     if (rules_->spans != nullptr) {
       now.spans_sent = rules_->spans->sent();
       now.spans_dropped = rules_->spans->dropped();

@@ -163,7 +163,9 @@ net::task<result<void>> gateway_service::judge_original(net::exchange& x, const 
   if (!permitted) {
     if (rules.watched.has(topic::policy_decision)) watch_refusal(x, rules, permitted.error());
     about.scopes = permitted.error().scopes;
-    co_return fail(permitted.error().code, permitted.error().detail);
+    error why{permitted.error().code, permitted.error().detail};
+    if (parts_.stories != nullptr) told.denied = std::make_unique<refusal>(std::move(permitted.error()));
+    co_return tl::unexpected<error>(std::move(why));
   }
   told.permitted = true;
   co_return result<void>();

@@ -2,6 +2,8 @@
 
 #include "app/call_trace.h"
 #include "app/gateway_service.h"
+#include "broker/exchange.h"
+#include "policy/policy.h"
 
 #include <chrono>
 #include <memory>
@@ -33,6 +35,10 @@ struct gateway_service::story {
   bool permitted = false;                              // the call was allowed, whatever became of it then
   std::vector<std::pair<std::string, std::string>> notes;
   std::unique_ptr<call_trace> trace;  // when traces are made
+  std::unique_ptr<refusal> denied;    // by the policy
+  bool headless = false;              // the request's head could not be read
+  std::string login;                  // as in `broker_log`
+  std::vector<login_step> steps;
 };
 
 }  // namespace mcp_oauth

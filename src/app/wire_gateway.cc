@@ -61,6 +61,12 @@ struct gateway_app::parts : running {
   time_point next_keys;                     // when they are looked at again
   std::atomic<std::int64_t> keys_asked{0};  // when a token made us look, in seconds
 
+  // A start that failed has stories to write, and no store soon.
+  ~parts() {
+    server.reset();
+    stories.reset();
+  }
+
   void revoked(const std::string& grant, time_point until) {
     on_every_worker([grant, until](gateway_service& s) { s.revoke(grant, until); });
   }
@@ -225,6 +231,12 @@ result<std::unique_ptr<gateway_app>> gateway_app::start(settings conf, std::vect
 
   p.make_threads();
   p.shared.store = p.store.get();
+  if (conf.explain.file.empty() && !stories_place(conf).empty()) {
+    p.keep_stories(*p.store, conf);
+  } else if (conf.explain.enabled()) {
+    p.own_stories = p.open_stories(conf);
+  }
+  if (p.own_stories) p.keep_stories(*p.own_stories, conf);
   p.shared.key_unknown = [&p] { p.key_unknown(); };
 
   auto held = p.take_port(std::move(conf));

@@ -135,6 +135,11 @@ tl::expected<std::unique_ptr<guard_app>, guard_start_failure> guard_app::start(
   auto logging = p.open_log(conf);
   if (!logging) return failed(logging.error());
   p.make_threads();
+  if (conf.explain.enabled()) p.own_stories = p.open_stories(conf);
+  if (p.own_stories) {
+    p.keep_stories(*p.own_stories, conf);
+    p.shared.openings = nullptr;
+  }
   auto held = p.take_port(std::move(conf));
   if (!held) return failed(held.error());
   p.session_key = parts::session_key_of(p.conf);

@@ -3,6 +3,7 @@
 #include "broker/broker_parts.h"
 #include "broker/browser.h"
 #include "broker/consent_memory.h"
+#include "broker/login_trail.h"
 #include "broker/pages.h"
 #include "broker/session.h"
 #include "broker/watched_flow.h"
@@ -68,7 +69,8 @@ std::vector<std::pair<std::string, std::string>> choices_of(const settings& conf
 }
 
 http_response ask(broker_parts& parts, const exchange& x, const known_client& client,
-                  const authorization_terms& terms, const std::string& parameters, const std::string& at) {
+                  const authorization_terms& terms, const std::string& parameters, const std::string& at,
+                  const std::vector<login_step>& steps) {
   const auto& conf = parts.world.conf;
   auto b = known_or_new_browser(parts.world, *x.request);
   auto target = describe_redirect_uri(terms.redirect_uri);
@@ -93,7 +95,8 @@ http_response ask(broker_parts& parts, const exchange& x, const known_client& cl
     page.other_account = who->provider;
   }
   page.request =
-      seal_form(parts.world, "consent", b.digest, {{"parameters", parameters}}, x.now + conf.session_timeout);
+      seal_form(parts.world, "consent", b.digest, {{"parameters", parameters}, {"steps", to_json(steps)}},
+                x.now + conf.session_timeout);
   auto answer = to_response(page);
   keep_browser(answer, b);
   x.log->note("result", "ok");
@@ -112,6 +115,7 @@ step judge(broker_parts& parts, const exchange& x, const authorization_request& 
   std::optional<remembered_approval> before;
   pending_login login;
   login.access = access_of(client, terms);
+  walk(x, login.access, "authorize");
   auto b = known_browser(parts.world, *x.request);
   auto who = signed_in_person(parts.world, *x.request, x.now);
   if (b && !may_be_cross_site(*x.request) && !asks_for(terms, "consent") &&
@@ -128,7 +132,7 @@ step judge(broker_parts& parts, const exchange& x, const authorization_request& 
                    terms.state},
                   {});
   }
-  if (!before) return ask(parts, x, client, terms, parameters, at);
+  if (!before) return ask(parts, x, client, terms, parameters, at, login.access.steps);
 
   login.provider = before->provider;
   login.approver = before->approver;
@@ -175,6 +179,9 @@ step authorize(broker_parts& parts, exchange x) {
   auto request = parse_authorization_request(*parsed);
   if (!request) return error_answer_for_people(x, request.error());
   x.log->note("client_id", request->client_id);
+  // Known already where the request is refused.
+  x.log->login = login_key(request->client_id, request->code_challenge);
+  x.log->steps = x.log->openings;
   auto at = asked_provider(parts.world.conf, *parsed);
   if (!at) return error_answer_for_people(x, at.error());
   watch_request(x, *request);

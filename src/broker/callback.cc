@@ -1,6 +1,7 @@
 #include "broker/answers.h"
 #include "broker/broker_parts.h"
 #include "broker/browser.h"
+#include "broker/login_trail.h"
 #include "broker/provider_failure.h"
 #include "broker/sign_in_at_provider.h"
 #include "broker/watched_flow.h"
@@ -13,6 +14,7 @@
 #include "provider/oidc.h"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 
 namespace mcp_oauth {
@@ -63,8 +65,9 @@ result<arrival_ptr> read_arrival(broker_parts& parts, const exchange& x) {
 
   if (state.empty()) return fail(errc::state_invalid, std::string(callback_without_state));
   auto b = known_browser(parts.world, *x.request);
-  auto login = find_login(parts.world, state, b ? b->digest : "", x.now);
+  auto login = find_login(parts.world, state, b ? b->digest : "", x.now, x.log);
   if (!login) return tl::unexpected(login.error());
+  walk(x, login->access, "callback");
   for (const auto& p : parts.world.conf.providers) {
     if (p.name == login->provider && p.type != "local") a->provider = &p;
   }
@@ -134,7 +137,9 @@ step judge_tokens(broker_parts& parts, const exchange& x, const arrival_ptr& a,
   if (!answer) {
     return answer_with_error(parts, x, a->login.access, {errc::provider_unreachable, answer.error().detail});
   }
-  auto tokens = process_token_answer(*answer, a->metadata->speaks);
+  std::array sent = {std::string_view(a->code), a->provider->client_secret.reveal(),
+                     a->login.code_verifier.reveal()};
+  auto tokens = process_token_answer(*answer, a->metadata->speaks, sent);
   if (!tokens) {
     return answer_with_provider_failure(parts, x, *a->provider, a->login.access, tokens.error());
   }

@@ -1,6 +1,7 @@
 #include "broker/answers.h"
 #include "broker/broker_parts.h"
 #include "broker/browser.h"
+#include "broker/login_trail.h"
 #include "oauth/endpoint_form.h"
 
 #include <algorithm>
@@ -31,7 +32,8 @@ result<decision> read_decision(const form& answers, const settings& conf) {
 }
 
 step decide(broker_parts& parts, const exchange& x, const std::string& parameters, const decision& d,
-            const std::string& browser_digest, const known_client& client) {
+            const std::vector<login_step>& steps, const std::string& browser_digest,
+            const known_client& client) {
   auto parsed = form::parse(parameters);
   if (!parsed) return error_answer_for_people(x, parsed.error());
   auto request = parse_authorization_request(*parsed);
@@ -42,6 +44,8 @@ step decide(broker_parts& parts, const exchange& x, const std::string& parameter
   const auto& terms = checked->terms();
 
   auto access = access_of(client, terms);
+  access.steps = steps;
+  walk(x, access, "consent");
   if (!d.approved) return answer_with_error(parts, x, access, {errc::consent_denied, ""});
   x.log->note("event", "consent_given");
 
@@ -79,10 +83,10 @@ step consent(broker_parts& parts, exchange x) {
   if (!client_id) return error_answer_for_people(x, {errc::parameter_missing, "client_id"});
   x.log->note("client_id", *client_id);
   return with_client(parts, x, std::string(*client_id),
-                     [&parts, parameters, d = *d, digest = b->digest](
+                     [&parts, parameters, d = *d, steps = steps_from(*content, "steps"), digest = b->digest](
                          const exchange& later, const result<known_client>& client) -> step {
                        if (!client) return error_answer_for_people(later, client.error());
-                       return decide(parts, later, parameters, d, digest, *client);
+                       return decide(parts, later, parameters, d, steps, digest, *client);
                      });
 }
 

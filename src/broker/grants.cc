@@ -3,6 +3,7 @@
 #include "base/base64url.h"
 #include "broker/browser.h"
 #include "broker/grant_records.h"
+#include "broker/login_trail.h"
 #include "broker/provider_tokens.h"
 #include "config/provider_kind.h"
 #include "jose/digest.h"
@@ -172,7 +173,8 @@ minted_code mint_code(const broker_world& world, const approved_access& access, 
 }
 
 result<issued_tokens> redeem_code(const broker_world& world, const signing_key& key,
-                                  const known_client& client, const code_grant& asked, time_point now) {
+                                  const known_client& client, const code_grant& asked, time_point now,
+                                  std::string_view request_id) {
   auto id = digest_of(asked.code.reveal());
   for (int attempt = 0; attempt < most_attempts; ++attempt) {
     auto found = find_code(world.store, id, now);
@@ -218,6 +220,7 @@ result<issued_tokens> redeem_code(const broker_world& world, const signing_key& 
     auto kept = keep_provider_tokens(c, world, g.id, std::max(grant_ends, g.access_until), now);
     if (!kept) return tl::unexpected(kept.error());
     code.used = true;
+    add_step(code.access.steps, "token", request_id, now);
     c.put.push_back(
         to_record(code, now, now + std::max<seconds>(world.conf.access_token_lifetime, code_remembered)));
     auto done = world.store.commit(c, now);

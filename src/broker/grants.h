@@ -8,6 +8,7 @@
 #include "oauth/token_request.h"
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -36,10 +37,12 @@ struct issued_tokens {
 
 // RFC 6749 §4.1.3. The client is authenticated; whether it may use the grant type is checked by the caller.
 // A code that was used before ends what it gave, if the request is otherwise right (OAuth 2.1 §7.5.2).
+// `request_id` becomes the last step of the sign-in.
 // Errors: code_invalid, code_client_mismatch, code_expired, code_replayed, pkce_mismatch, pkce_malformed,
 // resource_unknown, those of the store.
 result<issued_tokens> redeem_code(const broker_world& world, const signing_key& key,
-                                  const known_client& client, const code_grant& grant, time_point now);
+                                  const known_client& client, const code_grant& grant, time_point now,
+                                  std::string_view request_id);
 
 // RFC 6749 §6 with rotation. A token that was rotated less than refresh_grace ago gets the same successor
 // again: the client asked twice, from two processes or after a lost answer. Later it is taken for theft, and

@@ -3,6 +3,7 @@
 #include "base/base64url.h"
 #include "base/json.h"
 #include "broker/browser.h"
+#include "broker/login_trail.h"
 
 namespace mcp_oauth {
 namespace {
@@ -27,7 +28,8 @@ json::object to_json(const approved_access& a) {
           {"state", a.state},
           {"code_challenge", a.code_challenge},
           {"scopes", to_array(a.scopes)},
-          {"resource", a.resource}};
+          {"resource", a.resource},
+          {"steps", to_json(a.steps)}};
 }
 
 result<approved_access> access_from(const json::object& o) {
@@ -38,6 +40,7 @@ result<approved_access> access_from(const json::object& o) {
   a.state = text_member(o, "state");
   a.code_challenge = text_member(o, "code_challenge");
   a.resource = text_member(o, "resource");
+  a.steps = steps_from(o, "steps");
   if (read(o, "redirect_uri_sent", a.redirect_uri_sent) != member::present ||
       read(o, "scopes", a.scopes) != member::present || a.client_id.empty() || a.redirect_uri.empty() ||
       a.code_challenge.empty()) {
@@ -58,9 +61,13 @@ result<std::string> begin_login(const broker_world& world, pending_login login, 
   r.id = digest_of(state);
   r.provider = login.provider;
   auto expires = now + world.conf.session_timeout;
-  json::object data{{"access", to_json(login.access)}, {"browser", login.browser},
-                    {"login_hint", login.login_hint},  {"approver", login.approver},
-                    {"expires", to_unix(expires)},     {"finished", false}};
+  json::object data{{"access", to_json(login.access)},
+                    {"browser", login.browser},
+                    {"login_hint", login.login_hint},
+                    {"approver", login.approver},
+                    {"expires", to_unix(expires)},
+                    {"finished", false},
+                    {"login", login_key(login.access.client_id, login.access.code_challenge)}};
   auto seal = [&](std::string_view purpose, const secret& value) {
     return value.empty() ? ""
                          : base64url_encode(world.seal.seal(purpose, r.id, value.reveal(), world.random));
@@ -80,7 +87,7 @@ result<std::string> begin_login(const broker_world& world, pending_login login, 
 }
 
 result<pending_login> find_login(const broker_world& world, std::string_view state, std::string_view browser,
-                                 time_point now) {
+                                 time_point now, broker_log* log) {
   if (state.empty()) return fail(errc::state_invalid, "no state");
   auto found = world.store.get(kind, digest_of(state), now);
   if (!found) return tl::unexpected(found.error());
@@ -88,6 +95,12 @@ result<pending_login> find_login(const broker_world& world, std::string_view sta
   const auto& r = **found;
   auto data = parse_json_object(r.data);
   if (!data) return fail(errc::store_corrupt, "login " + r.id);
+  if (log != nullptr) {
+    log->login = text_member(*data, "login");
+    const auto* terms = data->if_contains("access");
+    bool pending = terms != nullptr && terms->is_object();
+    log->steps = steps_from(pending ? terms->get_object() : *data, "steps");
+  }
   if (text_member(*data, "browser") != browser) {
     return fail(errc::state_foreign_browser, "another browser approved, or it lost its cookies");
   }
@@ -137,7 +150,11 @@ void finish_login(change& c, const pending_login& login, time_point now) {
   r.kind = kind;
   r.id = login.id;
   r.provider = login.provider;
-  r.data = json::serialize(json::object{{"finished", true}, {"browser", login.browser}});
+  r.data =
+      json::serialize(json::object{{"finished", true},
+                                   {"browser", login.browser},
+                                   {"login", login_key(login.access.client_id, login.access.code_challenge)},
+                                   {"steps", to_json(login.access.steps)}});
   r.created = now;
   r.expires = now + remembered;
   c.when.push_back({r.kind, r.id, login.version});

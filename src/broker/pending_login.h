@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/secret.h"
+#include "broker/exchange.h"
 #include "broker/person.h"
 #include "broker/world.h"
 
@@ -19,6 +20,7 @@ struct approved_access {
   std::string code_challenge;
   std::vector<std::string> scopes;
   std::string resource;
+  std::vector<login_step> steps = {};  // of the sign-in so far; nothing depends on them
 };
 
 json::object to_json(const approved_access& a);
@@ -46,8 +48,9 @@ result<std::string> begin_login(const broker_world& world, pending_login login, 
 
 // The login that a state names, for the browser that began it; stays as it is.
 // Errors: state_invalid (unknown or finished), state_expired, state_foreign_browser, those of the store.
+// `log` hears which sign-in it is, also of one that is refused.
 result<pending_login> find_login(const broker_world& world, std::string_view state, std::string_view browser,
-                                 time_point now);
+                                 time_point now, broker_log* log = nullptr);
 
 // What makes the login a finished one, to be committed with what it led to: of several arrivals one succeeds.
 void finish_login(change& c, const pending_login& login, time_point now);

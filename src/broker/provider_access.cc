@@ -8,6 +8,7 @@
 #include "symptom/catalogue.h"
 
 #include <algorithm>
+#include <array>
 
 namespace mcp_oauth {
 namespace {
@@ -155,7 +156,8 @@ step store(broker_parts& parts, const exchange& x, const renewal_ptr& r, const p
 
 step judge(broker_parts& parts, const exchange& x, const renewal_ptr& r, const result<http_answer>& answer) {
   if (!answer) return failed(parts, x, r, {errc::provider_unreachable, answer.error().detail});
-  auto got = process_refresh_answer(*answer);
+  std::array sent = {r->tokens.refresh_token.reveal(), r->provider->client_secret.reveal()};
+  auto got = process_refresh_answer(*answer, sent);
   if (!got && got.error().code != errc::provider_sign_in_needed) return failed(parts, x, r, got.error());
   if (got) {
     auto fresh = r->tokens;

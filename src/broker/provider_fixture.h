@@ -57,7 +57,8 @@ class ProviderFlow : public BrokerTest {
       }
       answer.status = token_status;
       if (token_status != 200) {
-        body = {{"error", "invalid_grant"}, {"error_description", "AADSTS54005: used"}};
+        body = {{"error", "invalid_grant"},
+                {"error_description", "AADSTS54005: used" + (repeats_what_came ? " " + call.body : "")}};
       } else {
         json::object claims{{"iss", "https://idp.example.com"},
                             {"aud", "gateway"},
@@ -128,6 +129,7 @@ class ProviderFlow : public BrokerTest {
   signing_key key = signing_key::generate_es256();
   bool away = false;
   int token_status = 200;
+  bool repeats_what_came = false;  // in its words of refusal
   std::string nonce;
   json::object other_claims;
   json::object other_tokens;                        // beside the id token: "refresh_token", "expires_in"

@@ -223,6 +223,19 @@ TEST_F(ProviderFlow, ARefusedCodeIsNamedInTheLogOnly) {
   EXPECT_THAT(std::string(answer.fields.first("location")), testing::Not(HasSubstr("AADSTS")));
 }
 
+TEST_F(ProviderFlow, WhatAProviderRepeatsOfItsRequestIsNotRepeatedInTheLog) {
+  token_status = 400;
+  repeats_what_came = true;
+  test_browser b;
+  (void)back(b, success(to_provider(b)));
+  auto detail = noted(log, "detail");
+  EXPECT_THAT(detail, HasSubstr("code=***"));
+  EXPECT_THAT(detail, testing::Not(HasSubstr("idp-code")));
+  auto verifier = std::string(token_body.find("code_verifier").value_or(""));
+  ASSERT_GT(verifier.size(), 40U);
+  EXPECT_THAT(detail, testing::Not(HasSubstr(verifier.substr(0, 12))));
+}
+
 TEST_F(ProviderFlow, WhileTheProviderIsAwayAPageNamesItAndRepeatsTheApproval) {
   away = true;
   test_browser b;

@@ -3,6 +3,7 @@
 #include "broker/broker_parts.h"
 #include "broker/browser.h"
 #include "broker/device.h"
+#include "broker/login_trail.h"
 #include "broker/pages.h"
 #include "broker/session.h"
 #include "config/provider_kind.h"
@@ -38,8 +39,9 @@ result<visit> read_visit(broker_parts& parts, const exchange& x, const form& par
   if (!state) return fail(errc::login_required, "no login named");
   auto b = known_browser(parts.world, *x.request);
   if (!b) return fail(errc::state_foreign_browser, "the browser sent no cookie");
-  auto login = find_login(parts.world, *state, b->digest, x.now);
+  auto login = find_login(parts.world, *state, b->digest, x.now, x.log);
   if (!login) return tl::unexpected(login.error());
+  walk(x, login->access, "sign_in");
   const auto* provider = local_provider(parts.world.conf, login->provider);
   if (provider == nullptr) return fail(errc::state_invalid, "the login is at another provider");
   return visit{*state, b->digest, std::move(*login), provider};

@@ -3,10 +3,12 @@
 #include "broker/broker_parts.h"
 #include "broker/browser.h"
 #include "broker/grants.h"
+#include "broker/login_trail.h"
 #include "broker/provider_access.h"
 #include "broker/read_ahead.h"
 #include "broker/watched_flow.h"
 #include "oauth/endpoint_form.h"
+#include "oauth/pkce.h"
 #include "oauth/token_request.h"
 
 #include <algorithm>
@@ -58,6 +60,17 @@ std::optional<http_response> refuse_spent(broker_parts& parts, const exchange& x
   return std::nullopt;
 }
 
+// Which sign-in the code is of, for the story of a failure: as its record says, or as the verifier does.
+void tell_of_login(const exchange& x, const known_client& client, const code_grant& asked,
+                   const std::optional<record>& code) {
+  x.log->login = login_key(client.metadata.client_id, code_challenge_of(asked.code_verifier.reveal()));
+  if (!code) return;
+  auto data = parse_json_object(code->data);
+  const auto* terms = data ? data->if_contains("access") : nullptr;
+  if (terms == nullptr || !terms->is_object()) return;
+  if (auto access = access_from(terms->get_object())) tell_log(*x.log, *access);
+}
+
 step exchange_grant(broker_parts& parts, const exchange& x, const known_client& client,
                     const token_grant& grant, read_ahead& store) {
   auto allowed = check_grant_type(grant, client.metadata);
@@ -70,14 +83,20 @@ step exchange_grant(broker_parts& parts, const exchange& x, const known_client& 
   auto world = parts.world.through(store);
   if (about && *about && name.kind == "refresh") fetch_the_rest(world.conf, store, **about, x.now);
   auto tokens = std::holds_alternative<code_grant>(grant)
-                    ? redeem_code(world, keys->current, client, std::get<code_grant>(grant), x.now)
+                    ? redeem_code(world, keys->current, client, std::get<code_grant>(grant), x.now,
+                                  x.request->request_id)
                     : redeem_refresh(world, keys->current, client, std::get<refresh_grant>(grant), x.now);
   watch_grant(x, client.metadata.client_id, grant, tokens ? nullptr : &tokens.error());
-  if (!tokens) return error_answer(x, tokens.error());
+  if (!tokens) {
+    if (const auto* code = std::get_if<code_grant>(&grant))
+      tell_of_login(x, client, *code, about ? *about : std::optional<record>());
+    return error_answer(x, tokens.error());
+  }
   const auto& conf = parts.world.conf;
   (void)parts.counts->refuse(rate_limit::client_requests, client.metadata.client_id, conf, x.now);
   (void)parts.counts->refuse(rate_limit::user_tokens, tokens->who.subject, conf, x.now);
   if (client.renewal_due) parts.clients.renew(client.metadata.client_id, x.now);
+  if (const auto* code = std::get_if<code_grant>(&grant)) tell_of_login(x, client, *code, std::nullopt);
   x.log->note("result", "ok");
   x.log->note("event", tokens->event);
   x.log->note("user", tokens->who.subject);

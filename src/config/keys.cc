@@ -247,6 +247,11 @@ constexpr config_key table[] = {
   {.path = "audit.decisions", .slot = &in<&S::audit, &audit_settings::decisions>, .doc = "Which: what was denied, or all.", .choices = "denied all"},
   {.path = "audit.on_failure", .slot = &in<&S::audit, &audit_settings::on_failure>, .doc = "What becomes of a call whose decision cannot be written: refuse answers 503, so that nothing passes unrecorded; continue goes on, and counts what is lost.", .choices = "refuse continue"},
 
+  {.path = "explain.most", .slot = &in<&S::explain, &explain_settings::most>, .doc = "How many failures are kept for the command explain, the newest of each client; 0 keeps none.", .most = 100'000},
+  {.path = "explain.keep", .slot = &in<&S::explain, &explain_settings::keep>, .doc = "How long they are kept.", .least = a_minute, .most = a_year},
+  {.path = "explain.most_bytes", .slot = &in<&S::explain, &explain_settings::most_bytes>, .doc = "How much room they take at most.", .least = 64 * 1024, .most = a_gib, .unit = config_unit::bytes},
+  {.path = "explain.file", .slot = &in<&S::explain, &explain_settings::file>, .doc = "SQLite file to keep them in. Unless given: the database; of a guard, which has none, explain.db beside the log file, and nothing where the log goes to no file."},
+
   {.path = "telemetry.endpoint", .slot = &in<&S::telemetry, &E::endpoint>, .doc = "OpenTelemetry collector that traces are sent to, by OTLP over HTTP in JSON: http://localhost:4318. /v1/traces is added where it is missing. None are made unless given.", .environment = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT OTEL_EXPORTER_OTLP_ENDPOINT", .check = checks::upstream_url},
   {.path = "telemetry.headers", .slot = &in<&S::telemetry, &E::headers>, .doc = "Header fields of those requests, such as an API key; as one text name=value, apart by commas and percent-encoded.", .environment = "OTEL_EXPORTER_OTLP_TRACES_HEADERS OTEL_EXPORTER_OTLP_HEADERS", .check = checks::field_token},
   {.path = "telemetry.service_name", .slot = &in<&S::telemetry, &E::service_name>, .doc = "What traces call the gateway (service.name).", .environment = "OTEL_SERVICE_NAME", .check = checks::visible_text},

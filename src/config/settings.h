@@ -242,6 +242,15 @@ struct audit_settings {
   bool wants_allowed() const { return enabled() && decisions == "all"; }
 };
 
+// What is kept of failures, for the command `explain`.
+struct explain_settings {
+  std::uint32_t most = 1000;    // failures; 0: nothing is kept
+  seconds keep{7 * 24 * 3600};  // how long
+  std::uint64_t most_bytes = 8 * 1024 * 1024;
+  std::string file;  // a SQLite file of its own; "": the database
+  bool enabled() const { return most > 0; }
+};
+
 struct telemetry_settings {  // traces, to an OpenTelemetry collector
   std::string endpoint;      // where spans are posted to; "": no traces are made
   secret_map headers;        // of those requests
@@ -304,6 +313,7 @@ struct settings {
   metrics_settings metrics;
   log_settings log;
   audit_settings audit;
+  explain_settings explain;
   telemetry_settings telemetry;
 
   bool is_guard() const { return mode == "native"; }

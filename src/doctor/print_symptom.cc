@@ -60,7 +60,7 @@ std::string_view check_of(const symptom& row) {
        }) {
     if (row.id.starts_with(prefix)) return command;
   }
-  return "";
+  return "mcp-oauth-proxy explain --last";
 }
 
 std::string page_of(const symptom& row) { return "docs/reference/errors.md#" + std::string(row.id); }
@@ -118,21 +118,92 @@ std::string explain_schema() {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "mcp-oauth-proxy explain --json",
   "type": "object",
-  "required": ["version", "kind", "symptoms"],
-  "properties": {
-    "version": {"const": 1},
-    "kind": {"const": "symptoms"},
-    "symptoms": {
-      "type": "array",
-      "items": {
-        "type": "object",
-        "required": ["id", "name", "title", "cause", "fix", "verify", "guide", "page", "words", "exact"],
-        "properties": {
-          "id": {"type": "string", "pattern": "^MOP-[A-Z]{3}-[0-9]{3}$"}, "name": {"type": "string"},
-          "title": {"type": "string"}, "cause": {"type": "string"}, "fix": {"type": "string"},
-          "verify": {"type": "string"}, "guide": {"type": "string"}, "page": {"type": "string"},
-          "words": {"type": "string"}, "exact": {"type": "boolean"}
-        }
+  "required": ["version", "kind"],
+  "properties": {"version": {"const": 1}, "kind": {"enum": ["request", "login", "symptoms", "list"]}},
+  "oneOf": [
+    {
+      "properties": {
+        "kind": {"enum": ["request", "login"]},
+        "first": {"anyOf": [{"$ref": "#/$defs/cause"}, {"type": "null"}]},
+        "request": {"anyOf": [{"$ref": "#/$defs/request"}, {"type": "null"}]},
+        "sign_in": {"enum": ["signing_in", "code_given", "ended", null]},
+        "policy": {
+          "type": ["object", "null"],
+          "required": ["rules", "scopes", "would_allow"],
+          "properties": {
+            "rules": {
+              "type": "array",
+              "items": {
+                "type": "object",
+                "required": ["section", "pattern", "applies", "allows", "missing_scopes", "why"],
+                "properties": {
+                  "section": {"type": "string"}, "pattern": {"type": "string"},
+                  "applies": {"type": "boolean"}, "allows": {"type": "boolean"},
+                  "missing_scopes": {"$ref": "#/$defs/texts"}, "why": {"type": "string"}
+                }
+              }
+            },
+            "scopes": {"$ref": "#/$defs/texts"},
+            "would_allow": {"type": "string"}
+          }
+        },
+        "hops": {
+          "type": "array",
+          "items": {
+            "type": "object",
+            "required": ["hop", "verdict", "id", "time", "code", "detail", "certain"],
+            "properties": {
+              "hop": {"enum": ["client", "gateway", "metadata", "registration", "authorize", "consent", "sign-in",
+                               "identity provider", "callback", "token", "validation", "policy", "upstream"]},
+              "verdict": {"enum": ["passed", "failed", "trouble", "not_reached"]},
+              "id": {"type": "string"}, "time": {"type": "string"}, "code": {"type": ["string", "null"]},
+              "detail": {"type": "string"}, "certain": {"type": "boolean"}
+            }
+          }
+        },
+        "later": {"type": "array", "items": {"$ref": "#/$defs/cause"}}
+      },
+      "required": ["first", "request", "policy", "sign_in", "hops", "later"]
+    },
+    {
+      "properties": {"kind": {"const": "symptoms"}, "symptoms": {"type": "array", "items": {"$ref": "#/$defs/found"}}},
+      "required": ["symptoms"]
+    },
+    {
+      "properties": {"kind": {"const": "list"}, "failures": {"type": "array", "items": {"$ref": "#/$defs/request"}}},
+      "required": ["failures"]
+    }
+  ],
+  "$defs": {
+    "texts": {"type": "array", "items": {"type": "string"}},
+    "row": {
+      "type": "object",
+      "required": ["id", "name", "title", "cause", "fix", "verify", "guide", "page"],
+      "properties": {
+        "id": {"type": "string", "pattern": "^MOP-[A-Z]{3}-[0-9]{3}$"}, "name": {"type": "string"},
+        "title": {"type": "string"}, "cause": {"type": "string"}, "fix": {"type": "string"},
+        "verify": {"type": "string"}, "guide": {"type": "string"}, "page": {"type": "string"}
+      }
+    },
+    "found": {
+      "allOf": [{"$ref": "#/$defs/row"}],
+      "required": ["words", "exact"],
+      "properties": {"words": {"type": "string"}, "exact": {"type": "boolean"}}
+    },
+    "cause": {
+      "type": "object",
+      "required": ["id", "seen", "expected", "check", "severity"],
+      "properties": {
+        "id": {"type": "string"}, "seen": {"type": "string"}, "expected": {"type": "string"},
+        "check": {"type": "string"}, "severity": {"enum": ["failure", "warning"]}
+      }
+    },
+    "request": {
+      "type": "object",
+      "required": ["id", "time", "status", "count"],
+      "properties": {
+        "id": {"type": "string"}, "time": {"type": "string"}, "status": {"type": "integer"},
+        "count": {"type": "integer", "minimum": 1}, "last_time": {"type": "string"}, "ids": {"$ref": "#/$defs/texts"}
       }
     }
   }

@@ -485,6 +485,23 @@ tl::expected<permit, refusal> authorize_stream(const policy& rules, const caller
   return tl::unexpected<refusal>(std::move(told));
 }
 
+std::vector<rule_trace> rules_for_others(const policy& rules, std::string_view method, std::string_view name,
+                                         std::size_t most) {
+  std::vector<rule_trace> others;
+  auto add = [&](const section& of, std::string_view of_name) {
+    for (const auto& rule : of.rules) {
+      if (others.size() >= most) return;
+      if (!rule.fits(of_name)) others.push_back({of.name, rule.written.pattern, rule.written.denied, {}, {}});
+    }
+  };
+  const auto& is = *rules.is_;
+  if (is.methods.given) add(is.methods, method);
+  if (method == "tools/call") add(is.tools, name);
+  if (method == "prompts/get") add(is.prompts, name);
+  if (name_of(method) == name_member::uri) add(is.resources, name);
+  return others;
+}
+
 bool may_list(const policy& rules, const caller& who, listed what, std::string_view name) {
   policy::judge quick(*rules.is_, who, nullptr);
   return quick.base() && quick.item(what, name);

@@ -38,6 +38,8 @@ struct policy_rules {
   friend bool operator==(const policy_rules&, const policy_rules&) = default;
 };
 
+struct rule_trace;
+
 // What the configuration says about who may call what. Immutable, and cheap to copy.
 class policy {
  public:
@@ -63,6 +65,8 @@ class policy {
                                                               std::string_view);
   friend tl::expected<class permit, struct refusal> authorize_stream(const policy&, const caller&);
   friend bool may_list(const policy&, const caller&, listed, std::string_view);
+  friend std::vector<rule_trace> rules_for_others(const policy&, std::string_view, std::string_view,
+                                                  std::size_t);
 
   std::shared_ptr<const compiled> is_;
 };
@@ -109,6 +113,12 @@ tl::expected<permit, refusal> authorize(const policy& rules, const caller& who, 
 
 // Whether `who` may open a stream or end a session: a request without a message (GET, DELETE).
 tl::expected<permit, refusal> authorize_stream(const policy& rules, const caller& who);
+
+// The rules that decide nothing about a call of that method and name, as their patterns are for others: of
+// the sections that the call is judged by, in their order, at most `most`. For people who look for the line
+// that they meant.
+std::vector<rule_trace> rules_for_others(const policy& rules, std::string_view method, std::string_view name,
+                                         std::size_t most);
 
 // Whether an item of a list is for `who`: whether `authorize` would permit some call of it, arguments aside.
 bool may_list(const policy& rules, const caller& who, listed what, std::string_view name);

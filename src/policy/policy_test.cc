@@ -177,5 +177,22 @@ TEST(Policy, KeepsAHostileNameOutOfTheLogLine) {
   EXPECT_THAT(refused.error().detail, Not(HasSubstr("\n")));
 }
 
+TEST(RulesForOthers, AreThoseWhosePatternDoesNotFit) {
+  policy_rules rules;
+  rules.tools = {true, {{"echo", {"a"}}, {"delete_*", {"b"}}, {"*", {"c"}}}};
+  rules.methods = {true, {{"tools/*", {}}, {"resources/*", {}}}};
+  policy p(rules);
+  auto patterns = [&](std::string_view method, std::string_view name, std::size_t most) {
+    std::vector<std::string> found;
+    for (const auto& r : rules_for_others(p, method, name, most))
+      found.push_back(std::string(r.section) + "." + r.pattern);
+    return found;
+  };
+  EXPECT_THAT(patterns("tools/call", "echo", 64), ElementsAre("methods.resources/*", "tools.delete_*"));
+  EXPECT_THAT(patterns("tools/call", "other", 2), ElementsAre("methods.resources/*", "tools.echo"));
+  EXPECT_THAT(patterns("ping", "", 64), ElementsAre("methods.tools/*", "methods.resources/*"));
+  EXPECT_THAT(patterns("tools/call", "echo", 0), IsEmpty());
+}
+
 }  // namespace
 }  // namespace mcp_oauth

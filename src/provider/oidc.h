@@ -11,6 +11,7 @@
 #include "provider/standard_claims.h"
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -86,13 +87,17 @@ struct token_answer {
   std::string scope;
 };
 
+// What went to the provider with a request, and may come back in its words: it is left out of details.
+using sent_secrets = std::span<const std::string_view>;
+
 // An access token of another `token_type` than Bearer (RFC 6749 §7.1), or with characters that no access
 // token has (RFC 6749 appendix A.12), is left out. An answer may be form-encoded, as GitHub's was before
 // JSON. Errors: provider_refused with the provider's own code and words in `detail`, also where the status is
 // 200; provider_unreachable for 5xx and 429; provider_token_invalid when the answer is no token answer, or
 // lacks the token that tells the person: the id token, or the access token.
 result<token_answer> process_token_answer(const http_answer& answer,
-                                          sign_in_protocol spoken = sign_in_protocol::openid);
+                                          sign_in_protocol spoken = sign_in_protocol::openid,
+                                          sent_secrets sent = {});
 
 // What the provider wants to see for a refresh token that it gave.
 struct token_refresh {
@@ -110,7 +115,7 @@ http_call token_refresh_request(const provider_metadata& provider, const token_r
 // provider_unreachable for 5xx, 429 and where it says that it cannot answer now; provider_refused for any
 // other error, which is about us (our credentials, our registration); provider_token_invalid when the answer
 // has no Bearer token. Details hold the provider's own words.
-result<token_answer> process_refresh_answer(const http_answer& answer);
+result<token_answer> process_refresh_answer(const http_answer& answer, sent_secrets sent = {});
 
 http_call jwks_request(const provider_metadata& provider);
 // Errors: provider_unreachable (status), provider_metadata_invalid.

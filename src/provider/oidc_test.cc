@@ -5,6 +5,8 @@
 #include "base/json.h"
 #include "base/url.h"
 
+#include <array>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -394,6 +396,20 @@ TEST(OidcTokenAnswer, GivesTheProvidersOwnWordsWhenItRefuses) {
   }
   auto lengthy = process_token_answer(json_answer(R"({"error":")" + std::string(5000, 'x') + "\"}", 400));
   EXPECT_EQ(lengthy.error().detail.size(), 300U);
+}
+
+TEST(OidcTokenAnswer, RepeatsNoSecretThatTheProviderRepeats) {
+  std::array<std::string_view, 3> sent = {"the code+of the provider", "s3cret-of-ours", "short"};
+  std::string body = R"({"error":"invalid_grant","error_description":"code the code+of the provider, )"
+                     R"(the%20code%2Bof%20the%20provider with s3cret-of-ours is too short )" +
+                     std::string(220, 'x') + R"( s3cret-of-ours"})";
+  auto refused = process_token_answer(json_answer(body, 400), sign_in_protocol::openid, sent);
+  EXPECT_THAT(refused.error().detail,
+              testing::StartsWith("invalid_grant: code ***, *** with *** is too short xxx"));
+  EXPECT_THAT(refused.error().detail, testing::Not(HasSubstr("s3c")))
+      << "nor the half of one, where it is cut";
+  auto refresh = process_refresh_answer(json_answer(body, 400), sent);
+  EXPECT_EQ(refresh.error().detail, refused.error().detail);
 }
 
 }  // namespace

@@ -12,11 +12,11 @@
 namespace mcp_oauth {
 namespace {
 
-std::string refusal(const json::object& body, int status) {
+std::string refusal(const json::object& body, int status, sent_secrets sent) {
   auto code = text_member(body, "error");
   auto words = text_member(body, "error_description");
-  std::string detail = code.empty() ? "status " + std::to_string(status) : words_of_provider(code);
-  if (!words.empty()) detail += ": " + words_of_provider(words);
+  std::string detail = code.empty() ? "status " + std::to_string(status) : words_of_provider(code, sent);
+  if (!words.empty()) detail += ": " + words_of_provider(words, sent);
   return detail;
 }
 
@@ -112,7 +112,8 @@ http_call token_refresh_request(const provider_metadata& provider, const token_r
   return token_request(provider, refresh.client_id, refresh.client_secret, std::move(body));
 }
 
-result<token_answer> process_token_answer(const http_answer& answer, sign_in_protocol spoken) {
+result<token_answer> process_token_answer(const http_answer& answer, sign_in_protocol spoken,
+                                          sent_secrets sent) {
   if (answer.status >= 500 || answer.status == 429) {
     return fail(errc::provider_unreachable,
                 "status " + std::to_string(answer.status) + " from the token endpoint");
@@ -120,7 +121,7 @@ result<token_answer> process_token_answer(const http_answer& answer, sign_in_pro
   auto body = read_token_body(answer);
   // Some providers answer errors with status 200.
   if (answer.status != 200 || (body && body->contains("error"))) {
-    return fail(errc::provider_refused, refusal(body.value_or(json::object()), answer.status));
+    return fail(errc::provider_refused, refusal(body.value_or(json::object()), answer.status, sent));
   }
   if (!body) return fail(errc::provider_token_invalid, "the token answer is no JSON object");
 
@@ -134,7 +135,7 @@ result<token_answer> process_token_answer(const http_answer& answer, sign_in_pro
   return tokens;
 }
 
-result<token_answer> process_refresh_answer(const http_answer& answer) {
+result<token_answer> process_refresh_answer(const http_answer& answer, sent_secrets sent) {
   auto body = read_token_body(answer);
   auto said = body ? text_member(*body, "error") : std::string();
   auto is_one_of = [&](const auto& list) { return std::find(list.begin(), list.end(), said) != list.end(); };
@@ -143,9 +144,9 @@ result<token_answer> process_refresh_answer(const http_answer& answer) {
     return fail(errc::provider_unreachable,
                 "status " + std::to_string(answer.status) + " from the token endpoint");
   }
-  if (is_one_of(endings)) return fail(errc::provider_sign_in_needed, refusal(*body, answer.status));
+  if (is_one_of(endings)) return fail(errc::provider_sign_in_needed, refusal(*body, answer.status, sent));
   if (answer.status != 200 || !said.empty()) {
-    return fail(errc::provider_refused, refusal(body.value_or(json::object()), answer.status));
+    return fail(errc::provider_refused, refusal(body.value_or(json::object()), answer.status, sent));
   }
   if (!body) return fail(errc::provider_token_invalid, "the token answer is no JSON object");
   auto tokens = read_tokens(*body);

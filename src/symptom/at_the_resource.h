@@ -137,7 +137,7 @@ inline constexpr std::array resource_rows = std::to_array<symptom>({
      "No rule allows this call",
      "No line of `tools`, or of the policy beside it, names what is called, one denies it to everybody, or a condition of one "
      "does not hold.",
-     "See which rules were looked at with DEBUG=policy:decision, and add or mend the line; the detail has near names."},
+     "See each rule with `explain` and the id of the request, and add or mend the line; the detail has near names."},
     {errc::policy_unavailable, "MOP-POL-001", "policy_unavailable", 503, "temporarily_unavailable",
      "Service Unavailable: policy backend unavailable",
      "The policy comes from a URL, and none that is recent enough could be had.",

@@ -164,6 +164,7 @@ test('more scopes are asked for once, together with those before', async (t) => 
   t.after(() => (server.needs = undefined));
   const done = await home.run(['login', server.url]);
   assert.equal(done.code, 0, done.err);
+  assert.match(done.err, /asks for more than this sign-in may \(scope: tools:read [^)]*tools:write[^)]*\)\. To sign in again/);
   const asked = new URL((await home.pages()).at(-1)).searchParams.get('scope').split(' ');
   assert.deepEqual(asked.filter((one) => one.startsWith('tools:')), ['tools:read', 'tools:write']);
 

@@ -1,5 +1,7 @@
 // What a test file or a test has to undo. A test's own context is a scope as well.
 
+import { randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
@@ -49,12 +51,20 @@ export async function stopListening(server) {
   await once(server, 'close');
 }
 
-// A port on which nobody listens now.
+// A port on which nobody listens now. Below those that the system gives to who asks for any, so that nobody gets it meanwhile.
+const lowest = 10_000;
+const ofTheSystem = Number(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split(/\s+/)[0]);
+const highest = ofTheSystem > lowest + 5_000 ? ofTheSystem : 32_768;
+const given = new Set();
 export async function portOfNobody() {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  await stopListening(server);
-  return port;
+  for (;;) {
+    const port = randomInt(lowest, highest);
+    if (given.has(port)) continue;
+    const server = createServer();
+    const free = await new Promise((resolve) => server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true)));
+    if (!free) continue;
+    await stopListening(server);
+    given.add(port);
+    return port;
+  }
 }
