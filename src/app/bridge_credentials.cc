@@ -284,12 +284,11 @@ net::task<result<void>> bridge_credentials::parts::fly(sign_in_purpose purpose, 
   }
   auto began = to_unix(now());
   if (!store.prepare_folder())
-    log.write(
-        bridge_log_level::warn, component,
-        store.folder().empty()
-            ? "neither HOME nor XDG_CONFIG_HOME nor oauth2.tokenCacheDir is set: sign-ins are not kept, and "
-              "each process signs in by itself"
-            : "there is no folder for sign-ins: each process signs in by itself");
+    log.write(bridge_log_level::warn, component,
+              store.folder().empty() ? "there is no folder for sign-ins, since neither HOME nor "
+                                       "XDG_CONFIG_HOME nor oauth2.tokenCacheDir is set: "
+                                       "each process signs in by itself"
+                                     : "there is no folder for sign-ins: each process signs in by itself");
   bool waited = false;
   std::optional<bridge_lock> lock;
   while (true) {

@@ -103,13 +103,14 @@ test('a machine without a browser: every way to sign in is named, and one of the
   const home = await BridgeHome.make(t, { BROWSER: '' });
   const client = home.serve(gateway.mcp);
   client.tell({ jsonrpc: '2.0', id: 0, method: 'initialize', params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'x', version: '1' } } });
-  const told = await until('the ways', () => /--device-code/.test(client.errors) && client.errors);
+  const told = await until('the ways', () => /paste it into this, .*\n.*bridge login/.test(client.errors) && client.errors);
+  assert.ok(!told.includes('--device-code'), 'the gateway gives no device codes');
   assert.match(told, /The bridge sees no browser on this machine.*\n?.*add yours under "env"/);
   assert.match(told, /ends at an address that it cannot reach,\s+http:\/\/127\.0\.0\.1:\d+\/callback\?code=/);
   const [, command] = /^ +(mcp-oauth-proxy bridge login \S+)$/m.exec(told);
   assert.equal(command, `mcp-oauth-proxy bridge login ${gateway.mcp}`);
   const opened = await until('the answer to initialize', () => client.lines.find((line) => line.id === 0), 20_000);
-  for (const way of ['paste', command, '--device-code']) assert.ok(opened.result.instructions.includes(way), opened.result.instructions);
+  for (const way of ['paste', command, 'DISPLAY']) assert.ok(opened.result.instructions.includes(way), opened.result.instructions);
   const [, address] = /(http:\S+\/oauth\/authorize\?\S+)/.exec(told);
   const terminal = home.inTerminal(['login', gateway.mcp]);
   await until('the terminal waits', () => /paste the address where it ended/.test(terminal.text) && terminal.text);
