@@ -68,6 +68,27 @@ constexpr std::array texts = std::to_array<text_member_of_story>({
     {"ended_id", &failure_story::ended_id, true},
 });
 
+// Milliseconds that a time_point can have.
+bool is_time(std::int64_t ms) { return ms >= 0 && ms < 9'000'000'000'000; }
+
+bool holds_times(const failure_story& story) {
+  return is_time(story.at) && is_time(story.last_at) && is_time(story.ended_at) &&
+         std::all_of(story.before.begin(), story.before.end(), [](const auto& s) { return is_time(s.at); });
+}
+
+bool is_plain(std::string_view name) {
+  return std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7F; });
+}
+
+// Those are shown as they are, unlike every text, which was made fit to be kept.
+bool holds_plain_names(const failure_story& story) {
+  bool plain = std::all_of(story.ids.begin(), story.ids.end(), is_plain);
+  for (const auto& t : texts) plain = plain && (!t.is_ours || is_plain(story.*t.slot));
+  for (const auto& s : story.before) plain = plain && is_plain(s.id) && is_plain(s.hop);
+  for (const auto& r : story.rules) plain = plain && is_plain(r.section);
+  return plain;
+}
+
 json::object to_json(const failure_story::rule& r) {
   json::object o;
   put(o, "section", r.section);
@@ -134,6 +155,14 @@ bool is_name_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-' || (c >= '0' && c <= '9');
 }
 
+bool names_secret(std::string_view word) {
+  return std::find(secret_names.begin(), secret_names.end(), word) != secret_names.end();
+}
+
+bool is_scheme(std::string_view word) {
+  return std::find(schemes.begin(), schemes.end(), word) != schemes.end();
+}
+
 // Where the value ends that a secret name at `at` introduces with `=`, or with `:` and quotes; `at` if none.
 std::size_t end_of_secret(std::string_view text, std::size_t name_end, std::size_t& begin) {
   auto at = name_end;
@@ -141,7 +170,8 @@ std::size_t end_of_secret(std::string_view text, std::size_t name_end, std::size
   if (at >= text.size() || (text[at] != '=' && text[at] != ':')) return 0;
   bool is_colon = text[at] == ':';
   ++at;
-  while (at < text.size() && text[at] == ' ') ++at;
+  // A form has no blank behind `=`; what comes then is something else.
+  while (is_colon && at < text.size() && text[at] == ' ') ++at;
   bool quoted = at < text.size() && (text[at] == '"' || text[at] == '\'');
   // "state: the login took longer" are words of ours
   if (is_colon && !quoted) {
@@ -153,10 +183,18 @@ std::size_t end_of_secret(std::string_view text, std::size_t name_end, std::size
     auto quote = text[at];
     begin = ++at;
     while (at < text.size() && text[at] != quote) ++at;
+    // The name of the next secret is not the value of this one.
+    if (names_secret(to_lower(text.substr(begin, at - begin)))) return 0;
     return at;
   }
   begin = at;
-  return end_of_token(text, at);
+  auto end = end_of_token(text, at);
+  // "authorization=Bearer …": the scheme is not the secret.
+  while (is_scheme(to_lower(text.substr(at, end - at))) && end < text.size() && text[end] == ' ') {
+    at = std::min(text.find_first_not_of(' ', end), text.size());
+    end = end_of_token(text, at);
+  }
+  return end;
 }
 
 // Without control characters, those beyond ASCII too, and without those that turn the direction of a line.
@@ -206,16 +244,14 @@ std::string redact(std::string_view text) {
     while (name_end < given.size() && is_name_letter(given[name_end])) ++name_end;
     auto word = to_lower(given.substr(at, name_end - at));
     std::size_t begin = 0;
-    bool names_secret = std::find(secret_names.begin(), secret_names.end(), word) != secret_names.end();
-    auto end = names_secret ? end_of_secret(given, name_end, begin) : 0;
+    auto end = names_secret(word) ? end_of_secret(given, name_end, begin) : 0;
     if (end > begin) {
       out += given.substr(at, begin - at);
       out += "***";
       at = end;
       continue;
     }
-    bool scheme = std::find(schemes.begin(), schemes.end(), word) != schemes.end();
-    if (scheme && name_end < given.size() && given[name_end] == ' ') {
+    if (is_scheme(word) && name_end < given.size() && given[name_end] == ' ') {
       auto token_end = end_of_token(given, name_end + 1);
       // "Bearer token" is a sentence.
       if (token_end > name_end + shortest_secret) {
@@ -322,6 +358,8 @@ result<failure_story> story_from(std::string_view data) {
   story.ended_at = number_member(o, "ended_at");
   if (story.id.empty() || story.code.empty() || story.at == 0)
     return fail(errc::store_corrupt, "a story lacks its id, its time or its code");
+  if (!holds_times(story)) return fail(errc::store_corrupt, "a story has a time that is none");
+  if (!holds_plain_names(story)) return fail(errc::store_corrupt, "a story has names that are none of ours");
   return story;
 }
 

@@ -63,8 +63,11 @@ TEST(FailureStory, ComesBackAsItWasKept) {
 }
 
 TEST(FailureStory, WhatCannotBeReadIsRefusedWhole) {
-  for (std::string_view bad : {"", "{", "[]", "{}", R"({"id":"a"})", R"({"id":"a","code":"MOP-AUD-001"})",
-                               R"({"id":1,"code":2,"at":"x"})"}) {
+  for (std::string_view bad :
+       {"", "{", "[]", "{}", R"({"id":"a"})", R"({"id":"a","code":"MOP-AUD-001"})",
+        R"({"id":1,"code":2,"at":"x"})", R"({"id":"a\u001b[2J","code":"MOP-AUD-001","at":1})",
+        R"({"id":"a","code":"MOP-AUD-001","at":1,"ids":["\u0007"]})",
+        R"({"id":"a","code":"MOP-AUD-001","at":17900000000010})"}) {
     auto got = story_from(bad);
     ASSERT_FALSE(got) << bad;
     EXPECT_EQ(got.error().code, errc::store_corrupt);
@@ -88,6 +91,9 @@ TEST(Redact, TakesOutWhatOpensSomething) {
            {"postgresql://user:pass@word@db.test/x cannot be reached",
             "postgresql://***@db.test/x cannot be reached"},
            {"client_secret=hunter2, else", "client_secret=***, else"},
+           {"code= Bearer abcdefghijklmnopqrstuvwxyz0123", "code= Bearer ***"},
+           {"authorization=Bearer opaque", "authorization=***"},
+           {R"(token: "client_secret":"hunter2")", R"(token: "client_secret":"***")"},
            {"Invalid state: the login took longer than allowed",
             "Invalid state: the login took longer than allowed"},
            {"a Bearer token is wanted", "a Bearer token is wanted"},
