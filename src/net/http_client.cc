@@ -182,8 +182,11 @@ std::string proxy_of_environment(std::string_view scheme) {
   return proxy;
 }
 
-// The first address of the host, as far as this machine knows any, that is not public; "" for none.
-std::string inner_address_of(const std::string& host) {
+// The first address of the host, as far as this machine knows any, that is not public; "" for none. A proxy
+// may read a host that is none here, with a dot at its end or in hexadecimal, as an address.
+std::string inner_address_of(std::string host) {
+  while (host.ends_with('.')) host.pop_back();
+  if (is_disguised_address(host)) return host;
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
