@@ -20,7 +20,8 @@ site_exchange carry_out(const site_errand& errand, const std::string& ca_file) {
   // Of some names only a proxy, or the resolver of an office, knows where they lead.
   auto to = url::parse(errand.call.url);
   if (to && errand.rules.allowed == addresses::public_only && is_inner_host(without_dot(to->host))) {
-    error refused{errc::address_refused, errand.call.url + ": " + to->host + " is no public name"};
+    error refused{errc::address_refused,
+                  to->origin() + ": " + to->host + " is not a public address, nor a public name"};
     return {errand.what, errand.call, tl::unexpected<error>(refused), std::chrono::system_clock::now()};
   }
   auto by = net::way_of(errand.call, errand.rules);
