@@ -41,12 +41,12 @@ class ranked {
   // The oldest of the source that has most.
   std::size_t take() {
     auto top = std::prev(ranking_.end());
-    auto whose = top->second;
+    auto source = top->second;
     ranking_.erase(top);
-    auto& its = of_source_[whose];
+    auto& its = of_source_[source];
     auto at = its.back();
     its.pop_back();
-    if (!its.empty()) ranking_.insert({rank_of(its), whose});
+    if (!its.empty()) ranking_.insert({rank_of(its), source});
     bytes_ -= all_[at].bytes;
     --left_;
     return at;
