@@ -212,7 +212,8 @@ void gateway_service::tell(const net::exchange& x, story& told) {
     if (told.trace) line.text("trace_id", to_hex(told.trace->request.trace));
     line.text("http_method", x.head().method);
     auto path = x.head().path;
-    if (path.find('%') == std::string_view::npos)
+    bool is_plain = path.find('%') == std::string_view::npos && path.find('=') == std::string_view::npos;
+    if (is_plain)
       line.text("path", path);
     else
       line.text("path", path_without_secrets(path));

@@ -224,7 +224,7 @@ std::vector<std::string> request_ids_in(std::string_view text) {
   constexpr std::size_t most_ids = 16;
   constexpr std::size_t most_between = 8;  // `": "`, or the blanks of a page
   std::vector<std::string> ids;
-  std::string only;
+  std::string first;  // that stands without a name
   bool is_alone = true, is_named = false;
   std::size_t end = 0;
   while (ids.size() < most_ids) {
@@ -235,11 +235,15 @@ std::vector<std::string> request_ids_in(std::string_view text) {
     auto word = end - at <= names[2].size() + 1 ? to_lower(text.substr(at, end - at)) : std::string();
     bool is_id = is_request_id(word);
     if (is_id && is_named && std::find(ids.begin(), ids.end(), word) == ids.end()) ids.push_back(word);
-    is_alone = is_alone && is_id && only.empty();
-    if (is_alone) only = word;
+    is_alone = is_alone && is_id;
+    // A word of letters may be one of any language, and one of digits a time.
+    bool is_mixed = word.find_first_of("0123456789") != std::string::npos &&
+                    word.find_first_not_of("0123456789") != std::string::npos;
+    if (first.empty() && is_id && (is_alone || is_mixed)) first = word;
     is_named = std::find(names.begin(), names.end(), word) != names.end();
   }
-  if (ids.empty() && is_alone && !only.empty()) ids.push_back(only);
+  bool is_line = text.find('\n') == std::string_view::npos;
+  if (ids.empty() && !first.empty() && (is_alone || is_line)) ids.push_back(first);
   return ids;
 }
 

@@ -119,7 +119,8 @@ std::optional<told_story> tell_story(std::span<const failure_story> kept,
 bool is_request_id(std::string_view text);
 
 // The ids in a text, as people have them: alone, whatever stands around it and in whichever case, or behind
-// request_id, X-Request-Id or request in a line of a log, a header or a page. Each once, at most 16.
+// request_id, X-Request-Id or request in a line of a log, a header or a page, or else anywhere in a single
+// line. Each once, at most 16.
 std::vector<std::string> request_ids_in(std::string_view text);
 
 }  // namespace mcp_oauth

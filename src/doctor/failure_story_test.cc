@@ -500,6 +500,7 @@ TEST(RequestId, IsFoundAsPeopleHaveIt) {
        {"0a1b2c3d4e5fg", "0A1B2C3D4E5FG", "\"0a1b2c3d4e5fg\",", "(0a1b2c3d4e5fg).",
         "X-Request-Id: 0a1b2c3d4e5fg", "x-request-id:0A1B2C3D4E5FG", "request_id=0a1b2c3d4e5fg",
         "\"request_id\":\"0a1b2c3d4e5fg\",", "request   0a1b2c3d4e5fg  2026-11-29T21:03:07.412Z",
+        "2026-11-29T21:03:07.412Z  0a1b2c3d4e5fg  MOP-AUD-001  from 192.0.2.7  POST /mcp",
         "HTTP/1.1 401\r\nX-Request-Id: 0a1b2c3d4e5fg\r\n",
         R"({"level":"info","message":"token expired","request_id":"0a1b2c3d4e5fg","client":"::1"})",
         "2026-11-29T21:03:07.412Z info  [mcp] token expired request_id=0a1b2c3d4e5fg client=::1"}) {
@@ -508,8 +509,9 @@ TEST(RequestId, IsFoundAsPeopleHaveIt) {
   EXPECT_THAT(
       request_ids_in("request_id=0a1b2c3d4e5fg a\nrequest_id=1a1b2c3d4e5fg\nrequest_id=0a1b2c3d4e5fg"),
       ElementsAre("0a1b2c3d4e5fg", "1a1b2c3d4e5fg"));
-  for (auto none : {"", "MOP-AUD-001", "the request 0a1b2c3d4e5 failed", "see 0a1b2c3d4e5fg there",
-                    "request_id           0a1b2c3d4e5fg x", "request_ids=0a1b2c3d4e5fg x", "request_id="}) {
+  for (auto none : {"", "MOP-AUD-001", "the request 0a1b2c3d4e5 failed", "see 0a1b2c3d4e5fg\nthere",
+                    "at 1764450000123 it failed", "see abcdefghjkmnp there",
+                    "request_id           0a1b2c3d4e5fg\nx", "request_ids=0a1b2c3d4e5fg\nx", "request_id="}) {
     EXPECT_THAT(request_ids_in(none), testing::IsEmpty()) << none;
   }
   std::string many;
