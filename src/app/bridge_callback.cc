@@ -119,7 +119,8 @@ result<std::unique_ptr<bridge_callback>> bridge_callback::open(net::worker& work
       first = listen_at(true, port.value_or(0));  // a machine without IPv4
       both = false;
     }
-    if (!first && first.error().code == errc::listen_in_use) return in_use(host, port.value_or(0));
+    if (!first && first.error().code == errc::listen_in_use)
+      return in_use(host == "localhost" ? (both ? "127.0.0.1" : "[::1]") : host, port.value_or(0));
     if (!first) return fail(errc::listen_denied, "cannot listen on " + host);
     auto got = port_of(*first);
     open.push_back(std::move(*first));

@@ -121,6 +121,7 @@ int login(const bridge_settings& settings, bridge_log& log) {
   {
     terminal tty(worker,
                  [&](std::string line) { net::spawn(paste_line(credentials, log, std::move(line))); });
+    if (tty.is_there()) credentials.in_terminal();
     net::spawn(sign_in_now(run));
     net::spawn(watch_sign_in(run, log, tty.is_there()));
     worker.run();
@@ -131,6 +132,7 @@ int login(const bridge_settings& settings, bridge_log& log) {
     return static_cast<int>(exit_of(outcome.error(), settings.drop_in));
   }
   bridge_store store(settings, log, process_environment);
+  store.folder_is_known();
   auto kept = store.read();
   if (kept && kept->tokens) {
     say("signed in to " + settings.upstream.url +
@@ -170,6 +172,10 @@ bridge_exit exit_of(const error& why, bool drop_in) {
   switch (why.code) {
     case errc::sign_in_token_unreachable:
     case errc::upstream_unreachable:
+    case errc::upstream_refused:
+    case errc::upstream_tls_failed:
+    case errc::upstream_proxy_refused:
+    case errc::upstream_malformed:
     case errc::fetch_failed:
     case errc::fetch_timeout:
     case errc::overloaded: return bridge_exit::dependency;
@@ -197,7 +203,7 @@ int run_bridge_command(const std::vector<std::string>& arguments, bool drop_in,
   bridge_log log(settings.log_level);
   for (const auto& warning : read->warnings) log.write(bridge_log_level::warn, "settings", warning);
   switch (read->verb) {
-    case bridge_verb::help: std::cout << bridge_help(); return 0;
+    case bridge_verb::help: std::cout << bridge_help(settings.drop_in); return 0;
     case bridge_verb::print_version: say("mcp-oauth-proxy " + std::string(version)); return 0;
     case bridge_verb::login: return login(settings, log);
     case bridge_verb::logout: return bridge_logout(settings, log);

@@ -43,6 +43,13 @@ bool is_alive_process(std::int64_t pid) {
   return pid > 0 && (::kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM);
 }
 
+// It was the MCP server that did not answer.
+error of_the_server(error why) {
+  if (why.code == errc::fetch_failed || why.code == errc::fetch_timeout)
+    why.code = errc::upstream_unreachable;
+  return why;
+}
+
 bool goes_through_proxy(const bridge_settings& settings) {
   if (!settings.use_proxy) return false;
   for (const char* name : {"HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"}) {
@@ -239,8 +246,12 @@ net::task<result<void>> bridge_credentials::parts::sign_in(sign_in_purpose purpo
     auto note = [this](bridge_log_level level, const std::string& text) {
       log.write(level, component, text);
     };
-    sign_in_world made{settings, outbound_rules::of(settings, goes_through_proxy(settings)),
-                       read_client_key(settings, log), random, note};
+    sign_in_world made{settings,
+                       outbound_rules::of(settings, goes_through_proxy(settings)),
+                       read_client_key(settings, log),
+                       random,
+                       note,
+                       [this] { session_over = true; }};
     world = std::make_shared<sign_in_world>(std::move(made));
   }
   auto proof_of_identity = co_await assertion();
@@ -250,6 +261,7 @@ net::task<result<void>> bridge_credentials::parts::sign_in(sign_in_purpose purpo
     return find_program(name, process_environment("PATH").value_or(""));
   };
   purpose.headless = browser_commands("", process_environment, find).empty();
+  session_over = false;
   auto step = begin_sign_in(world, kept.value_or(kept_sign_in{}), purpose, now());
   auto outcome = co_await drive(std::move(step), lock);
   if (!outcome) co_return tl::unexpected<error>(outcome.error());
@@ -273,7 +285,10 @@ net::task<result<void>> bridge_credentials::parts::fly(sign_in_purpose purpose, 
   auto began = to_unix(now());
   if (!store.prepare_folder())
     log.write(bridge_log_level::warn, component,
-              "there is no folder for sign-ins: each process signs in by itself");
+              store.folder().empty() ? "there is no folder for sign-ins, since neither HOME nor "
+                                       "XDG_CONFIG_HOME nor oauth2.tokenCacheDir is set: "
+                                       "each process signs in by itself"
+                                     : "there is no folder for sign-ins: each process signs in by itself");
   bool waited = false;
   std::optional<bridge_lock> lock;
   while (true) {
@@ -332,7 +347,7 @@ net::task<result<void>> bridge_credentials::parts::obtain(sign_in_purpose purpos
     void await_suspend(std::coroutine_handle<> h) { of.waiting.push_back(h); }
     void await_resume() const {}
   };
-  bool person = purpose.person;
+  bool person = purpose.person, challenged = purpose.challenged;
   while (flying) {
     bool asked = asks_person;
     arrival other{*this};
@@ -357,7 +372,10 @@ net::task<result<void>> bridge_credentials::parts::obtain(sign_in_purpose purpos
     failure = landed;
   }
   if (!outcome && !for_nobody) {
-    log.write(bridge_log_level::error, component, "no token", {{"why", outcome.error().detail}});
+    bool good = kept && kept->tokens && is_alive(*kept->tokens, now()) && !challenged;
+    log.write(good ? bridge_log_level::warn : bridge_log_level::error, component,
+              good ? "no new token; the one there is is used while it is good" : "no token",
+              {{"why", outcome.error().detail}});
     auto wait = std::min<seconds>(seconds(1) * (1U << std::min(failures, 5U)), longest_backoff);
     ++failures;
     auto code = outcome.error().code;
@@ -366,30 +384,6 @@ net::task<result<void>> bridge_credentials::parts::obtain(sign_in_purpose purpos
   }
   for (auto waiter : std::exchange(waiting, {})) worker.post([waiter] { waiter.resume(); });
   co_return outcome;
-}
-
-// A ping without credentials (or with what there is): what the server says to it tells where to sign in.
-net::task<result<http_answer>> bridge_credentials::parts::probe() {
-  http_call call;
-  call.method = "POST";
-  call.url = settings.upstream.url;
-  call.fields.add("Accept", "application/json, text/event-stream");
-  call.fields.add("Content-Type", "application/json");
-  for (const auto& [name, value] : settings.upstream.headers)
-    call.fields.add(name, std::string(value.reveal()));
-  if (has_fresh())
-    call.fields.add("Authorization", token().scheme + " " + std::string(token().value.reveal()));
-  if (has_fresh() && dpop_key) {
-    call.fields.add("DPoP", dpop_proof(
-                                *dpop_key, "POST", call.url, token().value.reveal(), nonce,
-                                [](std::size_t n) { return random_bytes(n); }, now()));
-  }
-  call.body = R"({"jsonrpc":"2.0","id":"sign-in","method":"ping"})";
-  fetch_rules rules;
-  unsigned retries = 4;
-  std::string purpose = "the challenge";
-  auto answer = co_await fetch(call, rules, purpose, retries);
-  co_return answer;
 }
 
 // ---- what the wire calls
@@ -496,9 +490,16 @@ net::task<result<bridge_token>> bridge_credentials::renew(std::uint64_t refused,
               status == 403 ? "the server wants more scopes" : "the server wants a token",
               {{"error", demand.error}, {"scope", demand.scope.value_or("")}});
   auto outcome = co_await p.obtain(std::move(purpose), value);
+  bool unasked = !outcome && just_taken && outcome.error().code == errc::sign_in_person_needed;
+  if (unasked && person && p.may_ask_after_all(at)) {
+    sign_in_purpose once_more;
+    once_more.demand = demand;
+    once_more.challenged = true;
+    outcome = co_await p.obtain(std::move(once_more), value);
+  } else if (unasked) {
+    outcome = tl::unexpected<error>(p.refused_here());
+  }
   wipe(value.data(), value.size());
-  if (!outcome && just_taken && outcome.error().code == errc::sign_in_person_needed)
-    co_return tl::unexpected<error>(p.refused_here());
   if (!outcome) co_return tl::unexpected<error>(outcome.error());
   if (!p.kept || !p.kept->tokens) co_return fail(errc::internal, "a sign-in without a token");
   co_return p.token();
@@ -521,7 +522,7 @@ net::task<result<bridge_credentials::readiness>> bridge_credentials::prefetch() 
   auto generation = first->generation;
   for (int round = 0; round < 4; ++round) {
     auto answer = co_await p.probe();
-    if (!answer) co_return fail(errc::upstream_unreachable, answer.error().detail);
+    if (!answer) co_return tl::unexpected<error>(of_the_server(answer.error()));
     std::vector<std::string> all;
     for (const auto& [name, value] : answer->fields) {
       if (equal_ignoring_case(name, "WWW-Authenticate")) all.push_back(value);
@@ -564,32 +565,13 @@ std::optional<std::string> bridge_credentials::waiting_for() const {
   return parts_->waiting_text;
 }
 
-net::task<result<void>> bridge_credentials::paste(std::string text) {
-  auto& p = *parts_;
-  if (p.callback) {
-    if (auto wrong = p.callback->paste(text)) co_return fail(errc::sign_in_refused, *wrong);
-    co_return result<void>();
-  }
-  // Another process waits for it: its callback gets what the browser could not bring.
-  auto noted = bridge_lock::read(p.store.lock_file());
-  auto place = url::parse(noted.redirect_uri);
-  auto mark = text.find('?');
-  if (noted.doing.empty() || !place || !place->is_loopback() || mark == std::string::npos)
-    co_return fail(errc::sign_in_refused, "nothing waits for this address");
-  http_call call;
-  call.url = noted.redirect_uri + text.substr(mark, text.find('#') - mark);
-  while (!call.url.empty() && (call.url.back() == '\n' || call.url.back() == '\r' || call.url.back() == ' '))
-    call.url.pop_back();
-  if (!url::parse(call.url)) co_return fail(errc::sign_in_refused, "that is no address");
-  fetch_rules rules;
-  rules.timeout = seconds(120);
-  unsigned none = 0;
-  std::string purpose = "a pasted answer";
-  auto answer = co_await p.fetch(call, rules, purpose, none);
-  if (!answer || answer->status >= 400)
-    co_return fail(errc::sign_in_refused, answer ? "callback state mismatch" : answer.error().detail);
-  co_return result<void>();
+std::string bridge_credentials::token_words() const {
+  const auto& kept = parts_->kept;
+  return kept && kept->tokens ? what_token_says(kept->tokens->access_token, parts::now())
+                              : "there is no token";
 }
+
+void bridge_credentials::in_terminal() { parts_->takes_pasted = true; }
 
 void bridge_credentials::stop() {
   parts_->stopping = true;

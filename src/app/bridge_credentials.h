@@ -81,6 +81,11 @@ class bridge_credentials {
   // waited for. Holds the address of the sign-in; no secret.
   std::optional<std::string> waiting_for() const;
 
+  // What the token of now says of itself (`what_token_says`); no secret.
+  std::string token_words() const;
+
+  // Whoever reads what is told can paste here: this process is in a terminal.
+  void in_terminal();
   // What a person pasted: the address where the browser ended. It goes to whoever waits for it, this process
   // or another. Errors: sign_in_refused, with what is wrong with it.
   net::task<result<void>> paste(std::string text);

@@ -58,6 +58,7 @@ struct bridge_credentials::parts {
   std::optional<error> landed;   // how the last one ended, for those that waited; nothing: well
   std::optional<error> failure;  // the same, where it is not to be tried again before `not_before`
   std::string waiting_text;
+  bool takes_pasted = false;  // whoever reads the log can paste into this process
   std::unique_ptr<bridge_callback> callback;
   bridge_lock::note predecessor;  // what whoever had the lock before was at, until a page was opened here
   // Codes and assertions that it has sent, hidden from the log until it is over.
@@ -71,9 +72,12 @@ struct bridge_credentials::parts {
   unsigned nonce_retries = 0;
   std::uint64_t taken_generation = 0;  // the generation that the server took last
   unsigned quick = 0;                  // renewals of tokens that had just been taken
+  bool session_over = false;           // the last refresh was refused for good by the authorization server
+  unsigned asked_after_all = 0;        // within the window
   // By the clock that nobody sets.
   using steady = std::chrono::steady_clock;
   steady::time_point stepping_since{};
+  steady::time_point asking_since{};
   steady::time_point hold_until{};
   steady::time_point not_before{};
   steady::time_point token_since{};
@@ -90,6 +94,7 @@ struct bridge_credentials::parts {
   error refused_here() const;
   error given_refused(const server_demand& demand) const;
   bool renews_alone() const;
+  bool may_ask_after_all(steady::time_point at);
 
   net::task<bool> take_from_store(std::string refused);
   net::task<result<void>> obtain(sign_in_purpose purpose, std::string refused);
@@ -106,8 +111,7 @@ struct bridge_credentials::parts {
                                        unsigned& retries);
   net::task<result<std::uint16_t>> listen(std::string host, std::optional<std::uint16_t> port,
                                           bool only_that);
-  net::task<result<callback_answer>> visit(std::string address, std::string state, std::string redirect_uri,
-                                           bridge_lock& lock);
+  net::task<result<callback_answer>> visit(sign_in_visit page, bridge_lock& lock);
   net::task<void> open_in_browser(std::string address);
 };
 

@@ -7,7 +7,10 @@
 #include "bridge/browser.h"
 #include "bridge/command_line.h"
 #include "bridge/failure.h"
+#include "bridge/token_requests.h"
+#include "jose/random.h"
 #include "net/http_client.h"
+#include "oauth/displayable.h"
 
 #include <algorithm>
 #include <array>
@@ -23,6 +26,7 @@ namespace {
 constexpr std::string_view component = "sign-in";
 constexpr milliseconds glance{25};
 constexpr unsigned most_retries = 4;
+constexpr milliseconds first_pause{250};
 constexpr seconds between_pages{30};
 constexpr seconds reminder{20};
 
@@ -30,6 +34,21 @@ using clock = std::chrono::steady_clock;
 
 std::string find(const std::string& name) {
   return find_program(name, process_environment("PATH").value_or("/usr/local/bin:/usr/bin:/bin"));
+}
+
+// What may be there in a moment: a network that comes back, a machine that wakes up. A certificate is not
+// trusted after a second, either, and a proxy that said no has answered.
+bool is_passing(const error& why) {
+  bool said_no = why.detail.find("refuses the tunnel") != std::string::npos;
+  return why.code == errc::fetch_failed || why.code == errc::fetch_timeout ||
+         why.code == errc::upstream_refused || (why.code == errc::upstream_proxy_refused && !said_no);
+}
+
+// How long the tries that are left may take, the pause before the first of them included.
+seconds time_of(unsigned retries, const error& why, const fetch_rules& rules) {
+  auto pauses = first_pause * ((1U << retries) - 1);
+  auto tries = why.code == errc::fetch_timeout ? rules.timeout * retries : seconds(0);
+  return std::chrono::ceil<seconds>(pauses) + tries;
 }
 
 http_response page_of(const result<kept_sign_in>& outcome, const bridge_settings& settings) {
@@ -59,12 +78,12 @@ void bridge_credentials::parts::hide_what_is_sent(const http_call& call) {
   }
 }
 
-// An answer, or why there is none. What no answer came to is asked again where that does no harm: a network
-// that comes back, a machine that wakes up.
+// An answer, or why there is none. What no answer came to is asked again where that does no harm.
 net::task<result<http_answer>> bridge_credentials::parts::fetch(http_call call, fetch_rules rules,
                                                                 std::string purpose, unsigned& retries) {
   rules.given_up = &given_up;
-  for (milliseconds pause{250};; pause *= 2) {
+  bool told = false;
+  for (auto pause = first_pause;; pause *= 2) {
     auto place = call.url.substr(0, call.url.find_first_of("?#"));
     log.write(bridge_log_level::debug, component, call.method + " " + place, {{"for", purpose}});
     // Who we are by certificate is for the server that the user named, and for nobody whom that one names.
@@ -86,14 +105,55 @@ net::task<result<http_answer>> bridge_credentials::parts::fetch(http_call call, 
     }
     log.write(bridge_log_level::debug, component, "no answer",
               {{"url", place}, {"why", answer.error().detail}});
-    bool passing = answer.error().code == errc::fetch_failed || answer.error().code == errc::fetch_timeout;
-    if (!passing || retries == 0 || stopping) co_return answer;
+    if (!is_passing(answer.error()) || retries == 0 || stopping) co_return answer;
+    if (!std::exchange(told, true)) {
+      auto time = time_of(retries, answer.error(), rules);
+      log.write(bridge_log_level::info, component,
+                answer.error().detail + "; trying again for up to " + std::to_string(time.count()) + " s");
+    }
     --retries;
-    log.write(bridge_log_level::info, component, "no answer, asking again",
-              {{"for", purpose}, {"url", place}, {"why", answer.error().detail}});
     net::sleep wait(worker, pause);
     co_await wait;
   }
+}
+
+// A ping without credentials (or with what there is): what the server says to it tells where to sign in.
+net::task<result<http_answer>> bridge_credentials::parts::probe() {
+  http_call call;
+  call.method = "POST";
+  call.url = settings.upstream.url;
+  call.fields.add("Accept", "application/json, text/event-stream");
+  call.fields.add("Content-Type", "application/json");
+  for (const auto& [name, value] : settings.upstream.headers)
+    call.fields.add(name, std::string(value.reveal()));
+  if (has_fresh())
+    call.fields.add("Authorization", token().scheme + " " + std::string(token().value.reveal()));
+  if (has_fresh() && dpop_key) {
+    call.fields.add("DPoP", dpop_proof(
+                                *dpop_key, "POST", call.url, token().value.reveal(), nonce,
+                                [](std::size_t n) { return random_bytes(n); }, now()));
+  }
+  call.body = R"({"jsonrpc":"2.0","id":"sign-in","method":"ping"})";
+  fetch_rules rules;
+  unsigned retries = 4;
+  std::string purpose = "the challenge";
+  auto answer = co_await fetch(call, rules, purpose, retries);
+  co_return answer;
+}
+
+// The token was just taken, and the authorization server itself says that the session behind it has ended: it
+// was revoked. Who waits is asked, twice in that time: a server that gives tokens to revoke them opens no
+// pages for ever.
+bool bridge_credentials::parts::may_ask_after_all(steady::time_point at) {
+  constexpr unsigned most_pages = 2;
+  constexpr seconds window{300};
+  if (!session_over) return false;
+  if (flying) return true;  // whoever comes while one is under way gets what that one gets
+  if (asked_after_all == 0 || at > asking_since + window) {
+    asking_since = at;
+    asked_after_all = 0;
+  }
+  return ++asked_after_all <= most_pages;
 }
 
 net::task<result<std::uint16_t>> bridge_credentials::parts::listen(std::string host,
@@ -156,27 +216,38 @@ net::task<void> bridge_credentials::parts::open_in_browser(std::string address) 
   }
 }
 
-net::task<result<callback_answer>> bridge_credentials::parts::visit(std::string address, std::string state,
-                                                                    std::string redirect_uri,
-                                                                    bridge_lock& lock) {
+net::task<result<callback_answer>> bridge_credentials::parts::visit(sign_in_visit page, bridge_lock& lock) {
+  auto address = std::move(page.address), state = std::move(page.state);
+  auto redirect_uri = std::move(page.redirect_uri);
   bool sent_on = callback->expect(std::move(state), redirect_uri, address);
   auto ways = browser_commands(address, process_environment, find);
   auto forward = ssh_forward(callback->port(), process_environment);
   auto login = bridge_command_line("login", settings);
-  log.tell("To sign in to " + settings.upstream.url + ", open this address in a browser:\n\n  " + address +
-           "\n" +
-           (forward.empty()
-                ? ""
-                : "\nThe browser is on another machine? Forward the callback port from there first:\n\n  " +
-                      forward + "\n") +
-           (ways.empty() ? ways_without_browser(redirect_uri, login) : ""));
-  waiting_text = "Sign in to " + settings.upstream.url + " in a browser: " + address;
+  auto what = "To sign in to " + settings.upstream.url;
+  if (page.step_up) {
+    what = settings.upstream.url + " asks for more than this sign-in may (scope: " + displayable(page.scope) +
+           "). To sign in again with that";
+  }
+  log.tell(
+      what + ", open this address in a browser:\n\n  " + address + "\n" +
+      (forward.empty()
+           ? ""
+           : "\nThe browser is on another machine? Forward the callback port from there first:\n\n  " +
+                 forward + "\n") +
+      (ways.empty() ? ways_without_browser(redirect_uri, takes_pasted ? "" : login, page.device_code) : ""));
+  waiting_text =
+      (page.step_up ? "The server asks for more (scope: " + displayable(page.scope) + "). Sign in again to "
+                    : "Sign in to ") +
+      settings.upstream.url + " in a browser: " + address;
   if (!forward.empty()) waiting_text += " (from another machine first: " + forward + ")";
   if (ways.empty()) {
     waiting_text +=
-        " (no browser is on the bridge's machine: where the browser ends at an address that it cannot "
-        "reach, paste that into this, in a terminal of the bridge's machine: " +
-        login + "; or start the bridge with --device-code)";
+        " (the bridge sees no browser on its machine; where there is one, add DISPLAY or WAYLAND_DISPLAY "
+        "under env in "
+        "the configuration of the client. Elsewhere: where the browser ends at an address that it cannot "
+        "reach, paste "
+        "that into this, in a terminal of the bridge's machine: " +
+        login + (page.device_code ? "; or start the bridge with --device-code)" : ")");
   }
   // A predecessor was killed while its page was open: a host that starts us again and again must not fill the
   // desktop with pages.
@@ -249,8 +320,9 @@ net::task<result<kept_sign_in>> bridge_credentials::parts::drive(sign_in_step st
       auto then = std::move(place->then);
       step = then(port, now());
     } else if (auto* page = std::get_if<sign_in_visit>(&step)) {
-      auto answer = co_await visit(page->address, page->state, page->redirect_uri, lock);
       auto then = std::move(page->then);
+      auto visiting = visit(std::move(*page), lock);
+      auto answer = co_await std::move(visiting);
       step = then(std::move(answer), now());
     } else if (auto* pause = std::get_if<sign_in_wait>(&step)) {
       if (!pause->tell.empty()) {
@@ -284,6 +356,35 @@ net::task<result<kept_sign_in>> bridge_credentials::parts::drive(sign_in_step st
     callback.reset();
   }
   co_return outcome;
+}
+
+net::task<result<void>> bridge_credentials::paste(std::string text) {
+  auto& p = *parts_;
+  if (p.callback) {
+    if (auto wrong = p.callback->paste(text)) co_return fail(errc::sign_in_refused, *wrong);
+    co_return result<void>();
+  }
+  // Another process waits for it: its callback gets what the browser could not bring.
+  auto noted = bridge_lock::read(p.store.lock_file());
+  auto place = url::parse(noted.redirect_uri);
+  auto mark = text.find('?');
+  if (noted.doing.empty() || !place || !place->is_loopback())
+    co_return fail(errc::sign_in_refused, "nothing waits for this address");
+  if (mark == std::string::npos)
+    co_return fail(errc::sign_in_refused, "paste the whole address, with ?code=...&state=...");
+  http_call call;
+  call.url = noted.redirect_uri + text.substr(mark, text.find('#') - mark);
+  while (!call.url.empty() && (call.url.back() == '\n' || call.url.back() == '\r' || call.url.back() == ' '))
+    call.url.pop_back();
+  if (!url::parse(call.url)) co_return fail(errc::sign_in_refused, "that is no address");
+  fetch_rules rules;
+  rules.timeout = seconds(120);
+  unsigned none = 0;
+  std::string purpose = "a pasted answer";
+  auto answer = co_await p.fetch(call, rules, purpose, none);
+  if (!answer || answer->status >= 400)
+    co_return fail(errc::sign_in_refused, answer ? "callback state mismatch" : answer.error().detail);
+  co_return result<void>();
 }
 
 }  // namespace mcp_oauth

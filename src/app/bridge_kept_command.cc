@@ -83,9 +83,9 @@ int bridge_status(const bridge_settings& settings, bridge_log& log, bool as_json
   auto all = reports_of(store, server);
   bool any = kept_settings(settings).empty();  // then every sign-in to that server is meant
   bool usable = std::any_of(all.begin(), all.end(), [&](const auto& one) {
-    return (any || one.of_these_settings) && one.is_usable(now);
+    return (any || server.empty() || one.of_these_settings) && one.is_usable(now);
   });
-  auto code = server.empty() || usable ? bridge_exit::ok : bridge_exit::sign_in;
+  auto code = usable ? bridge_exit::ok : bridge_exit::sign_in;
   if (as_json) {
     json::array list;
     for (const auto& one : all) list.push_back(to_json(one, now));
@@ -97,7 +97,10 @@ int bridge_status(const bridge_settings& settings, bridge_log& log, bool as_json
     return static_cast<int>(code);
   }
   bool mine = !all.empty() && all.front().of_these_settings;
-  if (server.empty() && all.empty()) say("no sign-ins in " + store.folder());
+  if (server.empty() && all.empty())
+    say(store.folder().empty()
+            ? "no folder for sign-ins: neither HOME nor XDG_CONFIG_HOME nor oauth2.tokenCacheDir is set"
+            : "no sign-ins in " + store.folder());
   if (!server.empty() && !mine) {
     say("there is no sign-in to " + server +
         (all.empty() ? ""

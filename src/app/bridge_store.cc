@@ -14,6 +14,7 @@
 #include <cstring>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -104,8 +105,10 @@ std::optional<std::string> process_environment(std::string_view name) {
 }
 
 std::string bridge_folder(const std::string& configured, const environment_of_process& environment) {
-  if (!configured.empty()) return configured;
   auto home = environment("HOME").value_or("");
+  // A file of settings is read by no shell.
+  if (configured.starts_with("~/") && !home.empty()) return home + configured.substr(1);
+  if (!configured.empty()) return configured;
 #ifdef __APPLE__
   return home.empty() ? "" : home + "/Library/Application Support/mcp-oauth2-proxy";
 #else
@@ -219,12 +222,21 @@ bool bridge_store::prepare_folder() {
     warn("the folder cannot be made: sign-ins are not kept", {{"folder", folder_}});
     return false;
   }
-  // Who may write into it may exchange the key.
-  if (about.st_uid != ::geteuid() || (about.st_mode & 022) != 0) {
-    warn("others may write into the folder: chmod 700 " + folder_, {{"folder", folder_}});
-    return about.st_uid == ::geteuid() && (about.st_mode & 002) == 0;
-  }
-  return true;
+  return judge_folder();
+}
+
+// Who may write into it may exchange the key.
+bool bridge_store::judge_folder() {
+  struct stat about{};
+  if (::stat(folder_.c_str(), &about) != 0) return true;
+  bool mine = about.st_uid == ::geteuid();
+  if (mine && (about.st_mode & 022) == 0) return true;
+  bool holds = mine && (about.st_mode & 002) == 0;
+  if (!std::exchange(judged_, true))
+    warn("others may write into the folder: chmod 700 " + folder_ +
+             (holds ? "" : ", until then nothing is kept there"),
+         {{"folder", folder_}});
+  return holds;
 }
 
 bool bridge_store::key_is_slow() const {
@@ -325,6 +337,7 @@ std::string bridge_store::set_aside(const std::string& path) {
 
 std::optional<kept_sign_in> bridge_store::read() {
   if (folder_.empty()) return std::nullopt;
+  judge_folder();
   auto kept = read_named(name_);
   if (kept && kept->server != settings_.upstream.url) kept.reset();
   return kept;
@@ -355,6 +368,8 @@ bool bridge_store::remove(const std::string& name) {
 
 std::vector<std::pair<std::string, kept_sign_in>> bridge_store::all(const std::string& server) {
   std::vector<std::pair<std::string, kept_sign_in>> found;
+  if (folder_.empty()) return found;
+  judge_folder();
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder_, ignored)) {
     auto file = entry.path().filename().string();

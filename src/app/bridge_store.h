@@ -66,6 +66,8 @@ class bridge_store {
   std::string file() const { return in_folder(".json.enc"); }
   std::string lock_file() const { return in_folder(".lock"); }
 
+  // Another one has warned of the folder.
+  void folder_is_known() { judged_ = true; }
   // Makes the folder, 0700. False: it cannot hold what is secret.
   bool prepare_folder();
   // Whether the key has to be asked for from the desktop, which takes a process.
@@ -88,6 +90,8 @@ class bridge_store {
   std::string in_folder(std::string_view end) const {
     return folder_.empty() ? "" : folder_ + "/" + name_ + std::string(end);
   }
+  // False: it cannot hold what is secret. Warns of that once.
+  bool judge_folder();
   std::string set_aside(const std::string& path);
   std::optional<secret> read_key();
   result<secret> make_key();
@@ -100,6 +104,7 @@ class bridge_store {
   bridge_log& log_;
   const std::atomic<bool>* given_up_;
   bool desktop_;
+  bool judged_ = false;
   std::string folder_, name_;
   std::optional<secret> key_;
 };

@@ -191,7 +191,7 @@ void look_at_addresses(const settings& conf, deployment_evidence& into) {
   into.public_addresses = net::reach({place->host, place->effective_port(), false, "", patience}).addresses;
 }
 
-constexpr std::size_t most_servers = 16;
+constexpr std::size_t most_servers = 32;
 
 // The first of them by itself, with its clients; of the others what is wrong there.
 std::optional<examination> look_from_outside(const settings& conf, const doctor_input& about) {
@@ -213,6 +213,11 @@ std::optional<examination> look_from_outside(const settings& conf, const doctor_
   for (std::size_t i = 1; made.reached && i < targets.size(); ++i)
     others.push_back(std::async(std::launch::async, [&, i] { return examine(targets[i], ca); }));
   for (auto& other : others) made.add_server(examine_site(other.get()));
+  if (made.reached && conf.upstreams.size() > most_servers) {
+    site_findings into("server.other", made.findings);
+    into.ok("Of so many servers the first " + std::to_string(most_servers) + " were asked", "",
+            "upstreams." + conf.upstreams[most_servers].name + " and those behind it were not");
+  }
   return made;
 }
 

@@ -130,6 +130,7 @@ net::task<void> gateway_service::health_stream(net::exchange& x) {
   head.fields.add("Cache-Control", "no-store");
   head.fields.add("X-Accel-Buffering", "no");
   head.fields.add("X-Content-Type-Options", "nosniff");
+  x.close_after();  // who asks for many at once is done after one
   auto sent = co_await x.start_stream(head);
   if (sent == net::io::ok) sent = co_await x.write_chunk("data: {\"after_ms\": 0}\n\n");
   if (sent != net::io::ok) co_return;
@@ -192,6 +193,7 @@ net::task<void> gateway_service::serve_plain(net::exchange& x, story& told) {
       co_return;
     }
     response.fields.add("Content-Type", "text/event-stream");
+    response.fields.add("Cache-Control", "no-store");
   } else if (path == "/metrics" && !rules_->counters.allows(x.peer(), x.head().fields)) {
     told.area = metrics::area::health;
     told.why =

@@ -69,13 +69,16 @@ result<net::upstream_target> target_of(const bridge_settings& settings, const en
   return target;
 }
 
-conversation_options options_of(const bridge_settings& settings) {
+conversation_options options_of(const bridge_settings& settings, const bridge_log& log,
+                                const bridge_credentials& credentials) {
   conversation_options options;
   options.program = settings.drop_in ? "mcp-oauth2-proxy" : "mcp-oauth-proxy";
   options.version = std::string(version);
   options.instance = base64url_encode(random_bytes(12));
   options.upstream = settings.upstream;
   options.here = [&settings](std::string_view text) { return with_command_lines(text, settings); };
+  options.redacted = [&log](std::string_view text) { return log.redacted(text); };
+  options.token_words = [&credentials] { return credentials.token_words(); };
   return options;
 }
 
@@ -108,7 +111,7 @@ class bridge_app {
         blocking_(std::make_unique<net::blocking_pool>(most_threads)),
         pool_(worker_, *blocking_),
         credentials_(settings, worker_, *blocking_, log),
-        talk_(options_of(settings), steady_now()),
+        talk_(options_of(settings, log, credentials_), steady_now()),
         lines_(longest_line),
         output_(
             worker_, out,

@@ -39,17 +39,19 @@ std::vector<std::vector<std::string>> browser_commands(
   return commands;
 }
 
-std::string ways_without_browser(const std::string& redirect_uri, const std::string& login) {
-  return "\nThere is no browser on this machine. Either\n"
-         "- open the address on any machine. Its browser ends at an address that it cannot reach,\n    " +
-         redirect_uri +
-         "?code=...\n"
-         "  Copy that out of its address line, and paste it into this, in a terminal of this machine:\n    " +
-         login +
-         "\n"
-         "- or sign in with a code, where the authorization server has such: add --device-code to the "
-         "bridge's "
-         "flags.\n";
+std::string ways_without_browser(const std::string& redirect_uri, const std::string& login,
+                                 bool device_code) {
+  std::string ways =
+      "\nThe bridge sees no browser on this machine: none of BROWSER, DISPLAY and WAYLAND_DISPLAY is set. "
+      "Many "
+      "clients\npass none of them on: where there is a desktop, add yours under \"env\" in the configuration "
+      "of the "
+      "client. Or\n"
+      "- open the address on any machine. Its browser ends at an address that it cannot reach,\n    " +
+      redirect_uri + "?code=...\n  Copy that out of its address line, and paste it ";
+  ways += login.empty() ? "here.\n" : "into this, in a terminal of this machine:\n    " + login + "\n";
+  if (device_code) ways += "- or sign in with a code: add --device-code to the bridge's flags.\n";
+  return ways;
 }
 
 std::string ssh_forward(std::uint16_t port,

@@ -22,7 +22,10 @@ std::vector<std::vector<std::string>> browser_commands(
 std::string ssh_forward(std::uint16_t port,
                         const std::function<std::optional<std::string>(std::string_view)>& environment);
 
-// Where no browser is: every way to sign in all the same. `login` is the command that takes what is pasted.
-std::string ways_without_browser(const std::string& redirect_uri, const std::string& login);
+// Where no browser is: every way to sign in all the same. `login` is the command that takes what is pasted;
+// "": this process takes it, in the terminal that it is in. `device_code`: the authorization server gives
+// such.
+std::string ways_without_browser(const std::string& redirect_uri, const std::string& login,
+                                 bool device_code = true);
 
 }  // namespace mcp_oauth

@@ -66,6 +66,8 @@ std::variant<callback_answer, not_the_answer> judge_pasted(std::string_view text
   query.remove_prefix(std::min(query.find_first_not_of(" \t\r\n"), query.size()));
   if (auto mark = query.find('?'); mark != std::string_view::npos) query.remove_prefix(mark + 1);
   query = query.substr(0, query.find('#'));
+  if (query.find('=') == std::string_view::npos)
+    return not_the_answer{400, "paste the whole address, with ?code=...&state=..."};
   return judge_query(query, state);
 }
 

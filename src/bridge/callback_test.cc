@@ -70,6 +70,9 @@ TEST(Callback, APastedAddressIsTheSameAnswer) {
   for (const char* text : {"", "http://127.0.0.1:4000/callback?code=c&state=s2", "yes"}) {
     EXPECT_TRUE(std::holds_alternative<not_the_answer>(judge_pasted(text, "s1"))) << text;
   }
+  auto bare = judge_pasted("8f2c0a-the-code-alone", "s1");
+  ASSERT_TRUE(std::holds_alternative<not_the_answer>(bare));
+  EXPECT_THAT(std::get<not_the_answer>(bare).why, HasSubstr("paste the whole address"));
 }
 
 TEST(Callback, ThePageLeadsNowhereAndRunsNothing) {
@@ -122,6 +125,11 @@ TEST(Browser, WhereThereIsNoneEveryWayIsNamed) {
   EXPECT_THAT(told, ::testing::HasSubstr("paste it"));
   EXPECT_THAT(told, ::testing::HasSubstr("mcp-oauth-proxy bridge login https://m\n"));
   EXPECT_THAT(told, ::testing::HasSubstr("--device-code"));
+  EXPECT_THAT(told, ::testing::HasSubstr("under \"env\" in the configuration of the client"));
+  told = ways_without_browser("http://127.0.0.1:1/callback", "", false);
+  EXPECT_THAT(told, ::testing::HasSubstr("paste it here."));
+  EXPECT_THAT(told, ::testing::Not(::testing::HasSubstr("terminal")));
+  EXPECT_THAT(told, ::testing::Not(::testing::HasSubstr("--device-code")));
 }
 
 TEST(TokenWords, SayWhatAServerMayDislikeAndNoMore) {

@@ -93,12 +93,28 @@ std::vector<std::string> without_secrets(const std::vector<std::string>& argumen
   return shown;
 }
 
+// Whoever runs the command is there to be asked, whatever the bridge was told.
 std::string bridge_command_line(std::string_view verb, const bridge_settings& settings) {
+  const auto& in = settings.sign_in;
   std::string line =
       "mcp-oauth-proxy bridge " + std::string(verb) + " " + shell_quoted(settings.upstream.url);
-  for (const auto& one : settings.shown_arguments) line += " " + shell_quoted(one);
-  if (!settings.named_variables.empty())
-    line += " (with " + join(settings.named_variables, ", ") + " as the bridge has it)";
+  const auto& given = settings.shown_arguments;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    if (!in.interactive && given[i] == "--interactive") {
+      ++i;
+    } else if (in.interactive || !given[i].starts_with("--interactive=")) {
+      line += " " + shell_quoted(given[i]);
+    }
+  }
+  auto variables = settings.named_variables;
+  auto told = std::find(given.begin(), given.end(), "--config") != given.end() ||
+              holds(variables, "MCP_PROXY_CONFIG");
+  if (!in.interactive && std::erase(variables, "OAUTH2_INTERACTIVE") + (told ? 1U : 0U) > 0)
+    line += " --interactive true";
+  // The registered redirect URI has the port of that name's default.
+  if (settings.drop_in && verb == "login" && !in.callback_port && in.redirect_uri.empty())
+    line += " --callback-port " + std::to_string(port_of_the_guide);
+  if (!variables.empty()) line += " (with " + join(variables, ", ") + " as the bridge has it)";
   return line;
 }
 

@@ -66,6 +66,43 @@ TEST(CommandLine, NamesTheCommandWithEverythingThatWasGiven) {
   EXPECT_EQ(with_command_lines("Nothing of that.", s), "Nothing of that.");
 }
 
+TEST(CommandLine, WhoRunsTheCommandMayBeAsked) {
+  auto s = some();
+  s.upstream.url = "https://mcp.example/mcp";
+  s.sign_in.interactive = false;
+  const std::string line = "mcp-oauth-proxy bridge login https://mcp.example/mcp";
+  s.shown_arguments = {"--interactive", "false", "--client-id", "c"};
+  EXPECT_EQ(bridge_command_line("login", s), line + " --client-id c");
+  s.shown_arguments = {"--interactive=false", "--client-id", "c"};
+  EXPECT_EQ(bridge_command_line("login", s), line + " --client-id c");
+  s.shown_arguments = {};
+  s.named_variables = {"OAUTH2_CLIENT_ID", "OAUTH2_INTERACTIVE"};
+  EXPECT_EQ(bridge_command_line("login", s),
+            line + " --interactive true (with OAUTH2_CLIENT_ID as the bridge has it)");
+  s.named_variables = {"MCP_PROXY_CONFIG"};
+  EXPECT_EQ(bridge_command_line("login", s),
+            line + " --interactive true (with MCP_PROXY_CONFIG as the bridge has it)");
+  s.named_variables = {};
+  s.shown_arguments = {"--config", "bridge.json"};
+  EXPECT_EQ(bridge_command_line("login", s), line + " --config bridge.json --interactive true");
+  s.sign_in.interactive = true;
+  EXPECT_EQ(bridge_command_line("login", s), line + " --config bridge.json");
+}
+
+TEST(CommandLine, UnderTheOtherNameTheRedirectUriStaysTheSame) {
+  auto s = some();
+  s.upstream.url = "https://mcp.example/mcp";
+  s.drop_in = true;
+  EXPECT_EQ(bridge_command_line("login", s),
+            "mcp-oauth-proxy bridge login https://mcp.example/mcp --callback-port 53682");
+  EXPECT_EQ(bridge_command_line("logout", s), "mcp-oauth-proxy bridge logout https://mcp.example/mcp");
+  s.sign_in.callback_port = 4000;
+  s.named_variables = {"OAUTH2_CALLBACK_PORT"};
+  EXPECT_EQ(bridge_command_line("login", s),
+            "mcp-oauth-proxy bridge login https://mcp.example/mcp (with OAUTH2_CALLBACK_PORT as the bridge "
+            "has it)");
+}
+
 TEST(CommandLine, TheSettingsOfASignInAreNamedWhereverTheirNameDiffers) {
   auto s = some();
   EXPECT_EQ(kept_settings(s), "");

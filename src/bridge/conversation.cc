@@ -253,6 +253,15 @@ void conversation::dispatch(transit& t, milliseconds now) {
   }
   bool first = opening_ == t.serial;
   bool waits = (opening_ != 0 && !first) || (gate_ != 0 && gate_ != t.serial);
+  // With events alone nothing is posted before their stream is open, whatever the client begins with.
+  bool by_events = options_.upstream.transport == bridge_transport::sse_only && !open_;
+  if (by_events && !waits && !first && t.why != purpose::cancel) {
+    if (initialize_.empty()) {
+      if (client_ == era::stateless) profile_ = profile_of_meta(*t.line);
+      initialize_ = initialize_request(next_id(), profile_);
+    }
+    server_ = era::sessions;
+  }
   if (!waits && (server_ == era::sessions || provisional_) && server_ != era::stateless && !open_ &&
       !initialize_.empty() && !first && t.why != purpose::cancel) {
     t.at = state::queued;

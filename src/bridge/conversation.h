@@ -65,6 +65,9 @@ struct conversation_options {
   std::string instance;  // no other conversation has it: what another one gave out is not taken for ours
   bridge_upstream_settings upstream;
   std::function<std::string(std::string_view)> here = {};  // of `failure_answer`
+  // What the server says of a failure, without what it must not repeat.
+  std::function<std::string(std::string_view)> redacted = {};
+  std::function<std::string()> token_words = {};  // what the token of now says of itself
 };
 
 // One client on standard input and output, and the MCP server that it shall believe to speak to: what each
@@ -171,7 +174,8 @@ class conversation {
     std::string target;  // as it was sent
     int status = 0;
     bool as_stateless = false;
-    bool collecting = false;  // an error's body
+    bool collecting = false;     // an error's body
+    bool asks_patience = false;  // by Retry-After
     std::string collected;
     std::unique_ptr<upstream_answer> reader;
     milliseconds linger_until{0};
@@ -228,6 +232,8 @@ class conversation {
   reading head_of_post(exchange& x, transit& t, const upstream_head& head, milliseconds now);
   bool must_wait(exchange& x, transit& t, const upstream_head& head, milliseconds now);
   void error_answer(exchange& x, transit& t, milliseconds now);
+  bridge_failure refused_by_status(const exchange& x) const;
+  std::string redacted(std::string_view text) const;
   void ended_without_response(exchange& x, transit& t, const std::string& why, milliseconds now);
   void drop_exchange(std::uint64_t id, bool abort);
   void release(exchange& x, milliseconds now);

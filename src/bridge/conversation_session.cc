@@ -298,7 +298,9 @@ void conversation::reopen(milliseconds now) {
   auto& t = add_own(purpose::opening, with_id(initialize_, *facts, next_id()), now);
   t.unattended = !somebody_waits();
   opening_ = t.serial;
-  if (!legacy_transport_) return post(t, now);
+  bool by_events = options_.upstream.transport == bridge_transport::sse_only;
+  tried_legacy_ = tried_legacy_ || by_events;
+  if (!legacy_transport_ && !by_events) return post(t, now);
   t.at = state::elsewhere;
   drop_legacy_stream();
   open_legacy_stream(now);

@@ -247,7 +247,9 @@ TEST(Conversation, ProgressMovesTheDeadlineOnWhateverStreamItComes) {
 // ---- tokens
 
 TEST(Conversation, ARefusedTokenIsRenewedOnce) {
-  talk t;
+  auto options = talk::options({});
+  options.token_words = [] { return std::string("the token says iss=me"); };
+  talk t(std::move(options));
   t.open();
   t.line(text(call_text));
   auto first = t.next();
@@ -268,7 +270,47 @@ TEST(Conversation, ARefusedTokenIsRenewedOnce) {
   EXPECT_TRUE(t.renewals().empty());
   auto line = t.told_one();
   EXPECT_EQ(code_in(line), -32001);
-  EXPECT_NE(line.find("upstream returned 401"), std::string::npos);
+  EXPECT_NE(message_in(line).find("upstream returned 401 for a token that was just obtained; the token says "
+                                  "iss=me"),
+            std::string::npos)
+      << line;
+  EXPECT_NE(line.find("MOP-SIN-016"), std::string::npos) << line;
+  EXPECT_EQ(line.find("Check the URL"), std::string::npos) << line;
+}
+
+TEST(Conversation, AccessThatIsRefusedIsNoWrongUrl) {
+  talk t;
+  t.open();
+  t.line(text(call_text));
+  t.answer(t.next().call, 403, "text/plain", "no");
+  auto line = t.told_one();
+  EXPECT_NE(line.find("MOP-BRI-001"), std::string::npos) << line;
+  EXPECT_NE(line.find("Access is refused"), std::string::npos) << line;
+  EXPECT_EQ(line.find("Check the URL"), std::string::npos) << line;
+}
+
+TEST(Conversation, ATokenThatTheServerRepeatsDoesNotReachTheClient) {
+  auto options = talk::options({});
+  options.redacted = [](std::string_view said) {
+    std::string out(said);
+    for (auto at = out.find("s3cr3t"); at != std::string::npos; at = out.find("s3cr3t"))
+      out.replace(at, 6, "***");
+    return out;
+  };
+  talk t(std::move(options));
+  t.open();
+  for (const auto& [status, type, body] :
+       {std::tuple{500, "text/plain", "bad token s3cr3t"}, std::tuple{200, "text/html", "<p>s3cr3t"},
+        std::tuple{
+            400, "application/json",
+            R"({"jsonrpc":"2.0","id":7,"error":{"code":-32000,"message":"s3cr3t","data":"s3cr3t"}})"}}) {
+    t.line(text(call_text));
+    t.answer(t.next().call, status, type, body);
+    auto line = t.told_one();
+    EXPECT_EQ(line.find("s3cr3t"), std::string::npos) << line;
+    EXPECT_NE(line.find("***"), std::string::npos) << line;
+  }
+  EXPECT_EQ(t.logged().find("s3cr3t"), std::string::npos) << t.logged();
 }
 
 TEST(Conversation, WhyThereIsNoOtherTokenIsTold) {
@@ -453,6 +495,23 @@ TEST(Conversation, RetryAfterIsWaitedForWithinTheDeadline) {
   EXPECT_NE(message_in(t.told_one()).find("upstream returned 429"), std::string::npos);
 }
 
+TEST(Conversation, A503ThatNamesATimeIsThrottlingAndOtherOnesAreFaults) {
+  for (auto [after, id] : {std::pair{"400", "MOP-BRI-002"}, std::pair{"", "MOP-BRI-001"}}) {
+    talk t;
+    t.open();
+    t.line(text(call_text));
+    upstream_head busy;
+    busy.status = 503;
+    busy.retry_after = after;
+    auto call = t.next().call;
+    t.head(call, busy);
+    t.end(call);
+    auto line = t.told_one();
+    EXPECT_NE(line.find(id), std::string::npos) << line;
+    EXPECT_NE(message_in(line).find("upstream returned 503"), std::string::npos) << line;
+  }
+}
+
 // ---- large answers
 
 std::string large(std::size_t size) {
@@ -580,6 +639,28 @@ TEST(Conversation, ATransportThatKeepsTheTwoApartIsNamed) {
   for (int tries = 0; tries < 3 && !t.sent_nothing(); ++tries)
     t.answer(t.next().call, 404, "text/plain", "not found");
   EXPECT_EQ(t.told_one().find("--transport"), std::string::npos);
+}
+
+TEST(Conversation, WithEventsAloneNothingIsPostedWithoutTheirStream) {
+  bridge_upstream_settings settings;
+  settings.transport = bridge_transport::sse_only;
+  talk failed(settings);
+  failed.line(R"({"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18"}})");
+  failed.answer(failed.next().call, 404, "text/plain", "not found");
+  EXPECT_NE(failed.told_one().find("--transport sse-only"), std::string::npos);
+  talk stateless(settings), first(settings);
+  for (auto [t, line] :
+       {std::pair{&failed, text(call_text)}, std::pair{&first, text(call_text)},
+        std::pair{&stateless, text(R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo",)"
+                                   R"("_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",)"
+                                   R"("io.modelcontextprotocol/clientCapabilities":{}}}})")}}) {
+    t->line(line);
+    auto asked = t->next();
+    EXPECT_EQ(asked.method, bridge_action::method::get);
+    t->answer(asked.call, 405, "text/plain", "no");
+    EXPECT_TRUE(t->sent_nothing());
+    EXPECT_NE(t->told_one().find("--transport sse-only"), std::string::npos);
+  }
 }
 
 TEST(Conversation, AnAnswerThatBreaksOffInItsMiddleIsFollowedByItsError) {

@@ -246,6 +246,7 @@ conversation::reading conversation::head_of_post(exchange& x, transit& t, const 
   }
   // An error, or no answer of MCP: what its body says is shown to the client.
   x.collecting = true;
+  x.asks_patience = head.status == 429 || (head.status == 503 && !trim(head.retry_after).empty());
   if (head.status == 202 || head.status == 204) {
     error_answer(x, t, now);
     return reading::drain;
@@ -454,11 +455,32 @@ void conversation::ended_without_response(exchange& x, transit& t, const std::st
   fail(t, failure, now);
 }
 
+// What an error status says by itself.
+bridge_failure conversation::refused_by_status(const exchange& x) const {
+  bridge_failure failure;
+  failure.status = x.status;
+  failure.why = {x.asks_patience ? errc::upstream_throttled : errc::upstream_status, ""};
+  if (x.status == 401) {
+    failure.why = {errc::sign_in_tokens_in_vain, "upstream returned 401 for a token that was just obtained"};
+    if (options_.token_words) failure.why.detail += "; " + options_.token_words();
+  } else if (x.status == 403) {
+    failure.hint =
+        "Access is refused, and no sign-in is asked for: sign in as somebody who may (mcp-oauth-proxy bridge "
+        "logout "
+        "URL, then login), or ask the operator of the server; a firewall or a proxy before it answers 403, "
+        "too.";
+  }
+  return failure;
+}
+
+std::string conversation::redacted(std::string_view text) const {
+  return options_.redacted ? options_.redacted(text) : std::string(text);
+}
+
 // An answer that is none of MCP's, or an error status; all of its body that counts has come.
 void conversation::error_answer(exchange& x, transit& t, milliseconds now) {
   bridge_failure failure;
   failure.status = x.status;
-  failure.said = std::move(x.collected);
   bool ok = x.status >= 200 && x.status < 300;
   auto type = std::exchange(t.unclear, {});
   if (x.status == 202 || x.status == 204) {
@@ -466,8 +488,9 @@ void conversation::error_answer(exchange& x, transit& t, milliseconds now) {
   } else if (ok) {
     failure.why = {errc::upstream_not_mcp, "Unexpected content type: " + type};
   } else {
-    failure.why = {x.status == 429 ? errc::upstream_throttled : errc::upstream_status, ""};
+    failure = refused_by_status(x);
   }
+  failure.said = redacted(x.collected);
   auto said = ok ? tl::unexpected<error>(error{}) : scan_message(failure.said);
   bool message = said && said->kind == message_facts::kind::response && said->is_error;
   if (message && !said->error_message.empty()) failure.why.detail = cut_text(said->error_message, most_said);

@@ -20,6 +20,8 @@ struct search : std::enable_shared_from_this<search> {
   std::vector<std::string> tried;
   std::optional<error> worst;  // the most telling failure so far
   bool any_answer = false;
+  bool any_word = false;  // an answer that says something, and not only that it is busy
+  bool was_busy = false;  // that is all that was said of the resource
 
   using judge = sign_in_step (search::*)(const std::string&, const http_answer&, time_point);
 
@@ -41,6 +43,7 @@ struct search : std::enable_shared_from_this<search> {
                                                                    time_point later) -> sign_in_step {
         if (answer) {
           self->any_answer = true;
+          self->any_word = self->any_word || (answer->status < 500 && answer->status != 429);
           return ((*self).*how)(address, *answer, later);
         }
         self->note(answer.error());
@@ -89,7 +92,7 @@ struct search : std::enable_shared_from_this<search> {
     auto known = std::find(issuers.begin(), issuers.end(), wish.preferred_issuer);
     if (known != issuers.end()) std::rotate(issuers.begin(), known, known + 1);
     found.resource = std::move(*facts);
-    any_answer = false;  // of the authorization servers, from here on
+    any_answer = any_word = false;  // of the authorization servers, from here on
     if (issuers.empty()) issuers = {wish.server.origin()};
     return next_issuer(now);
   }
@@ -122,6 +125,7 @@ struct search : std::enable_shared_from_this<search> {
   // MCP 2025-03-26: the server's origin is its own authorization server.
   sign_in_step no_resource(time_point now) {
     if (!any_answer) return over(now);
+    was_busy = !any_word;
     auto origin = url::parse(wish.server.origin());
     urls = server_metadata_urls(*origin);
     return ask(&search::judge_origin, &search::assume, now);
@@ -143,6 +147,7 @@ struct search : std::enable_shared_from_this<search> {
   }
 
   sign_in_step assume(time_point now) {
+    if (was_busy) return over(now);
     found.server = assumed_server(wish.server);
     return finish(now);
   }
@@ -159,7 +164,7 @@ struct search : std::enable_shared_from_this<search> {
     // Before its metadata was read, it was the MCP server that was asked.
     auto away =
         found.resource || wish.only_issuer ? errc::sign_in_token_unreachable : errc::upstream_unreachable;
-    auto code = any_answer ? errc::sign_in_metadata_missing : away;
+    auto code = any_word && !was_busy ? errc::sign_in_metadata_missing : away;
     return then(fail(code, "tried: " + join(tried, "; ")), now);
   }
 };

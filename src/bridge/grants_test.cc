@@ -373,6 +373,21 @@ TEST(DeviceCode, EndsWhereThePersonSaysNoOrNothing) {
   }
 }
 
+TEST(DeviceCode, IsWaitedForAsLongAsAPersonMayTake) {
+  sign_in_run run;
+  run.settings.sign_in.grant = bridge_grant::device_code;
+  run.settings.sign_in.callback_timeout = seconds(20);
+  run.document(
+      "https://as.example/device",
+      R"({"device_code":"dev","user_code":"A","verification_uri":"https://as.example/a","expires_in":3600})");
+  run.tokens(R"({"error":"authorization_pending"})", 400);
+  auto began = run.now;
+  auto kept = run.run();
+  ASSERT_FALSE(kept);
+  EXPECT_EQ(kept.error().code, errc::sign_in_timeout);
+  EXPECT_EQ(run.now - began, seconds(20));
+}
+
 TEST(DeviceCode, IsTakenByItselfWhereThereIsNoBrowser) {
   sign_in_run run;
   run.purpose.headless = true;

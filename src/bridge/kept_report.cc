@@ -48,7 +48,11 @@ std::string to_text(const kept_report& report, time_point now) {
     if (auto at = end_of(tokens))
       end = (*at <= now ? "ended " : "ends ") + how_long_from(now, *at) + " (" + to_iso8601(*at) + ")";
     line("access token", end + (tokens.dpop ? ", bound to a key (DPoP)" : ""));
-    line("refresh token", tokens.refresh_token.empty() ? "none: a new sign-in is needed then" : "yes");
+    // Ways without a person are named among the settings, those with one are not.
+    bool by_itself = kept.settings.find("--grant ") != std::string::npos;
+    line("refresh token", !tokens.refresh_token.empty() ? "yes"
+                          : by_itself                   ? "none: the bridge gets a new token by itself"
+                                                        : "none: a new sign-in is needed then");
   }
   if (report.last_failure) {
     line("last failure", report.last_failure->why + " (" + report.last_failure->id + ", " +

@@ -36,6 +36,8 @@ TEST(KeptReport, TellsPeopleWhatIsKeptAndUntilWhen) {
   report.kept.tokens->refresh_token = secret();
   EXPECT_FALSE(report.is_usable(later));
   EXPECT_THAT(to_text(report, later), HasSubstr("none: a new sign-in is needed then"));
+  report.kept.settings = "--grant client_credentials --client-id c";
+  EXPECT_THAT(to_text(report, later), HasSubstr("none: the bridge gets a new token by itself"));
   report.kept.tokens->lifetime.reset();
   EXPECT_THAT(to_text(report, later), HasSubstr("until the server refuses it"));
   report.kept.tokens.reset();

@@ -38,6 +38,10 @@ std::string unknown(std::string_view what, std::string_view seen, const std::vec
 constexpr auto verbs = std::to_array<std::pair<std::string_view, bridge_verb>>(
     {{"login", bridge_verb::login}, {"logout", bridge_verb::logout}, {"status", bridge_verb::status}});
 
+constexpr std::string_view under_the_other_name =
+    "Under this name settings come from the environment and MCP_PROXY_CONFIG; for login and status use "
+    "mcp-oauth-proxy bridge …";
+
 class reading {
  public:
   explicit reading(const bridge_input& input) : in_(input) {}
@@ -229,8 +233,14 @@ class reading {
       for (const auto& row : bridge_options()) {
         if (!row.flag.empty()) known.emplace_back(row.flag);
       }
+      // "--port" is the end of what it is called here.
+      auto longer = std::find_if(known.begin(), known.end(),
+                                 [&](const std::string& one) { return one.ends_with(name.substr(1)); });
+      if (longer != known.end() && name.size() > 4)
+        return wrong("the flag " + name.substr(0, 80) + " is not known; the nearest is " + *longer);
       return wrong(unknown("the flag", name, known));
     }
+    of_mcp_remote_ = of_mcp_remote_ || name == "--static-oauth-client-info";
     std::string text;
     if (found->has_value) {
       auto given = value();
@@ -296,13 +306,15 @@ class reading {
         wrong("the URL" + *flaw);
       }
       if (words.size() > 1) {
+        of_mcp_remote_ = true;
         const auto* port = find([](const auto& row) { return row.key == "oauth2.callbackPort"; });
         take(*port, "the callback port", words[1]);
       }
     }
     auto most = in_.drop_in ? 0U : 2U;
     for (std::size_t i = most; i < words.size(); ++i)
-      wrong("what is \"" + words[i].substr(0, 60) + "\" for?");
+      wrong("what is \"" + words[i].substr(0, 60) + "\" for?" +
+            (in_.drop_in ? " " + std::string(under_the_other_name) : ""));
   }
 
   // What stands where the URL should, or a command before it. Nothing else is said of the words behind it.
@@ -357,8 +369,15 @@ class reading {
       granted_ = true;
     }
     if (in_.drop_in && !granted_)
-      wrong("oauth2.grant: Required (OAUTH2_GRANT): authorization_code or client_credentials");
-    check_grant();
+      wrong(
+          "oauth2.grant: Required (OAUTH2_GRANT): authorization_code, client_credentials, device_code, "
+          "jwt_bearer, "
+          "enterprise or token");
+    // Whoever comes from mcp-remote has registered its redirect URI.
+    if (of_mcp_remote_ && !host_given_) in.callback_host = "localhost";
+    if (of_mcp_remote_ && !path_given_) in.callback_path = "/oauth/callback";
+    // What is kept is shown and forgotten without what it was got with.
+    if (command_.verb == bridge_verb::serve || command_.verb == bridge_verb::login) check_grant();
     for (const auto& [name, unused] : s.upstream.headers) {
       if (!equal_ignoring_case(name, "Authorization")) continue;
       wrong(
@@ -416,6 +435,8 @@ class reading {
 
   void take(const bridge_option& option, std::string_view name, std::string_view value) {
     if (option.key == "oauth2.grant") granted_ = true;
+    if (option.key == "oauth2.callbackHost") host_given_ = true;
+    if (option.key == "oauth2.callbackPath") path_given_ = true;
     auto flaw = option.take(command_.settings, value);
     if (!flaw) return;
     url_told_ = url_told_ || option.key == "upstream.url";
@@ -429,7 +450,9 @@ class reading {
   std::vector<std::string> args_;
   std::string file_;
   bool granted_ = false;
-  bool url_told_ = false;  // something is wrong with the URL, and was said
+  bool host_given_ = false, path_given_ = false;
+  bool of_mcp_remote_ = false;  // by what says there which redirect URI is registered
+  bool url_told_ = false;       // something is wrong with the URL, and was said
   bridge_command command_;
   std::vector<std::string> errors_;
 };
@@ -440,16 +463,20 @@ tl::expected<bridge_command, std::vector<std::string>> read_bridge_settings(cons
   return reading(input).run();
 }
 
-std::string bridge_help() {
+std::string bridge_help(bool drop_in) {
   std::string out =
-      "Usage: mcp-oauth-proxy bridge [login|logout|status] URL [CALLBACK-PORT] [flags]\n"
-      "       mcp-oauth-proxy bridge status [URL] [--json]\n"
-      "\n"
-      "Without a word before the URL: an MCP server on standard input and output that is the one at URL, "
-      "signed\n"
-      "in. login signs in now, logout forgets the sign-in and revokes it, status shows what is kept.\n"
-      "\n"
-      "Flags (and the variable of the environment, where there is one):\n";
+      drop_in ? "Usage: mcp-oauth2-proxy [flags]\n\n" + std::string(under_the_other_name) + "\n\n"
+              : std::string(
+                    "Usage: mcp-oauth-proxy bridge [login|logout|status] URL [CALLBACK-PORT] [flags]\n"
+                    "       mcp-oauth-proxy bridge status [URL] [--json]\n"
+                    "\n"
+                    "Without a word before the URL: an MCP server on standard input and output that is the "
+                    "one at URL, "
+                    "signed\n"
+                    "in. login signs in now, logout forgets the sign-in and revokes it, status shows what is "
+                    "kept.\n"
+                    "\n");
+  out += "Flags (and the variable of the environment, where there is one):\n";
   auto row = [&](std::string left, std::string_view about, std::string_view variable) {
     left.resize(std::max<std::size_t>(left.size() + 1, 34), ' ');
     out += "  " + left + std::string(about) + (variable.empty() ? "" : " (" + std::string(variable) + ")") +

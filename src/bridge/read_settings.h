@@ -40,6 +40,6 @@ struct bridge_command {
 tl::expected<bridge_command, std::vector<std::string>> read_bridge_settings(const bridge_input& input);
 
 // What `--help` prints.
-std::string bridge_help();
+std::string bridge_help(bool drop_in = false);
 
 }  // namespace mcp_oauth

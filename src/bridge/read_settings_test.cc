@@ -273,6 +273,46 @@ TEST(BridgeSettings, UnknownKeysAndFlagsAreErrorsWithTheNearestName) {
                           "OAUTH2_CLIENT_ID"));
 }
 
+TEST(BridgeSettings, TheEndOfAFlagIsNearerThanAnotherFlag) {
+  EXPECT_THAT(
+      bridge({"https://m.example", "--port", "4000"}).errors(),
+      Contains("failed to load config: the flag --port is not known; the nearest is --callback-port"));
+}
+
+TEST(BridgeSettings, UnderTheOtherNameWordsAndHelpSayWhereTheRestIs) {
+  auto run = drop_in();
+  run.arguments = {"login"};
+  EXPECT_THAT(run.errors(), Contains(HasSubstr("for login and status use mcp-oauth-proxy bridge")));
+  EXPECT_THAT(bridge_help(true), HasSubstr("settings come from the environment and MCP_PROXY_CONFIG"));
+  EXPECT_THAT(bridge_help(true), ::testing::Not(HasSubstr("CALLBACK-PORT")));
+  EXPECT_THAT(bridge_help(false), HasSubstr("[CALLBACK-PORT]"));
+}
+
+TEST(BridgeSettings, TheRedirectUriIsTheOneOfMcpRemoteWhereThatWasRegistered) {
+  const std::string info = R"({"client_id":"reg1"})";
+  for (const std::vector<std::string>& rest : {std::vector<std::string>{"3334"},
+                                               {"--static-oauth-client-info", info},
+                                               {"3334", "--static-oauth-client-info", info}}) {
+    std::vector<std::string> arguments = {"https://m.example"};
+    arguments.insert(arguments.end(), rest.begin(), rest.end());
+    auto got = bridge(arguments).read();
+    ASSERT_TRUE(got);
+    EXPECT_EQ(got->settings.sign_in.callback_host, "localhost") << rest[0];
+    EXPECT_EQ(got->settings.sign_in.callback_path, "/oauth/callback") << rest[0];
+    arguments.insert(arguments.end(), {"--host", "127.0.0.1", "--callback-path", "/callback"});
+    got = bridge(arguments).read();
+    ASSERT_TRUE(got);
+    EXPECT_EQ(got->settings.sign_in.callback_host, "127.0.0.1") << rest[0];
+    EXPECT_EQ(got->settings.sign_in.callback_path, "/callback") << rest[0];
+  }
+  for (const std::vector<std::string>& ours :
+       {std::vector<std::string>{}, {"--callback-port", "4000"}, {"--client-id", "c"}}) {
+    std::vector<std::string> arguments = {"https://m.example"};
+    arguments.insert(arguments.end(), ours.begin(), ours.end());
+    EXPECT_EQ(bridge(arguments).read()->settings.sign_in.callback_path, "/callback");
+  }
+}
+
 TEST(BridgeSettings, VariablesOfOtherProgramsAreNotWarnedOf) {
   auto run = drop_in();
   run.environment["OAUTH2_PROXY_CLIENT_ID"] = "of oauth2-proxy";
@@ -479,6 +519,21 @@ TEST(BridgeSettings, RefusesWhatCannotWork) {
         row{{"https://m.example", "--authorize-param", "state=x"},
             "state is a parameter of the sign-in itself"}}) {
     EXPECT_THAT(bridge(arguments).errors(), Contains(HasSubstr(says)));
+  }
+}
+
+TEST(BridgeSettings, WhatIsKeptIsToldAndForgottenWithoutTheSecretsOfIt) {
+  for (const std::vector<std::string>& settings :
+       {std::vector<std::string>{"--grant", "client_credentials", "--client-id", "c"},
+        {"--grant", "token"},
+        {"--grant", "jwt_bearer"},
+        {"--grant", "enterprise", "--client-id", "c"}}) {
+    for (const char* verb : {"status", "logout", "login"}) {
+      std::vector<std::string> arguments = {verb, "https://m.example"};
+      arguments.insert(arguments.end(), settings.begin(), settings.end());
+      EXPECT_EQ(bridge(arguments).errors().empty(), std::string_view(verb) != "login")
+          << verb << " " << settings[1];
+    }
   }
 }
 

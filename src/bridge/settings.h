@@ -13,6 +13,9 @@ namespace mcp_oauth {
 
 // Everything a bridge is told: one MCP server, one sign-in, one client on standard input.
 
+// Where the callback of mcp-oauth2-proxy listens unless it is told otherwise.
+inline constexpr std::uint16_t port_of_the_guide = 53682;
+
 enum class bridge_log_level { fatal, error, warn, info, debug, trace };
 
 // How an access token is come by.

@@ -33,6 +33,8 @@ struct sign_in_world {
   random_fn random;
   // For the log; holds no secret.
   std::function<void(bridge_log_level, const std::string&)> note;
+  // The authorization server says that the refresh token has ended, or that it does not know the client.
+  std::function<void()> session_over = {};
 };
 
 // One way to a token, from what is kept to what is to be kept. In order: the refresh token, where there is

@@ -28,7 +28,8 @@ sign_in_step attempt::device(time_point now) {
   if (!choose_client(now)) {
     // A registration wants a redirect URI, although none will be used.
     auto unused = "http://" + settings().callback_host + ":" +
-                  std::to_string(settings().callback_port.value_or(53682)) + settings().callback_path;
+                  std::to_string(settings().callback_port.value_or(port_of_the_guide)) +
+                  settings().callback_path;
     return register_client(&attempt::ask_device_code, unused);
   }
   return ask_device_code(now);
@@ -77,7 +78,9 @@ sign_in_step attempt::ask_device_code(time_point now) {
     read(*o, "interval", interval);
     read(*o, "expires_in", lifetime);
     code->interval = seconds(std::clamp<std::int64_t>(interval, 1, 60));
-    code->until = later + seconds(std::clamp<std::int64_t>(lifetime, 1, 3600));
+    // As long as a person may take, and no longer than the code is good.
+    code->until = later + std::min(self->settings().callback_timeout,
+                                   seconds(std::clamp<std::int64_t>(lifetime, 1, 3600)));
     sign_in_wait wait;
     wait.time = code->interval;
     wait.tell = "To sign in, open " + address + " on any device and enter the code " + user_code;
@@ -89,7 +92,7 @@ sign_in_step attempt::ask_device_code(time_point now) {
 }
 
 sign_in_step attempt::poll(std::shared_ptr<device_code> code, time_point now) {
-  if (now >= code->until) return end(errc::sign_in_timeout, "nobody entered the code before it expired");
+  if (now >= code->until) return end(errc::sign_in_timeout, "nobody entered the code in time");
   form parameters;
   parameters.add("grant_type", "urn:ietf:params:oauth:grant-type:device_code");
   parameters.add("device_code", std::string(code->code.reveal()));

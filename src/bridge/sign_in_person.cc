@@ -10,7 +10,6 @@
 namespace mcp_oauth {
 namespace {
 
-constexpr std::uint16_t port_of_the_guide = 53682;
 // A registration that is older than that may be gone at the server, which tells only a person of it.
 constexpr seconds preflight_age{600};
 
@@ -213,6 +212,9 @@ sign_in_step attempt::visit(time_point now) {
   step.address = std::move(address);
   step.state = state;
   step.redirect_uri = redirect_uri;
+  step.step_up = purpose.step_up;
+  step.scope = join(scopes, " ");
+  step.device_code = !facts.server.device_authorization_endpoint.empty();
   step.then = [self = shared_from_this()](result<callback_answer> answer, time_point later) -> sign_in_step {
     return self->answered(std::move(answer), later);
   };

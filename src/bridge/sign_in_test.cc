@@ -433,6 +433,28 @@ TEST(SignIn, AnAuthorizationServerThatIsAwayIsSaidToBe) {
   EXPECT_TRUE(run.run());
 }
 
+TEST(SignIn, AnAuthorizationServerThatIsBusyIsWorthAnotherTry) {
+  for (int status : {503, 500, 429}) {
+    sign_in_run run;
+    for (const char* at : {"https://as.example/.well-known/oauth-authorization-server",
+                           "https://as.example/.well-known/openid-configuration"})
+      run.urls[at] = [status](const http_call&) { return json_answer(status, "busy"); };
+    auto kept = run.run();
+    ASSERT_FALSE(kept);
+    EXPECT_EQ(kept.error().code, errc::sign_in_token_unreachable) << status;
+    EXPECT_THAT(kept.error().detail, HasSubstr(std::to_string(status)));
+    // The same of the MCP server, whose origin is no authorization server for that.
+    sign_in_run other;
+    for (const char* at : {"https://mcp.example/.well-known/oauth-protected-resource/mcp",
+                           "https://mcp.example/.well-known/oauth-protected-resource"})
+      other.urls[at] = [status](const http_call&) { return json_answer(status, "busy"); };
+    kept = other.run();
+    ASSERT_FALSE(kept);
+    EXPECT_EQ(kept.error().code, errc::upstream_unreachable) << status;
+    EXPECT_EQ(other.times("POST https://mcp.example/register"), 0U);
+  }
+}
+
 // ---- what the person or the server answers
 
 TEST(SignIn, SaysWhatTheAuthorizationServerSays) {

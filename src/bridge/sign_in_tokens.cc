@@ -153,6 +153,7 @@ sign_in_step attempt::refresh(time_point now) {
         }
         self->note(bridge_log_level::warn,
                    "the refresh token is of no use any more: " + grant.error().detail);
+        if (code != errc::sign_in_token_refused && self->world->session_over) self->world->session_over();
         if (code == errc::sign_in_client_unknown && self->client.registered)
           self->kept.forget_client(self->client.issuer);
         self->kept.tokens.reset();

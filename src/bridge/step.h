@@ -53,6 +53,9 @@ struct sign_in_visit {
   std::string address;       // to be opened: http(s), of plain characters
   std::string state;         // what is worth an answer has it
   std::string redirect_uri;  // where the answer comes
+  bool step_up = false;      // the server asks for more scopes
+  std::string scope;         // that are asked for
+  bool device_code = false;  // the authorization server gives such, too
   std::function<sign_in_step(result<callback_answer>, time_point)> then;
 };
 

@@ -116,6 +116,16 @@ void no_redirects(const site_facts& facts, site_findings& into) {
     one.verify = "curl -sIL --max-redirs 5 " + shell_url(from.call.url);
     return;
   }
+  if (facts.redirects_go_on()) {
+    auto& one = into.failure(errc::redirect_loop,
+                             seen + ", and on, " + std::to_string(facts.redirects.size()) + " times",
+                             "an answer", where_of(from));
+    one.title = "The server redirects again and again";
+    one.cause = "Each address leads to another one; clients give up, most of them at the first.";
+    one.certain = false;
+    one.verify = "curl -sIL --max-redirs 20 " + shell_url(from.call.url);
+    return;
+  }
   auto target = url::parse(to);
   bool same_origin = target && target->origin() == facts.evidence.target.origin();
   bool keeps_method = from.status() == 307 || from.status() == 308;

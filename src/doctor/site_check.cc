@@ -116,8 +116,10 @@ doctor_finding& document_untold(site_findings& into, errc code, const site_docum
                            "the whole document", shown_url(form.address));
   if (!form.throttled()) {
     one.title = "Whether clients can read the document cannot be told";
-    one.cause = "It is larger, or comes more slowly, than what is read here; clients have other limits.";
-    one.fix = "Serve it small and at once: such a document has some hundred bytes.";
+    one.cause =
+        "It is larger, comes more slowly or is behind more redirects than what is read here; clients have "
+        "other limits.";
+    one.fix = "Serve it at its address, small and at once: such a document has some hundred bytes.";
   }
   one.decides = true;
   one.verify = "curl -si " + shell_url(form.address);

@@ -121,8 +121,12 @@ site_document find_document(const site_evidence& evidence, std::string_view what
     one.exchange = next;
     seen.push_back(to);
   }
+  bool goes_on = one.exchange->answered() && leads_on(*one.exchange) && seen.size() > most_redirects;
   if (seen.size() > 1) also(one.lenient, "it is behind a redirect to " + shown_url(one.exchange->call.url));
   read_answer(*one.exchange, one);
+  // Clients follow more; we do not.
+  one.untold = one.untold || goes_on;
+  if (goes_on) one.trouble = "more than three redirects";
   if (!one.good()) one.lenient.clear();
   return one;
 }

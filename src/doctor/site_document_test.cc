@@ -78,6 +78,7 @@ TEST(SiteDocument, IsFoundBehindThreeRedirectsAndNoMore) {
   further.redirect(asked::moved, "https://mcp.example.com/3", "/4");
   EXPECT_TRUE(further.find().known());
   EXPECT_FALSE(further.find().good());
+  EXPECT_TRUE(further.find().untold) << "clients may follow more";
   EXPECT_EQ(further.find().next, "");
 }
 

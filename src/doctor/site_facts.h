@@ -25,6 +25,9 @@ struct site_server {
   bool usable() const { return best != nullptr; }
 };
 
+// Of the MCP server's own address; nobody follows more.
+inline constexpr std::size_t most_redirects_of_site = 5;
+
 struct site_facts {
   explicit site_facts(const site_evidence& of) : evidence(of) {}
   site_facts(const site_facts&) = delete;  // pointers lead from one part of it to another
@@ -37,6 +40,7 @@ struct site_facts {
   const site_exchange* entry = nullptr;  // what counts as the answer to a request without a token
   std::vector<const site_exchange*> redirects;
   bool redirects_loop = false;
+  bool redirects_go_on() const { return redirects.size() > most_redirects_of_site; }
 
   std::string challenge_text;         // all WWW-Authenticate fields of the entry, joined
   std::vector<challenge> challenges;  // of each field by itself

@@ -9,7 +9,6 @@
 namespace mcp_oauth {
 namespace {
 
-constexpr std::size_t most_redirects = 5;
 constexpr std::string_view initialize =
     R"({"jsonrpc":"2.0","id":"doctor","method":"initialize","params":{"protocolVersion":"2025-11-25",)"
     R"("capabilities":{},"clientInfo":{"name":"mcp-oauth-proxy doctor","version":"1"}}})";
@@ -153,7 +152,7 @@ class planner {
   }
 
   void redirects() {
-    if (facts_.redirects.empty() || facts_.redirects_loop || facts_.redirects.size() > most_redirects) return;
+    if (facts_.redirects.empty() || facts_.redirects_loop || facts_.redirects_go_on()) return;
     if (facts_.entry != facts_.redirects.back()) return;
     auto to = redirect_target(*facts_.entry);
     if (!to.empty()) ask(asked::follow, post_call(to));

@@ -5,6 +5,7 @@
 #include "net/curl_library.h"
 
 #include <array>
+#include <cerrno>
 #include <cstdlib>
 #include <memory>
 #include <system_error>
@@ -135,6 +136,20 @@ std::string other_protocol(CURLcode code, std::string_view words, std::string_vi
   return "";
 }
 
+// What kept a request from its answer, by the names that a connection of the gateway has for it.
+errc finely(CURLcode code, long cause, long tunnel_status, bool by_proxy) {
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_PROXY: return errc::upstream_proxy_refused;
+    case CURLE_COULDNT_CONNECT:
+      if (by_proxy) return errc::upstream_proxy_refused;
+      return cause == ECONNREFUSED ? errc::upstream_refused : errc::fetch_failed;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION: return errc::upstream_tls_failed;
+    case CURLE_UNSUPPORTED_PROTOCOL: return errc::upstream_malformed;
+    default: return tunnel_status >= 300 ? errc::upstream_proxy_refused : errc::fetch_failed;
+  }
+}
+
 // One handle a thread: its connections, names and TLS sessions are used again.
 CURL* handle(const curl_library& lib) {
   struct owner {
@@ -167,8 +182,11 @@ std::string proxy_of_environment(std::string_view scheme) {
   return proxy;
 }
 
-// The first address of the host, as far as this machine knows any, that is not public; "" for none.
-std::string inner_address_of(const std::string& host) {
+// The first address of the host, as far as this machine knows any, that is not public; "" for none. A proxy
+// may read a host that is none here, with a dot at its end or in hexadecimal, as an address.
+std::string inner_address_of(std::string host) {
+  while (host.ends_with('.')) host.pop_back();
+  if (is_disguised_address(host)) return host;
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
@@ -194,7 +212,8 @@ std::string why_cut(CURLcode code, const transfer& t) {
 }
 
 result<glimpse> carry_out(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
-                          const client_certificate& ours, std::size_t part_will_do, proxies by) {
+                          const client_certificate& ours, std::size_t part_will_do, proxies by,
+                          bool told_finely = false) {
   auto loaded = load_curl();
   if (!loaded) return tl::unexpected<error>(loaded.error());
   const auto& lib = **loaded;
@@ -312,7 +331,14 @@ result<glimpse> carry_out(const http_call& call, const fetch_rules& rules, const
                     std::to_string(t.field_bytes > most_field_bytes ? most_field_bytes : rules.most_bytes) +
                     " bytes");
   if (code == CURLE_OPERATION_TIMEDOUT) return fail(errc::fetch_timeout, place + ": " + why);
-  if (code != CURLE_OK) return fail(errc::fetch_failed, place + ": " + why);
+  if (code != CURLE_OK) {
+    long tunnel = 0;
+    lib.easy_getinfo(curl, CURLINFO_HTTP_CONNECTCODE, &tunnel);
+    if (tunnel >= 300) why = "the proxy refuses the tunnel with status " + std::to_string(tunnel);
+    auto to = url::parse(call.url);
+    bool by_proxy = by == proxies::of_environment && !t.judges_address && to && has_proxy_for(*to);
+    return fail(told_finely ? finely(code, cause, tunnel, by_proxy) : errc::fetch_failed, place + ": " + why);
+  }
   return glimpse{std::move(t.answer), "", std::move(t.events)};
 }
 
@@ -329,7 +355,9 @@ result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const
 
 result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
                           const client_certificate& ours) {
-  return whole(carry_out(call, rules, ca_file, ours, 0, proxies::of_environment));
+  auto to = url::parse(call.url);
+  auto by = to && to->is_loopback() ? proxies::none : proxies::of_environment;
+  return whole(carry_out(call, rules, ca_file, ours, 0, by, true));
 }
 
 result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file,

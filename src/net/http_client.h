@@ -23,7 +23,10 @@ result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const
 struct client_certificate {
   std::string certificate_file, key_file;
 };
-// The same with such a certificate. A file that cannot be used is fetch_failed.
+// The same with such a certificate, and past any proxy where the URL is on this machine. A file that cannot
+// be used is fetch_failed. What kept the request from an answer is told more finely: upstream_refused,
+// upstream_tls_failed, upstream_proxy_refused (it is not there, or refuses the tunnel) and upstream_malformed
+// (something else than HTTP) in place of fetch_failed.
 result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
                           const client_certificate& ours);
 

@@ -96,8 +96,9 @@ TEST(Proxies, NoneLeadsToAnInnerAddressThatAServerNamed) {
   proxy_variable named(origin_of(proxy));
   fetch_rules rules;
   rules.allowed = addresses::public_only;
-  for (const char* host : {"127.0.0.1", "localhost", "[::1]", "[::ffff:10.0.0.1]", "169.254.169.254", "127.1",
-                           "2130706433", "0x7f000001", "0"}) {
+  for (const char* host :
+       {"127.0.0.1", "localhost", "[::1]", "[::ffff:10.0.0.1]", "169.254.169.254", "127.1", "2130706433",
+        "0x7f000001", "0", "127.0.0.1.", "169.254.169.254.", "10.0.0.5.", "0x7f000001.", "localhost."}) {
     http_call call;
     call.url = std::string("http://") + host + "/document";
     auto got = fetch(call, rules, "", proxies::always);

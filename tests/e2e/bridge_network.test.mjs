@@ -6,6 +6,7 @@ import { createServer as createSecure } from 'node:https';
 import { connect } from 'node:net';
 import { before, test } from 'node:test';
 
+import { BridgeHome } from './lib/bridge.mjs';
 import { Bridge, json, result } from './lib/bridge_client.mjs';
 import { makeCertificates } from './lib/certificates.mjs';
 import { fileScope, listenOnLoopback } from './lib/scope.mjs';
@@ -125,10 +126,35 @@ test('a proxy that refuses, does not speak HTTP, or is not there is named', asyn
   await fails(t, 'https://mcp.test/mcp', /ECONNREFUSED/, { env: { HTTPS_PROXY: 'http://127.0.0.1:1' } });
 });
 
+test('`bridge login` calls what is between by the same names, and asks again only what may pass', async (t) => {
+  const { port } = await secureServer(t);
+  const clear = await listenOnLoopback(t, createPlain(answering([])));
+  const refusing = await startProxy(t, { status: 403 });
+  const home = await BridgeHome.make(t);
+  for (const [url, environment, id] of [
+    [`https://127.0.0.1:${port}/mcp`, {}, 'MOP-UPS-007'],
+    [`https://127.0.0.1:${clear}/mcp`, {}, 'MOP-UPS-007'],
+    ['https://mcp.test/mcp', { HTTPS_PROXY: `http://127.0.0.1:${refusing.port}` }, 'MOP-BRI-006'],
+  ]) {
+    const done = await home.run(['login', url], environment);
+    assert.equal(done.code, 4, done.err);
+    assert.ok(done.err.includes(id), done.err);
+    assert.ok(!done.err.includes('trying again'), done.err);
+  }
+  assert.equal(refusing.asked.length, 1);
+  const away = await home.run(['login', 'https://mcp.test/mcp'], { HTTPS_PROXY: 'http://127.0.0.1:1' });
+  assert.equal(away.code, 4, away.err);
+  assert.match(away.err, /MOP-BRI-006/);
+});
+
 test('NO_PROXY and loopback go there directly', async (t) => {
   const { port } = await secureServer(t);
   const proxy = await startProxy(t);
   await works(t, `https://127.0.0.1:${port}/mcp`, { flags: ['--ca-file', certificates.caFile], env: { HTTPS_PROXY: `http://127.0.0.1:${proxy.port}` } });
+  assert.equal(proxy.asked.length, 0);
+  const home = await BridgeHome.make(t);
+  const login = await home.run(['login', `https://127.0.0.1:${port}/mcp`, '--ca-file', certificates.caFile], { HTTPS_PROXY: `http://127.0.0.1:${proxy.port}` });
+  assert.equal(login.code, 0, login.err);
   assert.equal(proxy.asked.length, 0);
   await fails(t, `https://mcp.test:${port}/mcp`, /mcp\.test/, { env: { HTTPS_PROXY: `http://127.0.0.1:${proxy.port}`, NO_PROXY: '.test' } });
   assert.equal(proxy.asked.length, 0);

@@ -113,6 +113,38 @@ test('a refresh token that was revoked leads to one sign-in, and to no end', asy
   assert.equal((await home.pages()).length, 2);
 });
 
+test('who was revoked while his bridge runs is asked to sign in by the next call; a server that only revokes, twice', async (t) => {
+  const home = await signedIn(t);
+  const bridge = home.serve(server.url);
+  bridge.tell({ jsonrpc: '2.0', id: 'i', method: 'initialize', params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'x', version: '1' } } });
+  const answer = (id) => until(`the answer to ${id}\n${bridge.errors}`, () => bridge.lines.find((line) => line.id === id), 30_000);
+  const call = (id) => {
+    bridge.tell({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'x' } });
+    return answer(id);
+  };
+  assert.ok((await answer('i')).result, bridge.errors);
+  let revoked = 0; // refreshes that are refused: without asking anybody, and by who may ask
+  as.refuse = (request, response, path) => {
+    if (path !== '/token' || revoked === 0) return false;
+    revoked -= 1;
+    response.writeHead(400, { 'content-type': 'application/json' }).end('{"error":"invalid_grant"}');
+    return true;
+  };
+  t.after(() => (as.refuse = undefined));
+  for (const pages of [2, 3]) {
+    server.refused.add(server.tokens.at(-1));
+    revoked = 2;
+    const { result, error } = await call(`call ${pages}`);
+    assert.ok(result, JSON.stringify(error));
+    assert.equal((await home.pages()).length, pages);
+  }
+  server.refused.add(server.tokens.at(-1));
+  revoked = 2;
+  const { error } = await call('last');
+  assert.equal(error.data.symptom, 'MOP-SIN-016');
+  assert.equal((await home.pages()).length, 3);
+});
+
 test('a server that refuses whatever it is shown ends in an explanation, not in a storm', async (t) => {
   const home = await BridgeHome.make(t);
   server.refuseAll = true;
@@ -132,6 +164,7 @@ test('more scopes are asked for once, together with those before', async (t) => 
   t.after(() => (server.needs = undefined));
   const done = await home.run(['login', server.url]);
   assert.equal(done.code, 0, done.err);
+  assert.match(done.err, /asks for more than this sign-in may \(scope: tools:read [^)]*tools:write[^)]*\)\. To sign in again/);
   const asked = new URL((await home.pages()).at(-1)).searchParams.get('scope').split(' ');
   assert.deepEqual(asked.filter((one) => one.startsWith('tools:')), ['tools:read', 'tools:write']);
 
@@ -454,6 +487,7 @@ test('what is wrong with the cache is named and survived', async (t) => {
   await chmod(home.cache, 0o777);
   const open = await home.run(['login', server.url]);
   assert.equal(open.code, 0);
+  assert.equal(open.err.match(/chmod 700 \S+, until then nothing is kept there/g).length, 1, open.err);
   server.refused.add(server.tokens.at(-1));
   assert.match((await home.run(['login', server.url])).err, /chmod 700/);
 });

@@ -103,16 +103,19 @@ test('a machine without a browser: every way to sign in is named, and one of the
   const home = await BridgeHome.make(t, { BROWSER: '' });
   const client = home.serve(gateway.mcp);
   client.tell({ jsonrpc: '2.0', id: 0, method: 'initialize', params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'x', version: '1' } } });
-  const told = await until('the ways', () => /--device-code/.test(client.errors) && client.errors);
-  assert.match(told, /There is no browser on this machine/);
+  const told = await until('the ways', () => /paste it into this, .*\n.*bridge login/.test(client.errors) && client.errors);
+  assert.ok(!told.includes('--device-code'), 'the gateway gives no device codes');
+  assert.match(told, /The bridge sees no browser on this machine.*\n?.*add yours under "env"/);
   assert.match(told, /ends at an address that it cannot reach,\s+http:\/\/127\.0\.0\.1:\d+\/callback\?code=/);
   const [, command] = /^ +(mcp-oauth-proxy bridge login \S+)$/m.exec(told);
   assert.equal(command, `mcp-oauth-proxy bridge login ${gateway.mcp}`);
   const opened = await until('the answer to initialize', () => client.lines.find((line) => line.id === 0), 20_000);
-  for (const way of ['paste', command, '--device-code']) assert.ok(opened.result.instructions.includes(way), opened.result.instructions);
+  for (const way of ['paste', command, 'DISPLAY']) assert.ok(opened.result.instructions.includes(way), opened.result.instructions);
   const [, address] = /(http:\S+\/oauth\/authorize\?\S+)/.exec(told);
   const terminal = home.inTerminal(['login', gateway.mcp]);
   await until('the terminal waits', () => /paste the address where it ended/.test(terminal.text) && terminal.text);
+  terminal.write('8f2c0a-the-code-alone\r');
+  await until('what to paste', () => /paste the whole address, with \?code=/.test(terminal.text), 10_000).catch((late) => assert.fail(`${late.message}\n${terminal.text}`));
   const person = new Person({ user: 'admin', password: await gateway.firstPassword() });
   const left = await person.approve(address, new URL(address).searchParams.get('redirect_uri'));
   terminal.write(`${left}\r`);
@@ -125,7 +128,7 @@ test('the command that would sign in is told with the flags that were used, and 
   const home = await BridgeHome.make(t);
   const done = await home.run(['login', gateway.mcp, '--interactive', 'false', '--client-id', 'c', '--client-secret', 's3cr3t-value', '--scope', 'a b']);
   assert.equal(done.code, 5);
-  assert.ok(done.err.includes(`run mcp-oauth-proxy bridge login ${gateway.mcp} --interactive false --client-id c --client-secret '***' --scope 'a b' in a terminal`), done.err);
+  assert.ok(done.err.includes(`run mcp-oauth-proxy bridge login ${gateway.mcp} --client-id c --client-secret '***' --scope 'a b' in a terminal`), done.err);
   assert.ok(!done.err.includes('s3cr3t-value'));
 });
 
@@ -149,13 +152,25 @@ test('sign-ins with other settings are found, told and forgotten', async (t) => 
   // One of them, and the other is named.
   const one = await home.run(['logout', gateway.mcp, '--header', 'X-Tenant: a-secret-value']);
   assert.match(one.out, /signed out of \S+ with --header[^]*still signed in to/);
-  assert.equal(JSON.parse((await home.run(['status', '--json'])).out).sign_ins.length, 1);
+  const left = await home.run(['status', '--json']);
+  assert.deepEqual([left.code, JSON.parse(left.out).usable, JSON.parse(left.out).sign_ins.length], [0, true, 1]);
   await home.run(['login', gateway.mcp, '--header', 'X-Tenant: a-secret-value']);
   const both = await home.run(['logout', gateway.mcp]);
   assert.equal(both.out.match(/signed out of/g).length, 2, both.out);
   const none = await home.run(['status', gateway.mcp, '--json']);
   assert.equal(none.code, 5);
   assert.deepEqual(JSON.parse(none.out).sign_ins, []);
+  const nowhere = await home.run(['status', '--json']);
+  assert.deepEqual([nowhere.code, JSON.parse(nowhere.out).usable], [5, false]);
+  assert.equal((await home.run(['status'])).code, 5);
+  const unasked = await home.run(['status', gateway.mcp, '--client-credentials', '--client-id', 'c']);
+  assert.match(unasked.out, /there is no sign-in to/, unasked.err);
+});
+
+test('a folder of settings is in the home that ~ means, and without a home it is said what is missing', async (t) => {
+  const home = await BridgeHome.make(t);
+  assert.match((await home.run(['status'], { OAUTH2_TOKEN_CACHE_DIR: '~/kept' })).out, new RegExp(`no sign-ins in ${home.folder}/kept`));
+  assert.match((await home.run(['status'], { HOME: '' })).out, /neither HOME nor XDG_CONFIG_HOME nor oauth2\.tokenCacheDir/);
 });
 
 test('a damaged file of the cache is named once and set aside', async (t) => {
@@ -201,7 +216,9 @@ test('what is said fits what happened', async (t) => {
   const home = await BridgeHome.make(t);
   const away = await home.run(['login', `http://127.0.0.1:${await portOfNobody()}/mcp`]);
   assert.equal(away.code, 4);
-  assert.match(away.err, /The MCP server cannot be reached \(MOP-UPS-002\)/);
+  assert.match(away.err, /The MCP server refuses the connection[^]*\(MOP-UPS-001\)|\(MOP-UPS-001\)/);
+  assert.equal(away.err.match(/trying again for up to 4 s/g).length, 1, away.err);
+  assert.equal(away.err.match(/http:\/\/127\.0\.0\.1:\d+\/mcp: .*trying again/g).length, 1, away.err);
   assert.ok(!/authorization server|mcp_server_url/.test(away.err), away.err);
 
   let origin;

@@ -265,7 +265,7 @@ test('what a server names is asked by the proxy that the machine needs, and no i
   const told = await examined('http://mcp.example.com/mcp', { environment });
   assert.ok(told.findings.some((one) => one.check === 'server.published' && one.severity === 'ok'), shown(told.findings));
   assert.ok(asked.some((one) => one.startsWith('http://idp.example.com/')), String(asked));
-  for (named of ['http://127.0.0.1:1', 'http://localhost', 'http://[::1]', 'http://169.254.169.254', 'http://127.1', 'http://2130706433']) {
+  for (named of ['http://127.0.0.1:1', 'http://localhost', 'http://[::1]', 'http://169.254.169.254', 'http://127.1', 'http://2130706433', 'http://127.0.0.1.', 'http://metadata.google.internal', 'http://wiki.corp.', 'http://intranet']) {
     asked.length = 0;
     const refused = await examined('http://mcp.example.com/mcp', { environment });
     assert.ok(refused.findings.some((one) => one.id === 'MOP-ASM-001' && /not a public address/.test(one.seen)), shown(refused.findings));
