@@ -125,18 +125,27 @@ exit_code list(const settings& conf, std::size_t most, bool as_json) {
   return exit_code::ok;
 }
 
-exit_code tell_of_request(const settings& conf, const std::string& id, bool as_json) {
+// The story of the first of them that has one; nothing: none has.
+result<std::optional<told_story>> told_of(const settings& conf, const std::vector<std::string>& ids) {
   auto stories = kept_stories(conf, conf.explain.most + more_than_may_be);
-  if (!stories) return report(stories.error());
-  auto told = tell_story(*stories, kept_sign_ins(conf), id);
-  if (told) {
-    if (as_json) {
-      std::cout << json::serialize(to_json(*told)) << "\n";
-    } else {
-      std::cout << to_text(*told, wants_colour());
-    }
-    return exit_code::ok;
+  if (!stories) return tl::unexpected<error>(stories.error());
+  auto sign_ins = kept_sign_ins(conf);
+  for (const auto& id : ids) {
+    if (auto told = tell_story(*stories, sign_ins, id)) return told;
   }
+  return std::optional<told_story>();
+}
+
+exit_code tell(const told_story& told, bool as_json) {
+  if (as_json) {
+    std::cout << json::serialize(to_json(told)) << "\n";
+  } else {
+    std::cout << to_text(told, wants_colour());
+  }
+  return exit_code::ok;
+}
+
+exit_code nothing_kept_of(const settings& conf, const std::string& id) {
   std::cerr << "explain: nothing is kept of " << id << "\n";
   if (!conf.explain.enabled()) {
     std::cerr << "  explain.most is 0: no failure is kept.\n";
@@ -155,10 +164,23 @@ exit_code tell_of_request(const settings& conf, const std::string& id, bool as_j
       << conf.explain.most
       << " at most (explain.keep, explain.most): what was answered well leaves nothing,\n"
       << "  nor does a 401 without a token, with which every sign-in begins, nor a sign-in that was left on "
-         "its first page.\n"
+         "its first page,\n"
+      << "  nor an error that the MCP server itself answered: the log has its status.\n"
       << "  Of one that happens again and again the first id and the last ones are known: explain --last has "
          "it, with a count.\n"
+      << "  While many fail at once some are left out and counted: mop_stories_total{outcome=\"dropped\"} of "
+         "/metrics.\n"
       << "  One of this very moment is known in a second; the last before a crash is lost.\n";
+  return exit_code::unclear;
+}
+
+exit_code tell_of_words(const std::string& what, bool as_json) {
+  if (const auto* row = find_by_id(what)) return tell({{row, row->id, guide::none, true, 1}}, as_json);
+  auto found = find_symptoms(what, most_rows);
+  if (!found.empty()) return tell(found, as_json);
+  std::cerr << "explain: no request, no code of ours and no message that is known here\n"
+               "  An id has 13 characters, as X-Request-Id of the answer and request_id of the log have it.\n"
+               "  The codes are in docs/reference/errors.md.\n";
   return exit_code::unclear;
 }
 
@@ -173,22 +195,24 @@ exit_code explain_command(const command_input& in, const explain_input& about) {
   if (!most || *most == 0 || *most > 100'000) return usage("--last: not a number from 1 to 100000");
   if (!about.lists && what.empty())
     return usage("name an X-Request-Id, a code such as MOP-AUD-001, or the text of a message; - reads it");
-  if (about.lists || is_request_id(what)) {
-    exit_code why = exit_code::ok;
-    std::vector<std::string> warnings;  // are not about the request
-    // As it is without a file, the demo included.
-    auto conf = load_settings(in, true, why, &warnings);
-    if (!conf) return why;
-    if (about.lists) return list(*conf, static_cast<std::size_t>(*most), about.as_json);
-    return tell_of_request(*conf, what, about.as_json);
+  auto ids = about.lists ? std::vector<std::string>() : request_ids_in(what);
+  if (!about.lists && ids.empty()) return tell_of_words(what, about.as_json);
+  bool has_words = !about.lists && !find_symptoms(what, 1).empty();
+  exit_code why = exit_code::ok;
+  std::vector<std::string> warnings;  // are not about the request
+  // As it is without a file, the demo included.
+  auto conf = load_settings(in, true, why, &warnings);
+  if (about.lists) return conf ? list(*conf, static_cast<std::size_t>(*most), about.as_json) : why;
+  if (conf) {
+    auto told = told_of(*conf, ids);
+    if (told && *told) return tell(**told, about.as_json);
+    if (told && !has_words) return nothing_kept_of(*conf, ids.front());
+    if (!told) why = report(told.error());
   }
-  if (const auto* row = find_by_id(what)) return tell({{row, row->id, guide::none, true, 1}}, about.as_json);
-  auto found = find_symptoms(what, most_rows);
-  if (!found.empty()) return tell(found, about.as_json);
-  std::cerr << "explain: no request, no code of ours and no message that is known here\n"
-               "  An id has 13 characters, as X-Request-Id of the answer and request_id of the log have it.\n"
-               "  The codes are in docs/reference/errors.md.\n";
-  return exit_code::unclear;
+  if (!has_words) return why;
+  // A line of a log says what happened, kept or not.
+  std::cerr << "explain: nothing is kept of " << join(ids, ", ") << "; of its words:\n";
+  return tell_of_words(what, about.as_json);
 }
 
 }  // namespace mcp_oauth

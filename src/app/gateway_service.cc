@@ -2,6 +2,7 @@
 
 #include "app/story.h"
 #include "base/text.h"
+#include "doctor/redact.h"
 #include "gateway/original_request.h"
 #include "gateway/refusal.h"
 #include "symptom/catalogue.h"
@@ -135,6 +136,11 @@ const symptom* symptom_of(const std::vector<std::pair<std::string, std::string>>
   return found;
 }
 
+// Strangers have a say in it.
+bool tells_what_was_seen(std::string_view note) {
+  return note == "detail" || note == "provider_detail" || note == "userinfo";
+}
+
 }  // namespace
 
 http_response gateway_service::refuse(const error& why, const net::exchange& x) {
@@ -151,7 +157,7 @@ http_response gateway_service::refuse(const error& why, const net::exchange& x) 
     log_line line(lines_, log_level::info, "http", std::chrono::system_clock::now(), rules_->style);
     const auto& row = explain(why.code);
     line.text("request_id", x.request_id()).text("client", x.peer()).text("decision", "refused");
-    line.text("symptom", row.id).text("reason", row.name).text("detail", why.detail);
+    line.text("symptom", row.id).text("reason", row.name).text("detail", without_secrets(why.detail));
   }
   return refuse_plain(why.code);
 }
@@ -204,18 +210,30 @@ void gateway_service::tell(const net::exchange& x, story& told) {
     }
     line.text("request_id", x.request_id()).text("client", told.client);
     if (told.trace) line.text("trace_id", to_hex(told.trace->request.trace));
-    line.text("http_method", x.head().method).text("path", x.head().path);
+    line.text("http_method", x.head().method);
+    auto path = x.head().path;
+    bool is_plain = path.find('%') == std::string_view::npos && path.find('=') == std::string_view::npos;
+    if (is_plain)
+      line.text("path", path);
+    else
+      line.text("path", path_without_secrets(path));
     line.number("status", static_cast<std::uint64_t>(x.status));
     line.milliseconds_of("duration_ms", static_cast<std::uint64_t>(took.count()));
     line.text("action", told.action).text("user_id", told.subject).text("client_id", told.client_id);
     line.text("issuer", told.issuer).text("token", told.remembered ? "remembered" : "");
-    line.text("mcp_method", told.method).text("mcp_name", told.tool).text("upstream", told.upstream);
+    line.text("mcp_method", told.method);
+    if (told.tool.find("://") == std::string::npos)
+      line.text("mcp_name", told.tool);
+    else
+      line.text("mcp_name", without_secrets(told.tool));
+    line.text("upstream", told.upstream);
     bool judged = told.area == metrics::area::mcp || told.area == metrics::area::verify;
     if (judged) line.text("decision", told.permitted ? "allowed" : "refused");
     if (told.why) {
       const auto& row = explain(told.why->code);
       line.text("error", row.oauth_error);
-      line.text("symptom", row.id).text("reason", row.name).text("detail", told.why->detail);
+      line.text("symptom", row.id).text("reason", row.name);
+      line.text("detail", without_secrets(told.why->detail));
     }
     if (told.response_bytes > 0) line.number("response_bytes", told.response_bytes);
     for (std::size_t i = 0; i < told.notes.size(); ++i) {
@@ -224,7 +242,13 @@ void gateway_service::tell(const net::exchange& x, story& told) {
       bool again = std::any_of(told.notes.begin() + static_cast<std::ptrdiff_t>(i) + 1, told.notes.end(),
                                [&n = name](const auto& later) { return later.first == n; });
       bool said = name == "endpoint" || (name == "client_id" && !told.client_id.empty());
-      if (!again && !said) line.text(name, value);
+      if (again || said) continue;
+      if (tells_what_was_seen(name))
+        line.text(name, without_secrets(value));
+      else if (name == "original_path" && value.find('%') != std::string::npos)
+        line.text(name, path_without_secrets(value));
+      else
+        line.text(name, value);
     }
   }
   if (lines_.size() >= flush_size) flush_log();

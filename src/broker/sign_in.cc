@@ -169,9 +169,10 @@ step try_password(broker_parts& parts, const exchange& x, const visit& v, const 
     note_failure(x, {errc::login_failed, name.error().detail});
     return show(parts, v, {}, words(errc::login_failed), 401);
   }
-  x.log->note("user", v.provider->name + ":" + *name);
   auto who = find_user(parts.world.store, *name, x.now);
   if (!who) return error_answer_for_people(x, who.error());
+  // What nobody here is called may be a password in the wrong field.
+  if (*who) x.log->note("user", v.provider->name + ":" + *name);
   auto turn = take_turn(parts, x, *name, *who);
   if (!turn) return error_answer_for_people(x, turn.error());
   if (turn->wait) {

@@ -46,8 +46,10 @@ TEST_F(SignIn, AWrongPasswordAndAnUnknownUserLookAlike) {
   auto form_page = page(b);
   auto wrong = enter(b, form_page, "ada", "wrong");
   EXPECT_EQ(noted(log, "detail"), "the password does not match");
+  EXPECT_EQ(noted(log, "user"), "local:ada");
   auto unknown = enter(b, form_page, "eve", "wrong");
   EXPECT_EQ(noted(log, "detail"), "no such user");
+  EXPECT_EQ(noted(log, "user"), "") << "it may be a password in the wrong field";
   EXPECT_EQ(wrong.status, 401);
   EXPECT_EQ(unknown.status, 401);
   auto words = [](const http_response& r) { return r.body.substr(0, r.body.find("<form")); };

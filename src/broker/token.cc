@@ -60,15 +60,53 @@ std::optional<http_response> refuse_spent(broker_parts& parts, const exchange& x
   return std::nullopt;
 }
 
-// Which sign-in the code is of, for the story of a failure: as its record says, or as the verifier does.
-void tell_of_login(const exchange& x, const known_client& client, const code_grant& asked,
-                   const std::optional<record>& code) {
-  x.log->login = login_key(client.metadata.client_id, code_challenge_of(asked.code_verifier.reveal()));
-  if (!code) return;
+// What the record of a code says of it.
+std::optional<approved_access> access_of(const std::optional<record>& code) {
+  if (!code) return std::nullopt;
   auto data = parse_json_object(code->data);
   const auto* terms = data ? data->if_contains("access") : nullptr;
-  if (terms == nullptr || !terms->is_object()) return;
-  if (auto access = access_from(terms->get_object())) tell_log(*x.log, *access);
+  if (terms == nullptr || !terms->is_object()) return std::nullopt;
+  auto access = access_from(terms->get_object());
+  return access ? std::make_optional(std::move(*access)) : std::nullopt;
+}
+
+// Which sign-in the code is of, for the story of a failure: as its record says, or as the verifier does.
+void tell_of_login(const exchange& x, const known_client& client, const code_grant& asked,
+                   const std::optional<approved_access>& of_code) {
+  x.log->login = login_key(client.metadata.client_id, code_challenge_of(asked.code_verifier.reveal()));
+  if (of_code) tell_log(*x.log, *of_code);
+}
+
+void tell_cause(const exchange& x, std::string_view cause, std::string_view fix) {
+  x.log->note("cause", cause);
+  x.log->note("fix", fix);
+}
+
+// One row of the catalogue is for both, and what to do is not the same.
+void tell_of_mismatch(const exchange& x, const known_client& client, const approved_access& of_code) {
+  if (of_code.client_id == client.metadata.client_id)
+    tell_cause(x, "The redirect_uri of the token request is not the one of the authorization request.",
+               "Send the same redirect_uri in both requests, to the letter.");
+  else
+    tell_cause(x, "The code was given to another client than the one that brings it.",
+               "Ask for the tokens with the client_id that started the login.");
+}
+
+// A request that cannot be read names its code all the same, and the catalogue speaks of the authorization
+// request as well.
+void tell_of_unread(const broker_parts& parts, const exchange& x, const form& body, const error& why) {
+  if (why.code != errc::pkce_missing && why.code != errc::pkce_malformed) return;
+  if (why.code == errc::pkce_missing)
+    tell_cause(x, "The token request has no code_verifier.",
+               "Keep the code_verifier whose SHA-256 was sent as code_challenge, and send it with the code.");
+  else
+    tell_cause(x, "The code_verifier of the token request is not 43 to 128 of A-Z a-z 0-9 - . _ ~.",
+               "Send the code_verifier as it was before it was hashed for code_challenge.");
+  auto code = body.find("code");
+  if (!code) return;
+  auto found = parts.world.store.get("code", digest_of(*code), x.now);
+  if (!found) return;
+  if (auto access = access_of(*found)) tell_log(*x.log, *access);
 }
 
 step exchange_grant(broker_parts& parts, const exchange& x, const known_client& client,
@@ -88,8 +126,11 @@ step exchange_grant(broker_parts& parts, const exchange& x, const known_client& 
                     : redeem_refresh(world, keys->current, client, std::get<refresh_grant>(grant), x.now);
   watch_grant(x, client.metadata.client_id, grant, tokens ? nullptr : &tokens.error());
   if (!tokens) {
-    if (const auto* code = std::get_if<code_grant>(&grant))
-      tell_of_login(x, client, *code, about ? *about : std::optional<record>());
+    if (const auto* code = std::get_if<code_grant>(&grant)) {
+      auto of_code = about ? access_of(*about) : std::nullopt;
+      tell_of_login(x, client, *code, of_code);
+      if (of_code && tokens.error().code == errc::code_client_mismatch) tell_of_mismatch(x, client, *of_code);
+    }
     return error_answer(x, tokens.error());
   }
   const auto& conf = parts.world.conf;
@@ -136,6 +177,7 @@ step token(broker_parts& parts, exchange x) {
   auto request = parse_token_request(x.request->fields, *body);
   if (!request) {
     watch_unread_grant(x, request.error());
+    tell_of_unread(parts, x, *body, request.error());
     return error_answer(x, request.error());
   }
   auto store = std::make_shared<read_ahead>(parts.world.store);

@@ -3,6 +3,7 @@
 
 #include "broker/fixture.h"
 #include "broker/grants.h"
+#include "broker/login_trail.h"
 
 #include <future>
 #include <random>
@@ -11,6 +12,8 @@
 
 namespace mcp_oauth {
 namespace {
+
+using testing::HasSubstr;
 
 class Token : public BrokerTest {
  protected:
@@ -84,6 +87,45 @@ TEST_F(Token, ACodeOfAnotherClientIsRefusedAndStaysGood) {
   EXPECT_EQ(error_of(answer), "invalid_grant");
   EXPECT_EQ(noted(log, "result"), "code_client_mismatch");
   EXPECT_EQ(redeem(client, code).status, 200);
+}
+
+TEST_F(Token, AMissingVerifierIsToldAsThatAndOfItsSignIn) {
+  auto code = code_for(client);
+  auto key = login_key(client, challenge);
+  for (auto [sent, says] : std::initializer_list<std::pair<std::string, std::string>>{
+           {"", "has no code_verifier"}, {"short", "is not 43 to 128"}}) {
+    auto request = make_form({{"grant_type", "authorization_code"}, {"client_id", client}, {"code", code}});
+    if (!sent.empty()) request.add("code_verifier", sent);
+    EXPECT_EQ(error_of(ask(endpoint::token, post_request("/oauth/token", request))), "invalid_request");
+    EXPECT_THAT(noted(log, "cause"), HasSubstr(says));
+    EXPECT_THAT(noted(log, "fix"), HasSubstr("code_verifier"));
+    EXPECT_EQ(log.login, key);
+    EXPECT_FALSE(log.steps.empty());
+  }
+  // A code that is none is of no sign-in, and is not missed.
+  ask(endpoint::token,
+      post_request(
+          "/oauth/token",
+          make_form({{"grant_type", "authorization_code"}, {"client_id", client}, {"code", "nonsense"}})));
+  EXPECT_EQ(log.login, "");
+  EXPECT_EQ(redeem(client, code).status, 200) << "and the code is as good as before";
+}
+
+TEST_F(Token, AnotherRedirectUriIsNotToldAsAnotherClient) {
+  auto code = code_for(client);
+  auto request = make_form({{"grant_type", "authorization_code"},
+                            {"client_id", client},
+                            {"code", code},
+                            {"redirect_uri", "http://127.0.0.1:7777/other"},
+                            {"code_verifier", std::string(verifier)}});
+  EXPECT_EQ(error_of(ask(endpoint::token, post_request("/oauth/token", request))), "invalid_grant");
+  EXPECT_THAT(noted(log, "cause"), HasSubstr("redirect_uri of the token request"));
+  EXPECT_THAT(noted(log, "fix"), HasSubstr("same redirect_uri"));
+  redeem(other, code);
+  EXPECT_THAT(noted(log, "cause"), HasSubstr("another client"));
+  EXPECT_THAT(noted(log, "fix"), HasSubstr("client_id"));
+  EXPECT_EQ(redeem(client, code).status, 200);
+  EXPECT_EQ(noted(log, "cause"), "");
 }
 
 TEST_F(Token, ACodeExpires) {

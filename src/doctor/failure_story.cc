@@ -136,159 +136,7 @@ void read_items(const json::object& o, std::string_view name, std::vector<Item>&
   }
 }
 
-bool is_token_letter(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-         c == '.' || c == '~' || c == '+' || c == '/' || c == '=' || c == '%';
-}
-
-std::size_t end_of_token(std::string_view text, std::size_t from) {
-  while (from < text.size() && is_token_letter(text[from])) ++from;
-  return from;
-}
-
-// Names whose value opens something. As parameters, members of JSON and header fields.
-constexpr std::array<std::string_view, 18> secret_names = {
-    "access_token",  "refresh_token",    "id_token",      "token",  "code",          "state",     "nonce",
-    "password",      "passwd",           "client_secret", "secret", "code_verifier", "assertion", "api_key",
-    "authorization", "client_assertion", "set-cookie",    "cookie"};
-constexpr std::array<std::string_view, 3> schemes = {"bearer", "basic", "dpop"};
-constexpr std::size_t shortest_secret = 16;  // a run of letters that is no word
-
-bool is_name_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-' || (c >= '0' && c <= '9');
-}
-
-bool names_secret(std::string_view word) {
-  return std::find(secret_names.begin(), secret_names.end(), word) != secret_names.end();
-}
-
-bool is_scheme(std::string_view word) {
-  return std::find(schemes.begin(), schemes.end(), word) != schemes.end();
-}
-
-// Where the value ends that a secret name at `at` introduces with `=`, or with `:` and quotes; `at` if none.
-std::size_t end_of_secret(std::string_view text, std::size_t name_end, std::size_t& begin) {
-  auto at = name_end;
-  if (at < text.size() && text[at] == '"') ++at;
-  if (at >= text.size() || (text[at] != '=' && text[at] != ':')) return 0;
-  bool is_colon = text[at] == ':';
-  ++at;
-  // A form has no blank behind `=`; what comes then is something else.
-  while (is_colon && at < text.size() && text[at] == ' ') ++at;
-  bool quoted = at < text.size() && (text[at] == '"' || text[at] == '\'');
-  // "state: the login took longer" are words of ours
-  if (is_colon && !quoted) {
-    begin = at;
-    auto end = end_of_token(text, at);
-    return end - at >= shortest_secret ? end : 0;
-  }
-  if (quoted) {
-    auto quote = text[at];
-    begin = ++at;
-    while (at < text.size() && text[at] != quote) ++at;
-    // The name of the next secret is not the value of this one.
-    if (names_secret(to_lower(text.substr(begin, at - begin)))) return 0;
-    return at;
-  }
-  begin = at;
-  auto end = end_of_token(text, at);
-  // "authorization=Bearer …": the scheme is not the secret.
-  while (is_scheme(to_lower(text.substr(at, end - at))) && end < text.size() && text[end] == ' ') {
-    at = std::min(text.find_first_not_of(' ', end), text.size());
-    end = end_of_token(text, at);
-  }
-  return end;
-}
-
-// Without control characters, those beyond ASCII too, and without those that turn the direction of a line.
-std::string without_orders(std::string_view text) {
-  auto at = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-  std::string clean;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    bool control = at(i) < 0x20 || at(i) == 0x7F;
-    bool control_beyond = at(i) == 0xC2 && at(i + 1) >= 0x80 && at(i + 1) < 0xA0;
-    bool turns = at(i) == 0xE2 && ((at(i + 1) == 0x80 && ((at(i + 2) >= 0xAA && at(i + 2) <= 0xAE) ||
-                                                          at(i + 2) == 0x8E || at(i + 2) == 0x8F)) ||
-                                   (at(i + 1) == 0x81 && at(i + 2) >= 0xA6 && at(i + 2) <= 0xA9));
-    if (control || control_beyond || turns) {
-      clean += ' ';
-      i += turns ? 2 : control_beyond ? 1 : 0;
-    } else {
-      clean += text[i];
-    }
-  }
-  return clean;
-}
-
 }  // namespace
-
-std::string redact(std::string_view text) {
-  auto given = text.substr(0, 4 * longest_text_of_a_story);
-  std::string out;
-  std::size_t at = 0;
-  while (at < given.size()) {
-    bool starts = is_name_letter(given[at]) && (at == 0 || !is_name_letter(given[at - 1]));
-    if (!starts) {
-      // A password in a URL: from the colon behind the user to the last @ of the authority.
-      if (given.substr(at, 3) == "://") {
-        auto end = given.find_first_of("/?# \"'", at + 3);
-        auto authority = given.substr(at + 3, end == std::string_view::npos ? end : end - at - 3);
-        auto sign = authority.rfind('@');
-        if (sign != std::string_view::npos) {
-          out += "://***";
-          at += 3 + sign;
-          continue;
-        }
-      }
-      out += given[at++];
-      continue;
-    }
-    auto name_end = at;
-    while (name_end < given.size() && is_name_letter(given[name_end])) ++name_end;
-    auto word = to_lower(given.substr(at, name_end - at));
-    std::size_t begin = 0;
-    auto end = names_secret(word) ? end_of_secret(given, name_end, begin) : 0;
-    if (end > begin) {
-      out += given.substr(at, begin - at);
-      out += "***";
-      at = end;
-      continue;
-    }
-    if (is_scheme(word) && name_end < given.size() && given[name_end] == ' ') {
-      auto token_end = end_of_token(given, name_end + 1);
-      // "Bearer token" is a sentence.
-      if (token_end > name_end + shortest_secret) {
-        out += given.substr(at, name_end + 1 - at);
-        out += "***";
-        at = token_end;
-        continue;
-      }
-    }
-    auto token_end = end_of_token(given, at);
-    auto token = given.substr(at, token_end - at);
-    bool jwt = token.size() > 20 && token.starts_with("eyJ");
-    if (jwt) {
-      out += "***";
-      at = token_end;
-      continue;
-    }
-    out += given.substr(at, name_end - at);
-    at = name_end;
-  }
-  auto clean = without_orders(out);
-  if (clean.size() > longest_text_of_a_story) {
-    clean.resize(longest_text_of_a_story - 3);
-    while (!clean.empty() && (static_cast<unsigned char>(clean.back()) & 0xC0) == 0x80) clean.pop_back();
-    if (!clean.empty() && static_cast<unsigned char>(clean.back()) >= 0xC0) clean.pop_back();
-    clean += "...";
-  }
-  if (!is_valid_utf8(clean)) {
-    for (char& c : clean) {
-      if (static_cast<unsigned char>(c) >= 0x80) c = '?';
-    }
-  }
-  return clean;
-}
 
 namespace {
 
@@ -306,6 +154,7 @@ std::string fit(std::string_view text) {
 }  // namespace
 
 void make_fit(failure_story& story) {
+  story.path = path_without_secrets(story.path);
   for (const auto& t : texts) {
     auto& value = story.*t.slot;
     if (!value.empty() && !t.is_ours) value = fit(value);
@@ -386,6 +235,36 @@ result<failure_story> story_from(std::string_view data) {
 bool is_request_id(std::string_view text) {
   constexpr std::string_view letters = "0123456789abcdefghjkmnpqrstvwxyz";
   return text.size() == 13 && text.find_first_not_of(letters) == std::string_view::npos;
+}
+
+std::vector<std::string> request_ids_in(std::string_view text) {
+  constexpr std::array<std::string_view, 4> names = {"request_id", "request-id", "x-request-id", "request"};
+  constexpr std::string_view word_letters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+  constexpr std::size_t most_ids = 16;
+  constexpr std::size_t most_between = 8;  // `": "`, or the blanks of a page
+  std::vector<std::string> ids;
+  std::string first;  // that stands without a name
+  bool is_alone = true, is_named = false;
+  std::size_t end = 0;
+  while (ids.size() < most_ids) {
+    auto at = text.find_first_of(word_letters, end);
+    if (at == std::string_view::npos) break;
+    is_named = is_named && at - end <= most_between;
+    end = std::min(text.find_first_not_of(word_letters, at), text.size());
+    auto word = end - at <= names[2].size() + 1 ? to_lower(text.substr(at, end - at)) : std::string();
+    bool is_id = is_request_id(word);
+    if (is_id && is_named && std::find(ids.begin(), ids.end(), word) == ids.end()) ids.push_back(word);
+    is_alone = is_alone && is_id;
+    // A word of letters may be one of any language, and one of digits a time.
+    bool is_mixed = word.find_first_of("0123456789") != std::string::npos &&
+                    word.find_first_not_of("0123456789") != std::string::npos;
+    if (first.empty() && is_id && (is_alone || is_mixed)) first = word;
+    is_named = std::find(names.begin(), names.end(), word) != names.end();
+  }
+  bool is_line = text.find('\n') == std::string_view::npos;
+  if (ids.empty() && !first.empty() && (is_alone || is_line)) ids.push_back(first);
+  return ids;
 }
 
 }  // namespace mcp_oauth

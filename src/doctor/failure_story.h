@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/time.h"
+#include "doctor/redact.h"
 #include "symptom/catalogue.h"
 
 #include <cstdint>
@@ -63,7 +64,7 @@ inline constexpr std::size_t most_ids_of_a_story = 64;
 inline constexpr std::size_t most_steps_of_a_login = 16;
 inline constexpr std::size_t most_rules_of_a_story = 64;
 inline constexpr std::size_t most_scopes_of_a_story = 64;
-inline constexpr std::size_t longest_text_of_a_story = 512;
+inline constexpr std::size_t longest_text_of_a_story = longest_redacted;
 
 std::string to_data(const failure_story& story);
 // Fit to be shown, whatever was written into the record. Errors: store_corrupt.
@@ -72,11 +73,6 @@ result<failure_story> story_from(std::string_view data);
 // Everything of it fit to be kept: no text is longer than it may be, none holds what looks like a credential.
 // Once more changes nothing.
 void make_fit(failure_story& story);
-
-// Without what looks like a credential, however it got there: JWTs, what follows Bearer, Basic and DPoP, the
-// values of code, state, token, password and the like, passwords in URLs. At most `longest_text_of_a_story`
-// bytes, UTF-8, without anything that a terminal would obey.
-std::string redact(std::string_view text);
 
 // ---- the way of a request
 
@@ -112,6 +108,8 @@ struct told_story {
   std::vector<failure_story> later;  // further failures of the same login, in their order
   sign_in_progress::stage how = sign_in_progress::stage::unknown;  // of a login
   std::int64_t until = 0;                                          // likewise
+  // The request that was asked about, when it did not fail and is but the probable beginning of all this.
+  std::optional<failure_story::step> opening;
 };
 
 // The story that the id belongs to, out of what is kept; nothing: of none.
@@ -120,5 +118,10 @@ std::optional<told_story> tell_story(std::span<const failure_story> kept,
 
 // Whether that looks like an id of a request.
 bool is_request_id(std::string_view text);
+
+// The ids in a text, as people have them: alone, whatever stands around it and in whichever case, or behind
+// request_id, X-Request-Id or request in a line of a log, a header or a page, or else anywhere in a single
+// line. Each once, at most 16.
+std::vector<std::string> request_ids_in(std::string_view text);
 
 }  // namespace mcp_oauth

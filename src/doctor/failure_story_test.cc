@@ -151,6 +151,65 @@ TEST(FailureStory, MadeFitTwiceIsMadeFitOnce) {
   }
 }
 
+TEST(Redact, TakesOutQueriesOfUrlsWhateverTheirNames) {
+  for (auto [given, wanted] : std::initializer_list<std::pair<std::string_view, std::string_view>>{
+           {"seen http://127.0.0.1:9/other?api_key2=SECRET&sig=SECRET, expected one of http://127.0.0.1/cb",
+            "seen http://127.0.0.1:9/other?***, expected one of http://127.0.0.1/cb"},
+           {"asked for https://other.test/mcp?key=SECRET.", "asked for https://other.test/mcp?***."},
+           {"https://u:SECRET@x/y?X-Amz-Signature=SECRET&apikey=SECRET", "https://***@x/y?***"},
+           {"https://u:p?SECRET@x/y", "https://***"},
+           {"https://a.test/cb#access_token=SECRET", "https://a.test/cb#***"},
+           {"see https://a.test/errors#MOP-AUD-001: what?", "see https://a.test/errors#MOP-AUD-001: what?"},
+           {"https://a.test/x?", "https://a.test/x?"},
+           {"/x;jsessionid=SECRET;access-token=SECRET;apikey=SECRET",
+            "/x;jsessionid=***;access-token=***;apikey=***"}}) {
+    EXPECT_EQ(redact(given), wanted);
+    EXPECT_EQ(redact(wanted), wanted) << "once is enough";
+  }
+}
+
+TEST(Redact, ControlCharactersHideNothing) {
+  EXPECT_EQ(redact("Bearer\x01"
+                   "abcdefghijklmnopqrstuvwxyz0123"),
+            "Bearer ***");
+}
+
+TEST(Redact, PercentEncodingHidesNothing) {
+  for (std::string_view hidden :
+       {"/oauth/callback%3Fcode%3DSECRETCODE1234567890&state%3DSECRETSTATE",
+        "/auth/callback%3fcode=SECRETCODE1234567890&state=SECRETSTATE",
+        "/cb%253Fcode%253DSECRET%2526state%253DSECRET", "https%3A%2F%2Fa.test%2Fx%3Fanything%3DSECRET",
+        "https%3A%2F%2Fu%3ASECRET%40a.test%2F", "Bearer%20SECRETabcdefghijklmnopqrstuvwxyz", "%63ode=SECRET",
+        "to%6Ben%3DSECRET%20SECRET", "https://a.test/x?k=a%20SECRET",
+        "%25252525252525253Fcode%25252525252525253DSECRET"}) {
+    EXPECT_THAT(redact(hidden), Not(HasSubstr("SECRET"))) << hidden;
+  }
+  for (std::string_view plain :
+       {"100% of it", "/caf%C3%A9/a%20b", "%", "%zz", "50%2", "a%20b, expected a%2Fb"})
+    EXPECT_EQ(redact(plain), plain);
+}
+
+TEST(Redact, APathEndsWhereAQueryBegins) {
+  EXPECT_EQ(path_without_secrets("/mcp/files"), "/mcp/files");
+  EXPECT_EQ(path_without_secrets("/mcp%3Fanything%3Dvalue"), "/mcp?***");
+  EXPECT_EQ(path_without_secrets("/mcp%253fanything"), "/mcp?***");
+  auto s = a_story("id", "MOP-AUD-001", 1);
+  s.path = "/oauth/callback%3Fapi_key2%3Dvalue";
+  s.mcp_name = "https://u:pw@x/y?X-Amz-Signature=value";
+  make_fit(s);
+  EXPECT_EQ(s.path, "/oauth/callback?***");
+  EXPECT_EQ(s.mcp_name, "https://***@x/y?***");
+}
+
+TEST(Redact, IsQuickWhateverAStrangerSent) {
+  // The square of that would take minutes.
+  for (std::string_view unit : {"://", "a/", "eyJ/", "code=\"", "%25", "https://a?b ", "Bearer "}) {
+    std::string text;
+    while (text.size() < 256U * 1024) text += unit;
+    EXPECT_LE(without_secrets(text).size(), 2 * text.size());
+  }
+}
+
 TEST(Redact, ShortensBetweenCharactersAndKeepsUtf8) {
   auto text = redact(std::string(508, 'a') + "\xC3\xA9\xC3\xA9\xC3\xA9" + std::string(5000, 'b'));
   EXPECT_LE(text.size(), longest_text_of_a_story);
@@ -203,6 +262,22 @@ TEST(TellStory, ACallStopsAtTheHopThatItsCodeIsOf) {
   }
 }
 
+TEST(TellStory, WhatTheGatewayRefusedBehindTheTokenStandsBehindIt) {
+  for (auto code : {"MOP-SES-001", "MOP-MCP-001", "MOP-MCP-005"}) {
+    auto s = a_story("0123456789abc", code, 1000);
+    s.client_id = "client";
+    EXPECT_THAT(hops_of(*tell_story(std::vector{s}, {}, s.id)),
+                ElementsAre("+client", "+gateway", "+validation", "!gateway", "-policy", "-upstream"))
+        << code;
+    s.client_id.clear();
+    s.user = "local:ada";
+    auto told = tell_story(std::vector{s}, {}, s.id);
+    ASSERT_EQ(told->hops.size(), 6U) << code;
+    EXPECT_EQ(told->hops[2].detail, "local:ada");
+    EXPECT_EQ(told->hops[3].code, code);
+  }
+}
+
 std::vector<failure_story> a_login() {
   auto callback = a_story("callback00000", "MOP-IDP-008", 4000, "callback");
   callback.login = "key";
@@ -232,6 +307,46 @@ TEST(TellStory, AnyIdOfASignInGivesAllOfIt) {
   }
   EXPECT_FALSE(tell_story(kept, {}, "nobody0000000"));
   EXPECT_FALSE(tell_story({}, {}, "call000000000"));
+}
+
+TEST(TellStory, APlainBeginningIsNobodysFailure) {
+  auto told = tell_story(a_login(), {}, "call000000000");
+  ASSERT_TRUE(told && told->opening);
+  EXPECT_EQ(told->opening->hop, "gateway");
+  auto text = to_text(*told, false);
+  EXPECT_EQ(text.rfind("This request got a plain 401, which is no failure: every sign-in begins so.\n"
+                       "It probably began the sign-in below.\n\n✗ MOP-IDP-008",
+                       0),
+            0U)
+      << text;
+  EXPECT_EQ(to_json(*told).at("opening").at("id"), "call000000000");
+  for (auto id : {"register00000", "authorize0000", "callback00000", "token00000000"}) {
+    auto certain = tell_story(a_login(), {}, id);
+    EXPECT_FALSE(certain->opening) << id;
+    EXPECT_TRUE(to_json(*certain).at("opening").is_null());
+  }
+  // Also of a failure that is of no sign-in, and of one that nothing went wrong in.
+  auto alone = a_story("authorize0000", "MOP-CLI-001", 2000, "authorize");
+  alone.before = {{"metadata", "metadata00000", 1000, true}};
+  auto began = tell_story(std::vector{alone}, {}, "metadata00000");
+  ASSERT_TRUE(began && began->opening);
+  EXPECT_THAT(to_text(*began, false), testing::StartsWith("This request read the metadata"));
+  std::vector<sign_in_progress> waiting{{"key", {{"gateway", "call000000000", 1, true}}}};
+  EXPECT_TRUE(tell_story({}, waiting, "call000000000")->opening);
+}
+
+TEST(TellStory, WhatIsKnownComesBeforeWhatIsProbable) {
+  auto guessed = a_story("authorize0000", "MOP-CLI-001", 2000, "authorize");
+  guessed.before = {{"gateway", "good000000000", 1000, true}};
+  auto sure = a_story("token00000000", "MOP-PKC-005", 3000, "token");
+  sure.login = "key";
+  sure.before = {{"authorize", "good000000000", 1000, false}};
+  auto told = tell_story(std::vector{guessed, sure}, {}, "good000000000");
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->first->id, "token00000000");
+  EXPECT_FALSE(told->opening);
+  std::vector<sign_in_progress> ended{{"key", {{"authorize", "good000000000", 1, false}}}};
+  EXPECT_FALSE(tell_story(std::vector{guessed}, ended, "good000000000")->first);
 }
 
 TEST(TellStory, WhatDidNoHarmIsNotTheCauseOfWhatDid) {
@@ -481,6 +596,30 @@ TEST(RequestId, IsToldFromOtherText) {
        {"", "0a1b2c3d4e5f", "0a1b2c3d4e5fgh", "token expired", "0A1B2C3D4E5FG", "0a1b2c3d4e5fl"}) {
     EXPECT_FALSE(is_request_id(not_one)) << not_one;
   }
+}
+
+TEST(RequestId, IsFoundAsPeopleHaveIt) {
+  for (auto given :
+       {"0a1b2c3d4e5fg", "0A1B2C3D4E5FG", "\"0a1b2c3d4e5fg\",", "(0a1b2c3d4e5fg).",
+        "X-Request-Id: 0a1b2c3d4e5fg", "x-request-id:0A1B2C3D4E5FG", "request_id=0a1b2c3d4e5fg",
+        "\"request_id\":\"0a1b2c3d4e5fg\",", "request   0a1b2c3d4e5fg  2026-11-29T21:03:07.412Z",
+        "2026-11-29T21:03:07.412Z  0a1b2c3d4e5fg  MOP-AUD-001  from 192.0.2.7  POST /mcp",
+        "HTTP/1.1 401\r\nX-Request-Id: 0a1b2c3d4e5fg\r\n",
+        R"({"level":"info","message":"token expired","request_id":"0a1b2c3d4e5fg","client":"::1"})",
+        "2026-11-29T21:03:07.412Z info  [mcp] token expired request_id=0a1b2c3d4e5fg client=::1"}) {
+    EXPECT_THAT(request_ids_in(given), ElementsAre("0a1b2c3d4e5fg")) << given;
+  }
+  EXPECT_THAT(
+      request_ids_in("request_id=0a1b2c3d4e5fg a\nrequest_id=1a1b2c3d4e5fg\nrequest_id=0a1b2c3d4e5fg"),
+      ElementsAre("0a1b2c3d4e5fg", "1a1b2c3d4e5fg"));
+  for (auto none : {"", "MOP-AUD-001", "the request 0a1b2c3d4e5 failed", "see 0a1b2c3d4e5fg\nthere",
+                    "at 1764450000123 it failed", "see abcdefghjkmnp there",
+                    "request_id           0a1b2c3d4e5fg\nx", "request_ids=0a1b2c3d4e5fg\nx", "request_id="}) {
+    EXPECT_THAT(request_ids_in(none), testing::IsEmpty()) << none;
+  }
+  std::string many;
+  for (int i = 0; i < 100; ++i) many += "request_id=0a1b2c3d4e" + std::to_string(100 + i) + "\n";
+  EXPECT_EQ(request_ids_in(many).size(), 16U);
 }
 
 }  // namespace

@@ -92,6 +92,13 @@ std::string why_not(const failure_story::rule& r) {
   return parts.empty() ? "allows it" : join(parts, "; ");
 }
 
+// What became of a request that others may have followed.
+std::string words_of(const failure_story::step& opening) {
+  if (opening.hop == "gateway")
+    return "This request got a plain 401, which is no failure: every sign-in begins so.";
+  return "This request read the metadata, which is no failure: every sign-in begins so.";
+}
+
 class page {
  public:
   explicit page(bool colour) : colour_(colour) {}
@@ -243,6 +250,8 @@ json::value policy_json(const failure_story& s) {
 
 std::string to_text(const told_story& told, bool colour) {
   page p(colour);
+  if (told.opening)
+    p.out += p.in(bold, words_of(*told.opening)) + "\nIt probably began the sign-in below.\n\n";
   if (!told.first) {
     bool ended = told.how == sign_in_progress::stage::ended;
     p.out += (ended ? p.in(green, "✓") : p.in(yellow, "!")) + " " +
@@ -292,6 +301,14 @@ json::object to_json(const told_story& told) {
   json::object o;
   o["version"] = 1;
   o["kind"] = told.is_login ? "login" : "request";
+  if (told.opening) {
+    o["opening"] = json::object{{"id", text(told.opening->id)},
+                                {"time", text(time_of(told.opening->at))},
+                                {"hop", text(told.opening->hop)},
+                                {"words", text(words_of(*told.opening))}};
+  } else {
+    o["opening"] = nullptr;
+  }
   if (told.first) {
     o["first"] = cause_json(*told.first);
     o["request"] = request_json(*told.first);

@@ -126,6 +126,14 @@ std::string explain_schema() {
         "kind": {"enum": ["request", "login"]},
         "first": {"anyOf": [{"$ref": "#/$defs/cause"}, {"type": "null"}]},
         "request": {"anyOf": [{"$ref": "#/$defs/request"}, {"type": "null"}]},
+        "opening": {
+          "type": ["object", "null"],
+          "required": ["id", "time", "hop", "words"],
+          "properties": {
+            "id": {"type": "string"}, "time": {"type": "string"},
+            "hop": {"enum": ["gateway", "metadata", "register"]}, "words": {"type": "string"}
+          }
+        },
         "sign_in": {"enum": ["signing_in", "code_given", "ended", null]},
         "policy": {
           "type": ["object", "null"],

@@ -48,15 +48,18 @@ std::size_t place_of(std::string_view hop) {
 
 bool is_of_a_call(std::string_view action) { return action == "call" || action == "verify"; }
 
-bool names(const failure_story& story, std::string_view id) {
-  if (story.id == id) return true;
-  if (std::find(story.ids.begin(), story.ids.end(), id) != story.ids.end()) return true;
-  if (story.ended_id == id) return true;
-  return std::any_of(story.before.begin(), story.before.end(), [&](const auto& s) { return s.id == id; });
+using step = failure_story::step;
+
+// The step of that request; nullptr: none.
+const step* find_step(const std::vector<step>& steps, std::string_view id, bool probable) {
+  auto found = std::find_if(steps.begin(), steps.end(),
+                            [&](const step& s) { return s.id == id && s.probable == probable; });
+  return found == steps.end() ? nullptr : &*found;
 }
 
-bool is_of(const sign_in_progress& sign_in, std::string_view id) {
-  return std::any_of(sign_in.steps.begin(), sign_in.steps.end(), [&](const auto& s) { return s.id == id; });
+bool is_certainly_of(const failure_story& story, std::string_view id) {
+  if (std::find(story.ids.begin(), story.ids.end(), id) != story.ids.end()) return true;
+  return story.ended_id == id || find_step(story.before, id, false) != nullptr;
 }
 
 told_hop failing_hop(const failure_story& story) {
@@ -78,8 +81,10 @@ std::vector<told_hop> way_of_call(const failure_story& story) {
   auto bad = failing_hop(story);
   std::vector<told_hop> told;
   bool reached = true;
+  // The gateway says no to what it reads behind the token, too: to a body, or to a session.
+  bool is_behind_token = bad.hop == "gateway" && (!story.user.empty() || !story.client_id.empty());
   for (auto name : of_call) {
-    if (name == bad.hop) {
+    if (name == bad.hop && !is_behind_token) {
       told.push_back(bad);
       reached = bad.how == told_hop::verdict::trouble;
       continue;
@@ -91,6 +96,10 @@ std::vector<told_hop> way_of_call(const failure_story& story) {
     if (name == "client") hop.detail = story.client;
     if (name == "validation" && reached && !story.user.empty()) hop.detail = story.user;
     told.push_back(std::move(hop));
+    if (name == "validation" && is_behind_token) {
+      told.push_back(bad);
+      reached = bad.how == told_hop::verdict::trouble;
+    }
   }
   if (std::find(of_call.begin(), of_call.end(), bad.hop) == of_call.end()) told.push_back(bad);
   return told;
@@ -180,15 +189,24 @@ std::string_view hop_of(const symptom& row, std::string_view action) {
 std::optional<told_story> tell_story(std::span<const failure_story> kept,
                                      std::span<const sign_in_progress> sign_ins, std::string_view id) {
   using stage = sign_in_progress::stage;
-  auto found = std::find_if(kept.begin(), kept.end(), [&](const auto& s) { return s.id == id; });
-  if (found == kept.end())
-    found = std::find_if(kept.begin(), kept.end(), [&](const auto& s) { return names(s, id); });
-  auto sign_in = sign_ins.end();
-  if (found == kept.end()) {
-    sign_in = std::find_if(sign_ins.begin(), sign_ins.end(), [&](const auto& s) { return is_of(s, id); });
-    if (sign_in == sign_ins.end()) return std::nullopt;
+  auto kept_with = [&](auto fits) { return std::find_if(kept.begin(), kept.end(), fits); };
+  auto sign_in_with = [&](bool probable) {
+    return std::find_if(sign_ins.begin(), sign_ins.end(),
+                        [&](const auto& s) { return find_step(s.steps, id, probable) != nullptr; });
+  };
+  auto found = kept_with([&](const auto& s) { return s.id == id; });
+  if (found == kept.end()) found = kept_with([&](const auto& s) { return is_certainly_of(s, id); });
+  auto sign_in = found == kept.end() ? sign_in_with(false) : sign_ins.end();
+  const step* opening = nullptr;
+  // What is known by its address alone gives way to what is known.
+  if (found == kept.end() && sign_in == sign_ins.end()) {
+    found = kept_with([&](const auto& s) { return find_step(s.before, id, true) != nullptr; });
+    if (found == kept.end()) sign_in = sign_in_with(true);
+    if (found == kept.end() && sign_in == sign_ins.end()) return std::nullopt;
+    opening = find_step(found == kept.end() ? sign_in->steps : found->before, id, true);
   }
   told_story told;
+  if (opening != nullptr) told.opening = *opening;
   if (found != kept.end() && found->login.empty()) {
     told.first = *found;
     told.hops =

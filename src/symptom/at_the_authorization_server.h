@@ -107,7 +107,7 @@ inline constexpr std::array authorization_rows = std::to_array<symptom>({
      "A code came twice; the tokens of the first use are revoked.",
      "Start the login again."},
     {errc::code_client_mismatch, "MOP-COD-004", "code_client_mismatch", 400, "invalid_grant",
-     "The authorization code was issued to another client",
+     "The authorization code was issued to another client, or for another redirect_uri",
      "client_id or redirect_uri differs from the authorization request.",
      "Use the client that started the login."},
     {errc::refresh_invalid, "MOP-REF-001", "refresh_invalid", 400, "invalid_grant",

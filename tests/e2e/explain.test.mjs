@@ -25,10 +25,16 @@ const fits = new Ajv({ strict: false }).compile(schema);
 
 // The command, in the folder of the gateway, with its configuration and its environment.
 function run(gateway, ...args) {
+  return runWith('', gateway, ...args);
+}
+
+// The same, with that on its standard input.
+function runWith(input, gateway, ...args) {
   const config = gateway.settings ? ['--config', 'config.yaml'] : [];
   return new Promise((done) => {
-    execFile(binary, [...config, 'explain', ...args], { cwd: gateway.folder, env: { PATH: process.env.PATH, ...gateway.environment } },
+    const program = execFile(binary, [...config, 'explain', ...args], { cwd: gateway.folder, env: { PATH: process.env.PATH, ...gateway.environment } },
       (failed, out, err) => done({ code: failed ? failed.code : 0, out, err }));
+    program.stdin.on('error', () => {}).end(input);
   });
 }
 
@@ -298,6 +304,72 @@ test('canaries: what a secret came with is told of, the secret is not', async ()
     assert.ok(!said.includes(secret), secret);
     assert.ok(!stored.includes(secret), secret);
   }
+});
+
+test('canaries: neither an encoded query, nor one of a URL, nor a password in the wrong field reaches a story or the log', async () => {
+  const secrets = [];
+  const plant = () => (secrets.push(`canary${randomBytes(18).toString('hex')}`), secrets.at(-1));
+  const html = { headers: { accept: 'text/html' }, redirect: 'manual' };
+  const { client } = tokens;
+  const ids = [];
+  for (const asked of [
+    { redirect_uri: `http://127.0.0.1:9/other?api_key2=${plant()}&sig=${plant()}&token=${plant()}` },
+    { resource: `https://other.example/mcp?key=${plant()}` },
+  ]) {
+    const answer = await fetch(authorization(gateway, client, asked).url, html);
+    await answer.body?.cancel();
+    ids.push(idOf(answer));
+  }
+  ids.push(await refused(await fetch(`${gateway.origin}/auth/callback%3Fcode%3D${plant()}&other%3D${plant()}`)));
+  ids.push(await refused(await post(gateway.mcp, { jsonrpc: '2.0', id: 3, method: 'tools/call', params: { name: `https://u:${plant()}@x/y?X-Amz-Signature=${plant()}` } }, tokens.access_token)));
+  const { browser } = new Person();
+  const consent = await browser.open(authorization(gateway, client).url, { until: redirectUri });
+  const form = await browser.submit(consent, consent.forms[0].buttons.find((b) => b.text.startsWith('Approve')).text);
+  await browser.submit(form, 'Sign in', { user: plant(), password: plant() });
+  const line = await until('the line of the log', async () => (await gateway.log()).findLast((l) => l.symptom === 'MOP-LOG-001' && l.detail === 'no such user'));
+  ids.push(line.request_id);
+  await until('all of them', async () => (await Promise.all(ids.map((id) => run(gateway, id)))).every((r) => r.code === 0));
+  const said = (await Promise.all(ids.flatMap((id) => [run(gateway, id), run(gateway, id, '--json')]))).map((r) => r.out + r.err).join('\n');
+  const stored = (await Promise.all(['oauth.db', 'oauth.db-wal'].map((f) => readFile(join(gateway.folder, f)).catch(() => '')))).join('');
+  const log = await until('their lines', async () => {
+    const lines = await gateway.log();
+    return ids.every((id) => lines.some((l) => l.request_id === id)) && JSON.stringify(lines);
+  });
+  for (const secret of secrets) {
+    assert.ok(!said.includes(secret), said.split('\n').find((l) => l.includes(secret)));
+    assert.ok(!stored.includes(secret), secret);
+    assert.ok(!log.includes(secret), JSON.stringify((await gateway.log()).find((l) => JSON.stringify(l).includes(secret))));
+  }
+  assert.match(said, /http:\/\/127\.0\.0\.1:9\/other\?\*\*\*/);
+});
+
+test('an id is taken as people have it, and a line whose request left nothing is told by its words', async () => {
+  const id = await refused(await post(gateway.mcp, call('echo'), 'yet another garbage'));
+  await explained(gateway, id);
+  const line = JSON.stringify(await until('its line', async () => (await gateway.log()).find((l) => l.request_id === id)));
+  const forms = [`X-Request-Id: ${id}`, `request_id=${id}`, `"${id}",`, id.toUpperCase()];
+  for (const given of forms) {
+    const { code, out } = await run(gateway, given);
+    assert.deepEqual([code, out.slice(0, 13)], [0, '✗ MOP-TOK-004'], given);
+    assert.match(out, /The way of this/, given);
+  }
+  assert.match((await runWith(`${line}\n`, gateway, '-')).out, new RegExp(`request   [0-9a-z]{13}`));
+  const unknown = line.replaceAll(id, '0123456789abc');
+  const words = await runWith(unknown, gateway, '-');
+  assert.equal(words.code, 0);
+  assert.match(words.err, /nothing is kept of 0123456789abc/);
+  assert.match(words.out, /MOP-TOK-004/);
+  assert.equal((await run(gateway, 'X-Request-Id: 0123456789abc')).code, 6);
+});
+
+test('a plain 401 that others followed is not told as their failure', async () => {
+  const opening = idOf(await post(gateway.mcp, initialize()));
+  const answer = await fetch(authorization(gateway, { client_id: 'nobody', redirect_uris: [redirectUri] }).url, { headers: { accept: 'text/html' } });
+  const id = await refused(answer);
+  assert.equal((await explained(gateway, id)).opening, null);
+  const told = await explained(gateway, opening);
+  assert.equal(told.opening.id, opening);
+  assert.match((await run(gateway, opening)).out, /^This request got a plain 401, which is no failure/);
 });
 
 test('who is killed loses at most what was queued', async (t) => {
