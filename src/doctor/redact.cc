@@ -61,6 +61,18 @@ bool is_scheme(std::string_view word) {
   return std::find(schemes.begin(), schemes.end(), word) != schemes.end();
 }
 
+// "invalid_signature": words that are joined, none of them as long as a secret.
+bool is_words(std::string_view value) {
+  std::size_t letters = 0;
+  for (char c : value) {
+    bool joins = c == '_' || c == '-' || c == '.';
+    if (!joins && (c < 'a' || c > 'z')) return false;
+    letters = joins ? 0 : letters + 1;
+    if (letters >= shortest_secret) return false;
+  }
+  return true;
+}
+
 // Where the value ends that a secret name at `at` introduces with `=`, or with `:` and quotes; `at` if none.
 std::size_t end_of_secret(std::string_view text, std::size_t name_end, std::size_t& begin) {
   auto at = name_end;
@@ -75,7 +87,8 @@ std::size_t end_of_secret(std::string_view text, std::size_t name_end, std::size
   if (is_colon && !quoted) {
     begin = at;
     auto end = end_of_token(text, at);
-    return end - at >= shortest_secret ? end : 0;
+    auto value = text.substr(at, end - at);
+    return value.size() >= shortest_secret && !is_words(value) ? end : 0;
   }
   if (quoted) {
     auto quote = text[at];
