@@ -32,6 +32,12 @@ std::string bad(const std::string& text) {
   return errors;
 }
 
+TEST(Derive, FailuresAreKeptUnlessNoneMayBe) {
+  EXPECT_TRUE(good(upstream).explain.enabled());
+  EXPECT_EQ(good(upstream).explain.most, 1000u);
+  EXPECT_FALSE(good(upstream + "explain: {most: 0}\n").explain.enabled());
+}
+
 TEST(Derive, PublicUrlComesFromCallbackUrlOrFromWhereWeListen) {
   EXPECT_EQ(good(upstream + "callback_url: https://a.example:8443/oauth/callback\n").public_url,
             "https://a.example:8443");

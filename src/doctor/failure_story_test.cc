@@ -516,6 +516,28 @@ TEST(PrintStory, TellsOfEachRuleWhyItDidOrDidNotApply) {
   EXPECT_EQ(o.at("first").at("id"), "MOP-SCP-001");
 }
 
+TEST(PrintStory, HasAWordForEachVerdictAndStage) {
+  using verdict = told_hop::verdict;
+  using stage = sign_in_progress::stage;
+  told_story told;
+  told.is_login = true;
+  for (auto how : {verdict::passed, verdict::failed, verdict::trouble, verdict::not_reached}) {
+    told_hop hop;
+    hop.hop = "token";
+    hop.how = how;
+    told.hops.push_back(hop);
+  }
+  std::vector<std::string> verdicts;
+  auto all = to_json(told);
+  for (const auto& hop : all.at("hops").as_array()) verdicts.emplace_back(hop.at("verdict").as_string());
+  EXPECT_THAT(verdicts, ElementsAre("passed", "failed", "trouble", "not_reached"));
+  for (auto [how, word] : std::initializer_list<std::pair<stage, const char*>>{
+           {stage::signing_in, "signing_in"}, {stage::code_given, "code_given"}, {stage::ended, "ended"}}) {
+    told.how = how;
+    EXPECT_EQ(to_json(told).at("sign_in"), word);
+  }
+}
+
 TEST(PrintStory, ListsOneLineForEach) {
   auto kept = a_login();
   auto text = list_text(kept, false);
