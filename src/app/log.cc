@@ -8,10 +8,12 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <climits>
 #include <memory>
 #include <system_error>
 #include <utility>
 
+#include <poll.h>
 #include <unistd.h>
 
 namespace mcp_oauth {
@@ -108,6 +110,22 @@ std::size_t write_all(int descriptor, std::string_view bytes) {
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) break;
     done += static_cast<std::size_t>(n);
+  }
+  return done;
+}
+
+// To standard error in place of a file that takes nothing: as far as it is read. A pipe that nobody reads
+// must hold neither a reload nor the end up. A pipe with room takes PIPE_BUF bytes at once (poll(2),
+// pipe(7)).
+std::size_t write_while_taken(std::string_view bytes) {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    pollfd place{STDERR_FILENO, POLLOUT, 0};
+    if (::poll(&place, 1, 100) != 1 || (place.revents & POLLOUT) == 0) break;
+    auto piece = bytes.substr(done, PIPE_BUF);
+    auto written = write_all(STDERR_FILENO, piece);
+    done += written;
+    if (written < piece.size()) break;
   }
   return done;
 }
@@ -336,9 +354,8 @@ void log_sink::put(int descriptor, std::string_view lines, const log_style& styl
   auto rest = lines.substr(done == 0 ? 0 : lines.rfind('\n', done - 1) + 1);
   if (!copies) {
     if (diverted_ == 0)
-      write_all(STDERR_FILENO,
-                note("the log cannot be written: its lines go to standard error until it can"));
-    write_all(STDERR_FILENO, rest);
+      write_while_taken(note("the log cannot be written: its lines go to standard error until it can"));
+    write_while_taken(rest);
   }
   diverted_ += static_cast<std::uint64_t>(std::count(rest.begin(), rest.end(), '\n'));
 }

@@ -57,7 +57,7 @@ void append_trace(std::string& out, const log_style& style, const trace_note& no
 // Where log lines go: a file that only its owner may read, standard output, or standard error. Lines are
 // handed over in batches and written by a thread of its own, so that a slow disk or a full pipe holds no
 // request up; what does not fit into its bounded queue is dropped and counted in the next line. What a file
-// does not take (a full disk) goes to standard error for as long as that lasts.
+// does not take (a full disk) goes to standard error for as long as that lasts and somebody reads it.
 class log_sink {
  public:
   // The folder of a file is made. Errors: file_unwritable.

@@ -202,6 +202,33 @@ TEST(LogSink, SaysOnStandardErrorWhatAFullDiskDoesNotTake) {
   std::filesystem::remove_all(folder);
 }
 
+// It would hold up a reload, and the end.
+TEST(LogSink, WaitsForNobodyWhoDoesNotReadStandardError) {
+  std::string pattern = (std::filesystem::temp_directory_path() / "log_XXXXXX").string();
+  std::string folder = ::mkdtemp(pattern.data());
+  std::array<int, 2> unread{};
+  ASSERT_EQ(::pipe(unread.data()), 0);
+  auto child = ::fork();
+  if (child == 0) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    ::dup2(unread[1], STDERR_FILENO);
+    auto log = log_sink::open(folder + "/proxy.log", log_level::info);
+    rlimit of_files{};
+    ::getrlimit(RLIMIT_FSIZE, &of_files);
+    of_files.rlim_cur = 1;
+    ::setrlimit(RLIMIT_FSIZE, &of_files);
+    (*log)->write(std::string(1 << 20, 'x') + "\n");
+    (void)(*log)->reopen();
+    log->reset();
+    ::_exit(0);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  for (int end : unread) ::close(end);
+  std::filesystem::remove_all(folder);
+}
+
 TEST(DescriptorLimit, IsRaisedToWhatTheSystemAllows) {
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
