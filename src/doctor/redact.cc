@@ -1,9 +1,11 @@
 #include "doctor/redact.h"
 
+#include "base/form.h"
 #include "base/text.h"
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 namespace mcp_oauth {
 namespace {
@@ -236,26 +238,16 @@ std::string without_values(std::string_view given) {
   return out;
 }
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 // What is no escape stays as it is; and, if they are to stay, blanks and quotes, where a value would end.
 std::string decoded(std::string_view text, bool with_ends) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    bool whole = text[i] == '%' && i + 2 < text.size();
-    int high = whole ? hex_value(text[i + 1]) : -1;
-    int low = whole ? hex_value(text[i + 2]) : -1;
-    bool is_escape = high >= 0 && low >= 0;
-    if (!is_escape || (!with_ends && ends_url(static_cast<char>(high * 16 + low)))) {
+    auto byte = text[i] == '%' ? percent_decode(text.substr(i, 3)) : std::nullopt;
+    if (!byte || (!with_ends && ends_url(byte->front()))) {
       out += text[i];
       continue;
     }
-    out += static_cast<char>(high * 16 + low);
+    out += *byte;
     i += 2;
   }
   return out;
