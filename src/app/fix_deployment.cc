@@ -2,6 +2,7 @@
 
 #include "app/file_access.h"
 #include "base/file_words.h"
+#include "base/shell.h"
 #include "base/text.h"
 #include "doctor/site_facts.h"
 
@@ -139,7 +140,7 @@ std::string to_text(const std::vector<file_change>& changes, bool yes) {
   std::string out = "\n";
   for (const auto& change : changes) {
     if (change.what == proposed_change::kind::mode) {
-      out += "chmod " + change.after + " " + shell_word(change.file) + "    (was " + change.before + ")\n";
+      out += "chmod " + change.after + " " + shell_quoted(change.file) + "    (was " + change.before + ")\n";
     } else {
       out += "--- " + change.file + "\n+++ " + change.file + "\n@@ -" + std::to_string(change.line) + " +" +
              std::to_string(change.line) + " @@\n-" + change.before + "\n+" + change.after + "\n";

@@ -1,5 +1,6 @@
 #include "bridge/command_line.h"
 
+#include "base/shell.h"
 #include "base/text.h"
 #include "bridge/options.h"
 
@@ -63,17 +64,6 @@ std::string name_of(bridge_grant grant) {
 }
 
 }  // namespace
-
-std::string shell_quoted(std::string_view word) {
-  auto plain = [](char c) {
-    return (c >= '0' && c <= '9') || (to_lower(c) >= 'a' && to_lower(c) <= 'z') ||
-           std::string_view("_-./:@%+=,").find(c) != std::string_view::npos;
-  };
-  if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return std::string(word);
-  std::string out = "'";
-  for (char c : word) out += c == '\'' ? "'\\''" : std::string(1, c);
-  return out + "'";
-}
 
 std::vector<std::string> without_secrets(const std::vector<std::string>& arguments) {
   std::vector<std::string> shown;

@@ -8,9 +8,6 @@
 
 namespace mcp_oauth {
 
-// A word as a shell takes it for one.
-std::string shell_quoted(std::string_view word);
-
 // Arguments of a bridge as they may be shown: the value of whatever may hold a secret is ***. A value that is
 // only a reference (${VARIABLE}, @FILE) stays.
 std::vector<std::string> without_secrets(const std::vector<std::string>& arguments);

@@ -19,14 +19,6 @@ bridge_settings some() {
   return s;
 }
 
-TEST(CommandLine, AWordIsQuotedAsAShellNeedsIt) {
-  EXPECT_EQ(shell_quoted("https://mcp.example/mcp"), "https://mcp.example/mcp");
-  EXPECT_EQ(shell_quoted("a b"), "'a b'");
-  EXPECT_EQ(shell_quoted("it's"), "'it'\\''s'");
-  EXPECT_EQ(shell_quoted("$(id)"), "'$(id)'");
-  EXPECT_EQ(shell_quoted(""), "''");
-}
-
 TEST(CommandLine, WhatMayBeSecretIsNotShown) {
   EXPECT_THAT(
       without_secrets({"https://m.example", "--client-id", "c", "--client-secret", "s3cr3t", "--debug"}),

@@ -2,6 +2,7 @@
 
 #include "base/ip_address.h"
 #include "base/json.h"
+#include "base/shell.h"
 #include "base/text.h"
 #include "doctor/site_check.h"
 #include "oauth/displayable.h"
@@ -16,7 +17,7 @@ namespace mcp_oauth {
 namespace {
 
 std::string check_command(const deployment_evidence& e) {
-  return "mcp-oauth-proxy check-config " + shell_word(e.file);
+  return "mcp-oauth-proxy check-config " + shell_quoted(e.file);
 }
 
 void settings_hold(const deployment_evidence& e, std::vector<doctor_finding>& all) {
@@ -25,7 +26,7 @@ void settings_hold(const deployment_evidence& e, std::vector<doctor_finding>& al
     bool missing = line.find("Config file not found") != std::string::npos;
     if (line.starts_with("⚠")) continue;
     auto& one = into.failure(missing ? errc::config_not_found : errc::config_invalid, line, "", e.file);
-    one.verify = "mcp-oauth-proxy validate-config " + shell_word(e.file);
+    one.verify = "mcp-oauth-proxy validate-config " + shell_quoted(e.file);
   }
   if (!e.file_errors.empty()) return;
   into.ok("The settings hold", "", e.file);
@@ -35,7 +36,7 @@ void settings_hold(const deployment_evidence& e, std::vector<doctor_finding>& al
     one.title = "A setting deserves a look";
     one.cause = "It is allowed, and seldom meant.";
     one.fix = "Read what the line says.";
-    one.verify = "mcp-oauth-proxy validate-config " + shell_word(e.file);
+    one.verify = "mcp-oauth-proxy validate-config " + shell_quoted(e.file);
   }
 }
 
@@ -141,7 +142,8 @@ void one_store(const deployment_evidence& e, std::vector<doctor_finding>& all) {
                            "one address, or PostgreSQL", "database_url");
   // Several addresses may be one machine, or proxies before one.
   one.certain = false;
-  one.verify = "getent ahosts " + shell_word(url::parse(e.public_url) ? url::parse(e.public_url)->host : "");
+  one.verify =
+      "getent ahosts " + shell_quoted(url::parse(e.public_url) ? url::parse(e.public_url)->host : "");
 }
 
 std::string octal(unsigned mode) {
@@ -156,8 +158,8 @@ void file_modes(const deployment_evidence& e, std::vector<doctor_finding>& all) 
     if ((file.mode & 077 & ~file.may_have) == 0) continue;
     auto is = octal(file.mode & 07777), should = octal(file.mode & (0600 | file.may_have));
     auto& one = into.warning(errc::file_mode_wide, file.what + " has mode " + is, should, file.path);
-    one.fix = "chmod " + should + " " + shell_word(file.path);
-    one.verify = "stat -c %a " + shell_word(file.path);
+    one.fix = "chmod " + should + " " + shell_quoted(file.path);
+    one.verify = "stat -c %a " + shell_quoted(file.path);
     one.change = proposed_change{proposed_change::kind::mode, file.path, is, should};
   }
 }

@@ -224,16 +224,6 @@ std::string shown_url(std::string_view text) {
   return cut == std::string_view::npos ? shown : shown + "?…";
 }
 
-std::string shell_word(std::string_view text) {
-  bool plain = !text.empty() && text.find_first_not_of(
-                                    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                    "0123456789_./:@%+=,-") == std::string_view::npos;
-  if (plain && text.front() != '-') return std::string(text);
-  std::string quoted = "'";
-  for (char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
-
 std::string shell_url(std::string_view text) {
   auto cut = text.find('?');
   std::string quoted = "'";

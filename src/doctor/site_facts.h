@@ -77,8 +77,6 @@ std::string post_command(std::string_view address, std::string_view options = ""
 // The URL without its query, for people; and in quotes for a shell, where <query> stands for it.
 std::string shown_url(std::string_view text);
 std::string shell_url(std::string_view text);
-// One word of a command line, whatever is in it.
-std::string shell_word(std::string_view text);
 
 // Of our gateway's stream, which sends an event at once and the next a second later: whether it came as sent,
 // or its events came together.
