@@ -185,7 +185,9 @@ TEST(LogSink, SaysOnStandardErrorWhatAFullDiskDoesNotTake) {
     auto members = parse_json_object(line);
     ASSERT_TRUE(members) << line;
     messages.push_back(text_member(*members, "message"));
-    if (messages.size() == 1) EXPECT_EQ(text_member(*members, "detail"), "File too large");
+    if (messages.size() == 1) {
+      EXPECT_EQ(text_member(*members, "detail"), "File too large");
+    }
   }
   EXPECT_EQ(messages, (std::vector<std::string>{
                           "the log cannot be written: its lines go to standard error until it can",
