@@ -1,6 +1,7 @@
 // A gateway that is right, and clients that are not: registration, authorization and token requests, and their pages.
 
 import { createServer } from 'node:https';
+import { connect } from 'node:net';
 
 import { Browser } from '../lib/browser.mjs';
 import { makeCertificates } from '../lib/certificates.mjs';
@@ -10,7 +11,7 @@ import { Person } from '../lib/person.mjs';
 import { listenOnLoopback } from '../lib/scope.mjs';
 import { until } from '../lib/until.mjs';
 import { Upstream } from '../lib/upstream.mjs';
-import { logLine, page } from './judges.mjs';
+import { logged, logLine, page } from './judges.mjs';
 
 export async function requests(scope) {
   const upstream = await Upstream.start(scope);
@@ -47,6 +48,25 @@ export async function requests(scope) {
   });
   const onPage = (world, cause, parameters, by = client) => ({
     world, cause, ask: async () => ({ 'the page': page(await new Browser().open(authorization(gateway, by, parameters).url, { until: redirectUri })) }),
+  });
+  // Bytes as they are; what is no request has no id to find its line by.
+  const bytes = (world, cause, text) => ({
+    world, cause,
+    ask: async (mine) => {
+      const socket = connect(gateway.port, '127.0.0.1').on('error', () => {}).resume();
+      mine.after(() => socket.destroy());
+      socket.write(text);
+      return { 'the log': await logged(gateway, world, (l) => l.symptom === cause) };
+    },
+  });
+  // What a proxy in front asks at /auth/verify.
+  const verdict = (world, cause, headers, settings = {}) => ({
+    world, cause,
+    ask: async (mine) => {
+      const asked = await Gateway.start(mine, { mcp_server_url: upstream.url, tools: { echo: ['tools:read'] }, trusted_proxies: ['127.0.0.1'], ...settings });
+      const { access_token: token } = await tokensFor(asked, new Person({ password: await asked.firstPassword() }));
+      return { 'the log': await logLine(asked, await fetch(`${asked.origin}/auth/verify`, { headers: { authorization: `Bearer ${token}`, ...headers(asked) } })) };
+    },
   });
   const registering = (metadata) => raw('/oauth/register', { headers: { 'content-type': 'application/json' }, body: JSON.stringify(metadata) });
   const code = { grant_type: 'authorization_code', client_id: client.client_id, code: 'c'.repeat(43), code_verifier: 'v'.repeat(43), redirect_uri: redirectUri };
@@ -151,6 +171,24 @@ export async function requests(scope) {
     onPage('a client id document that is not there', 'MOP-CID-001', {}, { client_id: `${site}/none.json` }),
     onPage('a client id document that names another', 'MOP-CID-003', {}, { client_id: `${site}/other.json` }),
     onPage('a client id document over http', 'MOP-CLI-001', {}, { client_id: 'http://example.com/client.json' }),
+    bytes('a header without a colon', 'MOP-HTP-001', 'GET / HTTP/1.1\r\nhost: x\r\nno colon\r\n\r\n'),
+    bytes('headers larger than allowed', 'MOP-HTP-002', `GET / HTTP/1.1\r\nhost: x\r\nx: ${'x'.repeat(40_000)}\r\n\r\n`),
+    bytes('two lengths that disagree', 'MOP-HTP-003', 'POST /mcp HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n'),
+    bytes('the protocol is HTTP/3', 'MOP-HTP-004', 'GET / HTTP/3.0\r\nhost: x\r\n\r\n'),
+    byLog('an escape in a form that is none', 'MOP-REQ-003', raw('/oauth/token', { headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: 'grant_type=%zz' })),
+    {
+      world: 'the person denies the request', cause: 'MOP-CON-002',
+      ask: async () => {
+        const denying = await register(gateway, { client_name: 'Denied' });
+        const browser = new Browser();
+        const consent = await browser.open(authorization(gateway, denying).url, { until: redirectUri });
+        await browser.submit(consent, consent.forms[0].buttons.find((b) => b.text.startsWith('Deny')).text);
+        return { 'the log': await logged(gateway, 'the answer', (l) => l.client_id === denying.client_id && l.symptom) };
+      },
+    },
+    verdict('who asks for a verdict is no trusted proxy', 'MOP-VER-001', (of) => ({ 'x-original-url': of.mcp, 'x-original-method': 'POST' }), { trusted_proxies: [] }),
+    verdict('the proxy does not say which request it means', 'MOP-VER-002', () => ({})),
+    verdict('the proxy does not show the call', 'MOP-VER-004', (of) => ({ 'x-original-url': of.mcp, 'x-original-method': 'POST' })),
     atMcp('the body is no JSON', 'MOP-MCP-005', { body: 'echo' }),
     atMcp('a member stands twice', 'MOP-MCP-002', { body: '{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}' }),
     atMcp('a header contradicts the body', 'MOP-MCP-001', { headers: { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/list', 'mcp-name': 'echo' } }),

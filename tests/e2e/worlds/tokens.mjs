@@ -156,6 +156,17 @@ export async function tokens(scope) {
         return { 'the log': await logLine(guard, await post(guard.mcp, call('whoami'), undefined, { authorization: `DPoP ${bound}`, dpop })) };
       },
     },
+    {
+      world: 'the proof was used before', cause: 'MOP-DPO-003',
+      ask: async () => {
+        const key = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+        const bound = token({ cnf: { jkt: thumbprint(key) } });
+        const dpop = proofOf(key, guard.mcp, bound);
+        const shown = () => post(guard.mcp, call('whoami'), undefined, { authorization: `DPoP ${bound}`, dpop });
+        await (await shown()).text();
+        return { 'the log': await logLine(guard, await shown()) };
+      },
+    },
     asking('the token was revoked at the issuer', 'MOP-TOK-010', () => ({ body: '{"active":false}' })),
     asking('the introspection secret is wrong', 'MOP-ISS-005', () => ({ status: 401, body: '{"error":"invalid_client"}' })),
     asking('introspection answers with a page', 'MOP-ISS-005', () => html),
