@@ -10,6 +10,7 @@ import { Gateway, startDemoServer } from '../lib/gateway.mjs';
 import { Nginx } from '../lib/nginx.mjs';
 import { listenOnLoopback, portOfNobody } from '../lib/scope.mjs';
 import { startAnswering } from '../lib/upstream.mjs';
+import { deployments } from './deployments.mjs';
 import { doctor } from './judges.mjs';
 
 const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -193,6 +194,7 @@ export async function outside(scope) {
     theirs('somebody in front lets in nobody of this country', 'MOP-WEB-001', (it) => { it.answers['/mcp'] = (_, __, json) => json(403, { message: 'requests from your country are not authorized' }); }),
     theirs('a 400 that speaks of HTTPS', 'MOP-CHA-003', (it) => { it.bare = it.refused = (json) => json(400, { jsonrpc: '2.0', id: null, error: { code: -32600, message: 'Unsupported protocol version; see HTTPS://example.com/docs' } }); }),
 
+    ...(await deployments(scope)),
     ours('nothing is wrong with ours', null, all('')),
     theirs('nothing is wrong with somebody else\'s', null, () => {}),
   ];
