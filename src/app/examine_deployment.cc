@@ -191,6 +191,14 @@ void look_at_addresses(const settings& conf, deployment_evidence& into) {
   into.public_addresses = net::reach({place->host, place->effective_port(), false, "", patience}).addresses;
 }
 
+std::optional<result<http_answer>> ask_public_health(const settings& conf, const doctor_input& about) {
+  auto call = get(conf.public_url + "/health");
+  auto rules = patient();
+  auto ca = about.ca_file.empty() ? conf.upstream_ca_file : about.ca_file;
+  auto by = net::way_of(call, rules);
+  return answer_of(net::look(call, rules, ca, by));
+}
+
 constexpr std::size_t most_servers = 32;
 
 // The first of them by itself, with its clients; of the others what is wrong there.
@@ -239,10 +247,14 @@ examination examine_configured(const command_input& in, const doctor_input& abou
   evidence.url_of_environment = named != nullptr && *named != '\0';
   look_at_start(conf, evidence);
   look_at_running(conf, evidence);
+  if (evidence.health && *evidence.health) evidence.public_health = ask_public_health(conf, about);
   look_at_files(conf, evidence);
   look_at_providers(conf, evidence);
   look_at_addresses(conf, evidence);
-  if (!conf.upstreams.empty()) evidence.resource = conf.upstreams.front().resource;
+  if (!conf.upstreams.empty()) {
+    evidence.resource = conf.upstreams.front().resource;
+    evidence.wants_tokens = conf.upstreams.front().require_auth;
+  }
   return examine_deployment(evidence, look_from_outside(conf, about));
 }
 

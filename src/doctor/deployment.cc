@@ -132,6 +132,36 @@ void gateway_runs(const deployment_evidence& e, std::vector<doctor_finding>& all
   one.verify = "curl -s " + shell_url(e.listener + "/.well-known/oauth-protected-resource");
 }
 
+// Of a gateway that runs: whether the public URL leads to it.
+void meets_the_public_url(const deployment_evidence& e, const examination& outside,
+                          std::vector<doctor_finding>& all) {
+  const auto* seen = outside.first();
+  bool fails = seen != nullptr && seen->level == severity::failure;
+  site_findings into("gateway.public", all);
+  auto verify = "curl -si " + shell_url(e.public_url + "/health");
+  if (!outside.reached) {
+    // A connection that nobody takes is no server that is not started: this one is. Of a name or a
+    // certificate the finding itself says more.
+    bool nobody = fails && seen->check == "network.connection";
+    auto& one = into.add(nobody ? severity::failure : severity::warning, errc::gateway_unreachable,
+                         seen != nullptr ? seen->seen : "", "the gateway", shown_url(e.public_url));
+    one.certain = !nobody || seen->certain;
+    one.verify = verify;
+    return;
+  }
+  if (seen == nullptr || !e.public_health || !*e.public_health || is_ours(**e.public_health)) return;
+  // Whoever refuses or fails is told of by itself.
+  const auto& health = **e.public_health;
+  if (health.status != 200 && health.status != 404) return;
+  bool another = seen->code == errc::front_page || seen->code == errc::path_unknown ||
+                 seen->code == errc::not_an_mcp_server || (seen->code == errc::server_open && e.wants_tokens);
+  if (!another) return;
+  auto& one = into.failure(errc::gateway_elsewhere, told_with_words(health), "the health of the gateway",
+                           shown_url(e.public_url + "/health"));
+  one.certain = false;
+  one.verify = verify;
+}
+
 void one_store(const deployment_evidence& e, std::vector<doctor_finding>& all) {
   if (!e.local_store) return;
   std::size_t four = 0, six = 0;
@@ -254,12 +284,7 @@ examination examine_deployment(const deployment_evidence& e, std::optional<exami
   if (outside) {
     // Where the gateway does not run, that is the cause of what is seen from outside.
     auto& seen = outside->findings;
-    if (running && !outside->reached) {
-      site_findings into("gateway.public", made.findings);
-      std::string what = outside->first() != nullptr ? outside->first()->seen : "";
-      into.warning(errc::gateway_unreachable, what, "the gateway", shown_url(e.public_url)).verify =
-          "curl -si " + shell_url(e.public_url + "/health");
-    }
+    if (running) meets_the_public_url(e, *outside, made.findings);
     std::move(seen.begin(), seen.end(), std::back_inserter(made.findings));
     made.clients = std::move(outside->clients);
   }

@@ -37,11 +37,13 @@ struct deployment_evidence {
   bool url_of_environment = false;                               // that of the MCP server is not in the file
   std::vector<error> away;  // providers and MCP servers that do not answer as they should
 
-  std::string listener;                       // "http://127.0.0.1:8080"
-  std::optional<result<http_answer>> health;  // asked there
-  std::optional<result<http_answer>> inside;  // the resource metadata, as this process gives it
-  std::string public_url, resource;           // as configured
-  std::vector<std::string> public_addresses;  // of its name
+  std::string listener;                              // "http://127.0.0.1:8080"
+  std::optional<result<http_answer>> health;         // asked there
+  std::optional<result<http_answer>> inside;         // the resource metadata, as this process gives it
+  std::string public_url, resource;                  // as configured
+  std::optional<result<http_answer>> public_health;  // asked at the public URL
+  bool wants_tokens = true;                          // of everybody who calls the first server
+  std::vector<std::string> public_addresses;         // of its name
   bool local_store = false;
   std::vector<file_trial> files;
   std::vector<provider_trial> providers;

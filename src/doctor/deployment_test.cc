@@ -215,9 +215,63 @@ TEST(Deployment, ThatRunsAndIsNotReachedIsToldOf) {
     return fail(errc::fetch_timeout, "timed out");
   };
   auto made = examine_deployment(good(), world.examine());
-  EXPECT_EQ(first_id(made), "MOP-NET-007") << to_text(made, false);
+  EXPECT_EQ(first_id(made), "MOP-RUN-004") << to_text(made, false);
+  EXPECT_FALSE(made.first()->certain) << "a network may not reach its own public address from inside";
+  EXPECT_TRUE(std::any_of(made.findings.begin(), made.findings.end(),
+                          [](const auto& one) { return one.code == errc::connection_timeout; }));
+  world.place.timed_out = false;
+  world.place.refused = true;
+  EXPECT_TRUE(examine_deployment(good(), world.examine()).first()->certain);
+}
+
+TEST(Deployment, WhoseNameDoesNotResolveIsToldThatFirst) {
+  site_world world;
+  world.place = {};
+  world.place.name_failure = "Name or service not known";
+  world.answers["POST " + world.target] = [](const http_call&) {
+    return fail(errc::fetch_failed, "no answer");
+  };
+  auto made = examine_deployment(good(), world.examine());
+  EXPECT_EQ(first_id(made), "MOP-NET-005") << to_text(made, false);
   EXPECT_TRUE(std::any_of(made.findings.begin(), made.findings.end(),
                           [](const auto& one) { return one.code == errc::gateway_unreachable; }));
+}
+
+TEST(Deployment, WhosePublicUrlIsAnsweredBySomethingElseIsToldThat) {
+  site_world world;
+  http_answer page{404, {{"Content-Type", "text/html"}}, "<html>Welcome"};
+  world.answers["POST " + world.target] = [page](const http_call&) { return page; };
+  struct row {
+    result<http_answer> health;
+    bool named;
+  };
+  for (const auto& [health, named] :
+       {row{page, true}, row{http_answer{200, {}, "hello"}, true}, row{http_answer{403, {}, "no"}, false},
+        row{http_answer{502, {}, "away"}, false}, row{fail(errc::fetch_failed, "cut off"), false},
+        row{json_answer(200, R"({"status": "healthy"})"), false}}) {
+    auto evidence = good();
+    evidence.public_health = health;
+    auto made = examine_deployment(evidence, world.examine());
+    EXPECT_EQ(first_id(made) == "MOP-RUN-002", named) << to_text(made, false);
+    EXPECT_TRUE(!named || !made.first()->certain);
+  }
+  // An MCP server that asks for no token is ours only where ours asks for none either.
+  world.answers["POST " + world.target] = [](const http_call&) {
+    return json_answer(200, R"({"jsonrpc":"2.0","id":"doctor","result":{"protocolVersion":"2025-11-25",)"
+                            R"("capabilities":{},"serverInfo":{"name":"x","version":"1"}}})");
+  };
+  for (bool wants_tokens : {true, false}) {
+    auto evidence = good();
+    evidence.public_health = page;
+    evidence.wants_tokens = wants_tokens;
+    auto made = examine_deployment(evidence, world.examine());
+    EXPECT_EQ(first_id(made), wants_tokens ? "MOP-RUN-002" : "MOP-CHA-001") << to_text(made, false);
+  }
+  // A proxy with a health of its own, before a gateway of which nothing else is wrong.
+  auto evidence = good();
+  evidence.public_health = page;
+  auto made = examine_deployment(evidence, site_world().examine());
+  EXPECT_NE(first_id(made), "MOP-RUN-002") << to_text(made, false);
 }
 
 TEST(Deployment, AnUnknownAnswerOfAProviderIsNoVerdict) {

@@ -3,7 +3,7 @@
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer as createTlsServer } from 'node:https';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
@@ -59,12 +59,32 @@ async function deaf(scope) {
   return port;
 }
 
+async function examined(cwd, args, through = []) {
+  const [file, ...words] = [...through, binary, 'doctor', ...args, '--json'];
+  const { stdout } = await run(file, words, { cwd, env: { PATH: process.env.PATH, HOME: cwd } }).catch((error) => error);
+  return JSON.parse(stdout);
+}
+
 // What doctor says of one client.
 async function asClient(scope, url, name) {
-  const folder = await temporaryFolder(scope, 'client');
-  const { stdout } = await run(binary, ['doctor', url, '--client', name, '--json'], { cwd: folder, env: { PATH: process.env.PATH, HOME: folder } }).catch((error) => error);
-  const told = JSON.parse(stdout).clients.find((one) => one.name === name);
+  const { clients } = await examined(await temporaryFolder(scope, 'client'), [url, '--client', name]);
+  const told = clients.find((one) => one.name === name);
   return { id: told.id || null, text: JSON.stringify(told), certain: !told.gets_through };
+}
+
+// Doctor on a machine where the public name, mcp.example.com, has two addresses.
+async function withTwoAddresses(scope) {
+  const made = await makeCertificates(scope, ['mcp.example.com'], { days: 90 });
+  const port = await portOfNobody();
+  const gateway = await Gateway.start(scope, {
+    port, public_url: `https://mcp.example.com:${port}`, mcp_server_url: (await startDemoServer(scope)).url,
+    tls: { cert_file: made.certFile, key_file: made.keyFile },
+  });
+  await chmod(join(gateway.folder, 'oauth.db'), 0o600);
+  await chmod(made.keyFile, 0o600);
+  await writeFile(join(gateway.folder, 'hosts'), '127.0.0.1 mcp.example.com\n127.0.0.2 mcp.example.com\n');
+  const { first } = await examined(gateway.folder, ['--ca', made.caFile], ['unshare', '-rm', 'sh', '-c', 'mount --bind hosts /etc/hosts && exec "$@"', 'sh']);
+  return { id: first?.id ?? null, text: JSON.stringify(first), certain: first?.certain ?? false };
 }
 
 export async function deployments(scope) {
@@ -126,13 +146,18 @@ export async function deployments(scope) {
       before: async (gateway) => {
         // Beside the file that it watches: it would reload that.
         const cwd = join(gateway.folder, 'newer');
-        await run('mkdir', [cwd]);
+        await mkdir(cwd);
         const said = JSON.parse(await readFile(join(gateway.folder, 'config.yaml'), 'utf8'));
         await writeFile(join(cwd, 'config.yaml'), JSON.stringify({ ...said, public_url: `http://127.0.0.1:${await portOfNobody()}` }));
         return { cwd };
       },
     }),
     own('the public URL leads nowhere', 'MOP-RUN-004', { settings: async () => ({ public_url: `http://127.0.0.1:${await portOfNobody()}` }) }),
+    ...[['the first page of a web server', (_, answer) => answer.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>Welcome to nginx!</title>')],
+      ['an ingress that knows no such name', (_, answer) => answer.writeHead(404, { 'content-type': 'text/plain' }).end('default backend - 404')]]
+      .map(([what, answer]) => own(`at the public URL is ${what}, and the gateway runs`, 'MOP-RUN-002', { settings: async (mine) => ({ public_url: await startAnswering(mine, answer) }) })),
+    own('at the public URL is another MCP server, and the gateway runs', 'MOP-RUN-002', { settings: () => ({ public_url: demo.url }) }),
+    { world: 'the public name has two addresses, and the database is a file', cause: 'MOP-RUN-005', ask: async (mine) => ({ doctor: await withTwoAddresses(mine) }) },
 
     fetching('the address of the policy breaks every connection off', 'MOP-NET-002', (asked) => asked.socket.destroy(), /policy/),
     fetching('the document of the policy has 3 MB', 'MOP-NET-003', (_, answer) => answer.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ x: 'x'.repeat(3_000_000) })), /policy/),
