@@ -78,7 +78,7 @@ async function withTwoAddresses(scope) {
   const port = await portOfNobody();
   const gateway = await Gateway.start(scope, {
     port, public_url: `https://mcp.example.com:${port}`, mcp_server_url: (await startDemoServer(scope)).url,
-    tls: { cert_file: made.certFile, key_file: made.keyFile },
+    tls: { cert_file: made.certFile, key_file: made.keyFile }, cors: { origins: ['http://localhost:*'] },
   });
   await chmod(join(gateway.folder, 'oauth.db'), 0o600);
   await chmod(made.keyFile, 0o600);
