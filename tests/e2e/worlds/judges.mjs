@@ -35,10 +35,10 @@ export async function explainToken(scope, of, token, { args = [] } = {}) {
   return { id: first?.code ?? null, text: JSON.stringify(first), certain: told.outcome === 'refused' };
 }
 
-// The line of the request in the log.
+// The line of the request in the log, by its answer or the page that it was.
 export async function logLine(of, answer) {
   const id = answer.headers.get('x-request-id');
-  await answer.arrayBuffer().catch(() => {});
+  await answer.arrayBuffer?.().catch(() => {});
   const line = await of.logged(id, (l) => l.request_id === id && l.status);
   return { id: line.symptom ?? null, text: JSON.stringify(line), certain: true };
 }

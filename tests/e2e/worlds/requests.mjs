@@ -32,6 +32,7 @@ export async function requests(scope) {
   const client = await register(gateway);
   const own = await tokensFor(gateway, person, client);
   const secretive = await register(gateway, { token_endpoint_auth_method: 'client_secret_post' });
+  const codesOnly = await register(gateway, { grant_types: ['authorization_code'] });
   const two = await register(gateway, { redirect_uris: [redirectUri, 'https://app.example/back'] });
   const coded = async (more = {}) => {
     const asked = authorization(gateway, client, more);
@@ -97,6 +98,7 @@ export async function requests(scope) {
     asked('the challenge is padded', 'MOP-PKC-004', { code_challenge: `${'x'.repeat(42)}=` }),
     asked('a scope that nobody offers', 'MOP-SCP-003', { scope: 'everything' }),
     asked('the resource is not served here', 'MOP-AUD-002', { resource: 'https://other.example.com/mcp' }),
+    asked('prompt=none, and nobody is signed in', 'MOP-LOG-003', { prompt: 'none' }),
     byLog('grant_type is password', 'MOP-REQ-007', form('/oauth/token', { grant_type: 'password', username: 'a', password: 'b', client_id: client.client_id })),
     byLog('a parameter stands twice', 'MOP-REQ-002', raw('/oauth/token', { headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: `${new URLSearchParams(code)}&code=again` }), /code/),
     byLog('the token request is JSON', 'MOP-HTP-007', raw('/oauth/token', { headers: { 'content-type': 'application/json' }, body: JSON.stringify(code) })),
@@ -120,6 +122,20 @@ export async function requests(scope) {
       return redeem(gateway, client, { ...mine, verifier: 'v'.repeat(43) }, answer);
     }),
     byLog('a refresh token that nobody gave', 'MOP-REF-001', () => refresh(gateway, client, 'r'.repeat(43))),
+    byLog('the client did not register for refresh tokens', 'MOP-CLI-004', () => refresh(gateway, codesOnly, 'r'.repeat(43))),
+    byLog('a code longer than any', 'MOP-REQ-004', form('/oauth/token', { ...code, code: 'c'.repeat(9000) }), /code/),
+    {
+      world: 'the code is redeemed later than code_lifetime', cause: 'MOP-COD-002',
+      ask: async (mine) => {
+        const brief = await Gateway.start(mine, { mcp_server_url: upstream.url, code_lifetime: 1 });
+        const its = await register(brief);
+        const wanted = authorization(brief, its);
+        const answer = await new Person({ password: await brief.firstPassword() }).approve(wanted.url, wanted.redirect_uri);
+        const given = Date.now();
+        await until('the end of the code', () => Date.now() > given + 1100);
+        return { 'the log': await logLine(brief, await redeem(brief, its, wanted, answer)) };
+      },
+    },
     byLog('a refresh for more scopes', 'MOP-REF-004', async () => {
       const narrow = await coded({ scope: 'tools:read' });
       const { refresh_token: given } = await (await redeem(gateway, client, narrow.asked, narrow.answer)).json();
@@ -156,6 +172,15 @@ export async function requests(scope) {
       },
     },
     {
+      world: 'the consent is not what the page sent', cause: 'MOP-CON-001',
+      ask: async () => {
+        const browser = new Browser();
+        const consent = await browser.open(authorization(gateway, client).url, { until: redirectUri });
+        const forged = Object.fromEntries(consent.forms[0].fields.map(([name]) => [name, 'forged']));
+        return { 'the page': page(await browser.submit(consent, consent.forms[0].buttons.find((b) => b.text.startsWith('Approve')).text, forged)) };
+      },
+    },
+    {
       world: 'a wrong password', cause: 'MOP-LOG-001',
       ask: async () => {
         const browser = new Browser();
@@ -168,9 +193,39 @@ export async function requests(scope) {
         return { 'the log': { id: line.symptom, text: JSON.stringify(line), certain: true } };
       },
     },
+    {
+      world: 'wrong passwords, one after the other', cause: 'MOP-LOG-002',
+      ask: async () => {
+        await gateway.addUser('guessed');
+        const browser = new Browser();
+        let next = await browser.open(authorization(gateway, client).url, { until: redirectUri });
+        next = await browser.submit(next, next.forms[0].buttons.find((b) => b.text.startsWith('Approve')).text);
+        await until('the pause', async () => {
+          next = await browser.submit(next, 'Sign in', { user: 'guessed', password: 'wrong' });
+          return next.status === 429;
+        });
+        return { 'the log': await logLine(gateway, next) };
+      },
+    },
+    {
+      world: 'the new password is too short', cause: 'MOP-LOG-005',
+      ask: async () => {
+        const password = await gateway.addUser('terse');
+        const browser = new Browser();
+        let next = await browser.open(authorization(gateway, client).url, { until: redirectUri });
+        next = await browser.submit(next, next.forms[0].buttons.find((b) => b.text.startsWith('Approve')).text);
+        next = await browser.submit(next, 'Sign in', { user: 'terse', password });
+        next = await browser.submit(next, 'Set password and sign in', { new_password: 'short', new_password_again: 'short' });
+        return { 'the log': await logLine(gateway, next) };
+      },
+    },
     onPage('a client id document that is not there', 'MOP-CID-001', {}, { client_id: `${site}/none.json` }),
     onPage('a client id document that names another', 'MOP-CID-003', {}, { client_id: `${site}/other.json` }),
     onPage('a client id document over http', 'MOP-CLI-001', {}, { client_id: 'http://example.com/client.json' }),
+    {
+      world: 'a client id document at a private address', cause: 'MOP-CID-002',
+      ask: async () => ({ 'the page': page(await new Browser().open(authorization(closed, { client_id: `${site}/none.json` }).url, { until: redirectUri })) }),
+    },
     bytes('a header without a colon', 'MOP-HTP-001', 'GET / HTTP/1.1\r\nhost: x\r\nno colon\r\n\r\n'),
     bytes('headers larger than allowed', 'MOP-HTP-002', `GET / HTTP/1.1\r\nhost: x\r\nx: ${'x'.repeat(40_000)}\r\n\r\n`),
     bytes('two lengths that disagree', 'MOP-HTP-003', 'POST /mcp HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n'),
@@ -189,6 +244,8 @@ export async function requests(scope) {
     verdict('who asks for a verdict is no trusted proxy', 'MOP-VER-001', (of) => ({ 'x-original-url': of.mcp, 'x-original-method': 'POST' }), { trusted_proxies: [] }),
     verdict('the proxy does not say which request it means', 'MOP-VER-002', () => ({})),
     verdict('the proxy does not show the call', 'MOP-VER-004', (of) => ({ 'x-original-url': of.mcp, 'x-original-method': 'POST' })),
+    verdict('the call is told by headers, and this client sends none', 'MOP-VER-005', (of) => ({ 'x-original-url': of.mcp, 'x-original-method': 'POST' }), { danger_trust_mcp_headers: true }),
+    verdict('the request names a person by itself', 'MOP-VER-003', (of) => ({ 'x-original-url': of.mcp, 'x-original-method': 'POST', 'x-forwarded-user': 'root' })),
     atMcp('the body is no JSON', 'MOP-MCP-005', { body: 'echo' }),
     atMcp('a member stands twice', 'MOP-MCP-002', { body: '{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}' }),
     atMcp('a header contradicts the body', 'MOP-MCP-001', { headers: { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/list', 'mcp-name': 'echo' } }),
@@ -196,6 +253,30 @@ export async function requests(scope) {
     atMcp('a page of a foreign origin calls', 'MOP-ORG-001', { headers: { origin: 'https://evil.example' } }),
     atMcp('the token is in the query as well', 'MOP-TOK-003', { path: `?access_token=${own.access_token}` }),
     atMcp('PUT at the MCP endpoint', 'MOP-HTP-005', { method: 'PUT' }),
+    {
+      world: 'the client stops in the middle of its request', cause: 'MOP-HTP-008',
+      ask: async (mine) => {
+        const impatient = await Gateway.start(mine, { mcp_server_url: upstream.url, timeouts: { body: '300ms' } });
+        const socket = connect(impatient.port, '127.0.0.1').on('error', () => {}).resume();
+        mine.after(() => socket.destroy());
+        socket.write('POST /oauth/token HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 100\r\n\r\ngrant_type=');
+        return { 'the log': await logged(impatient, 'the timeout', (l) => l.symptom) };
+      },
+    },
+    {
+      world: 'the client goes before the answer has come', cause: 'MOP-HTP-009',
+      ask: async (mine) => {
+        const busy = await Upstream.start(mine, { stateful: false });
+        const before = await Gateway.start(mine, { mcp_server_url: busy.url });
+        const given = await tokensFor(before, new Person({ password: await before.firstPassword() }));
+        const leaving = new AbortController();
+        const answer = post(before.mcp, call('slow'), given.access_token, {}, leaving.signal).catch(() => {});
+        await until('the call', () => busy.waiting);
+        leaving.abort();
+        await answer;
+        return { 'the log': await logged(before, 'the client', (l) => l.symptom) };
+      },
+    },
     byLog('a path that belongs to nothing', 'MOP-HTP-006', () => fetch(`${gateway.origin}/mpc`, { headers: { authorization: `Bearer ${own.access_token}` } })),
     {
       world: 'a session of another person', cause: 'MOP-SES-001',
