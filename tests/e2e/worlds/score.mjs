@@ -88,7 +88,7 @@ function sectionOf(group, rows) {
 
 // The sections of the page by their headings, in the order of the groups of all files.
 const order = ['Tokens', 'Requests to the authorization server', 'Sign-ins at an identity provider', 'Calls and MCP servers', 'Configurations', 'Databases',
-  'Bridges', 'Seen from outside', 'Two faults at once'];
+  'Running gateways', 'Bridges', 'Seen from outside', 'Two faults at once'];
 async function sections() {
   const text = await readFile(file, 'utf8').catch(() => '');
   return new Map(text.split(/^(?=## )/m).slice(1).map((section) => [section.slice(3, section.indexOf('\n')), `${section.trimEnd()}\n`]));
