@@ -158,17 +158,23 @@ export async function databases(scope) {
       return { database_url: own.url };
     }, /shutting down/),
     {
-      world: 'PostgreSQL dies in the middle of a change', cause: 'MOP-STO-014', words: /ECONN/,
+      world: 'the role is shut out while a change of its is committed', cause: 'MOP-STO-014', words: /not permitted to log in/,
       ask: async (mine) => {
         const own = await Postgres.start(mine);
         const gateway = await Gateway.start(mine, { ...base, database_url: own.url });
-        const holder = spawn('psql', ['-h', own.folder, '-p', String(own.port), '-U', 'postgres', '-d', 'oauth_db', '-At']);
-        mine.after(async () => { holder.kill('SIGKILL'); await once(holder, 'close'); });
-        holder.stdin.on('error', () => {}).write("BEGIN; LOCK TABLE records; SELECT 'held';\n");
-        for await (const piece of holder.stdout) if (String(piece).includes('held')) break;
-        const answer = registers(gateway);
-        await until('the change waits', () => own.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'oauth_user' AND wait_event_type = 'Lock'", 'postgres') !== '0');
-        await own.crash();
+        // What is committed then waits for a replica that never comes.
+        own.sql("ALTER SYSTEM SET synchronous_standby_names = 'elsewhere'", 'postgres');
+        own.sql('SELECT pg_reload_conf()', 'postgres');
+        let answer, over = true;
+        await until('a change waits for the replica', () => {
+          if (over) {
+            over = false;
+            answer = registers(gateway).finally(() => (over = true));
+          }
+          return own.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'oauth_user' AND wait_event = 'SyncRep'", 'postgres') !== '0';
+        });
+        own.sql('SET synchronous_commit = local; ALTER ROLE oauth_user NOLOGIN', 'postgres');
+        own.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'oauth_user'", 'postgres');
         return { 'the log': await logLine(gateway, await answer) };
       },
     },
