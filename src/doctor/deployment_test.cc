@@ -109,7 +109,9 @@ TEST(Deployment, NamesWhatIsWrongFirst) {
          e.health = json_answer(503, R"({"status":"unhealthy","reasons":["database: store_unavailable"]})");
        }},
       {"running, with reasons that are none", "MOP-RUN-001", "gateway.running",
-       [](auto& e) { e.health = json_answer(503, R"({"status":"unhealthy","reasons":[7,"","x: y",": "]})"); }},
+       [](auto& e) {
+         e.health = json_answer(503, R"({"status":"unhealthy","reasons":[7,"","x: y",": "]})");
+       }},
       {"an older configuration", "MOP-RUN-003", "gateway.configuration",
        [](auto& e) { e.inside = json_answer(200, R"({"resource":"http://mcp.example.com/mcp"})"); }},
       {"two machines", "MOP-RUN-005", "store.replicas",

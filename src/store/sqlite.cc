@@ -56,7 +56,8 @@ int system_error(sqlite3* db, int code) {
   return 0;
 }
 
-// SQLite knows of a full disk; a quota and the longest file that a process may write are errors like any other to it.
+// SQLite knows of a full disk; a quota and the longest file that a process may write are errors like any
+// other to it.
 bool is_no_room(int os) { return os == ENOSPC || os == EDQUOT || os == EFBIG; }
 
 // "SQLITE_IOERR: disk I/O error (/var/lib/oauth.db: Input/output error)"
