@@ -62,7 +62,7 @@ class Gateway : public testing::Test {
   }
 
   void start() {
-    auto opened = log_sink::open("/dev/null", log_level::debug);
+    auto opened = log_sink::open(log_file, log_level::debug);
     log = std::move(*opened);
     auto made_seal = sealer::of({secret(std::string(32, 'k'))});
     seal.emplace(std::move(*made_seal));
@@ -204,6 +204,7 @@ class Gateway : public testing::Test {
   settings conf;
   memory_store store;
   std::optional<sealer> seal;
+  std::string log_file = "/dev/null";
   std::unique_ptr<log_sink> log;
   std::unique_ptr<audit_trail> audit;
   metrics counts;

@@ -79,7 +79,7 @@ void story_keeper::add(std::uint64_t same, std::string source, failure_story sto
     dropped();
     return;
   }
-  queue_.emplace_back(fresh{same, std::move(source), std::move(story)});
+  queue(fresh{same, std::move(source), std::move(story)});
   if (queue_.size() >= longest_queue) wants_ = false;
 }
 
@@ -90,13 +90,19 @@ void story_keeper::again(repeated more) {
     dropped_ += more.times;
     return;
   }
-  queue_.emplace_back(std::move(more));
+  queue(std::move(more));
 }
 
 void story_keeper::ended(std::string_view login, std::string_view id, std::int64_t at) {
   std::lock_guard lock(mutex_);
   if (stopping_ || queue_.size() >= longest_queue) return;
-  queue_.emplace_back(good_end{std::string(login), std::string(id), at});
+  queue(good_end{std::string(login), std::string(id), at});
+}
+
+void story_keeper::queue(item&& what) {
+  queue_.push_back(std::move(what));
+  // It sleeps only before an empty one.
+  if (queue_.size() == 1) wake_.notify_one();
 }
 
 story_keeper::counts story_keeper::now() const { return {kept_, collapsed_, dropped_}; }
@@ -104,19 +110,28 @@ story_keeper::counts story_keeper::now() const { return {kept_, collapsed_, drop
 void story_keeper::run() {
   std::unique_lock lock(mutex_);
   next_look_ = std::chrono::steady_clock::now();
+  bool unwritten = false;
   for (;;) {
+    auto called = [&] { return stopping_ || !queue_.empty(); };
+    if (!unwritten && wrote_since_look_)
+      wake_.wait_until(lock, next_look_, called);
+    else if (!unwritten)
+      wake_.wait(lock, called);
     wake_.wait_for(lock, pace_.batch, [&] { return stopping_; });
+    ++rounds_;
     std::vector<item> batch;
     batch.swap(queue_);
     bool last = stopping_;
     wants_ = enabled_ && !last;
     lock.unlock();
     forgot_ = false;
+    unwritten = true;
     try {
       for (auto& what : batch) take(std::move(what));
       // At the end nobody waits for a store that is away.
       if (!last || !failing_) write(last);
       if (!last) hold_to_bounds();
+      unwritten = has_unwritten();
     } catch (const std::exception& e) {
       // A defect, or no memory: requests go on, and so does this.
       error why{errc::internal, std::string("an exception: ") + e.what()};
@@ -197,6 +212,10 @@ bool story_keeper::is_too_much_of(const std::string& source, std::int64_t at) {
   auto& its = found->second;
   if (its.which != minute_now) its = {minute_now, 0};
   return ++its.stories > pace_.new_a_minute;
+}
+
+bool story_keeper::has_unwritten() const {
+  return std::any_of(recent_.begin(), recent_.end(), [](const auto& r) { return r.second.unwritten; });
 }
 
 void story_keeper::forget_old(std::int64_t at) {

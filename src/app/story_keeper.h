@@ -68,6 +68,8 @@ class story_keeper final {
     std::uint64_t kept = 0, collapsed = 0, dropped = 0;
   };
   counts now() const;
+  // How often its thread has looked at the queue: it sleeps while there is nothing to do.
+  std::uint64_t rounds() const { return rounds_.load(std::memory_order_relaxed); }
 
  private:
   struct fresh {
@@ -88,6 +90,8 @@ class story_keeper final {
   };
 
   void run();
+  void queue(item&& what);  // with the mutex held
+  bool has_unwritten() const;
   void take(item&& what);
   void take(fresh&& what);
   void take(repeated&& what);
@@ -102,7 +106,7 @@ class story_keeper final {
   log_sink& log_;
   const story_pace pace_;
   std::atomic<bool> enabled_{false}, wants_{false};
-  std::atomic<std::uint64_t> kept_{0}, collapsed_{0}, dropped_{0};
+  std::atomic<std::uint64_t> kept_{0}, collapsed_{0}, dropped_{0}, rounds_{0};
   std::mutex mutex_;
   std::condition_variable wake_;
   explain_settings conf_;

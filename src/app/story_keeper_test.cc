@@ -107,6 +107,28 @@ TEST_F(StoryKeeper, WritesAtItsEndWhatIsLeft) {
   EXPECT_EQ(kept().size(), 2U);
 }
 
+TEST_F(StoryKeeper, SleepsWhileThereIsNothingToDo) {
+  // A look at what is kept is due in an hour.
+  start({}, {milliseconds(1), milliseconds(0), seconds(600), seconds(3600), 60});
+  // Many times as long as it would wait for a batch.
+  auto sleeps = [&] {
+    auto before = keeper_->rounds();
+    std::this_thread::sleep_for(milliseconds(60));
+    return keeper_->rounds() == before;
+  };
+  EXPECT_EQ(keeper_->rounds(), 0U);
+  EXPECT_TRUE(sleeps());
+  store_.away = true;
+  keeper_->add(1, "a", a_story("one"));
+  while (store_.attempts < 2) std::this_thread::yield();  // it tries again, and nobody calls it
+  store_.away = false;
+  while (*store_.count(story_kind, std::chrono::system_clock::now()) != 1) std::this_thread::yield();
+  while (!sleeps()) std::this_thread::yield();
+  keeper_->again({1, 1, {"two"}, now_ms()});
+  for (auto before = keeper_->rounds(); keeper_->rounds() == before;) std::this_thread::yield();
+  EXPECT_EQ(kept().at(0).count, 2U);
+}
+
 TEST_F(StoryKeeper, TheSameAgainIsACountAndTheLastIds) {
   start();
   keeper_->add(1, "a", a_story("one"));

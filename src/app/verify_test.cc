@@ -2,6 +2,9 @@
 
 #include "app/advisory_fixture.h"
 
+#include <filesystem>
+#include <fstream>
+
 namespace mcp_oauth {
 namespace {
 
@@ -48,6 +51,33 @@ TEST_F(Verify, SaysYesWithWhoCallsAndReachesNoServer) {
   EXPECT_TRUE(has(answer, "X-Request-Id: "));
   EXPECT_TRUE(has(answer, "Cache-Control: no-store"));
   EXPECT_TRUE(take_seen().empty());
+}
+
+// The line of the log that a question about this address leaves.
+TEST_F(Verify, WritesNoSecretOfAPathIntoTheLog) {
+  auto pattern = (std::filesystem::temp_directory_path() / "mop-verify-XXXXXX").string();
+  std::filesystem::path folder = ::mkdtemp(pattern.data());
+  log_file = folder / "log";
+  start();
+  const std::string paths[] = {"/mcp/access_token=SECRET", "/mcp%3Fapi_key2%3DSECRET",
+                               "/mcp/access_token%3DSECRET", "/mcp%253Fcode%253DSECRET"};
+  for (const auto& path : paths) {
+    (void)ask(ask_about("GET", path, ""));
+    (void)ask("GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n");
+  }
+  (void)ask(ask_about("GET", "/mcp/plain", ""));
+  server->stop();
+  server.reset();
+  audit.reset();
+  log.reset();  // and what is left is written
+  std::ifstream file(log_file);
+  std::string text(std::istreambuf_iterator<char>(file), {});
+  EXPECT_TRUE(has(text, R"("path":"/mcp/access_token=***")")) << text;
+  EXPECT_TRUE(has(text, R"("path":"/mcp?***")"));
+  EXPECT_TRUE(has(text, R"("original_path":"/mcp/access_token=***")"));
+  EXPECT_TRUE(has(text, R"("original_path":"/mcp/plain")"));
+  EXPECT_FALSE(has(text, "SECRET"));
+  std::filesystem::remove_all(folder);
 }
 
 TEST_F(Verify, SaysNoWithTheChallengeOfTheResource) {

@@ -142,6 +142,7 @@ page_words words_for_people(errc code) {
     case errc::too_many_connections:
     case errc::overloaded:
     case errc::store_busy:
+    case errc::store_full:
     case errc::store_unavailable: return busy;
 
     default: return our_fault;

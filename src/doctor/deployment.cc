@@ -81,6 +81,22 @@ bool is_ours(const http_answer& answer) {
   return status == "healthy" || status == "unhealthy";
 }
 
+// What the health names first: {"reasons": ["database: store_unavailable"]}. Null where it names none.
+const symptom* named_by(const http_answer& health) {
+  auto object = parse_json_object(health.body);
+  const auto* reasons = object ? object->if_contains("reasons") : nullptr;
+  if (reasons == nullptr || !reasons->is_array()) return nullptr;
+  for (const auto& reason : reasons->as_array()) {
+    if (!reason.is_string()) continue;
+    std::string_view text(reason.as_string());
+    auto name = text.substr(std::min(text.size(), text.rfind(": ") + 2));
+    for (const auto& row : catalogue()) {
+      if (row.name == name) return &row;
+    }
+  }
+  return nullptr;
+}
+
 void gateway_runs(const deployment_evidence& e, std::vector<doctor_finding>& all) {
   if (!e.health) return;
   site_findings into("gateway.running", all);
@@ -107,11 +123,14 @@ void gateway_runs(const deployment_evidence& e, std::vector<doctor_finding>& all
     return;
   }
   if (health->status != 200) {
-    auto& one = into.warning(errc::gateway_not_running, displayable(health->body.substr(0, 300)),
-                             "status 200", e.listener);
+    const auto* named = named_by(*health);
+    auto& one = into.warning(named != nullptr ? named->code : errc::gateway_not_running,
+                             displayable(health->body.substr(0, 300)), "status 200", e.listener);
     one.title = "The running gateway says that it is not well";
-    one.cause = "Something that it needs is away; its health names it.";
-    one.fix = "Put right what the health names.";
+    if (named == nullptr) {
+      one.cause = "Something that it needs is away; its health names it.";
+      one.fix = "Put right what the health names.";
+    }
     one.verify = verify;
   } else {
     into.ok("The gateway runs", "", e.listener);

@@ -104,6 +104,14 @@ TEST(Deployment, NamesWhatIsWrongFirst) {
        [](auto& e) { e.health = http_answer{200, {}, "<html>hello</html>"}; }},
       {"running and unwell", "MOP-RUN-001", "gateway.running",
        [](auto& e) { e.health = json_answer(503, R"({"status": "unhealthy"})"); }},
+      {"running, and it says what is away", "MOP-STO-001", "gateway.running",
+       [](auto& e) {
+         e.health = json_answer(503, R"({"status":"unhealthy","reasons":["database: store_unavailable"]})");
+       }},
+      {"running, with reasons that are none", "MOP-RUN-001", "gateway.running",
+       [](auto& e) {
+         e.health = json_answer(503, R"({"status":"unhealthy","reasons":[7,"","x: y",": "]})");
+       }},
       {"an older configuration", "MOP-RUN-003", "gateway.configuration",
        [](auto& e) { e.inside = json_answer(200, R"({"resource":"http://mcp.example.com/mcp"})"); }},
       {"two machines", "MOP-RUN-005", "store.replicas",

@@ -227,8 +227,11 @@ guard_step guard::by_introspection(const judgement_ptr& j, time_point now) {
                                         now, random_);
   question.rules.most_bytes = largest_introspection;
   question.then = [this, j](const result<http_answer>& answer, time_point later) -> guard_step {
-    if (!answer)
+    if (!answer) {
+      // The issuer was not asked: too many questions wait for it already.
+      if (answer.error().code == errc::overloaded) return conclude(j, tl::unexpected(answer.error()), later);
       return conclude(j, fail(errc::introspection_failed, "no answer: " + answer.error().detail), later);
+    }
     const auto& asked = issuers_[j->issuer]->issuer();
     return conclude(j,
                     j->by_signature

@@ -240,6 +240,12 @@ TEST_F(Guard, IntrospectsAJwtThatNamesNoIssuerWhereOnlyThatIsDone) {
   expect_refused(g, mint_with(R"({"iss":"https://evil.example"})"), errc::token_issuer_mismatch);
 }
 
+TEST_F(Guard, SaysThatTooManyQuestionsWaitAndBlamesNoIssuerForIt) {
+  auto g = of(introspecting(validation_mode::introspection));
+  net.set(introspection_url, fail(errc::overloaded, "too many jobs wait for a thread"));
+  expect_refused(g, "opaque", errc::overloaded, "too many jobs");
+}
+
 TEST_F(Guard, LetsOneRequestAskWhileOthersWait) {
   auto g = of(introspecting(validation_mode::introspection));
   g.issuers()[0]->status(now);

@@ -245,7 +245,7 @@ TEST(Durability, LetsAWriterInBesideABusyOne) {
   }
 }
 
-TEST(Durability, SaysUnavailableWhenTheDiskIsFullAndGoesOnAfterwards) {
+TEST(Durability, SaysThatTheDiskIsFullAndGoesOnAfterwards) {
   test_folder folder;
   auto path = folder.file("oauth.db");
   // A limit on file sizes stands for the full disk, in a process of its own since it is the process's.
@@ -268,7 +268,7 @@ TEST(Durability, SaysUnavailableWhenTheDiskIsFullAndGoesOnAfterwards) {
     for (; written < 10'000 && done; ++written)
       done = (*store)->commit(putting("code", std::to_string(written)), now);
     if (done) return say("never full");
-    if (done.error().code != errc::store_unavailable) return say("wrong code");
+    if (done.error().code != errc::store_full) return say("wrong code");
     if (done.error().detail.find(path) == std::string::npos) return say("no path");
     if (done.error().detail.find("File too large") == std::string::npos) return say("no reason");
     int failed = written - 1;

@@ -1,5 +1,6 @@
 #include "store/sqlite.h"
 
+#include <cerrno>
 #include <system_error>
 
 #include <sqlite3.h>
@@ -23,7 +24,7 @@ meaning meaning_of(int code) {
     case SQLITE_SCHEMA: return {errc::store_corrupt, "SQLITE_SCHEMA"};
     case SQLITE_CANTOPEN: return {errc::store_unavailable, "SQLITE_CANTOPEN"};
     case SQLITE_READONLY: return {errc::store_unavailable, "SQLITE_READONLY"};
-    case SQLITE_FULL: return {errc::store_unavailable, "SQLITE_FULL"};
+    case SQLITE_FULL: return {errc::store_full, "SQLITE_FULL"};
     case SQLITE_IOERR: return {errc::store_unavailable, "SQLITE_IOERR"};
     case SQLITE_PERM: return {errc::store_unavailable, "SQLITE_PERM"};
     case SQLITE_AUTH: return {errc::store_unavailable, "SQLITE_AUTH"};
@@ -55,6 +56,10 @@ int system_error(sqlite3* db, int code) {
   return 0;
 }
 
+// SQLite knows of a full disk; a quota and the longest file that a process may write are errors like any
+// other to it.
+bool is_no_room(int os) { return os == ENOSPC || os == EDQUOT || os == EFBIG; }
+
 // "SQLITE_IOERR: disk I/O error (/var/lib/oauth.db: Input/output error)"
 tl::unexpected<error> failure(sqlite3* db, int code, std::string_view path = {}) {
   auto [ours, name] = meaning_of(code);
@@ -66,7 +71,10 @@ tl::unexpected<error> failure(sqlite3* db, int code, std::string_view path = {})
   if (!path.empty()) {
     detail += " (";
     detail += path;
-    if (int os = db ? system_error(db, code) : 0) detail += ": " + std::generic_category().message(os);
+    if (int os = db ? system_error(db, code) : 0) {
+      detail += ": " + std::generic_category().message(os);
+      if (is_no_room(os)) ours = errc::store_full;
+    }
     detail += ")";
   }
   return fail(ours, std::move(detail));

@@ -223,6 +223,21 @@ class Symptoms(unittest.TestCase):
         self.assertEqual(len(self.worlds()), 1)
 
 
+    def causes(self, worlds, without):
+        text = "| world | cause | asked | named first | |\n|---|---|---|---|---|\n" + "".join(f"| w | {cause} | doctor | x | y |\n" for cause in worlds)
+        text += "\n| cause | why no world shows it | test that proves the row |\n|---|---|---|\n" + "".join(f"| {row} |\n" for row in without)
+        return symptoms.complaints_about_causes(text, self.CODES, self.TESTS)
+
+    def test_wants_a_world_for_every_code(self):
+        one, row = "MOP-AUD-001", "MOP-AUD-003 | a defect | `a_test: One.Two`"
+        for worlds, without in [([one, "MOP-AUD-003"], []), ([one + " or MOP-AUD-003"], []), ([one, "nothing"], [row])]:
+            self.assertEqual(self.causes(worlds, without), [], (worlds, without))
+        for worlds, without in [([one], []), ([], [row]), ([one, "MOP-AUD-003"], [row]), ([one], [row, row]),
+                                ([one], [row.replace("Two", "Three")]), ([one], [row.replace("`", "")]), ([one], [row.replace("a defect", "")]),
+                                ([one], [row, "MOP-AUD-004 | gone | `a_test: One.Two`"])]:
+            self.assertEqual(len(self.causes(worlds, without)), 1, (worlds, without, self.causes(worlds, without)))
+
+
 class ConformancePage(unittest.TestCase):
     def complaints(self, text):
         sections, found = conformance_page.rules_of(text)

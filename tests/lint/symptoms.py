@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """docs/symptoms.md names codes that src/symptom has, and tests that exist; every row says what answers to its symptom.
-docs/broken-worlds.md, which tests make, has at least 95 % of its causes named first, and no wrong one stated as certain."""
+docs/broken-worlds.md, which tests make, has at least 95 % of its causes named first, and no wrong one stated as certain; every
+code of the catalogue is the cause of a world there, or stands among the causes without one, with a test that exists."""
 
 import re
 
@@ -12,7 +13,8 @@ PAGE = "docs/symptoms.md"
 WORLDS = "docs/broken-worlds.md"
 COLUMNS = ["no.", "symptom", "here", "test"]
 WHY = ("A row has a code of the catalogue (MOP-AUD-001, MOP-ISS-001), or `cannot occur: why`, or `answered by: what`; and the "
-       "test that would fail if it were not so, as `room_test: Suite.Name` or `file.test.mjs › title`.")
+       "test that would fail if it were not so, as `room_test: Suite.Name` or `file.test.mjs › title`. A code has a broken world "
+       "(tests/e2e/worlds), or a row in tests/e2e/worlds/without.mjs: why none can show it, and the test that proves it.")
 CODE = re.compile(r"\bMOP-[A-Z]{3}-\d{3}\b")
 
 
@@ -58,6 +60,30 @@ def complaints_about(text, codes, tests):
     return found
 
 
+def complaints_about_causes(text, codes, tests):
+    """Each code is in one of two places: the cause of a world (five cells), or a cause without one (three)."""
+    found, shown, without = [], set(), {}
+    for line_number, line in enumerate(text.splitlines(), 1):
+        cells = cells_of(line) if line.startswith("|") else []
+        if len(cells) == 5:
+            shown |= set(CODE.findall(cells[1]))
+        if len(cells) != 3 or cells[0] in ("cause", "---"):
+            continue
+        where, code = f"{WORLDS}:{line_number}", cells[0]
+        if code not in codes:
+            found.append(f"{where}: the catalogue has no {code}")
+        if code in without:
+            found.append(f"{where}: {code} stands twice")
+        without[code] = where
+        names = re.findall(r"`([^`]+)`", cells[2])
+        if not cells[1] or not names:
+            found.append(f"{where}: {code} has no reason, or no test")
+        found += [f"{where}: there is no test {name}" for name in names if name not in tests]
+    found += [f"{without[code]}: {code} is the cause of a world" for code in sorted(without.keys() & shown)]
+    missing = codes - shown - without.keys()
+    return found + [f"{WORLDS}: {code} is the cause of no world, and none of the causes without one" for code in sorted(missing)]
+
+
 def complaints_about_worlds(text, codes):
     found, asked, named = [], 0, 0
     for line_number, line in enumerate(text.splitlines(), 1):
@@ -77,8 +103,10 @@ def complaints_about_worlds(text, codes):
 
 def main():
     codes = codes_of_the_catalogue()
-    found = complaints_about((ROOT / PAGE).read_text(), codes, known())
-    report("symptoms", found + complaints_about_worlds((ROOT / WORLDS).read_text(), codes), WHY)
+    tests, worlds = known(), (ROOT / WORLDS).read_text()
+    found = complaints_about((ROOT / PAGE).read_text(), codes, tests)
+    found += complaints_about_worlds(worlds, codes) + complaints_about_causes(worlds, codes, tests)
+    report("symptoms", found, WHY)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 // to name the key as well, and what to write.
 
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:net';
 import { promisify } from 'node:util';
 
@@ -13,6 +15,14 @@ import { listenOnLoopback, portOfNobody, temporaryFolder } from '../lib/scope.mj
 import { TokenIssuer } from '../lib/token_issuer.mjs';
 import { startAnswering } from '../lib/upstream.mjs';
 import { checkConfig, doctor, start } from './judges.mjs';
+
+const privateKey = (kind, how) => generateKeyPairSync(kind, how).privateKey.export({ type: 'pkcs8', format: 'pem' });
+const publicKey = (kind, how) => generateKeyPairSync(kind, how).publicKey.export({ type: 'spki', format: 'pem' });
+
+// Without the right to have a low port; in a network of its own where this machine lets everybody have one, as containers do.
+const everybodyHas443 = Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8')) <= 443;
+const withoutRight = ['setpriv', '--bounding-set', '-net_bind_service'];
+const unprivileged = everybodyHas443 ? ['unshare', '--user', '--map-root-user', '--net', ...withoutRight] : process.getuid() === 0 ? withoutRight : [];
 
 export async function configurations(scope) {
   const demo = await startDemoServer(scope);
@@ -94,6 +104,19 @@ export async function configurations(scope) {
     checked('discovery of a guard names an issuer with a slash', 'MOP-ISS-003', guard((my) => { my.stated = `${my.issuer}/`; }), /slash/, { starts: true }),
     checked('the keys of a guard cannot be fetched', 'MOP-ISS-004', guard((my) => { my.answers['/keys'] = { status: 500, body: '' }; }), /500/, { starts: true }),
     checked('the keys of a guard are a page', 'MOP-ISS-004', guard((my) => { my.answers['/keys'] = { type: 'text/html', body: '<!doctype html>' }; }), /HTML|JSON|page/, { starts: true }),
+    checked('the file with the keys of a guard is not there', 'MOP-FIL-001', guard(() => {}, { keys_file: '/nonexistent.jwks' }), /keys_file.*nonexistent\.jwks/, { starts: true }),
+    checked('the key file of the database holds a pass phrase', 'MOP-FIL-001', base, /oauth\.db\.key/, { files: { 'oauth.db.key': 'correct horse battery staple\n' }, starts: true }),
+    checked('the file with the keys of a guard is a page', 'MOP-KEY-001', guard(() => {}, { keys_file: 'keys.json' }), /keys_file/, { files: { 'keys.json': '<!doctype html>' }, starts: true }),
+    checked('the keys of a guard are private', 'MOP-KEY-001', guard(() => {}, { keys_file: 'keys.pem' }), /private/, { files: { 'keys.pem': privateKey('ec', { namedCurve: 'P-256' }) }, starts: true }),
+    checked('the key of a guard is RSA of 1024 bits', 'MOP-KEY-002', guard(() => {}, { keys_file: 'keys.pem' }), /2048/, { files: { 'keys.pem': publicKey('rsa', { modulusLength: 1024 }) }, starts: true }),
+    {
+      world: 'the port wants a privilege', cause: 'MOP-LIS-002', words: /permission|denied/i,
+      ask: async (mine) => {
+        const settings = { ...base, host: '0.0.0.0', port: 443, public_url: 'https://mcp.example.com' };
+        return { 'the start': await start(mine, settings, { through: unprivileged }), 'check-config': await checkConfig(mine, settings, { through: unprivileged }) };
+      },
+    },
+
     checked('policy.url answers 500', 'MOP-POL-001', guard(() => {}, { policy: { url: `${issuer.issuer}/nothing` } }), /404|500|policy/),
     checked('policy.url answers with a page', 'MOP-POL-004', async (mine) => ({ mode: 'native', issuer: issuer.issuer, ...base, policy: { url: await startAnswering(mine, (_, answer) => answer.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html>')) } })),
     {

@@ -13,9 +13,10 @@ import { temporaryFolder } from '../lib/scope.mjs';
 const code = /MOP-[A-Z]{3}-\d{3}/;
 export const nothing = { id: null, text: '', certain: false };
 
-// A command to its end, with what stands on its input.
-async function run(scope, args, { cwd, input = '', environment = {} }) {
-  const child = spawn(binary, args, { cwd, env: { PATH: process.env.PATH, HOME: '/nonexistent', ...environment } });
+// A command to its end, with what stands on its input. `through` is a program that starts it, with its arguments.
+async function run(scope, args, { cwd, input = '', environment = {}, through = [] }) {
+  const [file, ...words] = [...through, binary, ...args];
+  const child = spawn(file, words, { cwd, env: { PATH: process.env.PATH, HOME: '/nonexistent', ...environment } });
   scope.after(() => child.exitCode === null && child.kill('SIGKILL'));
   const said = { out: '', err: '' };
   child.stdout.setEncoding('utf8').on('data', (text) => (said.out += text));
@@ -70,14 +71,14 @@ function firstNamed(said, failed) {
   return { id: code.exec(words)?.[0] ?? null, text: words || said.out, certain: failed };
 }
 
-export async function checkConfig(scope, settings, { files = {}, environment = {}, cwd } = {}) {
-  const said = await run(scope, ['check-config', 'config.yaml'], { cwd: cwd ?? (await folderWith(scope, settings, files)), environment });
+export async function checkConfig(scope, settings, { files = {}, environment = {}, cwd, through } = {}) {
+  const said = await run(scope, ['check-config', 'config.yaml'], { cwd: cwd ?? (await folderWith(scope, settings, files)), environment, through });
   return firstNamed(said, said.exit !== 0);
 }
 
 // A start that fails.
-export async function start(scope, settings, { files = {}, environment = {}, cwd } = {}) {
-  const said = await run(scope, ['--config', 'config.yaml'], { cwd: cwd ?? (await folderWith(scope, settings, files)), environment });
+export async function start(scope, settings, { files = {}, environment = {}, cwd, through } = {}) {
+  const said = await run(scope, ['--config', 'config.yaml'], { cwd: cwd ?? (await folderWith(scope, settings, files)), environment, through });
   return { id: code.exec(said.err)?.[0] ?? null, text: said.err, certain: true };
 }
 

@@ -5,6 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
 import { within } from '../lib/until.mjs';
+import { without } from './without.mjs';
 
 const file = resolve(import.meta.dirname, '../../../docs/broken-worlds.md');
 const atOnce = Number(process.env.WORLDS_AT_ONCE || 4);
@@ -77,6 +78,16 @@ Deployments in which one thing is wrong (or two), each built by a test with a re
 named first by the tool that a user would reach for. \`UPDATE_BROKEN_WORLDS=1 tests/e2e/run.sh\` with the names of
 \`tests/e2e/broken_worlds_*.test.mjs\` makes these tables; the tests fail where they are not what is seen, and \`./dev lint\` where less
 than 95 % are named first or a wrong cause is stated as certain. A world whose cause is not named stays in its table.
+Every code of the [catalogue](reference/errors.md) is the cause of a world, or stands among the causes without one at the end, with
+the test that proves its row; \`./dev lint\` fails where a code is in neither place or in both, or where there is no such test.
+`;
+const untold = `## Causes without a world
+
+These cannot be had from outside of real parts. \`tests/e2e/worlds/without.mjs\` lists them.
+
+| cause | why no world shows it | test that proves the row |
+|---|---|---|
+${without.map(({ cause, why, tests }) => `| ${cause} | ${why} | ${tests.map((name) => `\`${name}\``).join(', ')} |`).join('\n')}
 `;
 
 function sectionOf(group, rows) {
@@ -88,7 +99,7 @@ function sectionOf(group, rows) {
 
 // The sections of the page by their headings, in the order of the groups of all files.
 const order = ['Tokens', 'Requests to the authorization server', 'Sign-ins at an identity provider', 'Calls and MCP servers', 'Configurations', 'Databases',
-  'Bridges', 'Seen from outside', 'Two faults at once'];
+  'Running gateways', 'Bridges', 'Seen from outside', 'Two faults at once'];
 async function sections() {
   const text = await readFile(file, 'utf8').catch(() => '');
   return new Map(text.split(/^(?=## )/m).slice(1).map((section) => [section.slice(3, section.indexOf('\n')), `${section.trimEnd()}\n`]));
@@ -108,8 +119,9 @@ export function judgeAll(test, scope, groups) {
       const all = await sections();
       if (process.env.UPDATE_BROKEN_WORLDS) {
         all.set(group, seen);
-        await writeFile(file, `${head}\n${order.filter((one) => all.has(one)).map((one) => all.get(one)).join('\n')}`);
+        await writeFile(file, `${head}\n${order.filter((one) => all.has(one)).map((one) => all.get(one)).join('\n')}\n${untold}`);
       }
+      assert.equal(untold, (await sections()).get('Causes without a world'));
       assert.equal(seen, all.get(group));
     });
   }
