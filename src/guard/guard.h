@@ -94,8 +94,9 @@ class guard final {
   // `process_introspection_answer`; then what binds the token: scheme, proof and certificate, for each
   // request anew. A token that was judged lately is not judged again, and that allocates nothing. Errors:
   // theirs; authorization_scheme_unsupported; and where the issuer is away and nothing usable is known,
-  // issuer_unreachable, issuer_metadata_invalid, issuer_keys_unavailable, introspection_failed: 503, for the
-  // token may be good. NOT checked: scopes, and which of several resources the token is for
+  // issuer_unreachable, issuer_metadata_invalid, issuer_keys_unavailable, introspection_failed, or
+  // overloaded where the fetch of the caller was that: 503, for the token may be good. NOT checked: scopes,
+  // and which of several resources the token is for
   // (`verified_token::is_for`).
   guard_step validate(const presented& request, time_point now);
 

@@ -43,6 +43,8 @@ export async function configurations(scope) {
     await change(my);
     return { mode: 'native', issuer: my.issuer, ...base, ...settings };
   };
+  const withKeys = (world, cause, text, words) => checked(world, cause, guard(() => {}, { keys_file: 'keys.pem' }), words,
+    { files: text === null ? {} : { 'keys.pem': text }, starts: true });
   const certificate = async (mine, names = ['127.0.0.1'], days) => {
     const made = await makeCertificates(mine, names);
     if (days === undefined) return made;
@@ -104,16 +106,18 @@ export async function configurations(scope) {
     checked('discovery of a guard names an issuer with a slash', 'MOP-ISS-003', guard((my) => { my.stated = `${my.issuer}/`; }), /slash/, { starts: true }),
     checked('the keys of a guard cannot be fetched', 'MOP-ISS-004', guard((my) => { my.answers['/keys'] = { status: 500, body: '' }; }), /500/, { starts: true }),
     checked('the keys of a guard are a page', 'MOP-ISS-004', guard((my) => { my.answers['/keys'] = { type: 'text/html', body: '<!doctype html>' }; }), /HTML|JSON|page/, { starts: true }),
-    checked('the file with the keys of a guard is not there', 'MOP-FIL-001', guard(() => {}, { keys_file: '/nonexistent.jwks' }), /keys_file.*nonexistent\.jwks/, { starts: true }),
-    checked('the key file of the database holds a pass phrase', 'MOP-FIL-001', base, /oauth\.db\.key/, { files: { 'oauth.db.key': 'correct horse battery staple\n' }, starts: true }),
-    checked('the file with the keys of a guard is a page', 'MOP-KEY-001', guard(() => {}, { keys_file: 'keys.json' }), /keys_file/, { files: { 'keys.json': '<!doctype html>' }, starts: true }),
-    checked('the keys of a guard are private', 'MOP-KEY-001', guard(() => {}, { keys_file: 'keys.pem' }), /private/, { files: { 'keys.pem': privateKey('ec', { namedCurve: 'P-256' }) }, starts: true }),
-    checked('the key of a guard is RSA of 1024 bits', 'MOP-KEY-002', guard(() => {}, { keys_file: 'keys.pem' }), /2048/, { files: { 'keys.pem': publicKey('rsa', { modulusLength: 1024 }) }, starts: true }),
+    withKeys('the file with the keys of a guard is not there', 'MOP-FIL-001', null, /keys_file.*keys\.pem/),
+    withKeys('the file with the keys of a guard is a page', 'MOP-KEY-001', '<!doctype html>', /keys_file/),
+    withKeys('the keys of a guard are private', 'MOP-KEY-001', privateKey('ec', { namedCurve: 'P-256' }), /private/),
+    withKeys('the key of a guard is RSA of 1024 bits', 'MOP-KEY-002', publicKey('rsa', { modulusLength: 1024 }), /2048/),
+    checked('the key file of the database holds a pass phrase', 'MOP-FIL-001', base, /oauth\.db\.key/,
+      { files: { 'oauth.db.key': 'correct horse battery staple\n' }, starts: true }),
     {
       world: 'the port wants a privilege', cause: 'MOP-LIS-002', words: /permission|denied/i,
       ask: async (mine) => {
         const settings = { ...base, host: '0.0.0.0', port: 443, public_url: 'https://mcp.example.com' };
-        return { 'the start': await start(mine, settings, { through: unprivileged }), 'check-config': await checkConfig(mine, settings, { through: unprivileged }) };
+        const as = { through: unprivileged };
+        return { 'the start': await start(mine, settings, as), 'check-config': await checkConfig(mine, settings, as) };
       },
     },
 

@@ -23,7 +23,9 @@ export async function databases(scope) {
       return { 'check-config': await checkConfig(mine, made), 'the start': await start(mine, made) };
     },
   });
-  const registers = (gateway) => fetch(`${gateway.origin}/oauth/register`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ redirect_uris: ['http://127.0.0.1/cb'] }) });
+  const registers = (gateway) => fetch(`${gateway.origin}/oauth/register`, {
+    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ redirect_uris: ['http://127.0.0.1/cb'] }),
+  });
   // The file of a gateway that has ended.
   const left = async (mine) => {
     const gateway = await Gateway.start(mine, base);
@@ -65,7 +67,8 @@ export async function databases(scope) {
         return { 'the start': await start(mine, { ...base, database_url: `sqlite://${gateway.folder}/oauth.db` }) };
       },
     },
-    both('database_url names a folder', ['MOP-STO-001', 'MOP-FIL-002'], async (mine) => ({ database_url: `sqlite://${await temporaryFolder(mine, 'sqlite')}` }), /sqlite/),
+    both('database_url names a folder', ['MOP-STO-001', 'MOP-FIL-002'],
+      async (mine) => ({ database_url: `sqlite://${await temporaryFolder(mine, 'sqlite')}` }), /sqlite/),
     both('a page of the file was overwritten', 'MOP-STO-003', async (mine) => {
       const file = await left(mine);
       const pages = await open(file, 'r+');
@@ -98,7 +101,8 @@ export async function databases(scope) {
         execFileSync('prlimit', ['--pid', String(gateway.program.child.pid), '--fsize=1:unlimited']);
         const { headers } = await registers(gateway);
         execFileSync('prlimit', ['--pid', String(gateway.program.child.pid), '--fsize=unlimited']);
-        const line = await until('the line of the request', () => gateway.program.lines.filter((l) => l.startsWith('{')).map(JSON.parse).find((l) => l.request_id === headers.get('x-request-id')));
+        const written = () => gateway.program.lines.filter((l) => l.startsWith('{')).map((l) => JSON.parse(l));
+        const line = await until('the line of the request', () => written().find((l) => l.request_id === headers.get('x-request-id')));
         return { 'the log': { id: line.symptom ?? null, text: JSON.stringify(line), certain: true } };
       },
     },

@@ -72,13 +72,15 @@ function firstNamed(said, failed) {
 }
 
 export async function checkConfig(scope, settings, { files = {}, environment = {}, cwd, through } = {}) {
-  const said = await run(scope, ['check-config', 'config.yaml'], { cwd: cwd ?? (await folderWith(scope, settings, files)), environment, through });
+  const folder = cwd ?? (await folderWith(scope, settings, files));
+  const said = await run(scope, ['check-config', 'config.yaml'], { cwd: folder, environment, through });
   return firstNamed(said, said.exit !== 0);
 }
 
 // A start that fails.
 export async function start(scope, settings, { files = {}, environment = {}, cwd, through } = {}) {
-  const said = await run(scope, ['--config', 'config.yaml'], { cwd: cwd ?? (await folderWith(scope, settings, files)), environment, through });
+  const folder = cwd ?? (await folderWith(scope, settings, files));
+  const said = await run(scope, ['--config', 'config.yaml'], { cwd: folder, environment, through });
   return { id: code.exec(said.err)?.[0] ?? null, text: said.err, certain: true };
 }
 

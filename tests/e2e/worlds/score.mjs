@@ -119,7 +119,8 @@ export function judgeAll(test, scope, groups) {
       const all = await sections();
       if (process.env.UPDATE_BROKEN_WORLDS) {
         all.set(group, seen);
-        await writeFile(file, `${head}\n${order.filter((one) => all.has(one)).map((one) => all.get(one)).join('\n')}\n${untold}`);
+        const told = order.filter((one) => all.has(one)).map((one) => all.get(one));
+        await writeFile(file, [head, ...told, untold].join('\n'));
       }
       assert.equal(untold, (await sections()).get('Causes without a world'));
       assert.equal(seen, all.get(group));
