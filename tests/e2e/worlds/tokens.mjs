@@ -211,11 +211,11 @@ export async function tokens(scope) {
       world: 'a client comes back after two months', cause: 'MOP-REF-002',
       ask: async (mine) => {
         const aging = await Gateway.start(mine, { mcp_server_url: upstream.url });
-        const once = await tokensFor(aging, new Person({ password: await aging.firstPassword() }));
+        const theirs = await tokensFor(aging, new Person({ password: await aging.firstPassword() }));
         await aging.stop();
         aging.environment = onAnotherDay('+60d');
         await aging.restart();
-        return { 'the log': await logLine(aging, await refresh(aging, once.client, once.refresh_token)) };
+        return { 'the log': await logLine(aging, await refresh(aging, theirs.client, theirs.refresh_token)) };
       },
     },
     asking('the token was revoked at the issuer', 'MOP-TOK-010', () => ({ body: '{"active":false}' })),
