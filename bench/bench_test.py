@@ -149,6 +149,11 @@ class Endurance(unittest.TestCase):
     def test_a_run_that_is_too_short_for_low_water_is_judged_by_all_of_it(self):
         self.assertAlmostEqual(endurance.rise_of([(t, t * 2**20) for t in range(10)]), 9)
 
+    def test_the_first_of_several_runs_is_the_warm_up_and_of_one_its_first_third(self):
+        self.assertEqual(endurance.after_warm_up([1, 2, 3], 0, 5), [])
+        self.assertEqual(endurance.after_warm_up([1, 2, 3], 1, 5), [1, 2, 3])
+        self.assertEqual(endurance.after_warm_up([1, 2, 3], 0, 1), [2, 3])
+
     def test_answers_of_5xx_are_found_in_the_metrics(self):
         self.assertEqual(endurance.refused_in('mop_requests_total{area="mcp",status="5xx"} 3\n'
                                               'mop_requests_total{area="mcp",status="2xx"} 9\n'), 3)

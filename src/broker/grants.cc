@@ -20,7 +20,8 @@ namespace mcp_oauth {
 namespace {
 
 constexpr std::chrono::minutes code_remembered{10};
-constexpr std::chrono::hours expired_refresh_remembered{24};
+// One is kept of each grant, so that whoever comes back after weeks hears that it expired.
+constexpr std::chrono::hours expired_refresh_remembered{24 * 90};
 constexpr std::chrono::hours rotated_refresh_remembered{24 * 7};
 constexpr int most_attempts = 4;
 constexpr std::size_t most_revoked = 10'000'000;  // memory ends before

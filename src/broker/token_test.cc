@@ -250,6 +250,13 @@ TEST_F(Token, ARefreshTokenExpiresWhenNotUsedAndLivesOnWhenUsed) {
   EXPECT_EQ(refresh(client, refresh_of(body_of(used))).status, 200);
 }
 
+TEST_F(Token, WhoComesBackAfterWeeksHearsThatTheRefreshTokenExpired) {
+  auto old = refresh_of(tokens());
+  now += conf.refresh_token_lifetime + std::chrono::hours(24 * 45);
+  EXPECT_EQ(error_of(refresh(client, old)), "invalid_grant");
+  EXPECT_EQ(noted(log, "result"), "refresh_expired");
+}
+
 TEST_F(Token, ARefreshTokenOfAnotherClientIsRefusedAndTheOwnerIsNotHarmed) {
   auto mine = tokens();
   auto stolen = refresh(other, refresh_of(mine));

@@ -72,7 +72,9 @@ async function asClient(scope, url, name) {
   return { id: told.id || null, text: JSON.stringify(told), certain: !told.gets_through };
 }
 
-// Doctor on a machine where the public name, mcp.example.com, has two addresses.
+// Doctor on a machine where the public name, mcp.example.com, has two addresses: a namespace with a hosts file of its own.
+const inNamespace = ['unshare', '-rm'];
+const hasNamespaces = () => run(inNamespace[0], [...inNamespace.slice(1), 'true']).then(() => true, () => false);
 async function withTwoAddresses(scope) {
   const made = await makeCertificates(scope, ['mcp.example.com'], { days: 90 });
   const port = await portOfNobody();
@@ -83,7 +85,7 @@ async function withTwoAddresses(scope) {
   await chmod(join(gateway.folder, 'oauth.db'), 0o600);
   await chmod(made.keyFile, 0o600);
   await writeFile(join(gateway.folder, 'hosts'), '127.0.0.1 mcp.example.com\n127.0.0.2 mcp.example.com\n');
-  const { first } = await examined(gateway.folder, ['--ca', made.caFile], ['unshare', '-rm', 'sh', '-c', 'mount --bind hosts /etc/hosts && exec "$@"', 'sh']);
+  const { first } = await examined(gateway.folder, ['--ca', made.caFile], [...inNamespace, 'sh', '-c', 'mount --bind hosts /etc/hosts && exec "$@"', 'sh']);
   return { id: first?.id ?? null, text: JSON.stringify(first), certain: first?.certain ?? false };
 }
 
@@ -157,7 +159,7 @@ export async function deployments(scope) {
       ['an ingress that knows no such name', (_, answer) => answer.writeHead(404, { 'content-type': 'text/plain' }).end('default backend - 404')]]
       .map(([what, answer]) => own(`at the public URL is ${what}, and the gateway runs`, 'MOP-RUN-002', { settings: async (mine) => ({ public_url: await startAnswering(mine, answer) }) })),
     own('at the public URL is another MCP server, and the gateway runs', 'MOP-RUN-002', { settings: () => ({ public_url: demo.url }) }),
-    { world: 'the public name has two addresses, and the database is a file', cause: 'MOP-RUN-005', ask: async (mine) => ({ doctor: await withTwoAddresses(mine) }) },
+    { world: 'the public name has two addresses, and the database is a file', cause: 'MOP-RUN-005', possible: hasNamespaces, ask: async (mine) => ({ doctor: await withTwoAddresses(mine) }) },
 
     fetching('the address of the policy breaks every connection off', 'MOP-NET-002', (asked) => asked.socket.destroy(), /policy/),
     fetching('the document of the policy has 3 MB', 'MOP-NET-003', (_, answer) => answer.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ x: 'x'.repeat(3_000_000) })), /policy/),

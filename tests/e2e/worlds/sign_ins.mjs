@@ -5,7 +5,7 @@ import { createSign, generateKeyPairSync } from 'node:crypto';
 import { Browser } from '../lib/browser.mjs';
 import { Gateway } from '../lib/gateway.mjs';
 import { Idp } from '../lib/idp.mjs';
-import { authorization, redirectUri, refresh, register, tokensFor } from '../lib/oauth.mjs';
+import { authorization, call, post, redirectUri, refresh, register, tokensFor } from '../lib/oauth.mjs';
 import { Person } from '../lib/person.mjs';
 import { portOfNobody } from '../lib/scope.mjs';
 import { until } from '../lib/until.mjs';
@@ -13,7 +13,7 @@ import { startAnswering, Upstream } from '../lib/upstream.mjs';
 import { checkConfig, doctor, logged, logLine } from './judges.mjs';
 
 // Refuses like the provider that a world is about.
-async function refusing(scope, { deny, token, signed, more = {} }) {
+async function refusing(scope, { deny, token, signed, lives = 3600, more = {} }) {
   const key = generateKeyPairSync('rsa', { modulusLength: 2048 });
   let asked, issuer;
   const json = (answer, status, body) => answer.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
@@ -36,7 +36,7 @@ async function refusing(scope, { deny, token, signed, more = {} }) {
       for (const [name, value] of Object.entries({ ...(deny ?? { code: 'a code' }), state: asked.get('state') })) back.searchParams.set(name, value);
       return answer.writeHead(302, { location: back.href }).end();
     }
-    if (url.pathname === '/token') return token ? json(answer, ...token) : json(answer, 200, { access_token: 'at', token_type: 'Bearer', expires_in: 3600, id_token: idToken() });
+    if (url.pathname === '/token') return token ? json(answer, ...token) : json(answer, 200, { access_token: 'at', token_type: 'Bearer', expires_in: lives, id_token: idToken() });
     return json(answer, 404, {});
   });
   return issuer;
@@ -50,6 +50,12 @@ async function signIn(gateway, name = 'ada') {
   if (next.title === 'Sign in at the provider') next = await browser.submit(next, 'Sign in', { login: name });
   return next;
 }
+const refusedCall = (gateway, token) => until('a refused call', async () => {
+  const answer = await post(gateway.mcp, call('whoami'), token);
+  if (answer.status !== 200) return answer;
+  await answer.text();
+  return undefined;
+});
 const failure = (gateway) => logged(gateway, 'the sign-in', (l) => /^MOP-(IDP|LOG|NET)/.test(l.symptom ?? ''));
 
 export async function signIns(scope) {
@@ -82,6 +88,19 @@ export async function signIns(scope) {
   const checked = (what, cause, providers, words) => ({
     world: what, cause, words,
     ask: async (mine) => ({ 'check-config': await checkConfig(mine, { public_url: 'http://127.0.0.1:1', mcp_server_url: upstream.url, providers: await providers(mine) }) }),
+  });
+  // Signed in while the provider's tokens live for two seconds, and something changed; then calls are made until one is refused.
+  const calling = (what, cause, change, { before = { upstream_authorization: 'provider' }, words } = {}) => ({
+    world: what, cause, words,
+    ask: async (mine) => {
+      const idp = await Idp.start(mine);
+      const gateway = await Gateway.start(mine, { mcp_server_url: upstream.url, providers: { corp: idp.settings }, ...before });
+      idp.allow(`${gateway.origin}/auth/callback`);
+      idp.accessTtl = 2;
+      const { access_token: token } = await tokensFor(gateway, new Person({ user: 'ada' }));
+      await change(idp, gateway);
+      return { 'the log': await logLine(gateway, await refusedCall(gateway, token)) };
+    },
   });
   const oidc = { type: 'oidc', client_id: 'a-client', client_secret: 'a secret of the registration' };
 
@@ -122,6 +141,25 @@ export async function signIns(scope) {
     refused('Microsoft: AADSTS7000222, the secret has expired', 'MOP-IDP-008', { error: 'invalid_client', error_description: 'AADSTS7000222: The provided client secret keys are expired.' }, { words: /expired/ }),
     refused('Okta: the client is unknown', 'MOP-IDP-008', { error: 'invalid_client', error_description: "The client secret supplied for a confidential client is invalid." }),
     refused('the code was used, or is too old', 'MOP-IDP-013', { error: 'invalid_grant', error_description: 'Malformed auth code.' }),
+    denied('the provider wants a new sign-in', 'MOP-IDP-012', 'login_required', 'The user must sign in'),
+    refused('Microsoft: AADSTS70008, what it gave has expired', 'MOP-IDP-012', { error: 'invalid_grant', error_description: 'AADSTS70008: The provided authorization code or refresh token has expired due to inactivity.' }),
+    calling('the provider ended the session, and renews its token no more', 'MOP-IDP-014', (idp) => idp.endAll('ada')),
+    calling('the provider is away when its token has to be renewed', 'MOP-IDP-016', (idp) => idp.goAway()),
+    calling('the secret was rotated, and the provider renews no token with the old one', 'MOP-IDP-016', (idp, gateway) => { idp.clientSecret = 'another secret, of some length'; idp.allow(`${gateway.origin}/auth/callback`); }),
+    calling('the sign-in is older than upstream_authorization: provider', 'MOP-IDP-015', async (_, gateway) => {
+      await gateway.stop();
+      gateway.settings.upstream_authorization = 'provider';
+      await gateway.restart();
+    }, { before: {} }),
+    {
+      world: 'the token of the provider expires, and nothing renews it', cause: 'MOP-REF-006', words: /did not provide a refresh token/,
+      ask: async (mine) => {
+        const issuer = await refusing(mine, { lives: 2 });
+        const gateway = await Gateway.start(mine, { mcp_server_url: upstream.url, providers: { corp: { ...oidc, issuer } }, upstream_authorization: 'provider' });
+        const { access_token: token } = await tokensFor(gateway, new Person());
+        return { 'the log': await logLine(gateway, await refusedCall(gateway, token)) };
+      },
+    },
     denied('GitHub: the redirect URI', 'MOP-IDP-007', 'redirect_uri_mismatch', 'The redirect_uri MUST match the registered callback URL for this application.'),
     world('the id token has expired: the clock of the provider is behind', 'MOP-IDP-004', { signed: (now) => ({ iat: now - 7200, exp: now - 3600 }) }, { words: /exp/ }),
     world('the id token is for another client', 'MOP-IDP-004', { signed: () => ({ aud: 'another' }) }, { words: /aud/ }),

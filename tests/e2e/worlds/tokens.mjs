@@ -1,13 +1,17 @@
 // A guard, an issuer and an MCP server that are right, and a token that is not; and guards whose issuer is not.
 
-import { createHash, generateKeyPairSync, randomBytes, randomUUID, sign } from 'node:crypto';
+import { createHash, generateKeyPairSync, randomBytes, randomUUID, sign, X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { request as httpsRequest } from 'node:https';
 
+import { makeCertificates } from '../lib/certificates.mjs';
 import { Gateway } from '../lib/gateway.mjs';
-import { call, post, postForm, tokensFor } from '../lib/oauth.mjs';
+import { call, post, postForm, refresh, tokensFor } from '../lib/oauth.mjs';
 import { Person } from '../lib/person.mjs';
 import { hmacToken, TokenIssuer } from '../lib/token_issuer.mjs';
 import { Upstream } from '../lib/upstream.mjs';
-import { explainToken, logLine } from './judges.mjs';
+import { explainToken, logged, logLine } from './judges.mjs';
 
 const rules = { echo: ['tools:read'], whoami: [], 'delete_*': ['tools:write'] };
 const base64 = (value) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
@@ -24,6 +28,12 @@ function thumbprint(key) {
   const { crv, kty, x, y } = key.publicKey.export({ format: 'jwk' });
   return createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url');
 }
+
+// The program is started on another day.
+const onAnotherDay = (offset) => ({
+  LD_PRELOAD: ['x86_64', 'aarch64'].map((m) => `/usr/lib/${m}-linux-gnu/faketime/libfaketimeMT.so.1`).find(existsSync),
+  FAKETIME: offset, FAKETIME_DONT_FAKE_MONOTONIC: '1',
+});
 
 export async function tokens(scope) {
   const upstream = await Upstream.start(scope, { stateful: false });
@@ -60,14 +70,14 @@ export async function tokens(scope) {
     },
   });
   const html = { type: 'text/html', body: '<!doctype html><title>Sign in</title>' };
-  const introspected = (says) => ({
-    settings: (my) => ({ issuer: undefined, issuers: [{ issuer: my.issuer.issuer, introspection_url: `${my.issuer.issuer}/introspect`, introspection_client_id: 'rs', introspection_client_secret: 'of the resource server', validation: 'introspection' }] }),
+  const introspected = (says, validation) => ({
+    settings: (my) => ({ issuer: undefined, issuers: [{ issuer: my.issuer.issuer, introspection_url: `${my.issuer.issuer}/introspect`, introspection_client_id: 'rs', introspection_client_secret: 'of the resource server', validation }] }),
     change: (my) => { my.issuer.answers['/introspect'] = says(my); },
     given: () => 'an-opaque-token-of-some-length',
     args: ['--introspect'],
   });
-  const asking = (world, cause, says, more = {}) => {
-    const { change, ...rest } = introspected(says);
+  const asking = (world, cause, says, { validation = 'introspection', ...more } = {}) => {
+    const { change, ...rest } = introspected(says, validation);
     return guarded(world, cause, change, { ...rest, ...more });
   };
 
@@ -167,10 +177,54 @@ export async function tokens(scope) {
         return { 'the log': await logLine(guard, await shown()) };
       },
     },
+    {
+      world: 'the proof lacks the nonce that the guard gives', cause: 'MOP-DPO-004',
+      ask: async (mine) => {
+        const strict = await Gateway.start(mine, { mode: 'native', issuer: issuer.issuer, mcp_server_url: upstream.url, dpop: 'require', dpop_nonces: true });
+        const key = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+        const bound = token({ aud: strict.mcp, cnf: { jkt: thumbprint(key) } });
+        const shown = { authorization: `DPoP ${bound}`, dpop: proofOf(key, strict.mcp, bound) };
+        return { 'the log': await logLine(strict, await post(strict.mcp, call('whoami'), undefined, shown)) };
+      },
+    },
+    {
+      world: 'the client certificate was renewed, and the token is of the old one', cause: 'MOP-DPO-005',
+      ask: async (mine) => {
+        const [ours, old, renewed] = await Promise.all([['127.0.0.1'], ['client'], ['client']].map((names) => makeCertificates(mine, names)));
+        const secured = await Gateway.start(mine, {
+          mode: 'native', issuer: issuer.issuer, audience: 'api://mcp', mcp_server_url: upstream.url, certificate_binding: 'accept',
+          tls: { cert_file: ours.certFile, key_file: ours.keyFile },
+        });
+        const bound = token({ aud: 'api://mcp', cnf: { 'x5t#S256': createHash('sha256').update(new X509Certificate(old.cert).raw).digest('base64url') } });
+        const sent = httpsRequest({
+          host: '127.0.0.1', port: secured.port, path: '/mcp', method: 'POST', ca: ours.ca, cert: renewed.cert, key: renewed.key, agent: false,
+          headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', authorization: `Bearer ${bound}` },
+        });
+        sent.end(JSON.stringify(call('whoami')));
+        const [answer] = await once(sent, 'response');
+        answer.resume();
+        const id = answer.headers['x-request-id'];
+        return { 'the log': await logged(secured, id, (l) => l.request_id === id && l.status) };
+      },
+    },
+    {
+      world: 'a client comes back after two months', cause: 'MOP-REF-002',
+      ask: async (mine) => {
+        const aging = await Gateway.start(mine, { mcp_server_url: upstream.url });
+        const theirs = await tokensFor(aging, new Person({ password: await aging.firstPassword() }));
+        await aging.stop();
+        aging.environment = onAnotherDay('+60d');
+        await aging.restart();
+        return { 'the log': await logLine(aging, await refresh(aging, theirs.client, theirs.refresh_token)) };
+      },
+    },
     asking('the token was revoked at the issuer', 'MOP-TOK-010', () => ({ body: '{"active":false}' })),
     asking('the introspection secret is wrong', 'MOP-ISS-005', () => ({ status: 401, body: '{"error":"invalid_client"}' })),
     asking('introspection answers with a page', 'MOP-ISS-005', () => html),
     asking('introspection names another audience', 'MOP-AUD-001', (my) => ({ body: JSON.stringify({ active: true, iss: my.issuer.issuer, aud: 'https://other.example.com', sub: 'john', exp: now + 600 }) })),
+    asking('introspection names another person than the token', 'MOP-TOK-011',
+      (my) => ({ body: JSON.stringify({ active: true, iss: my.issuer.issuer, sub: 'eve', exp: now + 600 }) }),
+      { validation: 'jwt_and_introspection', given: (my) => my.issuer.token({ aud: my.guard.mcp }), words: /eve/ }),
     guarded('the policy cannot be fetched', 'MOP-POL-001', (my) => { my.issuer.answers['/policy'] = { status: 500, body: '' }; }, { settings: (my) => ({ policy: { url: `${my.issuer.issuer}/policy` } }), by: 'the log' }),
     guarded('the policy is not finished', 'MOP-POL-002', (my) => { my.issuer.answers['/policy'] = { body: JSON.stringify({ state: 'needs_setup', policy_complete: false, tool_policy: [] }) }; }, { settings: (my) => ({ policy: { url: `${my.issuer.issuer}/policy` } }), by: 'the log', words: /needs_setup/ }),
   ];

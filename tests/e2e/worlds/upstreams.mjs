@@ -1,17 +1,20 @@
 // Gateways before an MCP server that is not there, is something else, or fails: what a client is told, and what
 // check-config says before anybody calls.
 
+import { writeFile } from 'node:fs/promises';
 import { createServer as createTlsServer } from 'node:https';
 import { createServer as createTcpServer } from 'node:net';
+import { join } from 'node:path';
 
+import { send, startBeside } from '../lib/beside.mjs';
 import { makeCertificates } from '../lib/certificates.mjs';
 import { Gateway, startDemoServer } from '../lib/gateway.mjs';
 import { Nginx, passing } from '../lib/nginx.mjs';
-import { call, post, tokensFor } from '../lib/oauth.mjs';
+import { authorization, call, post, redeem, redirectUri, register, tokensFor } from '../lib/oauth.mjs';
 import { Person } from '../lib/person.mjs';
 import { listenOnLoopback, portOfNobody } from '../lib/scope.mjs';
-import { startAnswering } from '../lib/upstream.mjs';
-import { answerText, checkConfig, logged, logLine } from './judges.mjs';
+import { startAnswering, Upstream } from '../lib/upstream.mjs';
+import { answerText, checkConfig, logged, logLine, page } from './judges.mjs';
 
 export async function upstreams(scope) {
   const certificates = await makeCertificates(scope, ['other.example']);
@@ -71,6 +74,33 @@ export async function upstreams(scope) {
         const gateway = await Gateway.start(mine, { mcp_server_url: url, tools: { echo: [] } });
         const { access_token: token } = await tokensFor(gateway, new Person({ password: await gateway.firstPassword() }));
         return { 'the answer': await answerText(await post(gateway.mcp, { jsonrpc: '2.0', id: 1, method: 'tools/list' }, token)) };
+      },
+    },
+    {
+      world: 'rules came by a reload, and a stream that was open ended', cause: 'MOP-POL-005',
+      ask: async (mine) => {
+        const server = await startAnswering(mine, (request, answer) => {
+          if (request.method !== 'GET') return answer.writeHead(202).end();
+          return answer.writeHead(200, { 'content-type': 'text/event-stream' }).write(': open\n\n');
+        });
+        const gateway = await Gateway.start(mine, { mcp_server_url: server });
+        const { access_token: token } = await tokensFor(gateway, new Person({ password: await gateway.firstPassword() }));
+        const stream = await fetch(gateway.mcp, { headers: { accept: 'text/event-stream', authorization: `Bearer ${token}` } });
+        await writeFile(join(gateway.folder, 'config.yaml'), JSON.stringify({ ...gateway.settings, tools: { echo: [] } }));
+        return { 'the log': await logLine(gateway, stream) };
+      },
+    },
+    {
+      world: 'an old client behind an nginx that shows no bodies, and tools have rules', cause: 'MOP-VER-005',
+      ask: async (mine) => {
+        const server = await Upstream.start(mine, { stateful: false });
+        const { gateway, port } = await startBeside(mine, 'nginx', server, { tools: { echo: ['tools:read'] }, danger_trust_mcp_headers: true });
+        const person = new Person({ password: await gateway.firstPassword() });
+        const client = await register(gateway);
+        const asked = authorization(gateway, client, { scope: 'tools:read' });
+        const given = await (await redeem(gateway, client, asked, await person.approve(asked.url, redirectUri))).json();
+        const headers = [['Accept', 'application/json, text/event-stream'], ['Authorization', `Bearer ${given.access_token}`], ['MCP-Protocol-Version', '2025-06-18']];
+        return { 'the answer': page(await send(port, 'POST', '/mcp', headers, JSON.stringify(call('echo', { text: 'x' })))) };
       },
     },
   ];
