@@ -126,8 +126,9 @@ TEST_F(StoryKeeper, SleepsWhileThereIsNothingToDo) {
   // What may have been under way is over by then.
   (void)sleeps();
   ASSERT_TRUE(sleeps());
+  auto before = keeper_->rounds();
   keeper_->again({1, 1, {"two"}, now_ms()});
-  for (auto before = keeper_->rounds(); keeper_->rounds() == before;) std::this_thread::yield();
+  while (keeper_->rounds() == before) std::this_thread::yield();
   EXPECT_EQ(kept().at(0).count, 2U);
 }
 

@@ -127,31 +127,41 @@ result<std::vector<user>> list_users(record_store& store, time_point now) {
   return users;
 }
 
-result<secret> add_user(record_store& store, std::string_view name, const random_fn& random,
-                        password_cost cost, time_point now, bool by_start) {
-  auto id = user_name(name);
-  if (!id) return tl::unexpected(id.error());
-  auto present = find_user(store, *id, now);
-  if (!present) return tl::unexpected(present.error());
+namespace {
+
+// Of the user as it was seen; store_busy if it is another one by now.
+result<secret> give_password(record_store& store, const std::string& name, const std::optional<user>& seen,
+                             const random_fn& random, password_cost cost, time_point now, bool by_start) {
   auto password = one_time_password(random);
   auto hash = hash_password(password, cost);
   if (!hash) return tl::unexpected(hash.error());
-  user u = present->value_or(user{});
-  u.name = *id;
+  user u = seen.value_or(user{});
+  u.name = name;
   u.password_hash = std::move(*hash);
   u.must_change = true;
   u.printed_by_start = by_start ? std::optional(now) : std::nullopt;
-  if (!*present) {
+  if (!seen) {
     u.account = base64url_encode(random(16));
     u.created = now;
   }
   change c;
-  c.when.push_back({std::string(kind), *id, u.version});
+  c.when.push_back({std::string(kind), name, u.version});
   c.put.push_back(to_record(u));
   auto done = store.commit(c, now);
   if (!done) return tl::unexpected(done.error());
   if (!*done) return fail(errc::store_busy, "the user was changed at the same time");
   return password;
+}
+
+}  // namespace
+
+result<secret> add_user(record_store& store, std::string_view name, const random_fn& random,
+                        password_cost cost, time_point now) {
+  auto id = user_name(name);
+  if (!id) return tl::unexpected(id.error());
+  auto present = find_user(store, *id, now);
+  if (!present) return tl::unexpected(present.error());
+  return give_password(store, *id, *present, random, cost, now, false);
 }
 
 result<bool> remove_user(record_store& store, std::string_view name, time_point now) {
@@ -172,6 +182,7 @@ result<first_sign_in> ensure_first_user(record_store& store, const random_fn& ra
                                         time_point now) {
   auto users = list_users(store, now);
   if (!users) return tl::unexpected(users.error());
+  std::optional<user> seen;
   if (!users->empty()) {
     const auto& only = users->front();
     if (users->size() != 1 || only.name != first_user || !only.must_change) return first_sign_in{};
@@ -179,8 +190,9 @@ result<first_sign_in> ensure_first_user(record_store& store, const random_fn& ra
     bool old = only.printed_by_start && (now - *only.printed_by_start >= starts_together ||
                                          *only.printed_by_start - now >= starts_together);
     if (!old) return first_sign_in{std::nullopt, true};
+    seen = only;
   }
-  auto password = add_user(store, first_user, random, cost, now, true);
+  auto password = give_password(store, std::string(first_user), seen, random, cost, now, true);
   // Another gateway that starts at this moment was first, and prints the password.
   if (!password && password.error().code == errc::store_busy) {
     auto made = find_user(store, first_user, now);

@@ -43,7 +43,7 @@ result<std::vector<user>> list_users(record_store& store, time_point now);
 // Creates the user, or gives an existing one a new password, and returns a one-time password to show once.
 // The user has to replace it at the next sign-in. Errors: parameter_malformed, and those of the store.
 result<secret> add_user(record_store& store, std::string_view name, const random_fn& random,
-                        password_cost cost, time_point now, bool by_start = false);
+                        password_cost cost, time_point now);
 // False: there was none of that name. Ends the sign-ins of the user's browsers; a grant ends when it is
 // refreshed next, even if the name was given to somebody else meanwhile.
 result<bool> remove_user(record_store& store, std::string_view name, time_point now);

@@ -1,5 +1,6 @@
 #include "broker/users.h"
 
+#include "broker/troubled_store.h"
 #include "jose/random.h"
 #include "store/memory_store.h"
 
@@ -60,6 +61,32 @@ TEST(Users, OfGatewaysThatStartTogetherOnePrintsThePassword) {
   EXPECT_TRUE(password_fits(*find_user(store, "admin", now), *first.password, cheap));
   EXPECT_TRUE(ensure_first_user(store, random_bytes, cheap, now - seconds(3600))->password)
       << "the clock was wrong when the last was printed";
+}
+
+TEST(Users, OfStartsThatInterleaveInAnyWayOnePrintsThePassword) {
+  for (bool again : {false, true}) {
+    for (std::uint32_t at = 0; at < 4; ++at) {
+      memory_store store;
+      if (again) {
+        ASSERT_TRUE(ensure_first_user(store, random_bytes, cheap, now - seconds(3600)));
+      }
+      model::troubled_store slow;
+      slow.behind = &store;
+      std::optional<result<first_sign_in>> other;
+      slow.arm(at, model::trouble::none, [&] { other = ensure_first_user(store, random_bytes, cheap, now); });
+      auto one = ensure_first_user(slow, random_bytes, cheap, now);
+      ASSERT_TRUE(one);
+      if (!other) {
+        EXPECT_GE(at, 2U) << "it reads and it writes";
+        continue;
+      }
+      ASSERT_TRUE(*other);
+      ASSERT_NE(one->password.has_value(), (*other)->password.has_value())
+          << "at call " << at << ", again " << again;
+      auto printed = one->password ? *one->password : *(*other)->password;
+      EXPECT_TRUE(password_fits(*find_user(store, "admin", now), printed, cheap)) << at;
+    }
+  }
 }
 
 TEST(Users, AStartLeavesThePasswordThatAnOperatorAskedFor) {

@@ -89,7 +89,8 @@ const symptom* named_by(const http_answer& health) {
   for (const auto& reason : reasons->as_array()) {
     if (!reason.is_string()) continue;
     std::string_view text(reason.as_string());
-    auto name = text.substr(std::min(text.size(), text.rfind(": ") + 2));
+    auto colon = text.rfind(": ");
+    auto name = colon == std::string_view::npos ? text : text.substr(colon + 2);
     for (const auto& row : catalogue()) {
       if (row.name == name) return &row;
     }
@@ -160,11 +161,12 @@ void meets_the_public_url(const deployment_evidence& e, const examination& outsi
   auto verify = "curl -si " + shell_url(e.public_url + "/health");
   if (!outside.reached) {
     // A connection that nobody takes is no server that is not started: this one is. Of a name or a
-    // certificate the finding itself says more.
+    // certificate the finding itself says more. A network may refuse its own public address from inside.
     bool nobody = fails && seen->check == "network.connection";
     auto& one = into.add(nobody ? severity::failure : severity::warning, errc::gateway_unreachable,
                          seen != nullptr ? seen->seen : "", "the gateway", shown_url(e.public_url));
-    one.certain = !nobody || seen->certain;
+    auto place = url::parse(e.public_url);
+    one.certain = !nobody || (seen->certain && place && place->is_loopback());
     one.verify = verify;
     return;
   }

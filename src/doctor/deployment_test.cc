@@ -229,7 +229,10 @@ TEST(Deployment, ThatRunsAndIsNotReachedIsToldOf) {
                           [](const auto& one) { return one.code == errc::connection_timeout; }));
   world.place.timed_out = false;
   world.place.refused = true;
-  EXPECT_TRUE(examine_deployment(good(), world.examine()).first()->certain);
+  EXPECT_FALSE(examine_deployment(good(), world.examine()).first()->certain);
+  auto local = good();
+  local.public_url = "http://127.0.0.1:8080";
+  EXPECT_TRUE(examine_deployment(local, world.examine()).first()->certain) << "there is no network between";
 }
 
 TEST(Deployment, WhoseNameDoesNotResolveIsToldThatFirst) {

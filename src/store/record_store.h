@@ -62,9 +62,9 @@ constexpr bool is_announced(std::string_view kind) { return kind == "revoked" ||
 // reported as done. Other processes may use the same store and may remove records at any time.
 //
 // Errors: store_busy (somebody else holds the store longer than we wait), store_unavailable (not there, not
-// writable, full; PostgreSQL says more exactly which: store_unreachable, store_starting, …), store_corrupt
-// (there, but not readable). After an error nothing was changed, but for store_unclear: the connection was
-// lost while the change was committed, and could not be found out since.
+// writable; PostgreSQL says more exactly which: store_unreachable, store_starting, …), store_full,
+// store_corrupt (there, but not readable). After an error nothing was changed, but for store_unclear: the
+// connection was lost while the change was committed, and could not be found out since.
 class record_store {
  public:
   virtual ~record_store() = default;

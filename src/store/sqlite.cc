@@ -40,12 +40,12 @@ meaning meaning_of(int code) {
   }
 }
 
-// What the system said to the last call that failed; 0 where it said nothing.
+// What the system said to the last call that failed; 0 where it said nothing. A COMMIT that fails leaves it
+// with the file alone, where it stays.
 int system_error(sqlite3* db, int code) {
   int primary = code & 0xff;
   if (primary != SQLITE_IOERR && primary != SQLITE_CANTOPEN) return 0;
   if (int known = sqlite3_system_errno(db)) return known;
-  // A COMMIT that fails leaves it with the file alone.
   for (int which : {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER}) {
     sqlite3_file* file = nullptr;
     int of_file = 0;

@@ -46,7 +46,8 @@ class sqlite_rows final {
 };
 
 // One connection to an SQLite file. Used by one thread at a time.
-// Failures are store_busy, store_corrupt, store_unavailable; internal for what only a bug of ours can cause.
+// Failures are store_busy, store_corrupt, store_full, store_unavailable; internal for what only a bug of ours
+// can cause.
 class sqlite final {
  public:
   // The file must exist. A lock held by others is waited for as long as `patience`.

@@ -124,7 +124,7 @@ export async function bridges(scope) {
     {
       world: 'a tool is called, and nobody has signed in for most of a minute', cause: 'MOP-BRI-010', words: /\/authorize\?/,
       ask: async (mine) => {
-        const client = await Bridge.start(mine, (await signingIn(mine)).mcp, { env: { ...nobody, ...faster(20) } });
+        const client = await Bridge.start(mine, (await signingIn(mine)).mcp, { env: { ...nobody, ...faster(6) } });
         await client.initialize();
         return { 'the bridge': verdict(await client.call(1, 'echo')) };
       },

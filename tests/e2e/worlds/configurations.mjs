@@ -24,6 +24,9 @@ const everybodyHas443 = Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_
 const withoutRight = ['setpriv', '--bounding-set', '-net_bind_service'];
 const unprivileged = everybodyHas443 ? ['unshare', '--user', '--map-root-user', '--net', ...withoutRight] : process.getuid() === 0 ? withoutRight : [];
 
+const run = promisify(execFile);
+const mayLackRight = () => run('env', ['--', ...unprivileged, 'true']).then(() => true, () => false);
+
 export async function configurations(scope) {
   const demo = await startDemoServer(scope);
   const issuer = await TokenIssuer.start(scope);
@@ -48,15 +51,15 @@ export async function configurations(scope) {
   const certificate = async (mine, names = ['127.0.0.1'], days) => {
     const made = await makeCertificates(mine, names);
     if (days === undefined) return made;
-    await promisify(execFile)('openssl', ['req', '-x509', '-key', made.keyFile, '-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1',
+    await run('openssl', ['req', '-x509', '-key', made.keyFile, '-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1',
       '-not_before', '20200101000000Z', '-not_after', '20200201000000Z', '-out', made.certFile]).catch(async () => {
       const config = join(made.certFile, '../ca.cnf');
       await writeFile(config, `[ca]\ndefault_ca=d\n[d]\nnew_certs_dir=${join(made.certFile, '..')}\ndatabase=${config}.db\nserial=${config}.serial\ndefault_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n`);
       await writeFile(`${config}.db`, '');
       await writeFile(`${config}.serial`, '01\n');
       const request = `${made.certFile}.csr`;
-      await promisify(execFile)('openssl', ['req', '-new', '-key', made.keyFile, '-subj', '/CN=127.0.0.1', '-out', request]);
-      await promisify(execFile)('openssl', ['ca', '-batch', '-config', config, '-selfsign', '-keyfile', made.keyFile, '-in', request,
+      await run('openssl', ['req', '-new', '-key', made.keyFile, '-subj', '/CN=127.0.0.1', '-out', request]);
+      await run('openssl', ['ca', '-batch', '-config', config, '-selfsign', '-keyfile', made.keyFile, '-in', request,
         '-startdate', '20200101000000Z', '-enddate', '20200201000000Z', '-notext', '-out', made.certFile]);
     });
     return made;
@@ -113,7 +116,7 @@ export async function configurations(scope) {
     checked('the key file of the database holds a pass phrase', 'MOP-FIL-001', base, /oauth\.db\.key/,
       { files: { 'oauth.db.key': 'correct horse battery staple\n' }, starts: true }),
     {
-      world: 'the port wants a privilege', cause: 'MOP-LIS-002', words: /permission|denied/i,
+      world: 'the port wants a privilege', cause: 'MOP-LIS-002', words: /permission|denied/i, possible: mayLackRight,
       ask: async (mine) => {
         const settings = { ...base, host: '0.0.0.0', port: 443, public_url: 'https://mcp.example.com' };
         const as = { through: unprivileged };

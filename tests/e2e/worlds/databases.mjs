@@ -154,7 +154,8 @@ export async function databases(scope) {
     both('PostgreSQL is shutting down', 'MOP-STO-009', async (mine) => {
       const own = await Postgres.start(mine);
       const session = spawn('psql', ['-h', own.folder, '-p', String(own.port), '-U', 'oauth_user', '-d', 'oauth_db', '-At']);
-      mine.after(async () => { session.stdin.end(); await once(session, 'close'); });
+      const closed = once(session, 'close');
+      mine.after(async () => { session.stdin.end(); await closed; });
       session.stdin.write("SELECT 'signed in';\n");
       for await (const piece of session.stdout) if (String(piece).includes('signed in')) break;
       own.child.kill('SIGTERM'); // it waits for whoever is there
@@ -175,7 +176,7 @@ export async function databases(scope) {
             over = false;
             answer = registers(gateway).finally(() => (over = true));
           }
-          return own.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'oauth_user' AND wait_event = 'SyncRep'", 'postgres') !== '0';
+          return own.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'oauth_user' AND wait_event = 'SyncRep' AND query ILIKE '%commit%'", 'postgres') !== '0';
         });
         own.sql('SET synchronous_commit = local; ALTER ROLE oauth_user NOLOGIN', 'postgres');
         own.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'oauth_user'", 'postgres');

@@ -74,7 +74,7 @@ async function asClient(scope, url, name) {
 
 // Doctor on a machine where the public name, mcp.example.com, has two addresses: a namespace with a hosts file of its own.
 const inNamespace = ['unshare', '-rm'];
-const hasNamespaces = () => run(inNamespace[0], [...inNamespace.slice(1), 'true']).then(() => true, () => false);
+const hasNamespaces = () => run(inNamespace[0], [...inNamespace.slice(1), 'mount', '--bind', '/etc/hosts', '/etc/hosts']).then(() => true, () => false);
 async function withTwoAddresses(scope) {
   const made = await makeCertificates(scope, ['mcp.example.com'], { days: 90 });
   const port = await portOfNobody();

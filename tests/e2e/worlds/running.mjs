@@ -22,7 +22,6 @@ export async function running(scope) {
         const others = Array.from({ length: 8 }, () => connect(gateway.port, '127.0.0.1').on('error', () => {}));
         mine.after(() => others.forEach((one) => one.destroy()));
         await Promise.all(others.map((one) => once(one, 'connect')));
-        await (await fetch(`${gateway.origin}/health`)).text();
         return { 'the log': await logged(gateway, 'the refusal', (line) => line.decision === 'refused') };
       },
     },

@@ -50,6 +50,7 @@ async function judgeOne(group, { world, cause, words, ask, place, possible }) {
   const begun = performance.now();
   const row = { group, world, cause, place };
   if (possible && !(await possible())) {
+    if (process.env.UPDATE_BROKEN_WORLDS) throw new Error(`this machine does not let it be built: ${world}`);
     console.log(`not possible on this machine: ${world}`);
     const lines = (await sections()).get(group).split('\n').filter((line) => line.startsWith(`| ${world} |`));
     return lines.map((line) => line.split(' | ')).map(([, , by, id, outcome]) => ({ ...row, by, id, outcome: outcome.replace(/ \|$/, '') }));
@@ -81,7 +82,7 @@ function outcomeOf({ id, text, certain }, cause, words) {
 const head = `# Broken worlds
 
 Deployments in which one thing is wrong (or two), each built by a test with a real gateway and what belongs to it, and what was
-named first by the tool that a user would reach for. \`UPDATE_BROKEN_WORLDS=1 tests/e2e/run.sh\` with the names of
+named first by the tool that a user would reach for. \`UPDATE_BROKEN_WORLDS=1 E2E_FILES_AT_ONCE=1 tests/e2e/run.sh\` with the names of
 \`tests/e2e/broken_worlds_*.test.mjs\` makes these tables; the tests fail where they are not what is seen, and \`./dev lint\` where less
 than 95 % are named first or a wrong cause is stated as certain. A world whose cause is not named stays in its table.
 Every code of the [catalogue](reference/errors.md) is the cause of a world, or stands among the causes without one at the end, with
@@ -89,7 +90,8 @@ the test that proves its row; \`./dev lint\` fails where a code is in neither pl
 `;
 const untold = `## Causes without a world
 
-These cannot be had from outside of real parts. \`tests/e2e/worlds/without.mjs\` lists them.
+No deployment can be broken so that these are what it shows. \`tests/e2e/worlds/without.mjs\` lists them, with the test that
+stands for a world: that it is told when it comes to it, or that it never is.
 
 | cause | why no world shows it | test that proves the row |
 |---|---|---|
