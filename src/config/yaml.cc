@@ -119,10 +119,10 @@ class tree_builder final : public YAML::EventHandler {
       auto first = std::find(parent.names.begin(), parent.names.end(), node.text);
       if (first != parent.names.end()) {
         auto index = static_cast<std::size_t>(first - parent.names.begin());
-        yaml_fault fault{node.line, quotable(node.text) + " is given twice in one map, first on line " +
-                                        std::to_string(parent.name_lines[index])};
-        if (twice_ == nullptr) throw fault;
-        twice_->push_back(std::move(fault));
+        auto why = quotable(node.text) + " is given twice in one map, first on line " +
+                   std::to_string(parent.name_lines[index]);
+        if (twice_ == nullptr) throw yaml_fault{node.line, std::move(why)};
+        twice_->push_back(yaml_fault{node.line, std::move(why)});
         repeated_.back().push_back(parent.names.size());
       }
       parent.names.push_back(std::move(node.text));

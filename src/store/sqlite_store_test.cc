@@ -3,6 +3,7 @@
 #include "store/sql_time.h"
 #include "store/test_folder.h"
 
+#include <csignal>
 #include <fstream>
 #include <set>
 #include <string>
@@ -13,6 +14,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -137,6 +139,25 @@ TEST(SqliteStore, UsesTheWriteAheadLogAndLeavesNoneBehind) {
 unsigned mode_of(const std::string& path) {
   struct stat found{};
   return ::stat(path.c_str(), &found) == 0 ? found.st_mode & 0777U : 0U;
+}
+
+TEST(SqliteStore, CallsAFileThatMayNotGrowFullAndGoesOnWhenItMay) {
+  test_folder folder;
+  auto store = open_at(folder.file("oauth.db"));
+  auto* handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  rlimit small = before;
+  small.rlim_cur = 200'000;
+  ::setrlimit(RLIMIT_FSIZE, &small);
+  result<bool> done = true;
+  for (int written = 0; written < 10'000 && done; ++written)
+    done = store->commit(putting(make("code", std::to_string(written))), now);
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, errc::store_full) << done.error().detail;
+  EXPECT_TRUE(store->commit(putting(make("code", "after")), now).value_or(false));
 }
 
 TEST(SqliteStore, CreatesItsFilesForTheOwnerOnlyWhateverTheUmask) {
