@@ -297,8 +297,13 @@ class walk {
     // Seconds do: a token has no others.
     auto text = at > to_unix(time_point::max()) ? std::to_string(at) : to_iso8601(from_unix(at));
     if (auto dot = text.find('.'); dot != std::string::npos) text = text.substr(0, dot) + "Z";
-    return std::string(name) + " " + text + " (" + how_long_from(from_unix(to_unix(now_)), from_unix(at)) +
-           ")";
+    return std::string(name) + " " + text + " (" + how_long(at) + ")";
+  }
+
+  // From now; of what the clock cannot say, to the end of its range.
+  std::string how_long(std::int64_t at) const {
+    auto then = from_unix(std::min(at, to_unix(time_point::max())));
+    return how_long_from(from_unix(to_unix(now_)), then);
   }
 
   void describe_times(explained_check& check) {
@@ -314,7 +319,7 @@ class walk {
     std::int64_t issued = 0;
     bool has_issued = read(*seen_.unverified, "iat", issued) == member::present;
     if (!has_issued || issued <= to_unix(now_) + leeway.count()) return;
-    auto when = how_long_from(from_unix(to_unix(now_)), from_unix(issued));
+    auto when = how_long(issued);
     check.why += std::string(check.why.empty() ? "" : "; ") + "it was issued only " + when +
                  " by its iat, which the server does not look at";
     told_.notes.push_back("At the time that was asked for there was no such token yet: it was issued " +
