@@ -4,12 +4,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
+import { clockIn } from './lib/faketime.mjs';
 import { binary } from './lib/gateway.mjs';
 import { listenOnLoopback, temporaryFolder } from './lib/scope.mjs';
 import { until, within } from './lib/until.mjs';
@@ -259,10 +260,9 @@ test('a clock that is set back keeps nobody waiting for what was to be tried aga
   const give = numbered();
   const as = await authorizationServer(t, (parameters, response) => (away ? json(response, 503, {}) : give(parameters, response)));
   const server = await mcpServer(t, as);
-  const library = ['x86_64', 'aarch64'].map((m) => `/usr/lib/${m}-linux-gnu/faketime/libfaketimeMT.so.1`).find(existsSync);
   const client = await bridge(t, server.url, {
     HOME: home, OAUTH2_GRANT: 'client_credentials', OAUTH2_CLIENT_ID: 'id', OAUTH2_CLIENT_SECRET: 'the-secret-of-the-client',
-    LD_PRELOAD: library, FAKETIME_TIMESTAMP_FILE: clock, FAKETIME_NO_CACHE: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1',
+    ...clockIn(clock),
   });
   assert.ok((await client.open()).error);
   away = false;

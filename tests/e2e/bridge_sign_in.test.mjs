@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { generateKeyPairSync } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +11,7 @@ import { join } from 'node:path';
 import { AuthorizationServer } from './lib/authorization_server.mjs';
 import { BridgeHome, ProtectedServer } from './lib/bridge.mjs';
 import { makeCertificates } from './lib/certificates.mjs';
+import { clockOff } from './lib/faketime.mjs';
 import { binary, Gateway, Program } from './lib/gateway.mjs';
 import { Person } from './lib/person.mjs';
 import { fileScope, listenOnLoopback, stopListening } from './lib/scope.mjs';
@@ -419,8 +419,7 @@ test('with a secret service the key is there and not beside the file; a keyring 
 
 test('a clock that jumps costs a refresh at most, and no sign-in', async (t) => {
   const home = await signedIn(t);
-  const library = ['x86_64', 'aarch64'].map((m) => `/usr/lib/${m}-linux-gnu/faketime/libfaketimeMT.so.1`).find(existsSync);
-  const at = (offset) => ({ LD_PRELOAD: library, FAKETIME: offset, FAKETIME_DONT_FAKE_MONOTONIC: '1', LOG_LEVEL: 'debug' });
+  const at = (offset) => ({ ...clockOff(offset), LOG_LEVEL: 'debug' });
   const before = as.asked('/token');
   const back = await home.run(['login', server.url], at('-2h'));
   assert.equal(back.code, 0, back.err);

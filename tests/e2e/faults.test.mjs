@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readdirSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { promisify } from 'node:util';
 
+import { clockIn } from './lib/faketime.mjs';
 import { Gateway, startDemoServer } from './lib/gateway.mjs';
 import { initialize, post, redirectUri, refresh, tokensFor } from './lib/oauth.mjs';
 import { Person } from './lib/person.mjs';
@@ -63,7 +63,6 @@ test('a disk that is full refuses what has to be kept, and only while it is full
   await gateway.logged('where the lines of that time are', (l) => /went to standard error/.test(l.message) && l.lines > 0);
 });
 
-// By libfaketime, which reads how far the clock is off from a file.
 async function withClock() {
   const folder = await temporaryFolder(scope, 'clock');
   const file = join(folder, 'offset');
@@ -72,8 +71,7 @@ async function withClock() {
     await rename(`${file}.new`, file);
   };
   await set('+0');
-  const library = ['x86_64', 'aarch64'].map((m) => `/usr/lib/${m}-linux-gnu/faketime/libfaketimeMT.so.1`).find((f) => readdirSync('/usr/lib').includes(f.split('/')[3]));
-  const through = ['env', `LD_PRELOAD=${library}`, `FAKETIME_TIMESTAMP_FILE=${file}`, 'FAKETIME_NO_CACHE=1', 'FAKETIME_DONT_FAKE_MONOTONIC=1'];
+  const through = ['env', ...Object.entries(clockIn(file)).map(([name, value]) => `${name}=${value}`)];
   return { set, ...await started({ through }) };
 }
 

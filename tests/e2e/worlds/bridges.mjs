@@ -1,7 +1,6 @@
 // A bridge that is right before a server that is not, or with settings that are not: what its client is told.
 
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer as createTlsServer } from 'node:https';
 import { createServer } from 'node:net';
@@ -9,6 +8,7 @@ import { join } from 'node:path';
 
 import { Bridge, Mock } from '../lib/bridge_client.mjs';
 import { makeCertificates } from '../lib/certificates.mjs';
+import { clockTimes } from '../lib/faketime.mjs';
 import { Gateway, startDemoServer } from '../lib/gateway.mjs';
 import { listenOnLoopback, portOfNobody, temporaryFolder } from '../lib/scope.mjs';
 import { until } from '../lib/until.mjs';
@@ -48,8 +48,6 @@ const following = { BROWSER: `${process.execPath} -e fetch(process.argv[1]) %s`,
 
 const modern = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', 'io.modelcontextprotocol/clientInfo': { name: 'x', version: '1' }, 'io.modelcontextprotocol/clientCapabilities': {} };
 const verdict = (answer) => ({ id: answer.error?.data?.symptom ?? null, text: JSON.stringify(answer), certain: true });
-// Time passes so much faster for the program.
-const faster = (times) => ({ LD_PRELOAD: ['x86_64', 'aarch64'].map((m) => `/usr/lib/${m}-linux-gnu/faketime/libfaketimeMT.so.1`).find(existsSync), FAKETIME: `+0 x${times}` });
 
 export async function bridges(scope) {
   const demo = await startDemoServer(scope);
@@ -124,7 +122,7 @@ export async function bridges(scope) {
     {
       world: 'a tool is called, and nobody has signed in for most of a minute', cause: 'MOP-BRI-010', words: /\/authorize\?/,
       ask: async (mine) => {
-        const client = await Bridge.start(mine, (await signingIn(mine)).mcp, { env: { ...nobody, ...faster(6) } });
+        const client = await Bridge.start(mine, (await signingIn(mine)).mcp, { env: { ...nobody, ...clockTimes(6) } });
         await client.initialize();
         return { 'the bridge': verdict(await client.call(1, 'echo')) };
       },

@@ -2,10 +2,10 @@
 
 import { createHash, generateKeyPairSync, randomBytes, randomUUID, sign, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 
 import { makeCertificates } from '../lib/certificates.mjs';
+import { clockOff } from '../lib/faketime.mjs';
 import { Gateway } from '../lib/gateway.mjs';
 import { call, post, postForm, refresh, tokensFor } from '../lib/oauth.mjs';
 import { Person } from '../lib/person.mjs';
@@ -28,12 +28,6 @@ function thumbprint(key) {
   const { crv, kty, x, y } = key.publicKey.export({ format: 'jwk' });
   return createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url');
 }
-
-// The program is started on another day.
-const onAnotherDay = (offset) => ({
-  LD_PRELOAD: ['x86_64', 'aarch64'].map((m) => `/usr/lib/${m}-linux-gnu/faketime/libfaketimeMT.so.1`).find(existsSync),
-  FAKETIME: offset, FAKETIME_DONT_FAKE_MONOTONIC: '1',
-});
 
 export async function tokens(scope) {
   const upstream = await Upstream.start(scope, { stateful: false });
@@ -213,7 +207,7 @@ export async function tokens(scope) {
         const aging = await Gateway.start(mine, { mcp_server_url: upstream.url });
         const theirs = await tokensFor(aging, new Person({ password: await aging.firstPassword() }));
         await aging.stop();
-        aging.environment = onAnotherDay('+60d');
+        aging.environment = clockOff('+60d');
         await aging.restart();
         return { 'the log': await logLine(aging, await refresh(aging, theirs.client, theirs.refresh_token)) };
       },
