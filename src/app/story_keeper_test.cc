@@ -109,11 +109,16 @@ TEST_F(StoryKeeper, WritesAtItsEndWhatIsLeft) {
 
 TEST_F(StoryKeeper, SleepsWhileThereIsNothingToDo) {
   // A look at what is kept is due in an hour.
-  start({}, {milliseconds(1), milliseconds(0), seconds(600), seconds(3600), 60});
-  // Many times as long as it would wait for a batch.
+  story_pace pace{milliseconds(1), milliseconds(0), seconds(600), seconds(3600), 60};
+  start({}, pace);
+  // Another of the same pace, whose store is away: it looks fifty times meanwhile.
+  store_that_may_be_away gone;
+  gone.away = true;
+  story_keeper busy(gone, {}, *log_, pace);
+  busy.add(1, "a", a_story("one"));
   auto sleeps = [&] {
     auto before = keeper_->rounds();
-    std::this_thread::sleep_for(milliseconds(60));
+    for (auto until = busy.rounds() + 50; busy.rounds() < until;) std::this_thread::yield();
     return keeper_->rounds() == before;
   };
   EXPECT_EQ(keeper_->rounds(), 0U);
