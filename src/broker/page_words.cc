@@ -142,7 +142,9 @@ page_words words_for_people(errc code) {
     case errc::too_many_connections:
     case errc::overloaded:
     case errc::store_busy:
-    case errc::store_full:
+    case errc::store_unreachable:
+    case errc::store_starting:
+    case errc::store_connections_used_up:
     case errc::store_unavailable: return busy;
 
     default: return our_fault;

@@ -140,6 +140,16 @@ TEST_F(Pages, AOneTimePasswordIsReplacedBesideAVisibleUserName) {
   EXPECT_THAT(again.body, HasSubstr("Choose another one than the one-time password."));
 }
 
+TEST(PageWords, AskForPatienceWhereADatabaseComesBackByItself) {
+  auto busy = words_for_people(errc::store_busy).headline;
+  for (auto code : {errc::store_unavailable, errc::store_unreachable, errc::store_starting,
+                    errc::store_connections_used_up})
+    EXPECT_EQ(words_for_people(code).headline, busy) << explain(code).id;
+  // These wait for somebody.
+  for (auto code : {errc::store_full, errc::store_login_refused})
+    EXPECT_NE(words_for_people(code).headline, busy) << explain(code).id;
+}
+
 TEST(PageWords, HaveAHeadlineAndAdviceForEveryCode) {
   for (const auto& row : catalogue()) {
     auto words = words_for_people(row.code);

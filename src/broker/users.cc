@@ -89,6 +89,30 @@ std::size_t characters(std::string_view utf8) {
   return count;
 }
 
+// Of the user as it was seen; store_busy if it is another one by now.
+result<secret> give_password(record_store& store, const std::string& name, const std::optional<user>& seen,
+                             const random_fn& random, password_cost cost, time_point now, bool by_start) {
+  auto password = one_time_password(random);
+  auto hash = hash_password(password, cost);
+  if (!hash) return tl::unexpected(hash.error());
+  user u = seen.value_or(user{});
+  u.name = name;
+  u.password_hash = std::move(*hash);
+  u.must_change = true;
+  u.printed_by_start = by_start ? std::optional(now) : std::nullopt;
+  if (!seen) {
+    u.account = base64url_encode(random(16));
+    u.created = now;
+  }
+  change c;
+  c.when.push_back({std::string(kind), name, u.version});
+  c.put.push_back(to_record(u));
+  auto done = store.commit(c, now);
+  if (!done) return tl::unexpected(done.error());
+  if (!*done) return fail(errc::store_busy, "the user was changed at the same time");
+  return password;
+}
+
 }  // namespace
 
 result<std::string> user_name(std::string_view text) {
@@ -126,34 +150,6 @@ result<std::vector<user>> list_users(record_store& store, time_point now) {
   }
   return users;
 }
-
-namespace {
-
-// Of the user as it was seen; store_busy if it is another one by now.
-result<secret> give_password(record_store& store, const std::string& name, const std::optional<user>& seen,
-                             const random_fn& random, password_cost cost, time_point now, bool by_start) {
-  auto password = one_time_password(random);
-  auto hash = hash_password(password, cost);
-  if (!hash) return tl::unexpected(hash.error());
-  user u = seen.value_or(user{});
-  u.name = name;
-  u.password_hash = std::move(*hash);
-  u.must_change = true;
-  u.printed_by_start = by_start ? std::optional(now) : std::nullopt;
-  if (!seen) {
-    u.account = base64url_encode(random(16));
-    u.created = now;
-  }
-  change c;
-  c.when.push_back({std::string(kind), name, u.version});
-  c.put.push_back(to_record(u));
-  auto done = store.commit(c, now);
-  if (!done) return tl::unexpected(done.error());
-  if (!*done) return fail(errc::store_busy, "the user was changed at the same time");
-  return password;
-}
-
-}  // namespace
 
 result<secret> add_user(record_store& store, std::string_view name, const random_fn& random,
                         password_cost cost, time_point now) {
