@@ -247,7 +247,6 @@ examination examine_configured(const command_input& in, const doctor_input& abou
   evidence.url_of_environment = named != nullptr && *named != '\0';
   look_at_start(conf, evidence);
   look_at_running(conf, evidence);
-  if (evidence.health && *evidence.health) evidence.public_health = ask_public_health(conf, about);
   look_at_files(conf, evidence);
   look_at_providers(conf, evidence);
   look_at_addresses(conf, evidence);
@@ -255,7 +254,10 @@ examination examine_configured(const command_input& in, const doctor_input& abou
     evidence.resource = conf.upstreams.front().resource;
     evidence.wants_tokens = conf.upstreams.front().require_auth;
   }
-  return examine_deployment(evidence, look_from_outside(conf, about));
+  auto outside = look_from_outside(conf, about);
+  bool runs = evidence.health && *evidence.health;
+  if (runs && outside && outside->reached) evidence.public_health = ask_public_health(conf, about);
+  return examine_deployment(evidence, std::move(outside));
 }
 
 }  // namespace mcp_oauth

@@ -193,6 +193,11 @@ void no_front(const site_facts& facts, site_findings& into) {
         !refused && is_page(answer) && status != 503);
     return;
   }
+  if (status == 501) {
+    add(severity::failure, errc::not_an_mcp_server, false).cause =
+        "It takes no POST at all (501), as servers of files do; every request of MCP is one.";
+    return;
+  }
   if (status >= 500) {
     add(severity::failure, errc::server_fails, true);
     return;

@@ -163,6 +163,8 @@ std::vector<broken> worlds() {
       {"a web application", "MOP-WEB-002", true, [](site_world& w) { w.post = site_world::page(200); }},
       {"a proxy without its server", "MOP-WEB-003", true,
        [](site_world& w) { w.post = site_world::page(502, "502 Bad Gateway"); }},
+      {"a server of files", "MOP-WEB-009", false,
+       [](site_world& w) { w.post = site_world::page(501, "Unsupported method"); }},
       {"a defect", "MOP-WEB-004", true, [](site_world& w) { w.post = site_world::text(500, "{}"); }},
       {"too many requests", "MOP-WEB-008", false,
        [](site_world& w) { w.post = site_world::text(429, "{}"); }},

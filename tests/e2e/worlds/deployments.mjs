@@ -156,6 +156,7 @@ export async function deployments(scope) {
     }),
     own('the public URL leads nowhere', 'MOP-RUN-004', { settings: async () => ({ public_url: `http://127.0.0.1:${await portOfNobody()}` }) }),
     ...[['the first page of a web server', (_, answer) => answer.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>Welcome to nginx!</title>')],
+      ['a server of files, which takes no POST', (asked, answer) => answer.writeHead(asked.method === 'GET' ? 404 : 501, { 'content-type': 'text/html' }).end('<!doctype html><title>Error response</title>')],
       ['an ingress that knows no such name', (_, answer) => answer.writeHead(404, { 'content-type': 'text/plain' }).end('default backend - 404')]]
       .map(([what, answer]) => own(`at the public URL is ${what}, and the gateway runs`, 'MOP-RUN-002', { settings: async (mine) => ({ public_url: await startAnswering(mine, answer) }) })),
     own('at the public URL is another MCP server, and the gateway runs', 'MOP-RUN-002', { settings: () => ({ public_url: demo.url }) }),
