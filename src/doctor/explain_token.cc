@@ -300,10 +300,10 @@ class walk {
     return std::string(name) + " " + text + " (" + how_long(at) + ")";
   }
 
-  // From now; of what the clock cannot say, to the end of its range.
+  // From now. The clock's nanoseconds end in 2262.
   std::string how_long(std::int64_t at) const {
-    auto then = from_unix(std::min(at, to_unix(time_point::max())));
-    return how_long_from(from_unix(to_unix(now_)), then);
+    if (at > to_unix(time_point::max())) return "after the year 2262";
+    return how_long_from(from_unix(to_unix(now_)), from_unix(at));
   }
 
   void describe_times(explained_check& check) {

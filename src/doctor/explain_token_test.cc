@@ -363,6 +363,13 @@ TEST(ExplainToken, BeforeItWasIssuedThereWasNoToken) {
   EXPECT_THAT(told(mint_with("{}")).notes, IsEmpty());
 }
 
+TEST(ExplainToken, ATimeThatTheClockCannotSayIsToldAsOne) {
+  auto explained = told(mint_with(R"({"exp":10800000600,"iat":10800000000})"), a_guard());
+  const auto& times = check(explained, "times");
+  EXPECT_THAT(times.seen, HasSubstr("exp 10800000600 (after the year 2262)"));
+  EXPECT_THAT(times.why, HasSubstr("it was issued only after the year 2262"));
+}
+
 TEST(ExplainToken, AnotherDatabaseUnderTheSameAddressIsSuspected) {
   auto explained = told(mint_with(R"({"gid":"g"})", "at+jwt", "old"), a_gateway());
   EXPECT_EQ(cause(explained), "signature MOP-SIG-001");
