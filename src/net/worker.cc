@@ -27,11 +27,12 @@ descriptor made(int number, const char* what) {
 
 }  // namespace
 
-worker::worker(unsigned index)
+worker::worker(unsigned index, std::chrono::microseconds watchful)
     : index_(index),
       epoll_(made(::epoll_create1(EPOLL_CLOEXEC), "epoll")),
       wake_(made(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd")),
-      next_tick_(std::chrono::steady_clock::now() + tick) {
+      next_tick_(std::chrono::steady_clock::now() + tick),
+      watchful_(watchful) {
   epoll_event event{};
   event.events = EPOLLIN | EPOLLET;
   event.data.u64 = wake_key;
@@ -54,7 +55,7 @@ void worker::run() {
 
 void worker::turn(int most_ms) {
   std::array<epoll_event, most_events> events;
-  int n = ::epoll_wait(epoll_.number(), events.data(), most_events, again_.empty() ? most_ms : 0);
+  int n = wait(events, again_.empty() ? most_ms : 0);
   std::span<const epoll_event> happened(events.data(), static_cast<std::size_t>(std::max(n, 0)));
   for (const auto& event : happened) {
     if ((event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == 0) continue;
@@ -74,6 +75,22 @@ void worker::turn(int most_ms) {
     who->again_ = false;
     who->on_events(what);
   }
+}
+
+int worker::wait(std::span<epoll_event> into, int most_ms) {
+  auto look = [&](int ms) {
+    return ::epoll_wait(epoll_.number(), into.data(), static_cast<int>(into.size()), ms);
+  };
+  if (watchful_.count() == 0 || most_ms == 0) return look(most_ms);
+  int n = 0;
+  for (auto now = std::chrono::steady_clock::now(); now < watchful_until_;
+       now = std::chrono::steady_clock::now()) {
+    n = look(0);
+    if (n != 0) break;
+  }
+  if (n == 0) n = look(most_ms);
+  if (n > 0) watchful_until_ = std::chrono::steady_clock::now() + watchful_;
+  return n;
 }
 
 watcher* worker::find(std::uint64_t key) {

@@ -6,11 +6,15 @@
 #include "net/wheel.h"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <span>
 #include <utility>
 #include <vector>
+
+struct epoll_event;
 
 namespace mcp_oauth::net {
 
@@ -40,7 +44,9 @@ class watcher {
 // except `post` and `stop`.
 class worker {
  public:
-  explicit worker(unsigned index);
+  // `watchful`: how long the loop goes on looking after something happened, before it sleeps. Who wakes a
+  // sleeper pays for it, and so does the next event; looking costs processor time instead.
+  explicit worker(unsigned index, std::chrono::microseconds watchful = {});
   ~worker();
   worker(const worker&) = delete;
   worker& operator=(const worker&) = delete;
@@ -82,6 +88,7 @@ class worker {
     std::uint32_t generation = 0;
   };
   void turn(int most_ms);
+  int wait(std::span<epoll_event> into, int most_ms);
   watcher* find(std::uint64_t key);
   std::uint64_t key_of(const watcher& who) const;
   void run_posted();
@@ -105,6 +112,8 @@ class worker {
   std::vector<char*> blocks_, large_blocks_;
   wheel wheel_;
   std::chrono::steady_clock::time_point next_tick_;
+  std::chrono::microseconds watchful_;
+  std::chrono::steady_clock::time_point watchful_until_;
 };
 
 // co_await sleep(w, 50ms)

@@ -4,6 +4,7 @@
 #include "net/test_peer.h"
 
 #include <array>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -11,7 +12,9 @@
 
 #include <gtest/gtest.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 
 namespace mcp_oauth::net {
 namespace {
@@ -314,6 +317,46 @@ TEST(Worker, DoesNotCountTheTimeInWhichItStoodStill) {
   });
   loop.run();
   EXPECT_TRUE(looked);
+}
+
+// Rings 20 times, a millisecond apart, and says how often the thread of the loop slept meanwhile.
+long sleeps_between_rings(std::chrono::microseconds watchful) {
+  constexpr int rings = 20;
+  worker loop(0, watchful);
+  descriptor bell(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+  auto wind = [&] {
+    itimerspec in_a_millisecond{};
+    in_a_millisecond.it_value.tv_nsec = 1'000'000;
+    ASSERT_EQ(::timerfd_settime(bell.number(), 0, &in_a_millisecond, nullptr), 0);
+  };
+  told who;
+  who.then = [&] {
+    if (who.times == rings) return loop.stop();
+    wind();
+  };
+  EXPECT_TRUE(loop.watch(bell.number(), who));
+  auto slept = [] {
+    rusage use{};
+    ::getrusage(RUSAGE_THREAD, &use);
+    return use.ru_nvcsw;
+  };
+  loop.post(wind);
+  loop.poll();
+  auto before = slept();
+  loop.run();
+  auto after = slept();
+  loop.forget(who);
+  EXPECT_EQ(who.times, rings);
+  return after - before;
+}
+
+TEST(Worker, SleepsUntilSomethingHappens) {
+  EXPECT_GE(sleeps_between_rings(std::chrono::microseconds(0)), 20);
+}
+
+TEST(Worker, LooksAWhileBeforeItSleepsWhereItIsTold) {
+  EXPECT_LT(sleeps_between_rings(std::chrono::seconds(10)), 10);
+  EXPECT_GE(sleeps_between_rings(std::chrono::microseconds(1)), 20) << "a while is over when it is over";
 }
 
 }  // namespace
