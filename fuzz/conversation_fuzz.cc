@@ -147,7 +147,7 @@ class play {
     // Ids that are the same value in another spelling are one id to the client, and not to this count.
     for (const auto& [id, n] : asked_) {
       if (id.find('\\') != std::string::npos || id.find('.') != std::string::npos ||
-          id.find('e') != std::string::npos || id.find('E') != std::string::npos)
+          id.find('e') != std::string::npos || id.find('E') != std::string::npos || id == "-0")
         batches_ = true;
     }
   }

@@ -193,7 +193,15 @@ void upstream_answer::end_line(std::vector<answer_part>& parts) {
   if (blank) {
     end_event(parts);
   } else if (at_ == at::value || at_ == at::space || at_ == at::field) {
-    if (field_ == "event") event_type_ = value_;
+    if (field_ == "event") {
+      bool unread = has_data_ && is_other_event();
+      event_type_ = value_;
+      // Data of another event was not read as a message is, and cannot become one.
+      if (unread && !is_other_event()) {
+        failure_ = error{errc::upstream_malformed, "an event with two types"};
+        hand_on(parts);
+      }
+    }
     if (field_ == "id" && value_.find('\0') == std::string::npos) {
       next_event_id_ = value_;
       has_next_id_ = true;

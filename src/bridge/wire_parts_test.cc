@@ -110,6 +110,7 @@ TEST(MessageScan, IdsAreComparedAsValues) {
   EXPECT_FALSE(same_id("1", "2"));
   EXPECT_FALSE(same_id("", "1"));
   EXPECT_FALSE(same_id("\"a\"", "\"b\""));
+  EXPECT_TRUE(same_id("0", "-0"));
   EXPECT_TRUE(same_id("100", "1e2"));
   EXPECT_TRUE(same_id("18446744073709551615", "18446744073709551615"));
   // Neighbours beyond 2^53, 2^63 and 2^64.
@@ -213,6 +214,26 @@ TEST(UpstreamAnswer, AnEventOfAnotherTypeIsNeverAMessage) {
   EXPECT_EQ(parts.front().kind, answer_part::kind::event);
   EXPECT_EQ(parts[parts.size() - 2].kind, answer_part::kind::broken);
   EXPECT_EQ(parts.back().kind, answer_part::kind::event);
+}
+
+// Its lines would reach the client as they came.
+TEST(UpstreamAnswer, DataOfAnotherEventDoesNotBecomeAMessage) {
+  for (bool in_parts : {false, true}) {
+    upstream_answer answer(upstream_answer::form::events, {16, in_parts});
+    std::vector<answer_part> parts;
+    ASSERT_TRUE(
+        answer.feed("event: log\ndata: {\"id\":1,\"result\":7}\nevent\ndata: {}\n\n"
+                    "data: {\"id\":1,\nevent: log\nevent: message\ndata: \"result\":8}\n\n"
+                    "event: log\nevent: message\ndata: {\"id\":1}\n\n",
+                    parts));
+    ASSERT_EQ(parts.size(), 3U);
+    for (std::size_t at = 0; at < 2; ++at) {
+      EXPECT_EQ(parts[at].kind, answer_part::kind::unclear);
+      EXPECT_EQ(parts[at].text, "an event with two types");
+    }
+    EXPECT_EQ(parts[2].kind, answer_part::kind::message);
+    EXPECT_EQ(parts[2].text, "{\"id\":1}");
+  }
 }
 
 TEST(UpstreamAnswer, GoesOnBehindAnEventThatIsNoJson) {
