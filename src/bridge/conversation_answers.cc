@@ -205,12 +205,20 @@ void conversation::take_answer(exchange& x, std::string text, const message_fact
     t = other;
   }
   bool nameless = facts.id.empty() && t->why != purpose::client_batch;
-  if (!nameless && facts.has_version) return pass_answer(*t, std::move(text), facts, now);
-  // An error that names nobody is about the only request of its exchange; and a response that forgot to say
-  // that it is one of JSON-RPC 2.0 is none to most clients.
-  if (auto tree = nameless ? read_tree(text) : std::nullopt; tree && tree->as_object().contains("error")) {
-    text = R"({"jsonrpc":"2.0","id":)" + t->wire_id + R"(,"error":)" +
-           json::serialize(tree->as_object()["error"]) + '}';
+  auto said = facts.is_error ? redacted(text) : std::string();
+  bool masked = facts.is_error && said != text;
+  if (!nameless && !masked && facts.has_version) return pass_answer(*t, std::move(text), facts, now);
+  // An error that names nobody is about the only request of its exchange; one that held a secret is told
+  // without it, under its id as it was; and a response that forgot to say that it is one of JSON-RPC 2.0 is
+  // none to most clients.
+  auto tree = nameless || masked ? read_tree(said) : std::nullopt;
+  bool readable = tree && tree->is_object() && tree->as_object().contains("error");
+  if (masked || readable) {
+    text =
+        R"({"jsonrpc":"2.0","id":)" + (nameless ? t->wire_id : facts.id) + R"(,"error":)" +
+        (readable ? json::serialize(tree->as_object()["error"])
+                  : R"({"code":-32001,"message":"The server's error repeats a secret and is not shown."})") +
+        '}';
   } else {
     text = with_members(text, text.find('{') + 1, facts.message_empty, R"("jsonrpc":"2.0")");
   }

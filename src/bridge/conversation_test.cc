@@ -301,9 +301,11 @@ TEST(Conversation, ATokenThatTheServerRepeatsDoesNotReachTheClient) {
   t.open();
   for (const auto& [status, type, body] :
        {std::tuple{500, "text/plain", "bad token s3cr3t"}, std::tuple{200, "text/html", "<p>s3cr3t"},
-        std::tuple{
-            400, "application/json",
-            R"({"jsonrpc":"2.0","id":7,"error":{"code":-32000,"message":"s3cr3t","data":"s3cr3t"}})"}}) {
+        std::tuple{400, "application/json",
+                   R"({"jsonrpc":"2.0","id":7,"error":{"code":-32000,"message":"s3cr3t","data":"s3cr3t"}})"},
+        std::tuple{200, "application/json",
+                   R"({"jsonrpc":"2.0","id":7,"error":{"code":-32000,"message":"s3cr3t","data":"s3cr3t"}})"},
+        std::tuple{200, "application/json", R"({"id":null,"error":{"code":-32000,"message":"s3cr3t"}})"}}) {
     t.line(text(call_text));
     t.answer(t.next().call, status, type, body);
     auto line = t.told_one();
@@ -311,6 +313,24 @@ TEST(Conversation, ATokenThatTheServerRepeatsDoesNotReachTheClient) {
     EXPECT_NE(line.find("***"), std::string::npos) << line;
   }
   EXPECT_EQ(t.logged().find("s3cr3t"), std::string::npos) << t.logged();
+}
+
+TEST(Conversation, AnErrorThatCannotBeToldWithoutASecretIsNotTold) {
+  auto options = talk::options({});
+  options.redacted = [](std::string_view said) {
+    std::string out(said);
+    for (auto at = out.find("471147"); at != std::string::npos; at = out.find("471147"))
+      out.replace(at, 6, "***");
+    return out;
+  };
+  talk t(std::move(options));
+  t.open();
+  t.line(R"({"jsonrpc":"2.0","id":471147,"method":"tools/call","params":{"name":"x"}})");
+  t.answer(t.next().call, 200, "application/json",
+           R"({"jsonrpc":"2.0","id":471147,"error":{"code":-32000,"message":"m","data":471147}})");
+  EXPECT_EQ(t.told_one(),
+            R"({"jsonrpc":"2.0","id":471147,"error":{"code":-32001,"message":"The server's error )"
+            R"(repeats a secret and is not shown."}})");
 }
 
 TEST(Conversation, WhyThereIsNoOtherTokenIsTold) {
