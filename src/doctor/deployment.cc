@@ -75,10 +75,14 @@ void others_answer(const deployment_evidence& e, std::vector<doctor_finding>& al
   }
 }
 
+// Many servers have a health that says "healthy"; ours always has these two members beside it.
 bool is_ours(const http_answer& answer) {
   auto object = parse_json_object(answer.body);
-  auto status = object ? text_member(*object, "status") : "";
-  return status == "healthy" || status == "unhealthy";
+  if (!object) return false;
+  auto status = text_member(*object, "status");
+  const auto* uptime = object->if_contains("uptime");
+  return (status == "healthy" || status == "unhealthy") && !text_member(*object, "version").empty() &&
+         uptime != nullptr && uptime->is_number();
 }
 
 // What the health names first: {"reasons": ["database: store_unavailable"]}. Null where it names none.

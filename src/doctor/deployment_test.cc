@@ -21,7 +21,7 @@ deployment_evidence good() {
   e.file = "config.yaml";
   e.start_good = {"Database connection valid"};
   e.listener = "http://127.0.0.1:8080";
-  e.health = json_answer(200, R"({"status": "healthy"})");
+  e.health = json_answer(200, R"({"status": "healthy", "uptime": 7, "version": "1.0.0"})");
   e.inside = json_answer(200, R"({"resource":"https://mcp.example.com/mcp"})");
   e.public_url = "https://mcp.example.com";
   e.resource = "https://mcp.example.com/mcp";
@@ -102,15 +102,21 @@ TEST(Deployment, NamesWhatIsWrongFirst) {
        [](auto& e) { e.health = fail(errc::fetch_failed, "Connection refused"); }},
       {"somebody else", "MOP-RUN-001", "gateway.running",
        [](auto& e) { e.health = http_answer{200, {}, "<html>hello</html>"}; }},
+      {"somebody else, who is healthy", "MOP-RUN-001", "gateway.running",
+       [](auto& e) { e.health = json_answer(200, R"({"status":"healthy","version":"1.0"})"); }},
       {"running and unwell", "MOP-RUN-001", "gateway.running",
-       [](auto& e) { e.health = json_answer(503, R"({"status": "unhealthy"})"); }},
+       [](auto& e) {
+         e.health = json_answer(503, R"({"status": "unhealthy", "uptime": 7, "version": "1.0.0"})");
+       }},
       {"running, and it says what is away", "MOP-STO-001", "gateway.running",
        [](auto& e) {
-         e.health = json_answer(503, R"({"status":"unhealthy","reasons":["database: store_unavailable"]})");
+         e.health = json_answer(503, R"({"status":"unhealthy","reasons":["database: store_unavailable"])"
+                                     R"(,"uptime":7,"version":"1.0.0"})");
        }},
       {"running, with reasons that are none", "MOP-RUN-001", "gateway.running",
        [](auto& e) {
-         e.health = json_answer(503, R"({"status":"unhealthy","reasons":[7,"","x: y",": "]})");
+         e.health = json_answer(503, R"({"status":"unhealthy","reasons":[7,"","x: y",": "])"
+                                     R"(,"uptime":7,"version":"1.0.0"})");
        }},
       {"an older configuration", "MOP-RUN-003", "gateway.configuration",
        [](auto& e) { e.inside = json_answer(200, R"({"resource":"http://mcp.example.com/mcp"})"); }},
@@ -259,7 +265,8 @@ TEST(Deployment, WhosePublicUrlIsAnsweredBySomethingElseIsToldThat) {
   for (const auto& [health, named] :
        {row{page, true}, row{http_answer{200, {}, "hello"}, true}, row{http_answer{403, {}, "no"}, false},
         row{http_answer{502, {}, "away"}, false}, row{fail(errc::fetch_failed, "cut off"), false},
-        row{json_answer(200, R"({"status": "healthy"})"), false}}) {
+        row{json_answer(200, R"({"status": "healthy"})"), true},
+        row{json_answer(200, R"({"status": "healthy", "uptime": 7, "version": "1.0.0"})"), false}}) {
     auto evidence = good();
     evidence.public_health = health;
     auto made = examine_deployment(evidence, world.examine());
