@@ -35,9 +35,9 @@ export class Ledger {
       const answer = await refresh(gateway, family.client, family.refresh_token);
       assert.equal((await answer.json()).error, 'invalid_grant', 'a revoked refresh token');
     }
-    for (const client of this.clients) {
+    for (const [n, client] of this.clients.entries()) {
       const answer = await refresh(gateway, client, 'never given');
-      assert.equal((await answer.json()).error, 'invalid_grant', 'a client that was registered is not known');
+      assert.equal((await answer.json()).error, 'invalid_grant', `client ${n} of ${this.clients.length} that registered is not known`);
     }
   }
 }
