@@ -517,7 +517,7 @@ void conversation::tell_waiting(milliseconds now) {
       write_line(make_notification("notifications/progress",
                                    "{\"progressToken\":" + t->facts.progress_token +
                                        ",\"progress\":" + std::to_string(waited.count() / 1000 + 1) +
-                                       ",\"message\":" + quoted(waiting_for_) + '}'));
+                                       ",\"message\":" + in_quotes(waiting_for_) + '}'));
     } else if (t->facts.progress_token.empty() && waited >= patience_of_call) {
       bridge_failure why;
       why.why = {errc::sign_in_pending, waiting_for_};

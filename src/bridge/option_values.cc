@@ -9,7 +9,7 @@
 namespace mcp_oauth::option_values {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "\"";
   for (char c : text.substr(0, 60)) out += c >= ' ' && c != 0x7F ? c : '?';
   return out + "\"";
@@ -39,12 +39,12 @@ flaw number(std::string_view text, std::int64_t low, std::int64_t high, std::int
     }
   }
   if (digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos)
-    return " must be an integer, got " + quoted(text);
+    return " must be an integer, got " + in_quotes(text);
   auto value = parse_decimal(digits);
-  if (!value || *value > static_cast<std::uint64_t>(most)) return " is out of range: " + quoted(text);
+  if (!value || *value > static_cast<std::uint64_t>(most)) return " is out of range: " + in_quotes(text);
   auto whole = static_cast<std::int64_t>(*value) * factor_up / factor_down * (negative ? -1 : 1);
   if (whole < low || whole > high)
-    return " is out of range: " + quoted(text) + "; it is " + std::to_string(low) + " to " +
+    return " is out of range: " + in_quotes(text) + "; it is " + std::to_string(low) + " to " +
            std::to_string(high);
   into = whole;
   return std::nullopt;
@@ -75,7 +75,7 @@ flaw put(bool& into, std::string_view text) {
   auto word = to_lower(text);
   bool yes = word == "1" || word == "true" || word == "yes" || word == "on";
   bool no = word == "0" || word == "false" || word == "no" || word == "off";
-  if (!yes && !no) return " must be true or false, got " + quoted(text);
+  if (!yes && !no) return " must be true or false, got " + in_quotes(text);
   into = yes;
   return std::nullopt;
 }
@@ -99,7 +99,7 @@ flaw put(pairs& into, std::string_view text) {
     if (!o) return " is not valid JSON: " + o.error().detail;
     for (const auto& one : *o) {
       if (!one.value().is_string())
-        return ": every value must be a string, and " + quoted(one.key()) + " has none";
+        return ": every value must be a string, and " + in_quotes(one.key()) + " has none";
       made.emplace_back(one.key(), std::string(one.value().as_string()));
     }
   } else {
@@ -132,10 +132,10 @@ flaw put(std::vector<std::string>& into, std::string_view text) {
 
 flaw put_url(std::string& into, std::string_view text) {
   auto parsed = url::parse(text);
-  if (!parsed) return ": Invalid url " + quoted(text) + ": " + parsed.error().detail;
+  if (!parsed) return ": Invalid url " + in_quotes(text) + ": " + parsed.error().detail;
   if (!parsed->is_http()) return " must use http or https, got \"" + parsed->scheme + ":\"";
   if (parsed->host.empty() || parsed->has_fragment)
-    return ": Invalid url " + quoted(text) + ": no host, or a fragment";
+    return ": Invalid url " + in_quotes(text) + ": no host, or a fragment";
   into = std::string(text);
   return std::nullopt;
 }

@@ -35,7 +35,7 @@ std::optional<json::value> read_tree(std::string_view text) {
   return value;
 }
 
-std::string quoted(std::string_view text) { return json::serialize(text_of(text)); }
+std::string in_quotes(std::string_view text) { return json::serialize(text_of(text)); }
 
 std::string with_members(std::string_view text, std::size_t at, bool object_is_empty,
                          std::string_view members) {
@@ -107,7 +107,7 @@ std::string with_request_meta(std::string_view text, const message_facts& facts,
   if (!client.info.empty()) members += R"(,"io.modelcontextprotocol/clientInfo":)" + client.info;
   members += R"(,"io.modelcontextprotocol/clientCapabilities":)" + client.capabilities;
   if (!client.log_level.empty())
-    members += R"(,"io.modelcontextprotocol/logLevel":)" + quoted(client.log_level);
+    members += R"(,"io.modelcontextprotocol/logLevel":)" + in_quotes(client.log_level);
   return with_meta_members(text, facts, members);
 }
 
@@ -133,7 +133,7 @@ std::string make_request(std::string_view raw_id, std::string_view method, std::
   std::string text = R"({"jsonrpc":"2.0","id":)";
   text += raw_id;
   text += R"(,"method":)";
-  text += quoted(method);
+  text += in_quotes(method);
   if (!raw_params.empty()) {
     text += R"(,"params":)";
     text += raw_params;
@@ -163,7 +163,7 @@ std::string make_result(std::string_view raw_id, std::string_view raw_result) {
 
 std::string make_notification(std::string_view method, std::string_view raw_params) {
   std::string text = R"({"jsonrpc":"2.0","method":)";
-  text += quoted(method);
+  text += in_quotes(method);
   if (!raw_params.empty()) {
     text += R"(,"params":)";
     text += raw_params;

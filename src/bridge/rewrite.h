@@ -65,6 +65,6 @@ std::string discover_result_of(const json::object& initialized);
 std::string_view result_members_for(std::string_view method);
 
 // A string as JSON.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 }  // namespace mcp_oauth

@@ -22,7 +22,7 @@ constexpr std::array check_names = {"form",     "type",  "signature", "issuer", 
 
 std::string name_of_check(token_check what) { return check_names[static_cast<std::size_t>(what)]; }
 
-std::string quoted(const std::string& text) { return "'" + text + "'"; }
+std::string in_quotes(const std::string& text) { return "'" + text + "'"; }
 
 token_examination examine(std::string_view token, const token_authority& by, time_point now) {
   if (const auto* ours = std::get_if<token_rules>(&by.rules))
@@ -497,7 +497,7 @@ class walk {
       check.code = enters.error().code;
       for (const auto& scope : about_.rules.base_scopes) {
         auto words = how_scopes_differ(claims.scopes, scope);
-        if (!words.empty() && !holds(claims.scopes, scope)) check.why = quoted(scope) + ": " + words;
+        if (!words.empty() && !holds(claims.scopes, scope)) check.why = in_quotes(scope) + ": " + words;
       }
       if (check.why.empty()) check.why = enters.error().detail;
     }

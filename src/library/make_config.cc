@@ -58,7 +58,7 @@ void check_provider(options& o, problem_list& problems) {
       std::find_if(presets.begin(), presets.end(), [&](const auto& p) { return p.provider == o.provider; });
   if (known == presets.end()) {
     problems.add("provider",
-                 "unknown provider: " + quoted(o.provider) + " (supported: " + supported_providers() + ")",
+                 "unknown provider: " + in_quotes(o.provider) + " (supported: " + supported_providers() + ")",
                  "any other one that speaks OpenID Connect is oidc");
     return;
   }
@@ -70,7 +70,7 @@ void check_provider(options& o, problem_list& problems) {
         "set jwt_secret (JWT_SECRET) to the key that signs your tokens: openssl rand -hex 32 makes one");
   }
   if (!hmac && !o.jwt_secret.empty()) {
-    problems.add("jwt_secret", "jwt_secret is for provider hmac, and provider is " + quoted(o.provider),
+    problems.add("jwt_secret", "jwt_secret is for provider hmac, and provider is " + in_quotes(o.provider),
                  "remove one of the two");
   }
   if (s.issuer.empty()) {
@@ -90,28 +90,28 @@ bool check_url(const std::string& text, const std::string& field, std::string_vi
   auto parsed = url::parse(text);
   if (!parsed || !parsed->has_authority) {
     bool bare = text.find("://") == std::string::npos;
-    problems.add(
-        field,
-        bare ? label + " must use http or https scheme, got " + quoted(text)
-             : "invalid " + label + " format, got " + quoted(text),
-        bare ? "write https://" + std::string(quoted(text)).substr(1, text.size()) : parsed.error().detail);
+    problems.add(field,
+                 bare ? label + " must use http or https scheme, got " + in_quotes(text)
+                      : "invalid " + label + " format, got " + in_quotes(text),
+                 bare ? "write https://" + std::string(in_quotes(text)).substr(1, text.size())
+                      : parsed.error().detail);
     return false;
   }
   if (!parsed->is_http()) {
-    problems.add(field, label + " must use http or https scheme, got " + quoted(text), "use https");
+    problems.add(field, label + " must use http or https scheme, got " + in_quotes(text), "use https");
     return false;
   }
   if (parsed->host.empty()) {
-    problems.add(field, label + " must have a host, got " + quoted(text));
+    problems.add(field, label + " must have a host, got " + in_quotes(text));
     return false;
   }
   if (parsed->has_fragment || (what == "issuer URL" && parsed->has_query)) {
-    problems.add(field, label + " must have neither query nor fragment, got " + quoted(text),
+    problems.add(field, label + " must have neither query nor fragment, got " + in_quotes(text),
                  "leave out what begins with ? or # (RFC 8414 section 2)");
     return false;
   }
   if (parsed->scheme == "http" && !parsed->is_loopback() && !allow_http) {
-    problems.add(field, label + " must use HTTPS for non-localhost hosts, got " + quoted(text),
+    problems.add(field, label + " must use HTTPS for non-localhost hosts, got " + in_quotes(text),
                  "use https, or danger_allow_http where nobody else is on the way");
     return false;
   }
@@ -135,7 +135,7 @@ std::optional<validation_mode> mode_of(const trusted_server& s, std::size_t inde
         "signature",
         "use jwt_and_introspect, or jwt_or_opaque");
   } else {
-    problems.add(field, "unknown validation mode: " + quoted(name),
+    problems.add(field, "unknown validation mode: " + in_quotes(name),
                  "supported: jwt_only, introspection_only, jwt_and_introspect, jwt_or_opaque");
   }
   return std::nullopt;
@@ -171,7 +171,7 @@ std::vector<algorithm> algorithms_of(const options& o, const trusted_server& s, 
       if (std::find(algorithms.begin(), algorithms.end(), *known) == algorithms.end())
         algorithms.push_back(*known);
     } else {
-      problems.add(field_of(index, "algorithms"), "unknown algorithm: " + quoted(name),
+      problems.add(field_of(index, "algorithms"), "unknown algorithm: " + in_quotes(name),
                    "those of RFC 7518 section 3.1 and RFC 8037: RS256, ES256, EdDSA, …");
     }
   }
@@ -238,14 +238,15 @@ void check_resource(options& o, config::parts& made, problem_list& problems) {
   }
   auto parsed = url::parse(o.resource);
   if (!parsed || !parsed->has_authority || parsed->host.empty() || !parsed->is_http()) {
-    problems.add("resource",
-                 "resource URI must be an absolute URI with scheme and host (got " + quoted(o.resource) + ")",
-                 parsed ? "https://mcp.example.com/mcp is one" : parsed.error().detail);
+    problems.add(
+        "resource",
+        "resource URI must be an absolute URI with scheme and host (got " + in_quotes(o.resource) + ")",
+        parsed ? "https://mcp.example.com/mcp is one" : parsed.error().detail);
     return;
   }
   if (parsed->has_fragment || parsed->has_query) {
     problems.add("resource",
-                 "resource URI must have neither query nor fragment (got " + quoted(o.resource) + ")",
+                 "resource URI must have neither query nor fragment (got " + in_quotes(o.resource) + ")",
                  "leave out what begins with ? or # (RFC 9728 section 1.2)");
     return;
   }
@@ -274,7 +275,7 @@ void check_origins(const options& o, config::parts& made, problem_list& problems
     if (parsed && parsed->is_http() && parsed->origin() == origin) {
       made.origins.push_back(origin);
     } else {
-      problems.add("allowed_origins", "not an origin: " + quoted(origin),
+      problems.add("allowed_origins", "not an origin: " + in_quotes(origin),
                    parsed && parsed->is_http() ? "write " + parsed->origin()
                                                : "scheme, host and port alone: https://app.example.com");
     }
@@ -284,7 +285,7 @@ void check_origins(const options& o, config::parts& made, problem_list& problems
 void check_scopes(const std::vector<std::string>& scopes, const std::string& field, problem_list& problems) {
   for (const auto& scope : scopes) {
     if (!is_scope_token(scope)) {
-      problems.add(field, "no scope: " + quoted(scope),
+      problems.add(field, "no scope: " + in_quotes(scope),
                    "one scope holds no space, quote or backslash (RFC 6749 section 3.3); several are a list");
     }
   }
@@ -293,9 +294,9 @@ void check_scopes(const std::vector<std::string>& scopes, const std::string& fie
 void check_rules(const rule_table& rules, const std::string& field, problem_list& problems) {
   for (const auto& rule : rules) {
     if (rule.pattern.empty()) problems.add(field, "a rule has no name", "* stands for any");
-    check_scopes(rule.needed.scopes, field + "[" + quoted(rule.pattern) + "]", problems);
+    check_scopes(rule.needed.scopes, field + "[" + in_quotes(rule.pattern) + "]", problems);
     if (rule.needed.any && rule.needed.scopes.empty()) {
-      problems.add(field + "[" + quoted(rule.pattern) + "]", "any_of nothing",
+      problems.add(field + "[" + in_quotes(rule.pattern) + "]", "any_of nothing",
                    "name a scope, or give an empty list");
     }
   }
@@ -326,7 +327,7 @@ void check_bindings(const options& o, config::parts& made, problem_list& problem
   else if (o.dpop == "accepted")
     rules.dpop = dpop_use::accepted;
   else if (o.dpop != "off")
-    problems.add("dpop", "unknown: " + quoted(o.dpop), "off, accepted or required");
+    problems.add("dpop", "unknown: " + in_quotes(o.dpop), "off, accepted or required");
   if (o.dpop_nonces && o.dpop == "off") {
     problems.add("dpop_nonces", "dpop_nonces is set, and dpop is off", "set dpop to accepted or required");
   }
@@ -342,7 +343,8 @@ void check_bindings(const options& o, config::parts& made, problem_list& problem
   rules.nonce_key = secret(o.dpop_nonce_key);
   made.wants_certificates = o.certificate_binding == "required";
   if (!made.wants_certificates && o.certificate_binding != "accepted") {
-    problems.add("certificate_binding", "unknown: " + quoted(o.certificate_binding), "accepted or required");
+    problems.add("certificate_binding", "unknown: " + in_quotes(o.certificate_binding),
+                 "accepted or required");
   }
 }
 
@@ -415,7 +417,7 @@ void warn(const options& o, config::parts& made) {
 
 }  // namespace
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "\"";
   for (char c : text.substr(0, 200))
     out += static_cast<unsigned char>(c) >= 0x20 && c != 0x7F && c != '"' ? c : '?';

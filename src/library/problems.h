@@ -22,6 +22,6 @@ class problem_list final {
 };
 
 // "\"text\"", cut and without control characters: what was seen, in a message.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 MCP_OAUTH_END

@@ -65,7 +65,7 @@ class environment final {
     std::ostringstream read;
     if (file.peek() != std::ifstream::traits_type::eof()) read << file.rdbuf();
     if (!file.is_open() || file.bad()) {
-      problems_.add(name + "_FILE", "the file cannot be read: " + quoted(*path));
+      problems_.add(name + "_FILE", "the file cannot be read: " + in_quotes(*path));
       return std::nullopt;
     }
     auto text = std::move(read).str();

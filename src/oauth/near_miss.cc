@@ -12,7 +12,7 @@
 namespace mcp_oauth {
 namespace {
 
-std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
+std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
 
 std::string_view without_slash(std::string_view text) {
   while (text.ends_with('/')) text.remove_suffix(1);
@@ -43,8 +43,8 @@ std::string slip(std::string_view seen, std::string_view expected) {
   if (without_slash(seen) == without_slash(expected)) {
     return seen.size() > expected.size()
                ? "they differ in the slash at its end, which the configured one lacks: configure " +
-                     quoted(seen)
-               : "they differ in the slash at the end of the configured one: configure " + quoted(seen);
+                     in_quotes(seen)
+               : "they differ in the slash at the end of the configured one: configure " + in_quotes(seen);
   }
   if (equal_ignoring_case(seen, expected)) return "they differ in upper and lower case only";
   if (without_scheme(seen) == without_scheme(expected)) return "they differ in http and https only";
@@ -83,7 +83,7 @@ std::string how_entra_differs(std::string_view seen, std::string_view expected) 
     std::string words = a.version == 1 ? "it is of Entra's version 1, the configured one of version 2: set "
                                          "requestedAccessTokenVersion of the API's registration to 2"
                                        : "it is of Entra's version 2, the configured one of version 1";
-    return words + ", or configure " + quoted(seen);
+    return words + ", or configure " + in_quotes(seen);
   }
   return {};
 }
@@ -159,7 +159,7 @@ std::string how_audiences_differ(std::span<const std::string> seen, std::string_
   for (const auto& one : seen) {
     for (const auto& other : accepted) {
       auto words = slip(one, other);
-      if (!words.empty()) return quoted(one) + ": " + words;
+      if (!words.empty()) return in_quotes(one) + ": " + words;
     }
   }
   // Only then what is less near, for with several servers all have one host.
@@ -167,11 +167,11 @@ std::string how_audiences_differ(std::span<const std::string> seen, std::string_
     for (const auto& other : accepted) {
       constexpr std::string_view api = "api://";
       if (one == std::string(api) + other || other == std::string(api) + one) {
-        return quoted(one) + ": they differ in api:// only; accept both";
+        return in_quotes(one) + ": they differ in api:// only; accept both";
       }
       auto a = url::parse(one), b = url::parse(other);
       if (a && b && a->is_http() && b->is_http() && a->host == b->host) {
-        return quoted(one) +
+        return in_quotes(one) +
                ": the host is the same, the path another: the client has to ask with resource set to the "
                "accepted URL";
       }
@@ -204,13 +204,13 @@ std::string how_scopes_differ(std::span<const std::string> granted, std::string_
     return before == ':' || before == '/' || before == '.';
   };
   for (const auto& one : granted) {
-    if (equal_ignoring_case(one, missing)) return quoted(one) + " differs in upper and lower case only";
-    if (alike(one) == alike(missing)) return quoted(one) + " differs in its separators only";
-    if (ends(one, missing)) return quoted(one) + " has a prefix more";
-    if (ends(missing, one)) return quoted(one) + " has a prefix less";
+    if (equal_ignoring_case(one, missing)) return in_quotes(one) + " differs in upper and lower case only";
+    if (alike(one) == alike(missing)) return in_quotes(one) + " differs in its separators only";
+    if (ends(one, missing)) return in_quotes(one) + " has a prefix more";
+    if (ends(missing, one)) return in_quotes(one) + " has a prefix less";
   }
   for (const auto& one : granted) {
-    if (one.size() > 4 && edit_distance(one, missing) <= 2) return quoted(one) + " is nearly the same";
+    if (one.size() > 4 && edit_distance(one, missing) <= 2) return in_quotes(one) + " is nearly the same";
   }
   return {};
 }

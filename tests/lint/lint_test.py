@@ -132,6 +132,7 @@ class Words(unittest.TestCase):
             "docs/a.md": "see /wo" "rk/main/x",
             "tests/a.sh": "npm --registry https://registry.npm" "js.org",
             "src/b.cc": "// TODO: later",
+            "src/c.cc": "std::string quoted(std::string_view text) {",
             "tests/key.txt": "-----BEGIN PRIVATE KEY-----",
         }.items():
             self.assertEqual(len(words.complaints_about(name, text)), 1, (name, text))
