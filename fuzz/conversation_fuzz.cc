@@ -145,11 +145,11 @@ class play {
       answered_.clear();
     }
     // Ids that are the same value in another spelling are one id to the client, and not to this count.
-    for (const auto& [id, n] : asked_) {
-      if (id.find('\\') != std::string::npos || id.find('.') != std::string::npos ||
-          id.find('e') != std::string::npos || id.find('E') != std::string::npos || id == "-0")
-        batches_ = true;
-    }
+    auto odd = [](const std::string& id) {
+      return id.find_first_of("\\.eE") != std::string::npos || id == "-0";
+    };
+    batches_ = batches_ || std::any_of(cancelled_.begin(), cancelled_.end(), odd) ||
+               std::any_of(asked_.begin(), asked_.end(), [&](const auto& one) { return odd(one.first); });
   }
 
   milliseconds now_{1'000};

@@ -37,31 +37,43 @@ void append_clean(std::string& out, std::string_view text) {
 
 }  // namespace
 
-void bridge_log::hide(const secret& value) { hide_for_now(value); }
+void bridge_log::hide(const secret& value) { add(value, true); }
 
-bool bridge_log::hide_for_now(const secret& value) {
+void bridge_log::hide_here(const secret& value) { add(value, false); }
+
+bool bridge_log::hide_for_now(const secret& value) { return add(value, true); }
+
+bool bridge_log::add(const secret& value, bool everywhere) {
   if (value.reveal().size() < shortest_hidden) return false;
   const std::lock_guard lock(mutex_);
-  bool known = std::any_of(hidden_.begin(), hidden_.end(),
-                           [&](const secret& one) { return one.reveal() == value.reveal(); });
-  if (known) return false;
+  auto known = std::find_if(hidden_.begin(), hidden_.end(),
+                            [&](const hidden& one) { return one.value.reveal() == value.reveal(); });
+  if (known != hidden_.end()) {
+    known->everywhere = known->everywhere || everywhere;
+    return false;
+  }
   if (hidden_.size() >= most_hidden) hidden_.erase(hidden_.begin());
-  hidden_.push_back(value);
+  hidden_.push_back({value, everywhere});
   return true;
 }
 
 void bridge_log::show(const secret& value) {
   const std::lock_guard lock(mutex_);
-  std::erase_if(hidden_, [&](const secret& one) { return one.reveal() == value.reveal(); });
+  std::erase_if(hidden_, [&](const hidden& one) { return one.value.reveal() == value.reveal(); });
 }
 
-std::string bridge_log::redacted(std::string_view text) const {
+std::string bridge_log::redacted(std::string_view text) const { return masked(text, true); }
+
+std::string bridge_log::without_secrets(std::string_view text) const { return masked(text, false); }
+
+std::string bridge_log::masked(std::string_view text, bool all) const {
   std::string out(text);
   const std::lock_guard lock(mutex_);
-  for (const auto& value : hidden_) {
-    mask(out, value.reveal());
-    mask(out, percent_encode(value.reveal()));
-    mask(out, base64_encode(value.reveal()));
+  for (const auto& one : hidden_) {
+    if (!all && !one.everywhere) continue;
+    mask(out, one.value.reveal());
+    mask(out, percent_encode(one.value.reveal()));
+    mask(out, base64_encode(one.value.reveal()));
   }
   return out;
 }

@@ -25,6 +25,8 @@ class bridge_log {
   // From now on that value is *** wherever it would be written, also percent-encoded and in Base64. Values
   // under 6 bytes are not looked for.
   void hide(const secret& value);
+  // The same in this log alone, for what may be a secret and may be the name of a tenant.
+  void hide_here(const secret& value);
   // The same for a while: false, where the value is hidden anyway. Who got true calls `show` afterwards.
   bool hide_for_now(const secret& value);
   void show(const secret& value);
@@ -40,14 +42,22 @@ class bridge_log {
 
   // The text without what is hidden.
   std::string redacted(std::string_view text) const;
+  // The text without what is hidden everywhere.
+  std::string without_secrets(std::string_view text) const;
 
  private:
+  struct hidden {
+    secret value;
+    bool everywhere;
+  };
+  bool add(const secret& value, bool everywhere);
+  std::string masked(std::string_view text, bool all) const;
   void put(std::string text);
 
   bridge_log_level level_;
   int descriptor_;
   mutable std::mutex mutex_;
-  std::vector<secret> hidden_;
+  std::vector<hidden> hidden_;
   std::uint64_t dropped_ = 0;
   bool broken_off_ = false;  // in the middle of a line
 };

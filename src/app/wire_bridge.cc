@@ -80,6 +80,7 @@ conversation_options options_of(const bridge_settings& settings, const bridge_lo
   options.upstream = settings.upstream;
   options.here = [&settings](std::string_view text) { return with_command_lines(text, settings); };
   options.redacted = [&log](std::string_view text) { return log.redacted(text); };
+  options.without_secrets = [&log](std::string_view text) { return log.without_secrets(text); };
   options.token_words = [&credentials] { return credentials.token_words(); };
   return options;
 }

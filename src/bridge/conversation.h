@@ -67,6 +67,8 @@ struct conversation_options {
   std::function<std::string(std::string_view)> here = {};  // of `failure_answer`
   // What the server says of a failure, without what it must not repeat.
   std::function<std::string(std::string_view)> redacted = {};
+  // What it says to the client in an error of JSON-RPC, without secrets; the rest may be for programs.
+  std::function<std::string(std::string_view)> without_secrets = {};
   std::function<std::string()> token_words = {};  // what the token of now says of itself
 };
 
@@ -234,6 +236,7 @@ class conversation {
   void error_answer(exchange& x, transit& t, milliseconds now);
   bridge_failure refused_by_status(const exchange& x) const;
   std::string redacted(std::string_view text) const;
+  std::optional<std::string> error_without_secrets(std::string_view answer, std::string_view raw_id);
   void ended_without_response(exchange& x, transit& t, const std::string& why, milliseconds now);
   void drop_exchange(std::uint64_t id, bool abort);
   void release(exchange& x, milliseconds now);

@@ -135,14 +135,16 @@ void conversation::route_server(exchange& x, std::string text, const message_fac
     auto* t = find(x.serial);
     if (t != nullptr && t->why == purpose::client_batch) {
       // An array for an array.
-      bool whole = true;
+      bool clean = true;
       std::vector<std::string> left = t->batch_ids;
       for (const auto& place : facts.items) {
-        auto item = scan_message(std::string_view(text).substr(place.at, place.size));
-        if (item) std::erase_if(left, [&](const auto& id) { return same_id(id, item->id); });
+        auto item = std::string_view(text).substr(place.at, place.size);
+        auto about = scan_message(item);
+        if (!about) continue;
+        std::erase_if(left, [&](const auto& id) { return same_id(id, about->id); });
+        clean = clean && !(about->is_error && error_without_secrets(item, about->id));
       }
-      whole = left.empty();
-      if (whole) {
+      if (clean && left.empty()) {
         write_line(text);
         return finish(*t, now);
       }
@@ -190,6 +192,22 @@ void conversation::route_server(exchange& x, std::string text, const message_fac
   write_line(text);
 }
 
+// An answer with the same error, where that repeats a secret. Looked at as JSON writes it, not as the server
+// did: it may have escaped what it repeats.
+std::optional<std::string> conversation::error_without_secrets(std::string_view answer,
+                                                               std::string_view raw_id) {
+  auto tree = options_.without_secrets ? read_tree(answer) : std::nullopt;
+  if (!tree || !tree->is_object() || !tree->as_object().contains("error")) return std::nullopt;
+  auto said = json::serialize(tree->as_object()["error"]);
+  auto safe = options_.without_secrets(said);
+  if (safe == said) return std::nullopt;
+  if (read_tree(safe)) return R"({"jsonrpc":"2.0","id":)" + std::string(raw_id) + R"(,"error":)" + safe + '}';
+  bridge_failure failure;
+  failure.why = {errc::upstream_malformed, "its error repeats a secret where no text stands"};
+  log(bridge_log_level::warn, "an error of the server is not passed: " + failure_words(failure));
+  return failure_answer(options_.program, raw_id, failure, options_.here);
+}
+
 void conversation::take_answer(exchange& x, std::string text, const message_facts& facts, milliseconds now) {
   auto* t = find(x.serial);
   bool its_own = t != nullptr && (same_id(facts.id, t->wire_id) ||
@@ -205,20 +223,16 @@ void conversation::take_answer(exchange& x, std::string text, const message_fact
     t = other;
   }
   bool nameless = facts.id.empty() && t->why != purpose::client_batch;
-  auto said = facts.is_error ? redacted(text) : std::string();
-  bool masked = facts.is_error && said != text;
-  if (!nameless && !masked && facts.has_version) return pass_answer(*t, std::move(text), facts, now);
-  // An error that names nobody is about the only request of its exchange; one that held a secret is told
-  // without it, under its id as it was; and a response that forgot to say that it is one of JSON-RPC 2.0 is
-  // none to most clients.
-  auto tree = nameless || masked ? read_tree(said) : std::nullopt;
-  bool readable = tree && tree->is_object() && tree->as_object().contains("error");
-  if (masked || readable) {
-    text =
-        R"({"jsonrpc":"2.0","id":)" + (nameless ? t->wire_id : facts.id) + R"(,"error":)" +
-        (readable ? json::serialize(tree->as_object()["error"])
-                  : R"({"code":-32001,"message":"The server's error repeats a secret and is not shown."})") +
-        '}';
+  auto safe = facts.is_error ? error_without_secrets(text, nameless ? t->wire_id : facts.id) : std::nullopt;
+  if (!nameless && !safe && facts.has_version) return pass_answer(*t, std::move(text), facts, now);
+  // An error that names nobody is about the only request of its exchange; and a response that forgot to say
+  // that it is one of JSON-RPC 2.0 is none to most clients.
+  if (safe) {
+    text = std::move(*safe);
+  } else if (auto tree = nameless ? read_tree(text) : std::nullopt;
+             tree && tree->as_object().contains("error")) {
+    text = R"({"jsonrpc":"2.0","id":)" + t->wire_id + R"(,"error":)" +
+           json::serialize(tree->as_object()["error"]) + '}';
   } else {
     text = with_members(text, text.find('{') + 1, facts.message_empty, R"("jsonrpc":"2.0")");
   }

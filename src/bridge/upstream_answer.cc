@@ -83,13 +83,15 @@ void upstream_answer::begin_message() {
 }
 
 void upstream_answer::add(std::string_view data) {
-  if (failure_) return;
-  if (is_other_event()) {
-    text_ += data.substr(0, most_of_event - std::min(text_.size(), most_of_event));
-    return;
+  bool read = !is_other_event() && !failure_;
+  if (read) {
+    auto fed = scanner_.feed(data);
+    read = fed.has_value();
+    if (!read) failure_ = error{errc::upstream_malformed, fed.error().detail};
   }
-  if (auto fed = scanner_.feed(data); !fed) {
-    failure_ = error{errc::upstream_malformed, fed.error().detail};
+  // Also of what is no message: its type may come behind it.
+  if (!read) {
+    text_ += data.substr(0, most_of_event - std::min(text_.size(), most_of_event));
     return;
   }
   auto from = text_.size();
@@ -102,11 +104,25 @@ void upstream_answer::add(std::string_view data) {
   }
 }
 
+// What came as another event's data is that of a message: the last type counts (§9.2.6).
+void upstream_answer::read_again(std::vector<answer_part>& parts) {
+  bool lost = flowing_ || text_.size() >= most_of_event ||
+              (failure_ && failure_->code == errc::upstream_answer_too_large);
+  scanner_ = message_scanner();
+  failure_.reset();
+  if (lost) {
+    failure_ = error{errc::upstream_answer_too_large, "an event that is large and has two types"};
+  } else {
+    add(std::exchange(text_, {}));
+  }
+  hand_on(parts);
+}
+
 // Of a message that is too large to be held, what there is by now; of one that failed, its end.
 void upstream_answer::hand_on(std::vector<answer_part>& parts) {
   if (failure_) {
-    if (std::exchange(flowing_, false))
-      parts.push_back({answer_part::kind::broken, failure_->detail, {}, {}});
+    if (!std::exchange(flowing_, false)) return;
+    parts.push_back({answer_part::kind::broken, failure_->detail, {}, {}});
     text_.clear();
     return;
   }
@@ -194,13 +210,9 @@ void upstream_answer::end_line(std::vector<answer_part>& parts) {
     end_event(parts);
   } else if (at_ == at::value || at_ == at::space || at_ == at::field) {
     if (field_ == "event") {
-      bool unread = has_data_ && is_other_event();
+      bool other = is_other_event();
       event_type_ = value_;
-      // Data of another event was not read as a message is, and cannot become one.
-      if (unread && !is_other_event()) {
-        failure_ = error{errc::upstream_malformed, "an event with two types"};
-        hand_on(parts);
-      }
+      if (has_data_ && other && !is_other_event()) read_again(parts);
     }
     if (field_ == "id" && value_.find('\0') == std::string::npos) {
       next_event_id_ = value_;

@@ -63,6 +63,7 @@ class upstream_answer {
   result<void> end_message(std::vector<answer_part>& parts);
   void hand_on(std::vector<answer_part>& parts);
   void begin_message();
+  void read_again(std::vector<answer_part>& parts);
   bool past_mark(std::string_view& piece);
   bool is_other_event() const { return !event_type_.empty() && event_type_ != "message"; }
 

@@ -216,24 +216,51 @@ TEST(UpstreamAnswer, AnEventOfAnotherTypeIsNeverAMessage) {
   EXPECT_EQ(parts.back().kind, answer_part::kind::event);
 }
 
-// Its lines would reach the client as they came.
-TEST(UpstreamAnswer, DataOfAnotherEventDoesNotBecomeAMessage) {
-  for (bool in_parts : {false, true}) {
-    upstream_answer answer(upstream_answer::form::events, {16, in_parts});
-    std::vector<answer_part> parts;
-    ASSERT_TRUE(
-        answer.feed("event: log\ndata: {\"id\":1,\"result\":7}\nevent\ndata: {}\n\n"
-                    "data: {\"id\":1,\nevent: log\nevent: message\ndata: \"result\":8}\n\n"
-                    "event: log\nevent: message\ndata: {\"id\":1}\n\n",
-                    parts));
-    ASSERT_EQ(parts.size(), 3U);
-    for (std::size_t at = 0; at < 2; ++at) {
-      EXPECT_EQ(parts[at].kind, answer_part::kind::unclear);
-      EXPECT_EQ(parts[at].text, "an event with two types");
+// In any order, and the last one counts.
+TEST(UpstreamAnswer, TheTypeOfAnEventMayComeBehindItsData) {
+  using part = enum answer_part::kind;
+  std::string large(300 * 1024, 'x');
+  struct row {
+    std::string event;
+    part kind;
+    std::string text;
+  };
+  for (const auto& [event, kind_of_it, said] : {
+           row{"data: /messages?a=1\nevent: endpoint\n\n", part::event, "/messages?a=1"},
+           row{"event: log\ndata: {\"id\":1,\ndata: \"result\":7}\nevent\n\n", part::message,
+               "{\"id\":1, \"result\":7}"},
+           row{"data: {\"id\":1,\nevent: log\ndata: \"result\":7}\nevent: message\n\n", part::message,
+               "{\"id\":1, \"result\":7}"},
+           row{"data: /x\nevent: endpoint\nevent: message\nevent: endpoint\n\n", part::event, "/x"},
+           row{"event: log\ndata: f\nevent\ndata: {}\n\n", part::unclear, ""},
+           row{"event: log\ndata: " + large + "\nevent: message\n\n", part::unclear,
+               "an event that is large and has two types"},
+       }) {
+    for (auto size : {std::size_t{1} << 20, std::size_t{1}}) {
+      upstream_answer answer(upstream_answer::form::events, {});
+      auto parts = parts_of(answer, event, size);
+      ASSERT_EQ(parts.size(), 1U) << event.substr(0, 100);
+      EXPECT_EQ(parts[0].kind, kind_of_it) << event.substr(0, 100);
+      if (!said.empty()) {
+        EXPECT_EQ(parts[0].text, said);
+      }
+      if (kind_of_it == part::message) {
+        EXPECT_EQ(parts[0].facts.id, "1");
+      }
     }
-    EXPECT_EQ(parts[2].kind, answer_part::kind::message);
-    EXPECT_EQ(parts[2].text, "{\"id\":1}");
   }
+}
+
+TEST(UpstreamAnswer, WhatIsOutAlreadyCannotBeReadAgain) {
+  upstream_answer answer(upstream_answer::form::events, {16, true});
+  auto parts = parts_of(answer,
+                        "data: {\"id\":1,\"result\":\"" + std::string(40, 'x') +
+                            "\"}\nevent: log\ndata: y\nevent: message\ndata: z\n\n",
+                        8);
+  ASSERT_GE(parts.size(), 3U);
+  EXPECT_EQ(parts[0].kind, answer_part::kind::begin);
+  EXPECT_EQ(parts[parts.size() - 2].kind, answer_part::kind::broken);
+  EXPECT_EQ(parts.back().kind, answer_part::kind::unclear);
 }
 
 TEST(UpstreamAnswer, GoesOnBehindAnEventThatIsNoJson) {

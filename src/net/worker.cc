@@ -46,10 +46,10 @@ worker::~worker() {
 }
 
 void worker::run() {
-  int wait = 0;
+  int most_ms = 0;
   while (!stopping_.load(std::memory_order_relaxed)) {
-    turn(wait);
-    wait = tick_if_due();
+    turn(most_ms);
+    most_ms = tick_if_due();
   }
 }
 
@@ -79,18 +79,18 @@ void worker::turn(int most_ms) {
 
 int worker::wait(std::span<epoll_event> into, int most_ms) {
   auto look = [&](int ms) {
-    return ::epoll_wait(epoll_.number(), into.data(), static_cast<int>(into.size()), ms);
+    int n = ::epoll_wait(epoll_.number(), into.data(), static_cast<int>(into.size()), ms);
+    stirred_ = stirred_ || n > 0;
+    return n;
   };
   if (watchful_.count() == 0 || most_ms == 0) return look(most_ms);
-  int n = 0;
-  for (auto now = std::chrono::steady_clock::now(); now < watchful_until_;
-       now = std::chrono::steady_clock::now()) {
-    n = look(0);
-    if (n != 0) break;
+  auto now = std::chrono::steady_clock::now();
+  auto end = now + std::chrono::milliseconds(most_ms);
+  if (std::exchange(stirred_, false)) watchful_until_ = now + watchful_;
+  for (; now < std::min(watchful_until_, end); now = std::chrono::steady_clock::now()) {
+    if (int n = look(0); n != 0) return n;
   }
-  if (n == 0) n = look(most_ms);
-  if (n > 0) watchful_until_ = std::chrono::steady_clock::now() + watchful_;
-  return n;
+  return look(now < end ? most_ms : 0);
 }
 
 watcher* worker::find(std::uint64_t key) {

@@ -44,8 +44,9 @@ class watcher {
 // except `post` and `stop`.
 class worker {
  public:
-  // `watchful`: how long the loop goes on looking after something happened, before it sleeps. Who wakes a
-  // sleeper pays for it, and so does the next event; looking costs processor time instead.
+  // `watchful`: how long the loop goes on looking after a round in which something happened, before it
+  // sleeps. An event that comes meanwhile needs nobody to wake the thread; looking costs processor time
+  // instead.
   explicit worker(unsigned index, std::chrono::microseconds watchful = {});
   ~worker();
   worker(const worker&) = delete;
@@ -113,6 +114,7 @@ class worker {
   wheel wheel_;
   std::chrono::steady_clock::time_point next_tick_;
   std::chrono::microseconds watchful_;
+  bool stirred_ = false;  // something happened since the last look at the clock
   std::chrono::steady_clock::time_point watchful_until_;
 };
 

@@ -319,7 +319,8 @@ TEST(Worker, DoesNotCountTheTimeInWhichItStoodStill) {
   EXPECT_TRUE(looked);
 }
 
-// Rings 20 times, a millisecond apart, and says how often the thread of the loop slept meanwhile.
+// Rings 20 times, a millisecond apart, and says how often the thread of the loop slept meanwhile: once for a
+// ring, but where a busy machine kept the thread away until the next one.
 long sleeps_between_rings(std::chrono::microseconds watchful) {
   constexpr int rings = 20;
   worker loop(0, watchful);
@@ -351,12 +352,12 @@ long sleeps_between_rings(std::chrono::microseconds watchful) {
 }
 
 TEST(Worker, SleepsUntilSomethingHappens) {
-  EXPECT_GE(sleeps_between_rings(std::chrono::microseconds(0)), 20);
+  EXPECT_GT(sleeps_between_rings(std::chrono::microseconds(0)), 10);
 }
 
 TEST(Worker, LooksAWhileBeforeItSleepsWhereItIsTold) {
   EXPECT_LT(sleeps_between_rings(std::chrono::seconds(10)), 10);
-  EXPECT_GE(sleeps_between_rings(std::chrono::microseconds(1)), 20) << "a while is over when it is over";
+  EXPECT_GT(sleeps_between_rings(std::chrono::microseconds(1)), 10) << "a while is over when it is over";
 }
 
 }  // namespace
