@@ -2,9 +2,9 @@
 
 #include "app/story.h"
 #include "base/text.h"
-#include "doctor/redact.h"
 #include "gateway/original_request.h"
 #include "gateway/refusal.h"
+#include "oauth/redact.h"
 #include "symptom/catalogue.h"
 
 #include <algorithm>

@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/time.h"
-#include "doctor/redact.h"
+#include "oauth/redact.h"
 #include "symptom/catalogue.h"
 
 #include <cstdint>

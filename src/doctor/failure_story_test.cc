@@ -97,6 +97,15 @@ TEST(FailureStory, MadeFitTwiceIsMadeFitOnce) {
   }
 }
 
+TEST(FailureStory, IsMadeFitByTakingSecretsOutOfAddresses) {
+  auto s = a_story("id", "MOP-AUD-001", 1);
+  s.path = "/oauth/callback%3Fapi_key2%3Dvalue";
+  s.mcp_name = "https://u:pw@x/y?X-Amz-Signature=value";
+  make_fit(s);
+  EXPECT_EQ(s.path, "/oauth/callback?***");
+  EXPECT_EQ(s.mcp_name, "https://***@x/y?***");
+}
+
 TEST(FailureStory, KeepsIdsOfOursThatLookLikeTokens) {
   auto s = a_story("eyJ0123456789", "MOP-AUD-001", 1);
   s.login = "eyJabcdefghijklmnopqrst";

@@ -1,4 +1,4 @@
-#include "doctor/redact.h"
+#include "oauth/redact.h"
 
 #include "base/form.h"
 #include "base/text.h"
