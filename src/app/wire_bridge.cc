@@ -85,14 +85,14 @@ conversation_options options_of(const bridge_settings& settings, const bridge_lo
   return options;
 }
 
-// A program that has its answer often calls again at once, and an answer often comes in two pieces: being
-// woken for the second would take longer than what is done then. With one processor, looking would keep away
-// the very program that is waited for.
-std::chrono::microseconds watchfulness() {
+// How long the rest of an answer is waited for without sleeping: servers often send head and content apart,
+// and being woken for the second takes longer than what is done then. With one processor, looking would keep
+// the server from it.
+std::chrono::microseconds time_between_pieces() {
   cpu_set_t usable;
   CPU_ZERO(&usable);
   bool several = ::sched_getaffinity(0, sizeof usable, &usable) != 0 || CPU_COUNT(&usable) > 1;
-  return std::chrono::microseconds(several ? 25 : 0);
+  return std::chrono::microseconds(several ? 50 : 0);
 }
 
 sigset_t ending_signals() {
@@ -136,7 +136,7 @@ class bridge_app {
         input_(
             worker_, in, [this](std::string_view bytes) { take(bytes); }, [this] { take_end(); }),
         wire_(
-            pool_, credentials_, log, settings, std::move(target), talk_, [this] { pump(); },
+            pool_, credentials_, log, settings, std::move(target), talk_, [this] { take_piece(); },
             [this] { return output_.backlog() < most_unread; }),
         alarm_(worker_, [this] { on_alarm(); }),
         looking_(worker_, milliseconds(500), [this] { look_who_is_waited_for(); }),
@@ -185,6 +185,10 @@ class bridge_app {
     lines_.feed(bytes);
     while (auto line = lines_.next()) hand_on(std::move(*line));
     pump();
+  }
+  void take_piece() {
+    pump();
+    if (talk_.waiting() > 0) worker_.stay_awake(between_pieces_);
   }
   void take_end() {
     if (auto line = lines_.rest()) hand_on(std::move(*line));
@@ -284,7 +288,7 @@ class bridge_app {
 
   const bridge_settings& settings_;
   bridge_log& log_;
-  net::worker worker_{0, watchfulness()};
+  net::worker worker_{0};
   std::unique_ptr<net::blocking_pool> blocking_;
   net::upstream_pool pool_;
   bridge_credentials credentials_;
@@ -301,6 +305,7 @@ class bridge_app {
   bool pumping_ = false, full_ = false, ending_ = false, told_to_end_ = false;
   bool spoken_ = false, stirred_ = false, unsettled_ = false;
   milliseconds settle_after_{0};
+  const std::chrono::microseconds between_pieces_ = time_between_pieces();
 };
 
 }  // namespace

@@ -27,12 +27,11 @@ descriptor made(int number, const char* what) {
 
 }  // namespace
 
-worker::worker(unsigned index, std::chrono::microseconds watchful)
+worker::worker(unsigned index)
     : index_(index),
       epoll_(made(::epoll_create1(EPOLL_CLOEXEC), "epoll")),
       wake_(made(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd")),
-      next_tick_(std::chrono::steady_clock::now() + tick),
-      watchful_(watchful) {
+      next_tick_(std::chrono::steady_clock::now() + tick) {
   epoll_event event{};
   event.events = EPOLLIN | EPOLLET;
   event.data.u64 = wake_key;
@@ -79,18 +78,17 @@ void worker::turn(int most_ms) {
 
 int worker::wait(std::span<epoll_event> into, int most_ms) {
   auto look = [&](int ms) {
-    int n = ::epoll_wait(epoll_.number(), into.data(), static_cast<int>(into.size()), ms);
-    stirred_ = stirred_ || n > 0;
-    return n;
+    return ::epoll_wait(epoll_.number(), into.data(), static_cast<int>(into.size()), ms);
   };
-  if (watchful_.count() == 0 || most_ms == 0) return look(most_ms);
+  if (most_ms == 0 || awake_until_ == std::chrono::steady_clock::time_point{}) return look(most_ms);
   auto now = std::chrono::steady_clock::now();
   auto end = now + std::chrono::milliseconds(most_ms);
-  if (std::exchange(stirred_, false)) watchful_until_ = now + watchful_;
-  for (; now < std::min(watchful_until_, end); now = std::chrono::steady_clock::now()) {
+  for (; now < std::min(awake_until_, end); now = std::chrono::steady_clock::now()) {
     if (int n = look(0); n != 0) return n;
   }
-  return look(now < end ? most_ms : 0);
+  if (now >= end) return look(0);
+  awake_until_ = {};
+  return look(most_ms);
 }
 
 watcher* worker::find(std::uint64_t key) {

@@ -44,10 +44,7 @@ class watcher {
 // except `post` and `stop`.
 class worker {
  public:
-  // `watchful`: how long the loop goes on looking after a round in which something happened, before it
-  // sleeps. An event that comes meanwhile needs nobody to wake the thread; looking costs processor time
-  // instead.
-  explicit worker(unsigned index, std::chrono::microseconds watchful = {});
+  explicit worker(unsigned index);
   ~worker();
   worker(const worker&) = delete;
   worker& operator=(const worker&) = delete;
@@ -60,6 +57,9 @@ class worker {
   // One round: what is ready now, without waiting for more.
   void poll() { turn(0); }
   void stop();
+  // For that long the loop looks without sleeping, so that what comes meanwhile need not wake the thread. It
+  // costs processor time.
+  void stay_awake(std::chrono::microseconds time) { awake_until_ = std::chrono::steady_clock::now() + time; }
   // Runs `job` on this worker's thread; callable from any thread. Jobs that are left when the worker goes are
   // destroyed, not run.
   void post(std::function<void()> job);
@@ -113,9 +113,7 @@ class worker {
   std::vector<char*> blocks_, large_blocks_;
   wheel wheel_;
   std::chrono::steady_clock::time_point next_tick_;
-  std::chrono::microseconds watchful_;
-  bool stirred_ = false;  // something happened since the last look at the clock
-  std::chrono::steady_clock::time_point watchful_until_;
+  std::chrono::steady_clock::time_point awake_until_;  // the epoch: not at all
 };
 
 // co_await sleep(w, 50ms)

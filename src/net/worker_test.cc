@@ -321,9 +321,9 @@ TEST(Worker, DoesNotCountTheTimeInWhichItStoodStill) {
 
 // Rings 20 times, a millisecond apart, and says how often the thread of the loop slept meanwhile: once for a
 // ring, but where a busy machine kept the thread away until the next one.
-long sleeps_between_rings(std::chrono::microseconds watchful) {
+long sleeps_between_rings(std::chrono::microseconds awake) {
   constexpr int rings = 20;
-  worker loop(0, watchful);
+  worker loop(0);
   descriptor bell(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
   auto wind = [&] {
     itimerspec in_a_millisecond{};
@@ -334,6 +334,7 @@ long sleeps_between_rings(std::chrono::microseconds watchful) {
   who.then = [&] {
     if (who.times == rings) return loop.stop();
     wind();
+    if (awake.count() > 0) loop.stay_awake(awake);
   };
   EXPECT_TRUE(loop.watch(bell.number(), who));
   auto slept = [] {
@@ -343,6 +344,7 @@ long sleeps_between_rings(std::chrono::microseconds watchful) {
   };
   loop.post(wind);
   loop.poll();
+  if (awake.count() > 0) loop.stay_awake(awake);
   auto before = slept();
   loop.run();
   auto after = slept();
@@ -355,7 +357,7 @@ TEST(Worker, SleepsUntilSomethingHappens) {
   EXPECT_GT(sleeps_between_rings(std::chrono::microseconds(0)), 10);
 }
 
-TEST(Worker, LooksAWhileBeforeItSleepsWhereItIsTold) {
+TEST(Worker, StaysAwakeForAsLongAsItIsTold) {
   EXPECT_LT(sleeps_between_rings(std::chrono::seconds(10)), 10);
   EXPECT_GT(sleeps_between_rings(std::chrono::microseconds(1)), 10) << "a while is over when it is over";
 }
