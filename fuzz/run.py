@@ -35,7 +35,7 @@ def options_of(arguments):
     parser.add_argument("seconds", nargs="?", type=int, default=10, help="of each target; with `least` of all together")
     parser.add_argument("--slice", type=int, default=600, metavar="SECONDS", help="of one turn of `least`")
     parser.add_argument("--keep", action="store_true", help="add to fuzz/hours.tsv and fuzz/corpus")
-    parser.add_argument("--idle", action="store_true", help="only while nothing else wants the processor, one at a time")
+    parser.add_argument("--idle", action="store_true", help="only while nothing else wants the processor")
     parser.add_argument("--jobs", type=int, default=1, help="so many targets side by side")
     parser.add_argument("--build", type=Path, default=Path("build/fuzz"))
     return parser.parse_args(arguments)
@@ -265,17 +265,15 @@ def main(arguments):
     names = targets if options.which in ("all", "least") else [options.which.removesuffix("_fuzz")]
     if not set(names) <= set(targets):
         raise SystemExit(f"fuzz/run.py: there is no fuzz/{names[0]}_fuzz.cc")
-    jobs = options.jobs
     if options.idle:
-        jobs = 1
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     runs = Runs(options, targets)
     signal.signal(signal.SIGTERM, runs.stop)
     signal.signal(signal.SIGINT, runs.stop)
     if options.which == "least":
-        run_least(runs, names, options.seconds, jobs, options.slice)
+        run_least(runs, names, options.seconds, options.jobs, options.slice)
     else:
-        run_each(runs, names, options.seconds, jobs)
+        run_each(runs, names, options.seconds, options.jobs)
     print(f"{runs.passed} passed, {len(runs.failed)} failed")
     return 1 if runs.failed or not runs.passed else 0
 
