@@ -7,6 +7,7 @@
 #include "gateway/route.h"
 #include "require.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 

@@ -8,6 +8,7 @@
 #include "gateway/route.h"
 #include "require.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 

@@ -3,6 +3,8 @@
 
 #include "app/advisory_fixture.h"
 
+#include <cstdio>
+
 #include <gmock/gmock.h>
 
 namespace mcp_oauth {

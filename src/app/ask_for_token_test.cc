@@ -1,5 +1,6 @@
 #include "app/ask_for_token.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 #include <thread>

@@ -2,6 +2,8 @@
 
 #include "app/gateway_fixture.h"
 
+#include <cstdio>
+
 #include <gmock/gmock.h>
 
 namespace mcp_oauth {

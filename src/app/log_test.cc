@@ -3,6 +3,7 @@
 #include "app/descriptor_limit.h"
 #include "base/json.h"
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <filesystem>

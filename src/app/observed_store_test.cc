@@ -2,6 +2,7 @@
 
 #include "store/memory_store.h"
 
+#include <array>
 #include <string>
 #include <vector>
 

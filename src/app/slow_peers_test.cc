@@ -5,6 +5,7 @@
 #include "app/gateway_fixture.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <vector>
 
 #include <fcntl.h>

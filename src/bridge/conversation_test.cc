@@ -1,5 +1,7 @@
 #include "bridge/talk.h"
 
+#include <tuple>
+
 namespace mcp_oauth {
 namespace {
 

@@ -1,6 +1,7 @@
 #include "config/load.h"
 #include "config/provider_kind.h"
 
+#include <map>
 #include <string>
 
 #include <gmock/gmock.h>

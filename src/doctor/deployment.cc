@@ -11,6 +11,7 @@
 #include "symptom/catalogue.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <iterator>
 
 namespace mcp_oauth {

@@ -3,6 +3,8 @@
 #include "doctor/story_fixture.h"
 #include "symptom/find_symptom.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

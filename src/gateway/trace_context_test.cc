@@ -1,5 +1,7 @@
 #include "gateway/trace_context.h"
 
+#include <vector>
+
 #include <gtest/gtest.h>
 
 namespace mcp_oauth {

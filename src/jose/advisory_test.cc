@@ -6,6 +6,7 @@
 #include "jose/test_keys.h"
 
 #include <array>
+#include <tuple>
 
 #include <gtest/gtest.h>
 

@@ -5,6 +5,7 @@
 
 #include <set>
 #include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 

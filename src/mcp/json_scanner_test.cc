@@ -1,5 +1,7 @@
 #include "mcp/json_scanner.h"
 
+#include <vector>
+
 #include <gtest/gtest.h>
 
 namespace mcp_oauth {

@@ -3,6 +3,7 @@
 #include "base/plain_run.h"
 #include "base/text.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 

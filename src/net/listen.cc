@@ -1,6 +1,7 @@
 #include "net/listen.h"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>

@@ -3,6 +3,7 @@
 #include "net/test_peer.h"
 
 #include <future>
+#include <stdexcept>
 
 #include <gtest/gtest.h>
 

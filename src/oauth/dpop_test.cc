@@ -4,6 +4,7 @@
 #include "jose/test_keys.h"
 #include "oauth/test_issuer.h"
 
+#include <atomic>
 #include <thread>
 
 #include <gmock/gmock.h>

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "policy/near_miss.h"
 
+#include <algorithm>
 #include <array>
 
 #include <gtest/gtest.h>

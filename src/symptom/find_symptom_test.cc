@@ -1,5 +1,7 @@
 #include "symptom/find_symptom.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -9,6 +9,7 @@ import conformance_page
 import coroutines
 import docs_links
 import fuzz_hours
+import includes
 import layers
 import named_tests
 import past_mistakes
@@ -123,6 +124,23 @@ class Sizes(unittest.TestCase):
         self.assertEqual(allowed, {"src/a.cc": "a table"})
         self.assertIsNone(sizes.complaint_about("src/a.cc", 700, allowed))
         self.assertIsNotNone(sizes.complaint_about("src/a.cc", 10, allowed))
+
+
+class Includes(unittest.TestCase):
+    def complaints(self, text, **headers):
+        texts = {f"src/{name}.h": header for name, header in headers.items()} | {"src/a.cc": text}
+        return includes.complaints_about("src/a.cc", texts)
+
+    def test_refuses(self):
+        self.assertEqual(self.complaints("#include <vector>\n\nauto x = std::any_of(a, b, c);"),
+                         ["src/a.cc:3: std::any_of without <algorithm>"])
+        self.assertEqual(len(self.complaints('#include "b.h"\nstd::map<int, int> x;', b="#include <set>")), 1)
+
+    def test_allows(self):
+        self.assertEqual(self.complaints("#include <algorithm>\nauto x = std::min(a, b);"), [])
+        self.assertEqual(self.complaints('#include "b.h"\nstd::map<int, int> x;', b='#include "c.h"', c="#include <map>"), [])
+        self.assertEqual(self.complaints("// std::min\nauto x = \"std::min\";"), [])
+        self.assertEqual(self.complaints("#include <set>\nauto x = std::next(a);"), [], "containers bring their iterators")
 
 
 class Words(unittest.TestCase):
