@@ -315,6 +315,8 @@ TEST(Conversation, ATokenThatTheServerRepeatsDoesNotReachTheClient) {
             R"({"jsonrpc":"2.0","id":7,"error":{"code":-32000,"message":"s3cr/et","data":"s3cr/et"}})"},
         std::tuple{200, "application/json",
                    R"({"jsonrpc":"2.0","id":7,"error":{"code":-32000,"message":"bad token s3cr\/et"}})"},
+        std::tuple{400, "application/json",
+                   R"({"jsonrpc":"2.0","id":7,"error":{"code":-32000,"message":"bad token s3cr\/et"}})"},
         std::tuple{200, "application/json", R"({"id":null,"error":{"code":-32000,"message":"s3cr/et"}})"}}) {
     t.line(text(call_text));
     t.answer(t.next().call, status, type, body);
@@ -332,11 +334,14 @@ TEST(Conversation, OnlySecretsAreTakenOutOfAnErrorForPrograms) {
   options.without_secrets = masked;
   talk t(std::move(options));
   t.open();
-  t.line(text(call_text));
-  std::string error =
-      R"({"jsonrpc":"2.0","id":7,"error":{"code":-32042,"message":"m","data":{"url":"https:\/\/a.example"}}})";
-  t.answer(t.next().call, 200, "application/json", error);
-  EXPECT_EQ(t.told_one(), error);
+  for (int status : {200, 400}) {
+    t.line(text(call_text));
+    t.answer(
+        t.next().call, status, "application/json",
+        R"({"jsonrpc":"2.0","id":7,"error":{"code":-32042,"message":"m","data":{"url":"https:\/\/a.example"}}})");
+    auto told = read_line(t.told_one());
+    EXPECT_EQ(told.at("error").at("data").at("url").as_string(), "https://a.example") << status;
+  }
 }
 
 // The id that the client waits for stays, whatever it is.

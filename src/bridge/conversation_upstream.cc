@@ -490,10 +490,12 @@ void conversation::error_answer(exchange& x, transit& t, milliseconds now) {
   } else {
     failure = refused_by_status(x);
   }
-  failure.said = redacted(x.collected);
-  auto said = ok ? tl::unexpected<error>(error{}) : scan_message(failure.said);
+  auto collected = x.collected;
+  failure.said = redacted(collected);
+  auto said = ok ? tl::unexpected<error>(error{}) : scan_message(collected);
   bool message = said && said->kind == message_facts::kind::response && said->is_error;
-  if (message && !said->error_message.empty()) failure.why.detail = cut_text(said->error_message, most_said);
+  if (message && !said->error_message.empty())
+    failure.why.detail = cut_text(redacted(said->error_message), most_said);
 
   bool asked_session = !x.session.empty() && !x.as_stateless && !legacy_transport_;
   bool other_reason = message && said->error_code == jsonrpc::method_not_found;
@@ -523,11 +525,12 @@ void conversation::error_answer(exchange& x, transit& t, milliseconds now) {
   }
   if (message && !t.client_id.empty() && t.why == purpose::client_request) {
     // The server's own words, under the id that the client waits for.
-    auto error = read_tree(failure.said);
-    if (error && error->is_object() && error->as_object().contains("error")) {
+    auto tree = read_tree(collected);
+    if (tree && tree->is_object() && tree->as_object().contains("error")) {
       log(bridge_log_level::debug, t.facts.method + ": " + failure_words(failure));
-      write_line(R"({"jsonrpc":"2.0","id":)" + t.client_id + R"(,"error":)" +
-                 json::serialize(error->as_object()["error"]) + '}');
+      auto answer = R"({"jsonrpc":"2.0","id":)" + t.client_id + R"(,"error":)" +
+                    json::serialize(tree->as_object()["error"]) + '}';
+      write_line(error_without_secrets(answer, t.client_id).value_or(answer));
       return finish(t, now);
     }
   }
