@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>

@@ -11,6 +11,7 @@
 #include "jose/seal.h"
 #include "store/memory_store.h"
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <mutex>

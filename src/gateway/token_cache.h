@@ -7,6 +7,7 @@
 #include "oauth/access_token.h"
 #include "policy/policy.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>

@@ -1,5 +1,7 @@
 #include "mcp/list_filter.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,5 +1,6 @@
 #include "net/server.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <condition_variable>
 #include <list>

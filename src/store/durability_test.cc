@@ -2,6 +2,7 @@
 #include "store/sqlite_store.h"
 #include "store/test_folder.h"
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdio>

@@ -33,7 +33,7 @@ NAMES = {
 }
 # What the standard, or every release of the library, brings along.
 BROUGHT = {
-    "algorithm": {"functional", "regex"}, "cstdlib": {"stdlib.h"}, "cmath": {"cstdlib", "math.h"}, "cstdio": {"stdio.h"},
+    "cstdlib": {"stdlib.h"}, "cmath": {"cstdlib", "math.h"}, "cstdio": {"stdio.h"},
     "cstring": {"string.h"}, "string_view": {"string"}, "string": {"string_view"},
     "iterator": {"map", "set", "vector", "string", "array", "deque", "list", "span", "unordered_map"},
 }
