@@ -2,7 +2,9 @@
 
 #include "mcp/revision.h"
 
+#include <algorithm>
 #include <array>
+#include <limits>
 
 #include <boost/json/parse.hpp>
 
@@ -24,6 +26,16 @@ std::string serialized(const json::object* of, std::string_view otherwise) {
   return of != nullptr ? json::serialize(*of) : std::string(otherwise);
 }
 
+// 1e400 is JSON, and no number here can be as large: it would be written as a word that is none.
+void keep_finite(json::value& value) {
+  constexpr double most = std::numeric_limits<double>::max();
+  if (auto* number = value.if_double()) *number = std::clamp(*number, -most, most);
+  if (auto* list = value.if_array())
+    for (auto& item : *list) keep_finite(item);
+  if (auto* object = value.if_object())
+    for (auto& member : *object) keep_finite(member.value());
+}
+
 }  // namespace
 
 std::optional<json::value> read_tree(std::string_view text) {
@@ -32,6 +44,7 @@ std::optional<json::value> read_tree(std::string_view text) {
   boost::system::error_code failed;
   auto value = json::parse({text.data(), text.size()}, failed, {}, options);
   if (failed) return std::nullopt;
+  keep_finite(value);
   return value;
 }
 

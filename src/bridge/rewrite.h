@@ -13,7 +13,7 @@ namespace mcp_oauth {
 // that numbers, escapes and order survive.
 
 // The text as a tree: lenient about members that stand twice, deep enough for every message that
-// `message_scanner` takes. Nothing for what is no JSON.
+// `message_scanner` takes; numbers beyond those of a double are its largest. Nothing for what is no JSON.
 std::optional<json::value> read_tree(std::string_view text);
 
 // The text with those members (JSON, without braces) as the first of the object whose brace is before `at`.

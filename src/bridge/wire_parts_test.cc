@@ -388,6 +388,14 @@ TEST(ToolHeaders, ValuesAreReadWhereTheSchemaSaysAndEncoded) {
 
 // ---- changes to messages
 
+TEST(Rewrite, WhatIsWrittenAgainIsJsonWhateverItsNumbers) {
+  auto tree = read_tree(R"({"a":[3e2022,-3e2022,1e-999],"b":1.5,"c":12345678901234567890})");
+  ASSERT_TRUE(tree);
+  auto again = json::serialize(*tree);
+  EXPECT_TRUE(scan_message(again)) << again;
+  EXPECT_EQ(read_tree(again), tree);
+}
+
 TEST(Rewrite, LeavesWhatItDoesNotNameAsItWas) {
   std::string text = R"( { "id" : 1 , "method":"m" , "params" : { "n":1.0e5 } } )";
   auto facts = scan_message(text);
