@@ -50,6 +50,30 @@ test('a token from the environment that is refused is called that, at the first 
   assert.equal(await bridge.end(), 0);
 });
 
+test('an error that repeats what the server was sent comes without secrets, whatever its status, and with all the rest', async (t) => {
+  let status;
+  const url = await startAnswering(t, async (asked, answer) => {
+    if (asked.method !== 'POST') return answer.writeHead(405).end();
+    let text = '';
+    for await (const piece of asked) text += piece;
+    const { id, method } = JSON.parse(text);
+    if (id === undefined) return answer.writeHead(202).end();
+    if (method === 'initialize') return json(answer, 200, { jsonrpc: '2.0', id, result: { protocolVersion: '2025-06-18', capabilities: {}, serverInfo: { name: 's', version: '1' } } });
+    const { authorization, 'x-api-key': key, 'x-tenant': tenant } = asked.headers;
+    json(answer, status, { jsonrpc: '2.0', id, error: { code: -32042, message: `no: ${authorization} ${key}`, data: { url: `https://${tenant}.example/` } } });
+  });
+  const token = 'a-token-that-nobody-may-see', key = 'key/that+nobody-may-see', tenant = 'acme-corp';
+  const env = { OAUTH2_ACCESS_TOKEN: token, UPSTREAM_HEADERS: JSON.stringify({ 'X-Api-Key': key, 'X-Tenant': tenant }) };
+  const bridge = await Bridge.start(t, `${new URL(url).origin}/mcp`, { env });
+  await bridge.initialize();
+  for (status of [200, 400]) {
+    const { error } = await bridge.request(status, 'tools/call', { name: 'x', arguments: {} });
+    assert.deepEqual(error, { code: -32042, message: 'no: Bearer *** ***', data: { url: `https://${tenant}.example/` } }, `${status}`);
+  }
+  assert.equal(await bridge.end(), 0);
+  for (const value of [token, key]) assert.ok(!bridge.errors.includes(value), bridge.errors);
+});
+
 test('a wrong client secret is no missing client id, and is not repeated when the server says it', async (t) => {
   const secret = 'a-secret-that-is-wrong';
   let origin;
