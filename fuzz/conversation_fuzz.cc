@@ -123,8 +123,8 @@ class play {
     if (facts->kind == message_facts::kind::batch) batches_ = true;
     // What is neither is answered, too: that it is neither.
     bool unknown = facts->kind == message_facts::kind::unknown && !facts->id.empty();
-    if (facts->kind == message_facts::kind::request || unknown) ++asked_[facts->id];
-    if (facts->method == "notifications/cancelled") cancelled_.insert(facts->request_id);
+    if (facts->kind == message_facts::kind::request || unknown) ++asked_[known(facts->id)];
+    if (facts->method == "notifications/cancelled") cancelled_.insert(known(facts->request_id));
   }
 
   void take() {
@@ -138,25 +138,25 @@ class play {
       if (end == std::string::npos) break;
       auto facts = scan_message(std::string_view(written_).substr(0, end));
       written_.erase(0, end + 1);
-      if (facts && facts->kind == message_facts::kind::response && !batches_) answered_.push_back(facts->id);
+      if (facts && facts->kind == message_facts::kind::response && !batches_) answered_.push_back(known(facts->id));
     }
     if (batches_) {
       asked_.clear();
       answered_.clear();
     }
-    // Ids that are the same value in another spelling are one id to the client, and not to this count.
-    auto odd = [](const std::string& id) {
-      return id.find_first_of("\\.eE") != std::string::npos || id == "-0";
-    };
-    batches_ = batches_ || std::any_of(cancelled_.begin(), cancelled_.end(), odd) ||
-               std::any_of(asked_.begin(), asked_.end(), [&](const auto& one) { return odd(one.first); });
+  }
+
+  // Ids that are one value in several spellings are one id, as the client first spelled it.
+  const std::string& known(const std::string& id) {
+    auto at = std::find_if(ids_.begin(), ids_.end(), [&](const auto& one) { return same_id(one, id); });
+    return at != ids_.end() ? *at : ids_.emplace_back(id);
   }
 
   milliseconds now_{1'000};
   conversation talk_;
   std::vector<std::uint64_t> open_;
   std::map<std::string, std::int64_t> asked_;
-  std::vector<std::string> answered_;
+  std::vector<std::string> ids_, answered_;
   std::set<std::string> cancelled_;
   std::set<std::uint64_t> headed_, drained_;
   std::string written_;

@@ -46,7 +46,9 @@ else:
     signal.signal(signal.SIGTERM, stop)
     (folders[0] / ("c" * 40)).write_bytes(b"new")
     if name == "crashing":
-        print("ERROR: libFuzzer: deadly signal")
+        found = pathlib.Path(flags["artifact_prefix"] + "crash-1")
+        found.write_bytes(b"died \\0 of this")
+        print(f"ERROR: libFuzzer: deadly signal\\nTest unit written to {found}")
         sys.exit(77)
     if name in ("hanging", "paused"):
         found = pathlib.Path(flags["artifact_prefix"] + "timeout-1")
@@ -196,9 +198,13 @@ class Runs(unittest.TestCase):
     def command(self, *arguments):
         return [sys.executable, str(self.root / "fuzz/run.py"), *arguments]
 
-    def run_it(self, *arguments):
+    def lines_of(self, *arguments):
         done = subprocess.run(self.command(*arguments), capture_output=True, text=True, check=False)
-        return done.returncode, (done.stdout + done.stderr).strip().splitlines()[-1]
+        return done.returncode, (done.stdout + done.stderr).strip().splitlines()
+
+    def run_it(self, *arguments):
+        code, lines = self.lines_of(*arguments)
+        return code, lines[-1]
 
     def calls(self):
         return [line.split() for line in (self.root / "calls").read_text().splitlines()]
@@ -228,6 +234,13 @@ class Runs(unittest.TestCase):
         self.target("quick")
         self.assertEqual(self.run_it("all", "1", "--keep"), (1, "1 passed, 1 failed"))
         self.assertEqual((self.hours()["crashing"]["crashes"], self.hours()["quick"]["crashes"]), (1, 0))
+
+    def test_what_a_target_died_of_can_be_had_from_what_is_printed(self):
+        self.target("crashing")
+        _, lines = self.lines_of("crashing", "1")
+        self.assertIn("why: crashing: ERROR: libFuzzer: deadly signal", lines)
+        command = next(line.removeprefix("why: crashing: ") for line in lines if "base64" in line)
+        self.assertEqual(subprocess.run(["bash", "-c", command], capture_output=True, check=True).stdout, b"died \0 of this")
 
     def test_an_input_that_hangs_fails_and_one_that_only_had_to_wait_does_not(self):
         self.target("hanging")

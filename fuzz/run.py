@@ -11,6 +11,8 @@ SIGINT and SIGTERM end the runs early; what they found and how long they took st
 """
 
 import argparse
+import base64
+import gzip
 import os
 import re
 import shutil
@@ -25,6 +27,7 @@ import ledger
 # Of the seeds that are named by a digest; those with a name of their own are not counted and never go.
 KEPT_FILES, KEPT_BYTES, LONGEST_SEED = 24, 8192, 1024
 HOURS, PAGE = Path("fuzz/hours.tsv"), Path("docs/testing.md")
+LONGEST_PRINTED = 8192
 COUNTERS_OF_AN_EDGE = 8  # libFuzzer numbers features as edge × 8 + how often
 
 
@@ -47,6 +50,14 @@ def read_log(text):
     status = re.findall(r"^#\d+\s+[A-Za-z]+ +cov: (\d+) ft: (\d+)", text, re.M)
     edges, features = status[-1] if status else (0, 0)
     return {"executions": int(executions.group(1)) if executions else 0, "edges": int(edges), "features": int(features)}
+
+
+def input_of(text):
+    """What the target died of, in the form of a command, since a machine that ran it for CI keeps no files."""
+    written = re.search(r"Test unit written to (\S+)", text)
+    content = Path(written.group(1)).read_bytes() if written and Path(written.group(1)).is_file() else b""
+    packed = base64.b64encode(gzip.compress(content, mtime=0)).decode()
+    return [f"base64 -d <<<{packed} | gzip -d"] if content and len(packed) <= LONGEST_PRINTED else []
 
 
 def features_by_file(control):
@@ -158,8 +169,9 @@ class Runs:
               + (f"FAILED, exit {code}: {self.log_of(name)}, build/fuzz-found/{name}-*" if failed else "ok"), flush=True)
         if failed:
             self.failed.append(name)
-            for line in re.findall(r"^.*(?:ERROR:|SUMMARY:|runtime error|Test unit written).*$", text, re.M)[:5]:
-                print(line, flush=True)
+            for line in [*re.findall(r"^.*(?:ERROR:|SUMMARY:|runtime error|Test unit written).*$", text, re.M)[:5],
+                         *input_of(text)]:
+                print(f"why: {name}: {line}", flush=True)
         else:
             self.passed += 1
 
