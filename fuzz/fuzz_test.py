@@ -272,6 +272,13 @@ class Runs(unittest.TestCase):
     def test_a_name_that_is_no_target_is_refused(self):
         self.target("quick")
         self.assertEqual(self.run_it("nothing", "1"), (1, "fuzz/run.py: there is no fuzz/nothing_fuzz.cc"))
+        self.assertEqual(self.run_it("least", "1", "--of", "quick,none"), (1, "fuzz/run.py: there is no fuzz/none_fuzz.cc"))
+
+    def test_some_are_run_where_some_are_named(self):
+        for name in ("quick", "busy", "other"):
+            self.target(name)
+        self.assertEqual(self.run_it("all", "1", "--of", "quick,other"), (0, "2 passed, 0 failed"))
+        self.assertEqual([call[0] for call in self.calls()], ["quick", "other"])
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ def options_of(arguments):
     parser.add_argument("which", nargs="?", default="all", help="a target; `all`, each once; or `least`, in each turn the "
                         "one that has the least time of CPU in fuzz/hours.tsv, until the seconds are over")
     parser.add_argument("seconds", nargs="?", type=int, default=10, help="of each target; with `least` of all together")
+    parser.add_argument("--of", default="", metavar="NAME,NAME", help="of `all` and `least`: these only")
     parser.add_argument("--slice", type=int, default=600, metavar="SECONDS", help="of one turn of `least`")
     parser.add_argument("--keep", action="store_true", help="add to fuzz/hours.tsv and fuzz/corpus")
     parser.add_argument("--idle", action="store_true", help="only while nothing else wants the processor")
@@ -274,9 +275,12 @@ def main(arguments):
     options = options_of(arguments)
     os.chdir(Path(__file__).resolve().parents[1])
     targets = ledger.targets_of(Path.cwd())
-    names = targets if options.which in ("all", "least") else [options.which.removesuffix("_fuzz")]
-    if not set(names) <= set(targets):
-        raise SystemExit(f"fuzz/run.py: there is no fuzz/{names[0]}_fuzz.cc")
+    names = [options.which.removesuffix("_fuzz")]
+    if options.which in ("all", "least"):
+        names = options.of.split(",") if options.of else targets
+    for name in names:
+        if name not in targets:
+            raise SystemExit(f"fuzz/run.py: there is no fuzz/{name}_fuzz.cc")
     if options.idle:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     runs = Runs(options, targets)
