@@ -138,7 +138,8 @@ class play {
       if (end == std::string::npos) break;
       auto facts = scan_message(std::string_view(written_).substr(0, end));
       written_.erase(0, end + 1);
-      if (facts && facts->kind == message_facts::kind::response && !batches_) answered_.push_back(known(facts->id));
+      if (facts && facts->kind == message_facts::kind::response && !batches_)
+        answered_.push_back(known(facts->id));
     }
     if (batches_) {
       asked_.clear();

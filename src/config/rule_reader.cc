@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "config/check.h"
 #include "config/config_error.h"
+#include "policy/condition.h"
 #include "policy/hierarchy.h"
 
 #include <algorithm>
@@ -192,6 +193,16 @@ bool rule_reader::one_test(const std::string& name, const yaml_node& node, int l
   auto list = values(node, line, here);
   if (!list) return false;
   if (list->empty()) return no(here, line, {"has no values, so nothing could pass"});
+  if (*what == value_test::operation::inside) {
+    auto odd = std::find_if(list->begin(), list->end(),
+                            [](const auto& folder) { return folder.empty() || !is_plain_file_path(folder); });
+    if (odd != list->end()) {
+      return no(here, line,
+                {"must name folders without dot segments, backslashes, or doubled or encoded separators",
+                 "such as /public"},
+                displayed(*odd));
+    }
+  }
   into.tests.push_back({*what, std::move(*list), negated});
   return true;
 }

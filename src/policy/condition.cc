@@ -20,32 +20,10 @@ struct leaf {
   const json::value* other = nullptr;  // a number or a boolean
 };
 
-bool starts_with_one_of(std::string_view text, const std::vector<std::string>& values) {
-  return std::any_of(values.begin(), values.end(), [&](const auto& v) { return text.starts_with(v); });
-}
-
-// Whether every server takes the path for one and the same place, below the root that it begins at.
-bool is_plain(std::string_view path) {
-  for (char c : path) {
-    auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7F || c == '\\' || c == '%') return false;
-  }
-  bool first = true;
-  while (!path.empty()) {
-    auto end = std::min(path.find('/'), path.size());
-    auto segment = path.substr(0, end);
-    bool last = end == path.size();
-    if (segment == "." || segment == "..") return false;
-    if (segment.empty() && !first && !last) return false;
-    first = false;
-    path.remove_prefix(std::min(end + 1, path.size()));
-  }
-  return true;
-}
-
+// Of plain paths.
 bool is_inside(std::string_view path, std::string_view folder) {
   while (folder.size() > 1 && folder.ends_with('/')) folder.remove_suffix(1);
-  if (!path.starts_with(folder) || !is_plain(path)) return false;
+  if (!path.starts_with(folder)) return false;
   return path.size() == folder.size() || folder == "/" || path[folder.size()] == '/';
 }
 
@@ -69,25 +47,33 @@ bool equals(const json::value& value, std::string_view wanted) {
   return number && value.is_number() && *number == value.to_number<double>();
 }
 
-bool passes(const leaf& one, const value_test& test) {
+// `unclear` passes neither the test nor its `not`: servers would read the value in more than one way.
+enum class verdict { no, yes, unclear };
+
+verdict judge(const leaf& one, const value_test& test) {
   const auto& values = test.values;
-  auto any = [&](auto fits) { return std::any_of(values.begin(), values.end(), fits); };
-  if (test.what == operation::exists) return true;
+  auto any = [&](auto fits) {
+    return std::any_of(values.begin(), values.end(), fits) ? verdict::yes : verdict::no;
+  };
+  if (test.what == operation::exists) return verdict::yes;
   if (!one.text) {
-    return test.what == operation::equals && any([&](const auto& v) { return equals(*one.other, v); });
+    if (test.what != operation::equals) return verdict::unclear;
+    return any([&](const auto& v) { return equals(*one.other, v); });
   }
   auto text = *one.text;
   switch (test.what) {
     case operation::equals: return any([&](const auto& v) { return text == v; });
-    case operation::starts_with: return starts_with_one_of(text, values);
+    case operation::starts_with: return any([&](const auto& v) { return text.starts_with(v); });
     case operation::matches: return any([&](const auto& v) { return matches_wildcard(v, text); });
-    case operation::inside: return any([&](const auto& v) { return is_inside(text, v); });
+    case operation::inside:
+      if (!is_plain_file_path(text)) return verdict::unclear;
+      return any([&](const auto& v) { return is_inside(text, v); });
     case operation::exists: break;
   }
-  return true;
+  return verdict::yes;
 }
 
-// What was found at a path: how many values, and how many of them pass each test.
+// What was found at a path: how many values, and how many of them pass each test, or fail it.
 class findings {
  public:
   explicit findings(const rule_condition& of) : of_(of) {}
@@ -134,19 +120,21 @@ class findings {
   void count(const leaf& one) {
     ++values_;
     for (std::size_t i = 0; i < of_.tests.size() && i < most_tests; ++i) {
-      if (passes(one, of_.tests[i])) ++passed_[i];
+      auto said = judge(one, of_.tests[i]);
+      if (said == verdict::yes) ++passed_[i];
+      if (said == verdict::no) ++failed_[i];
     }
   }
   bool holds_for(const value_test& test, std::size_t i) const {
     if (test.what == operation::exists) return !test.negated;
     if (i >= most_tests) return false;
-    if (test.negated) return passed_[i] == 0;
+    if (test.negated) return failed_[i] == values_;
     return of_.of == rule_condition::source::claim ? passed_[i] > 0 : passed_[i] == values_;
   }
 
   const rule_condition& of_;
   std::size_t values_ = 0;
-  std::array<std::size_t, most_tests> passed_{};
+  std::array<std::size_t, most_tests> passed_{}, failed_{};
   bool missing_ = false;    // somewhere on the way, or as a value
   bool is_object_ = false;  // one of the values
   bool confused_ = false;
@@ -224,6 +212,24 @@ std::string_view name_of(operation what) {
 }
 
 }  // namespace
+
+bool is_plain_file_path(std::string_view path) {
+  for (char c : path) {
+    auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7F || c == '\\' || c == '%') return false;
+  }
+  bool first = true;
+  while (!path.empty()) {
+    auto end = std::min(path.find('/'), path.size());
+    auto segment = path.substr(0, end);
+    bool last = end == path.size();
+    if (segment == "." || segment == "..") return false;
+    if (segment.empty() && !first && !last) return false;
+    first = false;
+    path.remove_prefix(std::min(end + 1, path.size()));
+  }
+  return true;
+}
 
 bool holds(const rule_condition& what, const claims_view& claims, const json::object* arguments) {
   findings found(what);

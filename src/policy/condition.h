@@ -5,6 +5,7 @@
 #include "policy/rule.h"
 
 #include <string>
+#include <string_view>
 
 namespace mcp_oauth {
 
@@ -19,6 +20,10 @@ struct claims_view {
 // the values are, the answer is yes or no. Where members of the arguments on the way differ in case only, it
 // is no: servers disagree about which one counts.
 bool holds(const rule_condition& what, const claims_view& claims, const json::object* arguments);
+
+// Whether every server takes the path for one and the same place, below the root that it begins at: no dot
+// segments, no doubled or encoded separators, no backslashes, no control characters.
+bool is_plain_file_path(std::string_view path);
 
 // "argument.path starts_with /public/": what is asked for, never what was there.
 std::string describe(const rule_condition& what);

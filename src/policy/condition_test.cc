@@ -70,6 +70,8 @@ TEST(Condition, JudgesTheValueOfAnArgument) {
            row{{operation::starts_with, {"1"}}, "12", false},
            row{{operation::matches, {"*.txt"}}, "\"a.txt\"", true},
            row{{operation::matches, {"*.txt"}}, "\"a.txt.exe\"", false},
+           row{no({operation::starts_with, {"/p/"}}), "\"/q\"", true},
+           row{no({operation::matches, {"*.txt"}}), "\"a.exe\"", true},
            row{{operation::exists, {}}, "0", true},
            row{{operation::exists, {}}, "{}", true},
            row{{operation::exists, {}}, "null", false},
@@ -118,6 +120,31 @@ TEST(Condition, InsideTakesPlainPathsInTheFolderOnly) {
   EXPECT_TRUE(inside("docs", "docs/a"));
   EXPECT_FALSE(inside("docs", "docs/../a"));
   EXPECT_TRUE(inside("/", "/a/b"));
+}
+
+TEST(Condition, WhatCannotBeJudgedPassesNeitherATestNorItsNegation) {
+  for (const auto& r : {
+           row{{operation::inside, {"/secret"}}, "\"/a/../secret/x\"", false},
+           row{{operation::inside, {"/secret"}}, "\"//secret/x\"", false},
+           row{{operation::inside, {"/secret"}}, "\"/a/..%2Fsecret\"", false},
+           row{{operation::inside, {"/secret"}}, "\"\\\\secret\"", false},
+           row{{operation::inside, {"/secret"}}, "7", false},
+           row{{operation::starts_with, {"1"}}, "12", false},
+           row{{operation::matches, {"1*"}}, "12", false},
+           row{{operation::matches, {"t*"}}, "true", false},
+           row{{operation::matches, {"t*"}}, "[\"a\",true]", false},
+       }) {
+    auto arguments = object(R"({"v":)" + r.value + "}");
+    EXPECT_FALSE(holds(argument("v", r.test), {}, &arguments)) << r.value;
+    EXPECT_FALSE(holds(argument("v", no(r.test)), {}, &arguments)) << r.value;
+    EXPECT_FALSE(holds(claim("v", no(r.test)), {nullptr, &arguments}, nullptr)) << r.value;
+  }
+  auto many = object(R"({"v":["t",1]})");
+  EXPECT_TRUE(holds(claim("v", {operation::matches, {"t*"}}), {nullptr, &many}, nullptr));
+  for (const auto* path : {"\"/public/x\"", "\"/secrets\"", "\"secret/x\"", "\"\""}) {
+    auto arguments = object(std::string(R"({"v":)") + path + "}");
+    EXPECT_TRUE(holds(argument("v", no({operation::inside, {"/secret"}})), {}, &arguments)) << path;
+  }
 }
 
 TEST(Condition, ADotLeadsIntoAnObjectAndOverLists) {

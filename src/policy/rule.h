@@ -8,7 +8,9 @@ namespace mcp_oauth {
 
 enum class scopes_needed { all, any };
 
-// One test of a value. Of several `values` one is enough.
+// One test of a value. Of several `values` one is enough. A value that servers could read in more than one
+// way passes neither a test nor its negation: a number or a boolean where a text is tested, a path that is
+// not plain.
 struct value_test {
   enum class operation {
     equals,       // a text as it stands; a number by its value, true and false by their names

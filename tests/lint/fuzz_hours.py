@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""fuzz/hours.tsv is about the targets there are, docs/testing.md has the table that it makes (`--write` makes it), and the
-seeds that `./dev fuzz --keep` added are as few and small as it keeps them."""
+"""fuzz/hours.tsv is about the targets there are, docs/testing.md says what each reads and has the table that the hours make
+(`--write` makes it), and the seeds that `./dev fuzz --keep` added are as few and small as it keeps them."""
 
 import sys
 
@@ -24,6 +24,12 @@ def complaints_about(rows, targets, seeds):
     return found
 
 
+def not_described(page, targets):
+    described = page.partition(ledger.BEGIN)[0]
+    return [f"docs/testing.md: what `{name}` reads is not in the table of fuzz targets" for name in targets
+            if f"`{name}`" not in described]
+
+
 def generated_seeds(root=ROOT):
     return {folder.name: [path.stat().st_size for path in folder.iterdir() if run.is_generated(path)]
             for folder in (root / "fuzz/corpus").iterdir() if folder.is_dir()}
@@ -34,6 +40,7 @@ def main():
     targets = ledger.targets_of()
     found += complaints_about(rows, targets, generated_seeds())
     page = PAGE.read_text()
+    found += not_described(page, targets)
     try:
         right = ledger.page_with(page, rows, targets)
     except ValueError as missing:

@@ -289,6 +289,11 @@ class FuzzHours(unittest.TestCase):
     def test_allows(self):
         self.assertEqual(fuzz_hours.complaints_about({"http": {}}, ["http", "new"], {"http": [100] * 24}), [])
 
+    def test_every_target_is_described_before_the_hours(self):
+        page = f"| `http` | heads |\n{fuzz_hours.ledger.BEGIN}\n| `new` | 1 h |"
+        self.assertEqual(len(fuzz_hours.not_described(page, ["http", "new"])), 1)
+        self.assertEqual(fuzz_hours.not_described(page, ["http"]), [])
+
 
 class Links(unittest.TestCase):
     def test_links(self):
