@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "doctor/site_check.h"
+#include "doctor/token_answer.h"
 #include "oauth/displayable.h"
 #include "oauth/near_miss.h"
 
@@ -210,17 +211,45 @@ void challenge_names_metadata(const site_facts& facts, site_findings& into) {
   one.verify = "curl -si " + shell_url(named);
 }
 
+namespace {
+
+// Of a token that nobody issued, when a 2xx of JSON-RPC answers it; whether it does. Only a result shows that
+// it is taken: an error comes from the check of tokens as well as from behind it.
+bool told_of_2xx(const site_exchange& one, const std::string& token, const char* cause,
+                 const std::string& verify, site_findings& into) {
+  auto outcome = outcome_of(*one.answer);
+  if (one.status() < 200 || one.status() >= 300 || outcome == token_outcome::no_answer) return false;
+  auto place = where_of(one);
+  if (outcome == token_outcome::refused || outcome == token_outcome::doubted) {
+    auto& wrong = into.failure(errc::challenge_error_absent, token + " gets " + told_with_error(*one.answer),
+                               "401 with error=\"invalid_token\"", place);
+    wrong.cause =
+        "The server refuses it inside of a 200: clients renew their token and sign in only at a 401 (RFC "
+        "6750 §3.1).";
+    wrong.certain = outcome == token_outcome::refused;
+    wrong.verify = verify;
+    return true;
+  }
+  bool taken = outcome == token_outcome::taken;
+  auto& bad = into.failure(errc::token_unchecked,
+                           taken ? token + " is taken" : token + " gets " + told_with_error(*one.answer),
+                           "401", place);
+  if (cause != nullptr) bad.cause = cause;
+  if (!taken) bad.cause = "What answers may be behind the check of tokens, or that check itself.";
+  bad.certain = taken;
+  bad.verify = verify;
+  return true;
+}
+
+}  // namespace
+
 void made_up_token_refused(const site_facts& facts, site_findings& into) {
   const auto* one = facts.evidence.find(asked::made_up);
   if (one == nullptr || !one->answered()) return;
   auto place = where_of(*one);
   auto verify = post_command(one->call.url, "-H 'Authorization: Bearer made-up'") + " | head -20";
-  bool taken = one->status() >= 200 && one->status() < 300 && json_rpc_in(*one->answer);
   if (!facts.asks_for_token()) return;  // open to all: said already
-  if (taken) {
-    into.failure(errc::token_unchecked, "a made-up token is taken", "401", place).verify = verify;
-    return;
-  }
+  if (told_of_2xx(*one, "a made-up token", nullptr, verify, into)) return;
   if (one->status() == 429) {
     into.unknown(errc::front_throttles, "status 429 to a made-up token", "401", place).verify = verify;
     return;
@@ -251,24 +280,18 @@ void made_up_token_refused(const site_facts& facts, site_findings& into) {
 void unsigned_token_refused(const site_facts& facts, site_findings& into) {
   const auto* one = facts.evidence.find(asked::unsigned_one);
   if (one == nullptr || !one->answered()) return;
-  auto message = json_rpc_in(*one->answer);
   if (one->status() == 401 || one->status() == 403) {
     into.ok("An unsigned token is refused", "status " + std::to_string(one->status()), where_of(*one));
     return;
   }
-  // An error of JSON-RPC comes from behind the check as well as a result does.
-  bool taken = one->status() >= 200 && one->status() < 300 && message;
-  if (!taken) {
-    auto& open = into.unknown(errc::token_unchecked, told_of_answer(*one->answer), "401", where_of(*one));
-    open.title = "Whether an unsigned token is refused cannot be told";
-    open.cause = "The answer is neither a refusal nor an answer of MCP.";
-    open.verify = "mcp-oauth-proxy doctor " + shell_url(facts.evidence.target.to_string());
+  auto verify = "mcp-oauth-proxy doctor " + shell_url(facts.evidence.target.to_string());
+  if (told_of_2xx(*one, "a token with alg none, signed by nobody,",
+                  "The server reads claims without verifying the signature.", verify, into))
     return;
-  }
-  auto& bad = into.failure(errc::token_unchecked, "a token with alg none, signed by nobody, is taken", "401",
-                           where_of(*one));
-  bad.cause = "The server reads claims without verifying the signature.";
-  bad.verify = "mcp-oauth-proxy doctor " + shell_url(facts.evidence.target.to_string());
+  auto& open = into.unknown(errc::token_unchecked, told_of_answer(*one->answer), "401", where_of(*one));
+  open.title = "Whether an unsigned token is refused cannot be told";
+  open.cause = "The answer is neither a refusal nor an answer of MCP.";
+  open.verify = verify;
 }
 
 }  // namespace mcp_oauth::checks

@@ -4,6 +4,7 @@
 #include "symptom/catalogue.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -614,22 +615,78 @@ TEST(Site, ColoursOnlyWhereTheyAreWanted) {
   EXPECT_EQ(to_text(made, false).find('\033'), std::string::npos);
 }
 
-// What is behind the check of tokens answers with an error as well as with a result.
-TEST(Site, ThatTakesUnsignedTokensIsNeverToldToRefuseThem) {
+// What a token that nobody issued gets: only a result is one that is taken.
+TEST(Site, TakesATokenOnlyWhereItGivesAResult) {
+  struct row {
+    int status;
+    const char *body, *id;
+    severity level;
+    bool certain;
+  };
+  const std::string event = "event: message\ndata: ";
+  const std::string progress = R"({"jsonrpc":"2.0","method":"notifications/message","params":{}})";
+  const auto rows = std::to_array<row>({
+      {200, R"({"jsonrpc":"2.0","id":1,"result":{}})", "MOP-CHA-002", severity::failure, true},
+      {200, R"({"jsonrpc":"2.0","id":1,"result":{},"error":null})", "MOP-CHA-002", severity::failure, true},
+      {200, R"({"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Unauthorized: invalid token"}})",
+       "MOP-CHA-009", severity::failure, true},
+      {200, R"({"jsonrpc":"2.0","id":1,"result":null,"error":{"code":1,"message":"the token has expired"}})",
+       "MOP-CHA-009", severity::failure, true},
+      {200, R"({"jsonrpc":"2.0","id":1,"error":{"code":-32001,"message":"Unauthorized"}})", "MOP-CHA-009",
+       severity::failure, false},
+      {200, R"({"jsonrpc":"2.0","id":1,"error":{"code":-32600,"message":"x"}})", "MOP-CHA-002",
+       severity::failure, false},
+      {200, R"({"jsonrpc":"2.0","method":"notifications/message","params":{}})", "MOP-CHA-002",
+       severity::failure, false},
+  });
+  for (const auto& [status, body, id, level, certain] : rows) {
+    for (bool streamed : {false, true}) {
+      for (const char* check : {"token.made_up", "token.unsigned"}) {
+        site_world world;
+        const auto refused = world.bad_token;
+        const auto asks = world.post;
+        const auto answer = streamed ? site_world::text(status, event + body + "\n\n", "text/event-stream")
+                                     : site_world::text(status, body);
+        const bool is_unsigned = std::string_view(check) == "token.unsigned";
+        world.answers["POST " + world.target] = [=](const http_call& call) -> result<http_answer> {
+          auto credentials = call.fields.first("Authorization");
+          if (credentials.empty()) return asks;
+          bool has_dot = credentials.find('.') != std::string_view::npos;
+          return has_dot == is_unsigned ? answer : refused;
+        };
+        auto made = world.examine();
+        auto found = std::find_if(made.findings.begin(), made.findings.end(),
+                                  [&](const auto& one) { return one.check == check; });
+        ASSERT_NE(found, made.findings.end());
+        ASSERT_TRUE(found->code) << check << body << told(made);
+        EXPECT_EQ(explain(*found->code).id, id) << check << body << told(made);
+        EXPECT_EQ(found->level, level) << check << body << told(made);
+        EXPECT_EQ(found->certain, certain) << check << body << told(made);
+        EXPECT_FALSE(found->verify.empty());
+      }
+    }
+  }
+  site_world slow;
+  slow.bad_token = site_world::text(
+      200, event + progress + "\n\n" + event + R"({"jsonrpc":"2.0","id":1,"result":{}})" + "\n\n",
+      "text/event-stream");
+  auto made = slow.examine();
+  EXPECT_NE(told(made).find("a made-up token is taken"), std::string::npos) << told(made);
+}
+
+TEST(Site, ThatAnswersAnUnsignedTokenWithNoMcpIsNoVerdict) {
   struct row {
     int status;
     const char* body;
     severity level;
   };
   for (const auto& [status, body, level] :
-       {row{200, R"({"jsonrpc":"2.0","id":1,"result":{}})", severity::failure},
-        row{200, R"({"jsonrpc":"2.0","id":1,"error":{"code":-32600,"message":"x"}})", severity::failure},
-        row{500, "oops", severity::unknown}, row{200, "hello", severity::unknown},
+       {row{500, "oops", severity::unknown}, row{200, "hello", severity::unknown},
         row{403, "no", severity::ok}}) {
     site_world world;
     const auto refused = world.bad_token;
     const auto asks = world.post;
-    const auto answer = site_world::text(status, body, "application/json");
+    const auto answer = site_world::text(status, body);
     world.answers["POST " + world.target] = [=](const http_call& call) -> result<http_answer> {
       auto credentials = call.fields.first("Authorization");
       if (credentials.empty()) return asks;

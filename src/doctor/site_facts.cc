@@ -176,14 +176,17 @@ std::optional<json::object> json_rpc_in(const http_answer& answer) {
   std::string_view body = answer.body;
   if (!starts_with_ignoring_case(answer.fields.first("Content-Type"), "text/event-stream"))
     return message_of(body);
-  // Servers that can resume a stream begin it with an event without data.
+  // Servers that can resume a stream begin it with an event without data, and some tell of their progress.
+  std::optional<json::object> first;
   while (!body.empty()) {
     auto line = body.substr(0, body.find_first_of("\r\n"));
     body.remove_prefix(std::min(body.size(), line.size() + 1));
     if (!line.starts_with("data:")) continue;
-    if (auto message = message_of(line.substr(5))) return message;
+    auto message = message_of(line.substr(5));
+    if (message && (message->contains("result") || message->contains("error"))) return message;
+    if (message && !first) first = std::move(message);
   }
-  return std::nullopt;
+  return first;
 }
 
 std::string told_with_words(const http_answer& answer) {

@@ -62,7 +62,7 @@ site_facts read_site(const site_evidence& evidence);
 // Addresses of other paths where an MCP server may be.
 std::vector<std::string> other_paths(const url& target);
 
-// Whether the text is a JSON-RPC answer, alone or in an event stream.
+// The JSON-RPC message, alone or in an event stream: the first answer there, or else the first message.
 std::optional<json::object> json_rpc_in(const http_answer& answer);
 
 // "status 403, text/html, a page for people: \"Attention Required\"" with the server's own words.
