@@ -11,6 +11,7 @@
 #include "bridge/token_requests.h"
 #include "bridge/token_words.h"
 #include "doctor/site_check.h"
+#include "doctor/token_answer.h"
 #include "jose/random.h"
 #include "net/blocking.h"
 #include "net/http_client.h"
@@ -193,22 +194,11 @@ struct sign_in_walk {
       end.fields.add("Authorization", std::string(call.fields.first("Authorization")));
       net::fetch(end, rules, settings.tls.ca_file);
     }
-    if (answer->status == 401 || answer->status == 403) {
-      auto& one =
-          into("login.token")
-              .failure(answer->status == 401 ? errc::sign_in_tokens_in_vain : errc::scope_insufficient,
-                       "status " + std::to_string(answer->status) + " to a fresh token: " + words,
-                       "an answer of MCP", place);
-      one.verify = "mcp-oauth-proxy explain-token";
-      return;
-    }
-    if (!json_rpc_in(*answer)) {
-      into("login.token")
-          .failure(errc::not_an_mcp_server, log.redacted(told_with_words(*answer)), "an answer of MCP",
-                   place);
-      return;
-    }
-    told("login.token", "the server takes the token", "status " + std::to_string(answer->status), place);
+    auto hide = [this](const std::string& text) { return log.redacted(text); };
+    auto findings = into("login.token");
+    const auto& judged = judge_fresh_token(*answer, words, place, hide, findings);
+    if (judged.level != severity::ok) return;
+    log.tell("  " + judged.title + ": " + judged.seen);
     if (starts_with_ignoring_case(answer->fields.first("Content-Type"), "text/event-stream"))
       told("login.stream", "an event came over the stream", "", place);
   }

@@ -54,4 +54,39 @@ std::string told_with_error(const http_answer& answer, const hide_secrets& hide)
   return told + ", a JSON-RPC error" + (words.empty() ? "" : ": " + shown_text(words));
 }
 
+doctor_finding& judge_fresh_token(const http_answer& answer, const std::string& token_words,
+                                  const std::string& where, const hide_secrets& hide, site_findings& into) {
+  constexpr auto verify = "mcp-oauth-proxy explain-token";
+  constexpr auto expected = "an answer of MCP";
+  if (answer.status == 401 || answer.status == 403) {
+    auto& one = into.failure(answer.status == 401 ? errc::sign_in_tokens_in_vain : errc::scope_insufficient,
+                             "status " + std::to_string(answer.status) + " to a fresh token: " + token_words,
+                             expected, where);
+    one.verify = verify;
+    return one;
+  }
+  auto outcome = outcome_of(answer);
+  if (outcome == token_outcome::taken)
+    return into.ok("the server takes the token", "status " + std::to_string(answer.status), where);
+  if (outcome == token_outcome::no_answer) {
+    auto told = told_with_words(answer);
+    return into.failure(errc::not_an_mcp_server, hide ? hide(told) : told, expected, where);
+  }
+  auto seen = "a fresh token gets " + told_with_error(answer, hide) + "; " + token_words;
+  if (outcome == token_outcome::untold) {
+    auto& one = into.unknown(errc::sign_in_tokens_in_vain, seen, expected, where);
+    one.title = "Whether the server takes the token cannot be told";
+    one.cause = "It answers with an error, which may be of the token or of the request.";
+    one.fix = "Look at the words of the error, and at the log of the server.";
+    one.decides = true;
+    one.verify = verify;
+    return one;
+  }
+  auto& one = into.failure(errc::sign_in_tokens_in_vain, seen, "an answer of MCP, or a 401", where);
+  if (is_good(answer)) one.cause += " It says so inside of a 200, where no client looks for it.";
+  one.certain = outcome == token_outcome::refused;
+  one.verify = verify;
+  return one;
+}
+
 }  // namespace mcp_oauth

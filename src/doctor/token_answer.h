@@ -24,4 +24,9 @@ using hide_secrets = std::function<std::string(std::string)>;
 // "status 200, application/json, a JSON-RPC error: Unauthorized"
 std::string told_with_error(const http_answer& answer, const hide_secrets& hide = nullptr);
 
+// What the server that a token is for says to it, when the authorization server had just given it.
+// `token_words` is what is known of the token.
+doctor_finding& judge_fresh_token(const http_answer& answer, const std::string& token_words,
+                                  const std::string& where, const hide_secrets& hide, site_findings& into);
+
 }  // namespace mcp_oauth
