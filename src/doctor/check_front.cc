@@ -226,6 +226,26 @@ bool guards_stream(const site_exchange* get) {
   return get != nullptr && get->status() == 401 && get->answer->fields.count("WWW-Authenticate") != 0;
 }
 
+// What an answer elsewhere says of an MCP server there.
+enum class sign_of_mcp { none, likely, sure };
+
+// A 401 asks for a token of MCP by the scheme, and for certain by the metadata that it names: passwords and
+// tokens of others are asked for, too.
+sign_of_mcp sign_in(const http_answer& answer) {
+  if (answer.status == 200 && json_rpc_in(answer)) return sign_of_mcp::sure;
+  if (answer.status != 401) return sign_of_mcp::none;
+  auto found = sign_of_mcp::none;
+  for (const auto& [name, value] : answer.fields) {
+    if (!equal_ignoring_case(name, "WWW-Authenticate")) continue;
+    for (const auto& one : parse_challenges(value)) {
+      if (!equal_ignoring_case(one.scheme, "Bearer") && !equal_ignoring_case(one.scheme, "DPoP")) continue;
+      if (one.find("resource_metadata")) return sign_of_mcp::sure;
+      found = sign_of_mcp::likely;
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
 void path_is_right(const site_facts& facts, site_findings& into) {
@@ -246,23 +266,28 @@ void path_is_right(const site_facts& facts, site_findings& into) {
     one.verify = "curl -siN -H 'Accept: text/event-stream' " + shell_url(facts.entry->call.url);
     return;
   }
-  std::vector<std::string> others;
+  std::string better;
+  auto sign = sign_of_mcp::none;
   for (const auto& address : other_paths(facts.evidence.target)) {
     const auto* other = facts.evidence.find(asked::other_path, address);
     if (other == nullptr || !other->answered()) continue;
-    bool wants_token = other->status() == 401 && other->answer->fields.count("WWW-Authenticate") != 0;
-    if (wants_token || (other->status() == 200 && json_rpc_in(*other->answer))) others.push_back(address);
+    auto here = sign_in(*other->answer);
+    if (here <= sign) continue;
+    sign = here;
+    better = address;
   }
   auto& one = into.failure(errc::path_unknown, told_with_words(answer), "401 of the MCP server", place);
   // Whoever does not know the Host says 404 as well, and so does a server that hides from strangers.
-  one.certain = answer.status == 404 && !others.empty();
-  if (!others.empty()) {
-    one.fix = "The MCP server answers at " + shown_url(others.front()) + ": use that address.";
-    if (answer.status == 405)
-      one.fix =
-          "An MCP server answers at " + shown_url(others.front()) + ": use that address, if it is the one.";
+  one.certain = answer.status == 404 && sign == sign_of_mcp::sure;
+  if (one.certain) {
+    one.fix = "The MCP server answers at " + shown_url(better) + ": use that address.";
+  } else if (sign == sign_of_mcp::sure) {
+    one.fix = "An MCP server answers at " + shown_url(better) + ": use that address, if it is the one.";
+  } else if (sign == sign_of_mcp::likely) {
+    one.fix = "What answers at " + shown_url(better) +
+              " asks for a token, as an MCP server does: use that address, if it is the one.";
   }
-  one.verify = post_command(others.empty() ? facts.entry->call.url : others.front());
+  one.verify = post_command(better.empty() ? facts.entry->call.url : better);
 }
 
 }  // namespace mcp_oauth::checks

@@ -287,6 +287,49 @@ TEST(Doubt, AnOldStreamThatWantsATokenIsNotCalledAnotherPath) {
   EXPECT_FALSE(found->certain);
 }
 
+TEST(Doubt, WhatStandsElsewhereIsTheServerOnlyWhereItSpeaksAsOne) {
+  struct row {
+    http_answer elsewhere;
+    bool named, certain;
+  };
+  const site_world usual;
+  for (const auto& [elsewhere, named, certain] :
+       {row{usual.challenge("Basic realm=\"intranet\""), false, false},
+        row{usual.challenge("Negotiate"), false, false},
+        row{usual.challenge("Basic realm=\"Bearer resource_metadata\""), false, false},
+        row{usual.challenge("Bearer realm=\"api\""), true, false},
+        row{usual.challenge("Basic realm=\"x\", DPoP algs=\"ES256\""), true, false},
+        row{usual.post, true, true},
+        row{site_world::text(200, R"({"jsonrpc":"2.0","id":1,"result":{}})"), true, true},
+        row{site_world::text(200, R"({"up":true})"), false, false}}) {
+    site_world world;
+    world.target = "https://mcp.example.com/tools/mcp";
+    world.post = site_world::text(404, "not here", "text/plain");
+    world.set("POST https://mcp.example.com/", elsewhere);
+    auto made = world.examine();
+    ASSERT_EQ(first_id(made), "MOP-WEB-007") << told(made);
+    auto words = elsewhere.fields.first("WWW-Authenticate");
+    EXPECT_EQ(made.first()->fix.find("https://mcp.example.com/") != std::string::npos, named) << words;
+    EXPECT_EQ(made.first()->certain, certain) << words;
+    EXPECT_EQ(made.first()->fix.find("if it is the one") != std::string::npos, named && !certain) << words;
+  }
+}
+
+TEST(Doubt, OfTwoThatStandElsewhereTheOneThatSpeaksAsTheServerIsNamed) {
+  const std::string one = "https://mcp.example.com/mcp", other = "https://mcp.example.com/api/mcp";
+  for (const auto& [server, likely] : {std::pair(one, other), std::pair(other, one)}) {
+    site_world world;
+    world.target = "https://mcp.example.com/tools/mcp";
+    world.set("POST " + likely, world.challenge("Bearer realm=\"api\""));
+    world.set("POST " + server, world.post);
+    world.post = site_world::text(404, "not here", "text/plain");
+    auto made = world.examine();
+    ASSERT_EQ(first_id(made), "MOP-WEB-007") << told(made);
+    EXPECT_NE(made.first()->fix.find(server), std::string::npos) << made.first()->fix;
+    EXPECT_TRUE(made.first()->certain);
+  }
+}
+
 TEST(Doubt, ARedirectIsResolvedBeforeItIsCalledNowhere) {
   site_world world;
   world.set("POST https://mcp.example.com/mcp/", world.post);
