@@ -37,6 +37,7 @@ site_exchange carry_out(const site_errand& errand, const std::string& ca_file) {
 site_evidence examine(const url& target, const std::string& ca_file) {
   site_evidence evidence;
   evidence.target = target;
+  evidence.by_proxy = net::has_proxy_for(target);
   for (int round = 0; round < most_rounds; ++round) {
     auto plan = next_of_site(evidence);
     if (plan.empty()) break;

@@ -103,6 +103,11 @@ void answers_at_all(const site_facts& facts, site_findings& into) {
   }
   auto& one = into.failure(errc::connection_failed, words, "an HTTP answer", where_of(*facts.entry));
   one.certain = false;
+  if (facts.evidence.by_proxy) {
+    one.cause =
+        "The environment names a proxy for it, which is away, refuses, or does not reach the server; without "
+        "it the address takes connections.";
+  }
   one.verify = post_command(facts.entry->call.url);
 }
 

@@ -58,6 +58,28 @@ bool speaks_tls_to_cleartext(const site_facts& facts) {
          place->tls_done;
 }
 
+// Nothing came by the proxy of the environment. What this machine finds without it is then no cause: there
+// the proxy alone may know the name, and have the way.
+bool lost_by_proxy(const site_facts& facts) {
+  return facts.evidence.by_proxy && facts.entry != nullptr && !facts.entry->answered();
+}
+
+void tell_of_proxy(const site_facts& facts, const std::string& without, site_findings& into) {
+  auto& one = into.failure(errc::connection_failed,
+                           displayable(facts.entry->answer.error().detail) +
+                               (without.empty() ? "" : "; without the proxy: " + without),
+                           "an answer by the proxy of the environment", where_of(facts));
+  one.title = "The server is not reached by the proxy of the environment";
+  one.cause =
+      "The environment names a proxy for it (https_proxy, http_proxy, all_proxy): the proxy is away, "
+      "refuses, or does not reach the server either.";
+  one.fix =
+      "See the words in what was seen; correct the address of the proxy, or name the host in no_proxy where "
+      "it is reached without.";
+  one.certain = false;
+  one.verify = "curl -sv -o /dev/null " + shell_url(facts.evidence.target.to_string());
+}
+
 }  // namespace
 
 void name_resolves(const site_facts& facts, site_findings& into) {
@@ -65,6 +87,10 @@ void name_resolves(const site_facts& facts, site_findings& into) {
   if (place == nullptr || got_through(facts)) return;
   if (!place->addresses.empty()) {
     into.ok("The name resolves", join(place->addresses, ", "), where_of(facts));
+    return;
+  }
+  if (lost_by_proxy(facts)) {
+    tell_of_proxy(facts, place->name_failure, into);
     return;
   }
   auto& one = into.failure(errc::name_unresolved, place->name_failure, "an address of " + place->host,
@@ -81,6 +107,10 @@ void address_answers(const site_facts& facts, site_findings& into) {
     into.ok("The address takes connections",
             place->connected_to.empty() ? "through the proxy of the environment" : place->connected_to,
             where_of(facts));
+    return;
+  }
+  if (lost_by_proxy(facts)) {
+    tell_of_proxy(facts, place->connect_failure, into);
     return;
   }
   auto code = place->refused     ? errc::connection_refused
@@ -105,7 +135,7 @@ void tls_holds(const site_facts& facts, site_findings& into) {
     if (got_through(facts)) return;
     auto code = place->cleartext ? errc::tls_not_spoken : errc::tls_handshake_failed;
     auto& one = into.failure(code, displayable(place->tls_failure), "a TLS handshake", where_of(facts));
-    one.certain = place->cleartext;
+    one.certain = place->cleartext && !lost_by_proxy(facts);
     one.verify = s_client_command(facts);
     return;
   }
@@ -115,6 +145,7 @@ void tls_holds(const site_facts& facts, site_findings& into) {
   auto fail = [&](errc code, const std::string& seen, const std::string& expected) {
     // Somebody else's authorities may be ours: what we trust with, clients do not have to.
     auto& one = into.failure(code, seen, expected, where_of(facts));
+    one.certain = !lost_by_proxy(facts);
     one.verify = s_client_command(facts);
   };
   if (place->wrong_dates) {

@@ -330,6 +330,54 @@ TEST(Doubt, OfTwoThatStandElsewhereTheOneThatSpeaksAsTheServerIsNamed) {
   }
 }
 
+// Where requests go by a proxy, this machine need neither know the name nor reach the address.
+TEST(Doubt, WhatAProxyLosesIsNotPutDownToTheNameOrTheAddress) {
+  constexpr auto words = "https://mcp.example.com: Couldn't connect to server: Connection refused";
+  site_world unknown, refused, open;
+  unknown.place = {};
+  unknown.place.name_failure = "Name or service not known";
+  refused.place = {};
+  refused.place.addresses = {"192.0.2.7"};
+  refused.place.refused = true;
+  refused.place.connect_failure = "192.0.2.7: Connection refused";
+  for (auto* world : {&unknown, &refused, &open}) {
+    world->answers["POST " + world->target] = [](const http_call&) {
+      return fail(errc::fetch_failed, words);
+    };
+    world->by_proxy = true;
+    auto made = world->examine();
+    ASSERT_EQ(first_id(made), "MOP-NET-008") << told(made);
+    EXPECT_FALSE(made.first()->certain) << told(made);
+    EXPECT_NE(made.first()->seen.find(words), std::string::npos) << told(made);
+    EXPECT_NE(made.first()->cause.find("proxy"), std::string::npos) << told(made);
+    EXPECT_FALSE(made.first()->verify.empty());
+  }
+  for (auto* world : {&unknown, &refused}) {
+    world->by_proxy = false;
+    auto made = world->examine();
+    EXPECT_TRUE(made.first()->certain) << told(made);
+  }
+}
+
+TEST(Doubt, NoTlsOfOurOwnIsTheCauseForCertainWhereAProxyLosesTheRequest) {
+  for (bool by_proxy : {false, true}) {
+    for (int wrong : {0, 1, 2}) {
+      site_world world;
+      world.by_proxy = by_proxy;
+      world.place.trusted = false;
+      world.place.wrong_name = wrong == 0;
+      world.place.untrusted_chain = wrong == 1;
+      world.place.cleartext = wrong == 2;
+      world.place.tls_done = wrong != 2;
+      world.answers["POST " + world.target] = [](const http_call&) { return fail(errc::fetch_failed, "x"); };
+      auto made = world.examine();
+      ASSERT_NE(made.first(), nullptr);
+      EXPECT_EQ(made.first()->check, "tls.certificate") << told(made);
+      EXPECT_EQ(made.first()->certain, !by_proxy) << told(made);
+    }
+  }
+}
+
 TEST(Doubt, ARedirectIsResolvedBeforeItIsCalledNowhere) {
   site_world world;
   world.set("POST https://mcp.example.com/mcp/", world.post);

@@ -41,7 +41,8 @@ struct site_exchange {
 
 struct site_evidence {
   url target;
-  std::vector<reached> places;          // looks at the addresses of hosts
+  bool by_proxy = false;        // the environment names a proxy for the target: what is asked goes by it
+  std::vector<reached> places;  // looks at the addresses of hosts
   std::deque<site_exchange> exchanges;  // in the order in which they came; pointers into it stay good
 
   const site_exchange* find(std::string_view what, std::string_view at = "") const;

@@ -21,6 +21,7 @@ struct site_world {
   time_point now = from_unix(1'790'000'000);
   std::string date = "Mon, 21 Sep 2026 14:13:20 GMT";
   reached place;
+  bool by_proxy = false;
   std::map<std::string, json::object> documents;                                        // by URL
   std::map<std::string, std::function<result<http_answer>(const http_call&)>> answers;  // by "METHOD URL"
   std::map<std::string, std::string> cuts;        // by URL: why an answer is not whole
@@ -114,6 +115,7 @@ struct site_world {
   site_evidence look() {
     site_evidence evidence;
     evidence.target = *url::parse(target);
+    evidence.by_proxy = by_proxy;
     for (int round = 0; round < 24; ++round) {
       auto plan = next_of_site(evidence);
       if (plan.empty()) return evidence;
