@@ -142,15 +142,27 @@ void tls_holds(const site_facts& facts, site_findings& into) {
   // An answer came, trusted, by another way: a proxy of the environment.
   if (!place->trusted && got_through(facts)) return;
   std::string shown = place->chain.empty() ? "" : told_of(place->chain.front());
-  auto fail = [&](errc code, const std::string& seen, const std::string& expected) {
+  auto fail = [&](errc code, const std::string& seen, const std::string& expected) -> doctor_finding& {
     // Somebody else's authorities may be ours: what we trust with, clients do not have to.
     auto& one = into.failure(code, seen, expected, where_of(facts));
     one.certain = !lost_by_proxy(facts);
     one.verify = s_client_command(facts);
+    return one;
   };
   if (place->wrong_dates) {
-    fail(errc::server_certificate_dates, place->wrongly_dated ? told_of(*place->wrongly_dated) : shown,
-         "a certificate that holds today");
+    auto today = facts.entry != nullptr ? to_iso8601(facts.entry->at).substr(0, 10) : "";
+    auto& one = fail(
+        errc::server_certificate_dates, place->wrongly_dated ? told_of(*place->wrongly_dated) : shown,
+        "a certificate that holds today" + (today.empty() ? "" : ", by the clock of this machine " + today));
+    // Only our own clock says so, and a server that is not trusted is asked for no other.
+    one.certain = false;
+    one.cause =
+        "It has expired or is not valid yet, its renewal failed, or the server was not told to read the new "
+        "one; or the clock of this machine is wrong.";
+    one.fix =
+        "Look at the date of this machine first (date -u); where that is right, renew the certificate and "
+        "reload who shows it.";
+    one.verify = "date -u; " + one.verify;
   }
   if (place->wrong_name) {
     fail(errc::server_certificate_name,

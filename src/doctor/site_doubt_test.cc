@@ -378,6 +378,19 @@ TEST(Doubt, NoTlsOfOurOwnIsTheCauseForCertainWhereAProxyLosesTheRequest) {
   }
 }
 
+TEST(Doubt, DatesThatOnlyOurOwnClockCallsWrongAreNoCertainCause) {
+  site_world world;
+  world.place.trusted = false;
+  world.place.wrong_dates = true;
+  world.answers["POST " + world.target] = [](const http_call&) { return fail(errc::fetch_failed, "SSL"); };
+  auto made = world.examine();
+  ASSERT_EQ(first_id(made), "MOP-TLS-006") << told(made);
+  EXPECT_FALSE(made.first()->certain);
+  EXPECT_NE(made.first()->cause.find("clock of this machine"), std::string::npos) << made.first()->cause;
+  EXPECT_NE(made.first()->fix.find("date -u"), std::string::npos) << made.first()->fix;
+  EXPECT_NE(made.first()->expected.find("2026-09-21"), std::string::npos) << made.first()->expected;
+}
+
 TEST(Doubt, ARedirectIsResolvedBeforeItIsCalledNowhere) {
   site_world world;
   world.set("POST https://mcp.example.com/mcp/", world.post);
