@@ -273,6 +273,15 @@ test('what a server names is asked by the proxy that the machine needs, and no i
   }
 });
 
+test('a proxy that is away is told, and not that this machine does not know a name that the proxy may know', async () => {
+  for (const host of ['only-by-proxy.invalid', '127.0.0.1:1']) {
+    const told = await examined(`http://${host}/mcp`, { environment: { http_proxy: `http://127.0.0.1:${await portOfNobody()}` } });
+    assert.deepEqual([told.first.id, told.first.certain, told.code], ['MOP-NET-008', false, 4], shown(told.first));
+    assert.match(told.first.title, /proxy/);
+    assert.match(told.first.seen, /[Rr]efused/);
+  }
+});
+
 test('no secret of the URL is shown, and no token but made-up ones is sent', async (t) => {
   const seen = [];
   const url = await serve(t, (request) => { seen.push(request.headers.authorization ?? ''); return undefined; });

@@ -246,6 +246,37 @@ test('--login shows its token to no server that the one in question redirects to
   assert.ok(told.findings.some((one) => one.check === 'login.revocation' && /not given back/.test(one.seen)), shown(told.findings));
 });
 
+test('--login calls a refusal inside of a 200 no success, and shows no token that it repeats', async (t) => {
+  let origin;
+  const url = await startAnswering(t, (asked, answer) => {
+    const json = (value, status = 200, fields = {}) => answer.writeHead(status, { 'content-type': 'application/json', ...fields }).end(JSON.stringify(value));
+    const at = new URL(asked.url, origin);
+    if (at.pathname === '/mcp' && asked.headers.authorization)
+      return json({ jsonrpc: '2.0', id: null, error: { code: -32001, message: `Unauthorized: invalid token ${asked.headers.authorization}` } });
+    if (at.pathname === '/mcp') return json({}, 401, { 'www-authenticate': `Bearer resource_metadata="${origin}/.well-known/oauth-protected-resource/mcp"` });
+    if (at.pathname.startsWith('/.well-known/oauth-protected-resource')) return json({ resource: `${origin}/mcp`, authorization_servers: [origin] });
+    if (at.pathname.startsWith('/.well-known/')) {
+      return json({
+        issuer: origin, authorization_endpoint: `${origin}/in`, token_endpoint: `${origin}/token`, registration_endpoint: `${origin}/register`,
+        response_types_supported: ['code'], code_challenge_methods_supported: ['S256'],
+      });
+    }
+    if (at.pathname === '/register') return json({ client_id: 'c' }, 201);
+    if (at.pathname === '/in') return answer.writeHead(302, { location: `${at.searchParams.get('redirect_uri')}?code=x&state=${at.searchParams.get('state')}` }).end();
+    if (at.pathname === '/token') return json({ access_token: 'CANARY-OF-THE-TOKEN', token_type: 'Bearer' });
+    return answer.writeHead(404).end();
+  });
+  origin = new URL(url).origin;
+  const browser = join(await temporaryFolder(t, 'browser'), 'go.mjs');
+  await writeFile(browser, 'await fetch(process.argv[2]);');
+  const told = await examined([`${origin}/mcp`, '--login'], { environment: { BROWSER: `${process.execPath} ${browser} %s` } });
+  const of = (check) => told.findings.find((one) => one.check === check);
+  assert.deepEqual([of('login.token')?.id, of('login.token')?.severity], ['MOP-SIN-016', 'failure'], shown(told.findings) + told.err);
+  assert.match(of('login.token').seen, /invalid token/);
+  assert.ok(!(told.text + told.err).includes('CANARY'), told.text + told.err);
+  for (const check of ['token.made_up', 'token.unsigned']) assert.equal(of(check).id, 'MOP-CHA-009', shown(of(check)));
+});
+
 test('a server that only speaks of HTTPS keeps its http:// in --fix', async (t) => {
   const origin = await startAnswering(t, (request, response) => response.writeHead(400).end('see HTTPS://example.com'));
   const gateway = await deployment(t, { mcp_server_url: `${origin}/mcp` });
