@@ -232,6 +232,10 @@ server_rules client_directory::rules_for(const known_client& client) const {
   }
   rules.default_scopes = rules.scopes_supported;
   rules.private_use_schemes = conf.registration.private_use_schemes;
+  if (client.origin == client_origin::configured) {
+    for (const auto& uri : client.metadata.redirect_uris)
+      rules.private_use_schemes.push_back(uri.substr(0, uri.find(':')));
+  }
   return rules;
 }
 
