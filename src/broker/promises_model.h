@@ -24,7 +24,7 @@ struct lifetimes {
   unix_seconds consent = 30 * 86'400;
   unix_seconds client_unused = 86'400, client_used = 90 * 86'400, client_renewed_below = 80 * 86'400;
   // For so long the replay of something spent is known for what it is.
-  unix_seconds spent_code = 900, spent_refresh = 7 * 86'400;
+  unix_seconds spent_code = 900;
   bool operator==(const lifetimes&) const = default;
 };
 
@@ -122,8 +122,8 @@ class promises final {
     for (const auto& [id, c] : codes_) all.insert(c.used ? *c.used + l_.spent_code : c.expires);
     for (const auto& [id, t] : accesses_) all.insert(t.expires);
     for (const auto& [id, t] : refreshes_) {
-      all.insert(t.rotated ? *t.rotated + l_.grace : t.expires);
-      if (t.rotated) all.insert(*t.rotated + l_.spent_refresh);
+      all.insert(t.expires);
+      if (t.rotated) all.insert(*t.rotated + l_.grace);
     }
     for (const auto& [id, s] : sessions_) all.insert(s.until);
     for (const auto& [id, c] : consents_) all.insert(c.until);
@@ -284,7 +284,7 @@ class promises final {
       if (now < *c.used + l_.spent_code) end(c.grant);
       return is(a, outcome::refused);
     }
-    if (now >= c.expires) return is(a, outcome::refused);
+    if (now >= c.expires || !is_there(c.who)) return is(a, outcome::refused);
     c.used = now;
     c.grant = grants_.size();
     bool refreshes = clients_.at(r.asked.client).refreshes;
@@ -376,7 +376,7 @@ class promises final {
     return !grants_[of].revoked && now < grants_[of].ends;
   }
   bool remembered(const refresh_token& t, unix_seconds now) const {
-    return !t.rotated || now < *t.rotated + l_.spent_refresh;
+    return !t.rotated || now < std::max(t.expires, *t.rotated + l_.grace);
   }
   void end(std::size_t of) { grants_[of].revoked = true; }
 
