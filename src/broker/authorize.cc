@@ -94,9 +94,10 @@ http_response ask(broker_parts& parts, const exchange& x, const known_client& cl
     page.signed_in_as = displayed(*who);
     page.other_account = who->provider;
   }
-  page.request =
-      seal_form(parts.world, "consent", b.digest, {{"parameters", parameters}, {"steps", to_json(steps)}},
-                x.now + conf.session_timeout);
+  page.request = seal_form(
+      parts.world, "consent", b.digest,
+      {{"parameters", parameters}, {"steps", to_json(steps)}, {"shown_to", who ? approver_of(*who) : ""}},
+      x.now + conf.session_timeout);
   auto answer = to_response(page);
   keep_browser(answer, b);
   x.log->note("result", "ok");

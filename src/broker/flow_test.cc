@@ -203,6 +203,26 @@ TEST_F(Flow, APasswordOfTheirOwnSignsOtherBrowsersOutAndKeepsClients) {
   EXPECT_EQ(refresh(client, text_member(tokens, "refresh_token")).status, 200);
 }
 
+TEST_F(Flow, AButtonThatNamesOnePersonApprovesForNobodyElse) {
+  test_browser b;
+  sign_in(b, authorization(client));
+  auto page = visit(b, endpoint::authorize, get_request("/oauth/authorize", authorization(client)));
+  ASSERT_THAT(page.body, testing::HasSubstr("Approve as ada"));
+  // In another tab:
+  add_user("bob", "quite another password");
+  auto other = visit(b, endpoint::authorize, get_request("/oauth/authorize", authorization(client)));
+  auto to_form =
+      visit(b, endpoint::consent,
+            post_request("/oauth/consent",
+                         make_form({{"request", value_on(other.body, "request")}, {"switch", "local"}})));
+  ASSERT_EQ(enter(b, open_sign_in(b, to_form), "bob", "quite another password").status, 303);
+  auto codes = *store.count("code", now);
+  auto answer = approve(b, page);
+  EXPECT_THAT(std::string(answer.fields.first("location")), testing::StartsWith("/oauth/authorize?"));
+  EXPECT_EQ(parameter_of(answer.fields.first("location"), "prompt"), "consent");
+  EXPECT_EQ(*store.count("code", now), codes);
+}
+
 TEST_F(Flow, WhoIsNoLongerOnTheListCanUseNeitherBrowserNorCode) {
   test_browser b;
   auto code = parameter_of(sign_in(b, authorization(client)), "code");

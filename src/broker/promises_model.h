@@ -139,18 +139,19 @@ class promises final {
     std::optional<unix_seconds> until;  // nothing: of the configuration
     bool operator==(const client_facts&) const = default;
   };
-  struct page {
-    terms asked;
-    std::string browser, prompt;
-    bool web = false;
-    unix_seconds expires = 0;
-    bool operator==(const page&) const = default;
-  };
   // Whoever has the name now is somebody else than whoever had it before a removal.
   struct person {
     std::string name;
     int generation = 0;
     bool operator==(const person&) const = default;
+  };
+  struct page {
+    terms asked;
+    std::string browser, prompt;
+    bool web = false;
+    unix_seconds expires = 0;
+    std::optional<person> shown = std::nullopt;  // who was signed in when it was made
+    bool operator==(const page&) const = default;
   };
   struct consent {
     person who;
@@ -219,7 +220,7 @@ class promises final {
       return goes_on(then, r.prompt == "login" ? std::nullopt : who, a, now);
     }
     if (!is(a, outcome::page)) return false;
-    if (!a.handle.empty()) pages_[a.handle] = {r.asked, a.browser, r.prompt, r.web, now + l_.login};
+    if (!a.handle.empty()) pages_[a.handle] = {r.asked, a.browser, r.prompt, r.web, now + l_.login, who};
     return true;
   }
 
@@ -233,7 +234,10 @@ class promises final {
     const auto* p = page_for(r, now);
     if (p == nullptr) return is(a, outcome::refused);
     approval just_now{p->asked, r.browser, p->web, std::nullopt};
-    return goes_on(just_now, p->prompt == "login" ? std::nullopt : signed_in(r.session, now), a, now);
+    if (p->prompt == "login") return goes_on(just_now, std::nullopt, a, now);
+    auto who = signed_in(r.session, now);
+    if (who && p->shown != who) return is(a, outcome::again);
+    return goes_on(just_now, who, a, now);
   }
   bool deny(const request& r, const answer& a, unix_seconds now) {
     return is(a, outcome::refused) && (page_for(r, now) == nullptr || a.error == "access_denied");
