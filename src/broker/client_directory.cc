@@ -218,6 +218,15 @@ void client_directory::renew(std::string_view client_id, time_point now) {
   [[maybe_unused]] auto done = world_.store.commit(c, now);
 }
 
+std::vector<std::string> scopes_for(const settings& conf, const known_client& client) {
+  if (client.scopes.empty()) return conf.scopes_supported;
+  std::vector<std::string> both;
+  for (const auto& s : conf.scopes_supported) {
+    if (std::find(client.scopes.begin(), client.scopes.end(), s) != client.scopes.end()) both.push_back(s);
+  }
+  return both;
+}
+
 server_rules client_directory::rules_for(const known_client& client) const {
   const auto& conf = world_.conf;
   server_rules rules;
@@ -225,11 +234,7 @@ server_rules client_directory::rules_for(const known_client& client) const {
   for (const auto& u : conf.upstreams) {
     if (u.require_auth) rules.resources.push_back(u.resource);
   }
-  for (const auto& s : conf.scopes_supported) {
-    bool allowed = client.scopes.empty() ||
-                   std::find(client.scopes.begin(), client.scopes.end(), s) != client.scopes.end();
-    if (allowed) rules.scopes_supported.push_back(s);
-  }
+  rules.scopes_supported = scopes_for(conf, client);
   rules.default_scopes = rules.scopes_supported;
   rules.private_use_schemes = conf.registration.private_use_schemes;
   if (client.origin == client_origin::configured) {

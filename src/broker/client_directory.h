@@ -32,6 +32,9 @@ struct known_client {
   bool renewal_due = false;         // its use has to be noted, or it will be forgotten
 };
 
+// The scopes that the client may have here, of all that there are.
+std::vector<std::string> scopes_for(const settings& conf, const known_client& client);
+
 // The clients: of the configuration, registered (records of kind "client", and until somebody has signed in
 // with one "unused_client"), and those whose id is a URL, the documents of which are kept in memory, bounded.
 // Safe from every thread.

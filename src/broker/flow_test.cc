@@ -203,6 +203,19 @@ TEST_F(Flow, APasswordOfTheirOwnSignsOtherBrowsersOutAndKeepsClients) {
   EXPECT_EQ(refresh(client, text_member(tokens, "refresh_token")).status, 200);
 }
 
+TEST_F(Flow, AScopeThatTheOperatorTakesAwayIsInNoTokenFromThenOn) {
+  auto tokens = body_of(redeem(client, code_for(client)));
+  EXPECT_EQ(text_member(tokens, "scope"), "tools:read");
+  auto code = code_for(client);
+  auto before = conf.scopes_supported;
+  conf.scopes_supported = {"tools:write"};
+  EXPECT_EQ(text_member(body_of(redeem(client, code)), "scope"), "");
+  auto next = body_of(refresh(client, text_member(tokens, "refresh_token")));
+  EXPECT_EQ(text_member(next, "scope"), "");
+  conf.scopes_supported = before;
+  EXPECT_EQ(text_member(body_of(refresh(client, text_member(next, "refresh_token"))), "scope"), "tools:read");
+}
+
 TEST_F(Flow, AButtonThatNamesOnePersonApprovesForNobodyElse) {
   test_browser b;
   sign_in(b, authorization(client));

@@ -64,6 +64,15 @@ issued_tokens tokens(const broker_world& world, const signing_key& key, const gr
   return t;
 }
 
+// Of what was granted, what the operator still gives.
+std::vector<std::string> still_given(const broker_world& world, const known_client& client,
+                                     std::vector<std::string> granted) {
+  auto given = scopes_for(world.conf, client);
+  std::erase_if(granted,
+                [&](const auto& s) { return std::find(given.begin(), given.end(), s) == given.end(); });
+  return granted;
+}
+
 bool has_refresh_grant(const known_client& client) {
   const auto& types = client.metadata.grant_types;
   return std::find(types.begin(), types.end(), "refresh_token") != types.end();
@@ -205,7 +214,8 @@ result<issued_tokens> redeem_code(const broker_world& world, const signing_key& 
         to_record(code, now, now + std::max<seconds>(world.conf.access_token_lifetime, code_remembered)));
     auto done = world.store.commit(c, now);
     if (!done) return tl::unexpected(done.error());
-    if (*done) return tokens(world, key, g, g.scopes, std::move(refresh_token), "code", now);
+    if (!*done) continue;
+    return tokens(world, key, g, still_given(world, client, g.scopes), std::move(refresh_token), "code", now);
   }
   return fail(errc::store_busy, "the code kept changing");
 }
@@ -226,6 +236,7 @@ result<issued_tokens> redeem_refresh(const broker_world& world, const signing_ke
     if (!same_resource) return tl::unexpected(same_resource.error());
     auto scopes = refresh_scopes(asked.scopes, old.scopes);
     if (!scopes) return tl::unexpected(scopes.error());
+    *scopes = still_given(world, client, std::move(*scopes));
     auto grant = find_grant(world.store, old.grant, now);
     if (!grant) return tl::unexpected(grant.error());
     if (!*grant) return fail(errc::refresh_invalid, "the grant has ended");
