@@ -295,6 +295,22 @@ TEST_F(Consent, NoMoreLoginsAreBegunThanTheLimitAllows) {
   }
 }
 
+TEST_F(Consent, ALoginThatIsFinishedOrOverCountsNoMore) {
+  conf.limits.logins_in_flight = 1;
+  auto begin = [&] {
+    test_browser b;
+    return parameter_of(approve(b, page_for(b, authorization(client))).fields.first("location"), "error");
+  };
+  for (int i = 0; i < 3; ++i) {
+    test_browser b;
+    EXPECT_THAT(sign_in(b, authorization(client)), HasSubstr("code=")) << i;
+  }
+  EXPECT_EQ(begin(), "");
+  EXPECT_EQ(begin(), "temporarily_unavailable");
+  now += conf.session_timeout;
+  EXPECT_EQ(begin(), "");
+}
+
 TEST_F(Consent, OneAddressDoesNotKeepEverybodyElseOut) {
   conf.limits.logins_in_flight = 400;
   restart();
