@@ -177,6 +177,9 @@ step authorize(broker_parts& parts, exchange x) {
   }
   auto parsed = form::parse(parameters);
   if (!parsed) return error_answer_for_people(x, parsed.error());
+  // Another site's form brings no cookie (SameSite), and a new one would end what this browser has under way.
+  if (r.method == "POST" && !r.fields.first("sec-fetch-site").empty() && may_be_cross_site(r))
+    return redirect_answer(std::string(paths::authorize) + "?" + parsed->encode());
   auto request = parse_authorization_request(*parsed);
   if (!request) return error_answer_for_people(x, request.error());
   x.log->note("client_id", request->client_id);

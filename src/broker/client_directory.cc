@@ -9,6 +9,8 @@
 namespace mcp_oauth {
 namespace {
 
+constexpr std::chrono::hours away_at_most{24};
+constexpr std::chrono::minutes asked_again_after{1};
 constexpr std::string_view kind = "client";
 constexpr std::string_view unused_kind = "unused_client";
 constexpr std::chrono::hours until_next_use{24 * 90};
@@ -145,6 +147,11 @@ fetch_rules client_directory::document_rules() const {
 
 result<known_client> client_directory::keep_document(std::string_view client_id,
                                                      const result<http_answer>& answer, time_point now) {
+  bool is_away =
+      answer ? answer->status >= 500 || answer->status == 429 : answer.error().code != errc::address_refused;
+  if (is_away) {
+    if (auto known = last_good(client_id, now)) return *known;
+  }
   if (!answer) {
     auto code = answer.error().code == errc::address_refused ? errc::client_document_refused
                                                              : errc::client_document_unreachable;
@@ -162,9 +169,17 @@ result<known_client> client_directory::keep_document(std::string_view client_id,
     documents_.erase(recent_.back().client_id);
     recent_.pop_back();
   }
-  recent_.push_front({std::string(client_id), *metadata, until});
+  recent_.push_front({std::string(client_id), *metadata, until, until + away_at_most});
   documents_.emplace(recent_.front().client_id, recent_.begin());
   return from_document(std::move(*metadata));
+}
+
+std::optional<known_client> client_directory::last_good(std::string_view client_id, time_point now) {
+  std::lock_guard lock(mutex_);
+  auto kept = documents_.find(client_id);
+  if (kept == documents_.end() || kept->second->good_until <= now) return std::nullopt;
+  kept->second->until = std::min(now + asked_again_after, kept->second->good_until);
+  return from_document(kept->second->metadata);
 }
 
 result<void> client_directory::add(const registered_client& registered, time_point now) {

@@ -66,11 +66,14 @@ class client_directory final {
 
  private:
   result<void> make_room(time_point now);
+  // The document as it was, for a while after its host went away.
+  std::optional<known_client> last_good(std::string_view client_id, time_point now);
 
   struct kept_document {
     std::string client_id;
     client_metadata metadata;
-    time_point until;
+    time_point until;       // then it is asked for again
+    time_point good_until;  // where its host does not answer
   };
 
   const broker_world& world_;

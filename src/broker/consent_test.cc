@@ -295,6 +295,21 @@ TEST_F(Consent, NoMoreLoginsAreBegunThanTheLimitAllows) {
   }
 }
 
+TEST_F(Consent, AFormOfAnotherSiteBringsNoNewBrowser) {
+  auto request = post_request("/oauth/authorize", authorization(client));
+  request.fields.set("Sec-Fetch-Site", "cross-site");
+  test_browser b;
+  auto answer = visit(b, endpoint::authorize, request);
+  EXPECT_EQ(answer.status, 303);
+  EXPECT_EQ(answer.fields.count("set-cookie"), 0u);
+  auto location = std::string(answer.fields.first("location"));
+  EXPECT_THAT(location, testing::StartsWith("/oauth/authorize?"));
+  for (const auto& [name, value] : authorization(client))
+    EXPECT_EQ(parameter_of(location, name), value) << name;
+  request.fields.set("Sec-Fetch-Site", "same-origin");
+  EXPECT_EQ(visit(b, endpoint::authorize, request).status, 200);
+}
+
 TEST_F(Consent, ALoginThatIsFinishedOrOverCountsNoMore) {
   conf.limits.logins_in_flight = 1;
   auto begin = [&] {

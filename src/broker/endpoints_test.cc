@@ -315,6 +315,29 @@ TEST_F(ClientDocument, IsFetchedOnceAndLeadsToATokenAndNamesItsHost) {
   EXPECT_EQ(fetched.size(), 2u);
 }
 
+TEST_F(ClientDocument, OfAHostThatIsAwayCountsForADayMore) {
+  test_browser b;
+  auto asked = [&] {
+    return visit(b, endpoint::authorize, get_request("/oauth/authorize", request())).status;
+  };
+  ASSERT_EQ(asked(), 200);
+  refused = errc::fetch_timeout;
+  now += seconds(601);
+  EXPECT_EQ(asked(), 200);
+  EXPECT_EQ(fetched.size(), 2u);
+  EXPECT_EQ(asked(), 200);
+  EXPECT_EQ(fetched.size(), 2u) << "not asked at each request";
+  now += seconds(61);
+  EXPECT_EQ(asked(), 200);
+  EXPECT_EQ(fetched.size(), 3u);
+  refused = errc::address_refused;
+  now += seconds(61);
+  EXPECT_EQ(asked(), 400) << "an answer of another kind is an answer";
+  refused = errc::fetch_timeout;
+  now += std::chrono::hours(24);
+  EXPECT_EQ(asked(), 400);
+}
+
 TEST_F(ClientDocument, MayNameNoSchemeThatARegistrationMayNot) {
   test_browser b;
   auto asked = [&](const char* uri) {
