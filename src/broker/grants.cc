@@ -130,8 +130,9 @@ result<void> check_still_signed_in(const person& who, time_point now) {
 result<issued_tokens> again(const broker_world& world, const signing_key& key, const grant_record& g,
                             const refresh_record& f, const secret& token, std::vector<std::string> scopes,
                             time_point now) {
-  if (now - *f.rotated >= world.conf.refresh_grace) {
-    auto age = std::chrono::duration_cast<seconds>(now - *f.rotated);
+  // Not before it: another gateway's clock may be ahead.
+  auto age = std::max(std::chrono::duration_cast<seconds>(now - *f.rotated), seconds(0));
+  if (age >= world.conf.refresh_grace) {
     auto ended = revoke_grant(world, g.id, now);
     if (!ended) return tl::unexpected(ended.error());
     return fail(errc::refresh_replayed, "rotated " + std::to_string(age.count()) +
