@@ -203,7 +203,8 @@ net::task<void> gateway_service::serve_verify(net::exchange& x, const snapshot& 
   }
   if (judged) {
     told.upstream = about.to->where.conf().name;
-    if (const auto* claimed = find_claimed_identity(head.fields, about.to->where.conf().inject_headers))
+    const auto& conf = about.to->where.conf();
+    if (const auto* claimed = find_claimed_identity(head.fields, conf.inject_headers, conf.headers.forward))
       judged = fail(errc::identity_claimed, std::string(claimed->name));
   }
   if (judged) judged = co_await judge_original(x, rules, about, told);

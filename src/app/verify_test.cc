@@ -356,7 +356,8 @@ TEST_F(AdvisoryVerify, GHSA_5hvv_m4w4_gf6v_NoProbeAndNoMethodIsLetThrough) {
 
 TEST_F(AdvisoryVerify, CVE_2025_64484_NoIdentityOfAClientSurvivesAVerdict) {
   for (const char* name : {"X_User_Id", "x-user_id", "X-User-Role", "X_Client_Id", "Remote-User",
-                           "X_Forwarded_Email", "X-Auth-Request-Groups", "X_Auth_Request_User"}) {
+                           "X_Forwarded_Email", "X-Auth-Request-Groups", "X_Auth_Request_User",
+                           "X-Goog-Authenticated-User-Email", "X_MS_CLIENT_PRINCIPAL"}) {
     for (const char* method : {"POST", "GET", "OPTIONS"}) {
       auto answer = ask(ask_about(method, "/mcp", with_token(std::string(name) + ": root\r\n")));
       EXPECT_EQ(status_of(answer), 400) << name;
