@@ -35,6 +35,7 @@ std::string shown(std::string_view text, std::size_t most = 100) {
 std::string shown_address(std::string_view text) { return shown(text, 300); }
 
 bool is_inner_host(std::string_view host) {
+  host = host.substr(0, host.find_last_not_of('.') + 1);
   if (is_loopback_host(host)) return true;
   if (auto address = ip_address::parse(host)) return !is_public(*address);
   if (host.find('.') == std::string_view::npos) return true;

@@ -43,7 +43,7 @@ std::string shown_address(std::string_view text);
 fetch_rules rules_for(const url& to, named_by whom, const outbound_rules& rules);
 
 // Whether a host can only be meant as one inside: loopback, a private address, a name of one label or below
-// .internal, .local, .lan, .home.arpa, .test or .localhost.
+// .internal, .local, .lan, .home.arpa, .test or .localhost; with dots at its end or without.
 bool is_inner_host(std::string_view host);
 
 }  // namespace mcp_oauth

@@ -89,9 +89,13 @@ TEST(AdvisoryBridge, APublicServerOpensNoInnerPage) {
     return outbound_rules::of(s, proxy);
   };
   auto outside = rules_of("https://mcp.example/mcp");
-  for (const char* page : {"http://127.0.0.1:9229/", "http://localhost:3000/", "http://[::1]:8080/",
-                           "https://router.lan/", "https://192.168.1.1/apply?x=1", "https://10.0.0.1/",
-                           "https://169.254.169.254/", "https://router/", "https://nas.local/"}) {
+  for (const char* page :
+       {"http://127.0.0.1:9229/", "http://localhost:3000/", "http://[::1]:8080/", "https://router.lan/",
+        "https://192.168.1.1/apply?x=1", "https://10.0.0.1/", "https://169.254.169.254/", "https://router/",
+        "https://nas.local/",
+        // The dot of the root leads nowhere else.
+        "https://localhost./", "https://nas.lan./x", "https://wiki./", "https://printer.local./",
+        "https://host.docker.internal./", "https://foo.localhost./"}) {
     auto refused = openable_url(page, "authorization_endpoint", outside);
     ASSERT_FALSE(refused) << page;
     EXPECT_EQ(refused.error().code, errc::sign_in_url_refused);
