@@ -22,7 +22,8 @@ void say(const std::string& text) { std::cout << text << std::endl; }
 void revoke(const bridge_settings& settings, const kept_sign_in& kept, bridge_log& log) {
   const auto& tokens = *kept.tokens;
   if (tokens.revocation_endpoint.empty()) return;
-  auto rules = outbound_rules::of(settings, false);
+  apply_use_proxy(settings);
+  auto rules = outbound_rules::of(settings);
   auto usable = usable_url(tokens.revocation_endpoint, "revocation_endpoint", rules);
   if (!usable) return;
   const auto* client = kept.client_of(tokens.issuer);
