@@ -94,7 +94,7 @@ int bridge_status(const bridge_settings& settings, bridge_log& log, bool as_json
     told["folder"] = json::string(store.folder());
     told["usable"] = usable;
     told["sign_ins"] = std::move(list);
-    say(json::serialize(told));
+    say(to_line(told));
     return static_cast<int>(code);
   }
   bool mine = !all.empty() && all.front().of_these_settings;
