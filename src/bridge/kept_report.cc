@@ -113,17 +113,17 @@ std::string to_line(const json::object& o) {
     out += digits[c >> 4U];
     out += digits[c & 0xFU];
   };
-  auto text = json::serialize(o);
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    auto c = static_cast<unsigned char>(text[i]);
-    auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0U;
+  auto plain = json::serialize(o);
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    auto c = static_cast<unsigned char>(plain[i]);
+    auto next = i + 1 < plain.size() ? static_cast<unsigned char>(plain[i + 1]) : 0U;
     if (c == 0x7F) {
       escape(c);
     } else if (c == 0xC2 && next >= 0x80 && next < 0xA0) {
       escape(static_cast<unsigned char>(next));
       ++i;
     } else {
-      out += text[i];
+      out += plain[i];
     }
   }
   return out;

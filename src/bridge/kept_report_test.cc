@@ -108,9 +108,9 @@ TEST(KeptReport, ATerminalActsOnNothingThatAServerSaid) {
   // For programs the word stays what it is.
   auto line = to_line(to_json(report, now));
   EXPECT_EQ(controls(line), "");
-  auto read = parse_json_object(line);
-  ASSERT_TRUE(read);
-  EXPECT_EQ(read->at("token").at("scope").as_string(), json::string_view(hostile.data(), hostile.size()));
+  auto again = parse_json_object(line);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->at("token").at("scope").as_string(), json::string_view(hostile.data(), hostile.size()));
 }
 
 }  // namespace
