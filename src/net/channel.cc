@@ -378,7 +378,8 @@ class channel::ready_awaiter {
 
 task<io> channel::handshake(std::shared_ptr<const tls_context> context, tls_session::role role,
                             std::string name, milliseconds most) {
-  if (!open_) co_return io::failed;
+  // What came in clear would be read as if it had come through TLS.
+  if (!open_ || low_ != high_) co_return io::failed;
   tls_ = std::make_unique<tls_session>(std::move(context), socket_.number(), role, name);
   auto until = worker_.coarse_ms() + static_cast<std::uint64_t>(most.count());
   handshaking_ = true;

@@ -31,7 +31,7 @@ class channel final : public std::enable_shared_from_this<channel>, private time
   channel(worker& w, descriptor connected);
   ~channel() override;
 
-  // Clear, then TLS: waits for the handshake to end.
+  // Clear, then TLS: waits for the handshake to end. Fails before it begins when input() is not empty.
   task<io> handshake(std::shared_ptr<const tls_context> context, tls_session::role role, std::string name,
                      milliseconds most);
   const tls_session* tls() const { return tls_.get(); }

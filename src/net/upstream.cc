@@ -313,6 +313,10 @@ task<result<void>> upstream_pool::ask_proxy(const upstream_target& target, chann
       stream.consume(*end);
       if (!parsed) co_return fail(errc::upstream_proxy_refused, proxy + " does not speak HTTP");
       if (answer.status / 100 == 1) continue;
+      // Nobody has asked the server for anything yet, so this is not from it.
+      if (answer.status / 100 == 2 && !stream.input().empty())
+        co_return fail(errc::upstream_proxy_refused, proxy + " sent more behind its answer to CONNECT " +
+                                                         where + ", in the server's place");
       if (answer.status / 100 == 2) co_return result<void>();
       co_return fail(errc::upstream_proxy_refused,
                      proxy + " answered CONNECT " + where + " with " + std::to_string(answer.status));
