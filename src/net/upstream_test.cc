@@ -4,6 +4,7 @@
 #include "net/test_peer.h"
 #include "net/test_visit.h"
 
+#include <array>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -146,6 +147,45 @@ TEST(TlsOnAChannel, DoesNotBeginBehindBytesThatCameInClear) {
   EXPECT_TRUE(turns(w, [&] { return seen.ended; }));
   EXPECT_EQ(seen.how, io::failed) << "at once, not at the deadline";
   EXPECT_EQ(stream->tls(), nullptr);
+  stream->abort();
+}
+
+// ---- how a connection ends
+
+struct ended_as {
+  bool ended = false, properly = true;
+  io write = io::ok;
+  std::string read;
+};
+
+// Writes until that fails, and then reads what there is.
+task<void> write_then_read(std::shared_ptr<channel> stream, ended_as& seen) {
+  std::string text(1000, 'x');
+  std::array<iovec, 1> out{piece(text)};
+  while (seen.write == io::ok) seen.write = co_await stream->write(out, milliseconds(3000));
+  auto got = io::ok;
+  while (got == io::ok) {
+    got = co_await stream->more(milliseconds(3000));
+    seen.read += stream->input();
+    stream->consume(stream->input().size());
+  }
+  seen.properly = stream->ended_properly();
+  seen.ended = true;
+}
+
+TEST(Channel, RemembersAResetThatAWriteWasToldOf) {
+  ended_as seen;
+  worker w(0);
+  auto [peer, ours] = test_peer::tcp_pair();
+  ::fcntl(ours, F_SETFL, ::fcntl(ours, F_GETFL) | O_NONBLOCK);
+  EXPECT_EQ(::send(ours, "unread", 6, 0), 6);
+  peer.send("half of an answer");
+  peer.close();
+  auto stream = std::make_shared<channel>(w, descriptor(ours));
+  spawn(write_then_read(stream, seen));
+  EXPECT_TRUE(turns(w, [&] { return seen.ended; }));
+  EXPECT_EQ(seen.write, io::failed);
+  EXPECT_FALSE(seen.properly) << seen.read;
   stream->abort();
 }
 
