@@ -6,6 +6,7 @@
 
 #include <array>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -187,6 +188,130 @@ TEST(Channel, RemembersAResetThatAWriteWasToldOf) {
   EXPECT_EQ(seen.write, io::failed);
   EXPECT_FALSE(seen.properly) << seen.read;
   stream->abort();
+}
+
+// ---- names
+
+// Threads that are all busy until they are let go.
+class busy_pool {
+ public:
+  busy_pool() {
+    std::promise<void> begun;
+    EXPECT_TRUE(pool.submit([&begun, until = opened_] {
+      begun.set_value();
+      until.wait();
+    }));
+    begun.get_future().wait();
+  }
+  busy_pool(const busy_pool&) = delete;
+  busy_pool& operator=(const busy_pool&) = delete;
+  ~busy_pool() { let_go(); }
+  void let_go() {
+    if (!std::exchange(is_open_, true)) open_.set_value();
+  }
+
+ private:
+  std::promise<void> open_;
+  std::shared_future<void> opened_ = open_.get_future().share();
+  bool is_open_ = false;
+
+ public:
+  blocking_pool pool{1};
+};
+
+// A worker on a thread of its own, with a pool of connections.
+class running_worker {
+ public:
+  explicit running_worker(blocking_pool& names) : pool_(w_, names), thread_([this] { w_.run(); }) {}
+  running_worker(const running_worker&) = delete;
+  running_worker& operator=(const running_worker&) = delete;
+  ~running_worker() {
+    w_.stop();
+    thread_.join();
+  }
+  // Begins, and leaves it to the caller to wait.
+  std::future<attempt> begin(const upstream_target& target) {
+    auto done = std::make_shared<std::promise<attempt>>();
+    w_.post([this, &target, done] { spawn(ask(pool_, target, done)); });
+    return done->get_future();
+  }
+  // What came of it; not `ended` when nothing has within five seconds.
+  attempt outcome(const upstream_target& target) {
+    auto coming = begin(target);
+    return coming.wait_for(std::chrono::seconds(5)) == std::future_status::ready ? coming.get() : attempt{};
+  }
+
+ private:
+  static task<void> ask(upstream_pool& pool, const upstream_target& target,
+                        std::shared_ptr<std::promise<attempt>> done) {
+    attempt seen;
+    co_await connect_to(pool, target, seen);
+    done->set_value(seen);
+  }
+
+  worker w_{0};
+  upstream_pool pool_;
+  std::thread thread_;
+};
+
+upstream_target named(std::uint16_t port) {
+  upstream_target target;
+  target.host = "localhost";
+  target.port = port;
+  target.authority = "localhost";
+  target.ipv4_only = true;
+  target.connect_timeout = milliseconds(300);
+  return target;
+}
+
+TEST(UpstreamNames, AreNotWaitedForLongerThanConnectingMayTake) {
+  busy_pool names;
+  one_visit server([](int client) { received(client); });
+  auto target = named(server.port());
+  running_worker w(names.pool);
+  // Both wait for the one look-up.
+  auto first = w.begin(target);
+  auto seen = w.outcome(target);
+  ASSERT_TRUE(seen.ended);
+  ASSERT_EQ(first.wait_for(std::chrono::seconds(5)), std::future_status::ready);
+  EXPECT_EQ(first.get().why, seen.why);
+  EXPECT_FALSE(seen.good);
+  EXPECT_EQ(seen.code, errc::upstream_unreachable);
+  EXPECT_EQ(seen.why, "localhost: the name was not looked up within 300 ms");
+  names.let_go();
+  target.connect_timeout = milliseconds(5000);
+  auto later = w.outcome(target);
+  EXPECT_TRUE(later.good) << later.why;
+}
+
+TEST(UpstreamNames, LeadWhereTheyLedBeforeWhileNobodyAnswersForThem) {
+  auto names = std::make_unique<blocking_pool>(1);
+  std::promise<void> open;
+  std::uint16_t port = 0;
+  upstream_target target;
+  {
+    running_worker w(*names);
+    {
+      one_visit server([](int client) { received(client); });
+      port = server.port();
+      target = named(port);
+      ASSERT_TRUE(w.outcome(target).good);
+    }
+    // Nobody is there any more: so the name will be looked up again.
+    auto refused = w.outcome(target);
+    EXPECT_EQ(refused.code, errc::upstream_refused);
+    std::promise<void> begun;
+    ASSERT_TRUE(names->submit([&begun, until = open.get_future().share()] {
+      begun.set_value();
+      until.wait();
+    }));
+    begun.get_future().wait();
+    auto seen = w.outcome(target);
+    EXPECT_TRUE(seen.ended);
+    EXPECT_EQ(seen.why, refused.why) << "connected to, though the look-up goes on";
+    open.set_value();
+    names.reset();
+  }
 }
 
 }  // namespace
