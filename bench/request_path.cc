@@ -109,7 +109,7 @@ class world {
     parts_.store = &store_;
     parts_.log = log_.get();
     parts_.counts = &counts_;
-    parts_.blocking = parts_.fetching = parts_.strangers = parts_.introspecting = &blocking_;
+    parts_.blocking = parts_.naming = parts_.fetching = parts_.strangers = parts_.introspecting = &blocking_;
     parts_.connections = [] { return std::size_t{1}; };
     parts_.started = now();
     server_ = std::make_unique<net::server>(net::server_options{}, [&, this](net::worker& w) {

@@ -84,6 +84,7 @@ class Gateway : public testing::Test {
     }
     auto dialled_snapshot = std::make_shared<snapshot>(made);
     for (auto& u : dialled_snapshot->upstreams) {
+      if (!dials) break;
       u.target.dial = [this] {
         if (upstream_is_down) return -1;
         auto [mine, theirs] = net::test_peer::pair();
@@ -102,6 +103,7 @@ class Gateway : public testing::Test {
     parts.auditing = &blocking;
     parts.counts = &counts;
     parts.blocking = &blocking;
+    parts.naming = &naming;
     parts.fetching = &blocking;
     parts.strangers = &blocking;
     parts.introspecting = &blocking;
@@ -208,7 +210,8 @@ class Gateway : public testing::Test {
   std::unique_ptr<log_sink> log;
   std::unique_ptr<audit_trail> audit;
   metrics counts;
-  net::blocking_pool blocking{2};
+  net::blocking_pool blocking{2}, naming{1};
+  bool dials = true;  // false: MCP servers are connected to where their URLs say
   std::shared_ptr<broker> authorization_server;
   std::unique_ptr<span_exporter> spans;     // of a test that wants traces
   const policy_source* policies = nullptr;  // of a test that fetches its rules

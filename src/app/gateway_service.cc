@@ -51,7 +51,7 @@ gateway_service::gateway_service(net::worker& w, const gateway_parts& parts,
     : worker_(w),
       parts_(parts),
       rules_(std::move(first)),
-      upstreams_(w, *parts.blocking),
+      upstreams_(w, *parts.naming),
       failures_(parts.stories),
       flushing_(w, flush_every, [this] { flush_log(); }),
       sweeping_(w, milliseconds(10'000), [this] { sweep(std::chrono::system_clock::now()); }) {}

@@ -32,7 +32,8 @@ struct gateway_parts {
   story_keeper* stories = nullptr;     // nullptr: there is nowhere to keep any
   login_openings* openings = nullptr;  // of a gateway
   metrics* counts = nullptr;
-  net::blocking_pool* blocking = nullptr;       // the store, passwords, names
+  net::blocking_pool* blocking = nullptr;       // the store and passwords
+  net::blocking_pool* naming = nullptr;         // names of MCP servers: no call waits for what the store does
   net::blocking_pool* fetching = nullptr;       // outbound HTTP to those that the operator named
   net::blocking_pool* introspecting = nullptr;  // questions about tokens that anybody may send
   net::blocking_pool* auditing = nullptr;       // the file of decisions

@@ -1,4 +1,5 @@
 #include "app/gateway_fixture.h"
+#include "net/test_visit.h"
 
 #include <stdexcept>
 
@@ -457,6 +458,23 @@ TEST_F(Gateway, AnswersAnExceptionWith500AndGoesOn) {
   client.send(get("/metrics", ""));
   EXPECT_EQ(status_of(client.until("\r\n\r\n")), 500);
   EXPECT_EQ(status_of(answer_to(get("/health", ""))), 200);
+}
+
+TEST_F(Gateway, CallsAServerByItsNameThoughEveryThreadOfTheStoreIsHeld) {
+  net::one_visit mcp_server([](int client) {
+    net::received(client);
+    net::send_all(client,
+                  "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
+                  "Connection: close\r\n\r\n{}");
+  });
+  dials = false;
+  conf.upstreams[0].url = "http://localhost:" + std::to_string(mcp_server.port()) + "/rpc";
+  auto bearer = with_token();
+  std::promise<void> open;
+  auto opened = open.get_future().share();
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(blocking.submit([opened] { opened.wait(); }));
+  EXPECT_EQ(status_of(answer_to(post(call, bearer))), 200);
+  open.set_value();
 }
 
 TEST_F(Gateway, SaysThatItIsOverloadedWhenTooMuchWaits) {

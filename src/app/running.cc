@@ -18,6 +18,7 @@ namespace mcp_oauth {
 namespace {
 
 constexpr unsigned blocking_threads = 32;
+constexpr unsigned naming_threads = 4;
 constexpr unsigned fetching_threads = 32;
 constexpr unsigned stranger_threads = 8;
 constexpr unsigned introspection_threads = 16;
@@ -115,6 +116,7 @@ std::unique_ptr<record_store> running::open_stories(const settings& of) {
 
 void running::make_threads() {
   blocking = std::make_unique<net::blocking_pool>(blocking_threads);
+  naming = std::make_unique<net::blocking_pool>(naming_threads);
   fetching = std::make_unique<net::blocking_pool>(fetching_threads);
   strangers = std::make_unique<net::blocking_pool>(stranger_threads, most_strangers_waiting);
   introspecting = std::make_unique<net::blocking_pool>(introspection_threads, most_strangers_waiting);
@@ -127,6 +129,7 @@ void running::make_threads() {
   shared.auditing = auditing.get();
   shared.counts = &counts;
   shared.blocking = blocking.get();
+  shared.naming = naming.get();
   shared.fetching = fetching.get();
   shared.strangers = strangers.get();
   shared.introspecting = introspecting.get();
@@ -364,6 +367,7 @@ bool running::stop(const std::function<void()>& cut) {
   introspecting.reset();
   strangers.reset();
   fetching.reset();
+  naming.reset();
   blocking.reset();
   auditing.reset();
   server.reset();

@@ -56,6 +56,7 @@ struct running {
   std::unique_ptr<span_exporter> spans;     // from the first settings on that want traces
   std::unique_ptr<policy_source> policies;  // where the settings name a URL
   std::unique_ptr<net::blocking_pool> blocking;
+  std::unique_ptr<net::blocking_pool> naming;
   std::unique_ptr<net::blocking_pool> fetching;
   std::unique_ptr<net::blocking_pool> strangers;
   std::unique_ptr<net::blocking_pool> introspecting;

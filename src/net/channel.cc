@@ -306,7 +306,9 @@ io channel::write_clear() {
     auto n = ::sendmsg(socket_.number(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n < 0) {
       if (errno == EINTR) continue;
-      return errno == EAGAIN ? io::timeout : io::failed;
+      if (errno == EAGAIN) return io::timeout;
+      was_reset_ = true;
+      return io::failed;
     }
     advance(static_cast<std::size_t>(n));
   }
@@ -378,7 +380,8 @@ class channel::ready_awaiter {
 
 task<io> channel::handshake(std::shared_ptr<const tls_context> context, tls_session::role role,
                             std::string name, milliseconds most) {
-  if (!open_) co_return io::failed;
+  // What came in clear would be read as if it had come through TLS.
+  if (!open_ || low_ != high_) co_return io::failed;
   tls_ = std::make_unique<tls_session>(std::move(context), socket_.number(), role, name);
   auto until = worker_.coarse_ms() + static_cast<std::uint64_t>(most.count());
   handshaking_ = true;
@@ -396,14 +399,22 @@ task<io> channel::handshake(std::shared_ptr<const tls_context> context, tls_sess
   co_return io::ok;
 }
 
-void channel::abort() {
+void channel::abort() { close(true); }
+
+void channel::reset() {
+  linger at_once{1, 0};
+  if (open_) ::setsockopt(socket_.number(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  close(false);
+}
+
+void channel::close(bool with_goodbye) {
   if (!open_) return;
   auto self = shared_from_this();
   open_ = false;
   listener_ = nullptr;
   worker_.deadlines().clear(*this);
   worker_.forget(*this);
-  if (tls_) tls_->close_notify();
+  if (tls_ && with_goodbye) tls_->close_notify();
   socket_.close();
   if (reader_) {
     read_result_ = io::failed;

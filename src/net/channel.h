@@ -31,7 +31,7 @@ class channel final : public std::enable_shared_from_this<channel>, private time
   channel(worker& w, descriptor connected);
   ~channel() override;
 
-  // Clear, then TLS: waits for the handshake to end.
+  // Clear, then TLS: waits for the handshake to end. Fails before it begins when input() is not empty.
   task<io> handshake(std::shared_ptr<const tls_context> context, tls_session::role role, std::string name,
                      milliseconds most);
   const tls_session* tls() const { return tls_.get(); }
@@ -58,6 +58,12 @@ class channel final : public std::enable_shared_from_this<channel>, private time
   // nullptr: nobody. A peer that has gone already is told of at once.
   void listen(listener* who, hearing what = hearing::end_only);
 
+  // Whether the peer itself said that its input ends here; over TLS that takes a goodbye (RFC 8446 §6.1).
+  // Else what ends where the connection does may have been cut.
+  bool ended_properly() const {
+    return ended_ && end_ == io::closed && !was_reset_ && !(tls_ && tls_->was_cut_off());
+  }
+
   // Wakes whoever waits here, with io::interrupted. A write that is woken so is given up. False: nobody
   // waited.
   bool interrupt();
@@ -75,6 +81,9 @@ class channel final : public std::enable_shared_from_this<channel>, private time
 
   // Wakes whoever waits here with io::failed, and closes. Does not call `on_gone`.
   void abort();
+  // The same, but the peer sees that what it got may not be all: for what ends where the connection does.
+  // What is on its way may be lost.
+  void reset();
   // The same as if the peer had gone: calls `on_gone`, too.
   void hang_up();
   void shut_output() noexcept;
@@ -92,6 +101,7 @@ class channel final : public std::enable_shared_from_this<channel>, private time
   pulled end(io how);
   void make_room();
   void drop_empty_buffer();
+  void close(bool with_goodbye);
   void trim();
   void free_buffer();
   void tell_listener();
@@ -118,8 +128,9 @@ class channel final : public std::enable_shared_from_this<channel>, private time
   bool hung_up_ = false;   // the kernel said that the end has come; there may be input before it
   bool handshaking_ = false;
   bool open_ = true;
-  bool ended_ = false;  // no more input will come
-  bool grown_ = false;  // input arrived while nobody waited
+  bool ended_ = false;      // no more input will come
+  bool was_reset_ = false;  // a write failed by it; reading is not told again
+  bool grown_ = false;      // input arrived while nobody waited
   io end_ = io::closed;
 
   std::coroutine_handle<> reader_;

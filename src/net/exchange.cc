@@ -48,17 +48,25 @@ task<result<bool>> exchange::next() {
   status = 0;
   std::size_t searched = 0;
   std::uint64_t began = 0;
+  bool forgiven = false;
+  const auto idle = first_ ? limits_.header : limits_.keep_alive;
+  const auto idle_since = client.loop().coarse_ms();
   for (;;) {
     auto input = client.input();
-    if (began == 0 &&
-        input.substr(0, 2) == "\r\n") {  // RFC 9112 §2.2: one empty line before a request is forgiven
+    if (!forgiven && input.substr(0, 2) == "\r\n") {  // RFC 9112 §2.2: one empty line before a request
+      forgiven = true;
       client.consume(2);
       input = client.input();
+      searched = 0;
     }
     if (!input.empty()) {
       if (began == 0) {
         began = client.loop().coarse_ms();
         request_id_ = make_request_id();
+      }
+      if (input.substr(0, 2) == "\r\n") {
+        head_failed_ = true;
+        co_return fail(errc::http_malformed, "empty lines in place of a request");
       }
       if (auto end = find_head_end(input, searched)) {
         if (*end > limits_.head) {
@@ -82,16 +90,15 @@ task<result<bool>> exchange::next() {
       }
       searched = input.size();
     }
-    auto most = first_ ? limits_.header : limits_.keep_alive;
-    if (began != 0) {
-      auto spent = client.loop().coarse_ms() - began;
-      auto allowed = static_cast<std::uint64_t>(limits_.header.count());
-      if (spent >= allowed) {
-        head_failed_ = true;
-        co_return fail(errc::http_timeout);
-      }
-      most = milliseconds(static_cast<std::int64_t>(allowed - spent));
+    // An empty line begins no request, so the time before one goes on.
+    auto spent = client.loop().coarse_ms() - (began != 0 ? began : idle_since);
+    auto allowed = static_cast<std::uint64_t>((began != 0 ? limits_.header : idle).count());
+    if (spent >= allowed) {
+      if (began == 0) co_return false;
+      head_failed_ = true;
+      co_return fail(errc::http_timeout);
     }
+    milliseconds most(static_cast<std::int64_t>(allowed - spent));
     auto got = co_await client.more(most);
     if (got == io::ok) continue;
     if (got == io::timeout && began != 0) {

@@ -311,6 +311,7 @@ class relaying {
                    said == relay_watcher::verdict::resize;
     if (chunked && old_client) {
       chunked = false;
+      ends_by_close_ = true;
       x_.close_after();
     }
     if (!x_.body_done()) x_.close_after();
@@ -389,7 +390,8 @@ class relaying {
         }
         continue;
       }
-      if (up.input().empty() && decoder.finish()) {
+      bool whole = up.ended_properly() && decoder.finish();
+      if (up.input().empty() && whole) {
         content_.clear();
         framing_out.add(content_, true);
         if (!framing_out.pieces().empty()) {
@@ -425,7 +427,8 @@ class relaying {
       if (client_gone_) co_return fail(errc::client_gone);
       if (got == io::timeout) co_return fail(errc::upstream_timeout, "the answer stopped in the middle");
       if (got == io::ok) continue;
-      if (up.input().empty() && decoder.finish()) break;
+      bool whole = up.ended_properly() && decoder.finish();
+      if (up.input().empty() && whole) break;
       if (up.input().empty()) co_return fail(errc::upstream_closed, "in the middle of the answer");
     }
     auto content = watcher_.on_held_end();
@@ -460,10 +463,15 @@ class relaying {
     });
   }
 
-  // The client has part of an answer; only a connection that ends early tells it so.
+  // The client has part of an answer; only a connection that ends early tells it so, and where its end is the
+  // answer's, one that ends badly.
   tl::unexpected<error> cut(errc why, std::string detail) {
     x_.close_after();
-    x_.client().abort();
+    if (ends_by_close_) {
+      x_.client().reset();
+    } else {
+      x_.client().abort();
+    }
     return fail(why, std::move(detail));
   }
 
@@ -503,6 +511,7 @@ class relaying {
   int interim_seen_ = 0;
   bool collected_ = false;
   bool chunked_up_ = false;
+  bool ends_by_close_ = false;  // the answer to the client
   bool sent_any_ = false;
   bool replayable_ = false;
   bool answer_seen_ = false;

@@ -2,13 +2,16 @@
 
 #include "net/http_write.h"
 #include "net/server.h"
+#include "net/test_certificate.h"
 #include "net/test_peer.h"
+#include "net/test_visit.h"
 
 #include <deque>
 #include <future>
 #include <mutex>
 
 #include <gtest/gtest.h>
+#include <openssl/ssl.h>
 
 namespace mcp_oauth::net {
 namespace {
@@ -238,6 +241,84 @@ TEST_F(Relay, AnswersUntilCloseBecomeChunked) {
   up.close();
   EXPECT_NE(client.until("\r\n\r\n").find("Transfer-Encoding: chunked"), std::string::npos);
   EXPECT_EQ(client.until("0\r\n\r\n"), "5\r\nhello\r\n0\r\n\r\n");
+}
+
+TEST_F(Relay, AnAnswerWithoutALengthThatIsResetIsNotWhole) {
+  auto client = connect();
+  client.send(post);
+  auto up = upstream();
+  up.send("HTTP/1.1 200 OK\r\n\r\nfirst half");
+  client.until("first half\r\n");
+  up.close();  // with the request unread: a reset
+  EXPECT_EQ(client.rest(), "") << "no final chunk, and the connection is not kept";
+  auto other_client = connect();
+  other_client.send(post);
+  auto holding = upstream();
+  holding.send("HTTP/1.1 200 OK\r\nX-Hold: yes\r\n\r\nfirst half");
+  holding.close();
+  auto answer = other_client.until("in the middle");
+  EXPECT_EQ(answer.substr(9, 3), "502") << answer;
+}
+
+TEST_F(Relay, AnAnswerWithoutALengthOverTlsEndsWithAGoodbye) {
+  test_certificate cert("up");
+  auto of_server = tls_context::server(cert.cert_file, cert.key_file);
+  ASSERT_TRUE(of_server);
+  target.dial = nullptr;
+  target.host = "127.0.0.1";
+  target.tls = *tls_context::client(cert.cert_file);
+  struct row {
+    const char* head;
+    bool goodbye, whole;
+  } rows[] = {
+      {"HTTP/1.1 200 OK\r\n\r\n", true, true},
+      {"HTTP/1.1 200 OK\r\n\r\n", false, false},
+      {"HTTP/1.1 200 OK\r\nX-Hold: yes\r\n\r\n", true, true},
+      {"HTTP/1.1 200 OK\r\nX-Hold: yes\r\n\r\n", false, false},
+      {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", false, true},
+      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", false, true},
+  };
+  for (const auto& r : rows) {
+    one_visit up([&](int with) {
+      SSL* ssl = SSL_new((*of_server)->native());
+      SSL_set_fd(ssl, with);
+      SSL_accept(ssl);
+      char request[4096];
+      SSL_read(ssl, request, sizeof request);
+      auto answer = std::string(r.head) + "hello";
+      SSL_write(ssl, answer.data(), static_cast<int>(answer.size()));
+      if (r.goodbye) SSL_shutdown(ssl);
+      ::shutdown(with, SHUT_WR);
+      received(with);
+      SSL_free(ssl);
+    });
+    target.port = up.port();
+    target.key = std::to_string(up.port());
+    auto client = connect();
+    client.send("POST /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc");
+    auto answer = client.rest();
+    bool ended = answer.find("Transfer-Encoding") == std::string::npos || answer.ends_with("0\r\n\r\n");
+    bool good =
+        answer.find(" 200 ") != std::string::npos && answer.find("hello") != std::string::npos && ended;
+    EXPECT_EQ(good, r.whole) << r.head << r.goodbye << answer;
+  }
+}
+
+TEST_F(Relay, AClientThatKnowsTheEndByTheCloseSeesAResetWhereTheAnswerBroke) {
+  for (bool whole : {true, false}) {
+    connect().close();  // there is a server
+    auto [client, theirs] = test_peer::tcp_pair();
+    made->adopt(theirs);
+    client.send("POST /a HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc");
+    auto up = upstream();
+    up.until("abc");
+    up.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+    EXPECT_NE(client.until("hello").find("Connection: close"), std::string::npos);
+    if (whole) up.send("0\r\n\r\n");
+    up.close();
+    EXPECT_EQ(client.rest(), "");
+    EXPECT_EQ(client.was_reset(), !whole);
+  }
 }
 
 TEST_F(Relay, AnAnswerThatIsHeldGoesOutWholeAndWithALengthOfItsOwn) {

@@ -159,6 +159,34 @@ TEST_F(Server, GivesUpOnASlowHead) {
   EXPECT_EQ(client.rest().substr(9, 3), "408");
 }
 
+TEST_F(Server, ForgivesOneEmptyLineBeforeEachRequest) {
+  auto client = connect();
+  for (const char* before : {"\r\n", "", "\r\n"}) {
+    client.send(std::string(before) + get);
+    EXPECT_EQ(client.until("\r\n\r\n").substr(9, 3), "200");
+  }
+  for (char c : std::string("\r\n") + get) client.send({&c, 1});
+  EXPECT_EQ(client.until("\r\n\r\n").substr(9, 3), "200");
+  client.send(std::string("\r\n\r\n") + get);
+  EXPECT_EQ(client.rest().substr(9, 3), "400");
+}
+
+TEST_F(Server, IsNotHeldByEmptyLines) {
+  auto client = connect();
+  for (int i = 0; i < 100 && client.hears_nothing(60); ++i) client.send("\r\n");
+  EXPECT_EQ(client.rest().substr(0, 12), "HTTP/1.1 400");
+}
+
+TEST_F(Server, WaitsNoLongerForWhoSentAnEmptyLine) {
+  options.limits.header = milliseconds(2000);
+  auto client = connect();
+  auto began = std::chrono::steady_clock::now();
+  ASSERT_TRUE(client.hears_nothing(1500));
+  client.send("\r\n");
+  EXPECT_EQ(client.rest(), "") << "no request began, so none is answered";
+  EXPECT_LT(std::chrono::steady_clock::now() - began, milliseconds(3400));
+}
+
 TEST_F(Server, GivesUpOnASlowBody) {
   auto client = connect();
   client.send("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc");

@@ -1,7 +1,6 @@
 #include "net/stdio.h"
 
 #include "net/readable.h"
-#include "net/upstream.h"
 
 #include <chrono>
 #include <csignal>
@@ -13,7 +12,6 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -286,65 +284,6 @@ TEST(Readable, CallsBackWhenThereIsSomethingToRead) {
   EXPECT_EQ(::eventfd_write(number, 1), 0);
   EXPECT_TRUE(turns(w, [&] { return called > 0; }));
   EXPECT_EQ(called, 1);
-}
-
-// ---- tunnels of a proxy
-
-struct proxied {
-  const char* answer;
-  bool good;
-};
-
-task<void> connect_through(upstream_pool& pool, const upstream_target& target, int& state, std::string& why) {
-  auto leased = co_await pool.acquire(target, upstream_pool::freshness::any);
-  state = leased ? 1 : 2;
-  if (!leased) why = leased.error().detail;
-}
-
-TEST(UpstreamProxy, IsAskedForATunnelAndItsAnswerDecides) {
-  for (auto [answer, good] : {proxied{"HTTP/1.1 200 OK\r\n\r\n", true},
-                              proxied{"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 204 Fine\r\n\r\n", true},
-                              proxied{"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", false},
-                              proxied{"SSH-2.0\r\n\r\n", false}, proxied{"", false}}) {
-    int state = 0;
-    std::string why, asked;
-    int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in where{};
-    where.sin_family = AF_INET;
-    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof where;
-    ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&where), size), 0);
-    ASSERT_EQ(::listen(listener, 1), 0);
-    ::getsockname(listener, reinterpret_cast<sockaddr*>(&where), &size);
-    std::thread proxy([&, said = std::string(answer)] {
-      int client = ::accept(listener, nullptr, nullptr);
-      if (client < 0) return;
-      char buffer[4096];
-      auto n = ::recv(client, buffer, sizeof buffer, 0);
-      if (n > 0) asked.assign(buffer, static_cast<std::size_t>(n));
-      if (!said.empty()) {
-        EXPECT_GT(::send(client, said.data(), said.size(), MSG_NOSIGNAL), 0);
-      }
-      ::close(client);
-    });
-    worker w(0);
-    blocking_pool blocking(1);
-    upstream_pool pool(w, blocking);
-    upstream_target target;
-    target.host = "mcp.test";
-    target.port = 8443;
-    target.authority = "mcp.test:8443";
-    target.proxy = upstream_proxy{"127.0.0.1", ntohs(where.sin_port), "Basic x"};
-    spawn(connect_through(pool, target, state, why));
-    EXPECT_TRUE(turns(w, [&] { return state != 0; }));
-    ::shutdown(listener, SHUT_RDWR);
-    proxy.join();
-    ::close(listener);
-    EXPECT_EQ(state, good ? 1 : 2) << answer << why;
-    EXPECT_EQ(
-        asked,
-        "CONNECT mcp.test:8443 HTTP/1.1\r\nHost: mcp.test:8443\r\nProxy-Authorization: Basic x\r\n\r\n");
-  }
 }
 
 }  // namespace

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -30,6 +32,22 @@ class test_peer {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) std::abort();
     return {test_peer(ends[0]), ends[1]};
+  }
+  // The same over TCP, where an end and a reset differ for whoever reads on.
+  static std::pair<test_peer, int> tcp_pair() {
+    int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int ours = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in where{};
+    where.sin_family = AF_INET;
+    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof where;
+    auto* address = reinterpret_cast<sockaddr*>(&where);
+    if (::bind(listener, address, size) != 0 || ::listen(listener, 1) != 0) std::abort();
+    ::getsockname(listener, address, &size);
+    if (::connect(ours, address, size) != 0) std::abort();
+    int theirs = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+    ::close(listener);
+    return {test_peer(ours), theirs};
   }
 
   // False: the other side takes no more.
@@ -74,6 +92,8 @@ class test_peer {
     bool ended = !receive() && !timed_out_;
     return ended && seen_.empty();
   }
+  // Whether the end that was met was a reset.
+  bool was_reset() const { return reset_; }
   // Whether nothing at all arrives for a moment.
   bool hears_nothing(int for_ms = 150) {
     pollfd p{fd_, POLLIN, 0};
@@ -98,13 +118,14 @@ class test_peer {
     }
     char buffer[65536];
     auto n = ::recv(fd_, buffer, sizeof buffer, 0);
+    reset_ = n < 0 && errno == ECONNRESET;
     if (n <= 0) return false;
     seen_.append(buffer, static_cast<std::size_t>(n));
     return true;
   }
 
   int fd_;
-  bool timed_out_ = false;
+  bool timed_out_ = false, reset_ = false;
   std::string seen_;
 };
 

@@ -105,6 +105,7 @@ int read_descriptor(BIO* bio, char* data, int size) {
   session.drained_ = n < size;
   if (n < 0 && should_retry()) BIO_set_retry_read(bio);
   if (n == 0) BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+  if (n == 0) session.cut_off_ = true;  // nobody reads on behind a goodbye
   return static_cast<int>(n);
 }
 

@@ -76,6 +76,9 @@ class tls_session {
   bool may_have_more() const;
   // It says otherwise.
   void more_came() { drained_ = false; }
+  // Whether the socket ended without the other side's goodbye, which many leave out. `read` says closed then,
+  // too: a message that knows its own length is whole.
+  bool was_cut_off() const { return cut_off_; }
   // Says goodbye, so that the session can be resumed; does not wait for an answer.
   void close_notify() noexcept;
   // BASE64URL(SHA-256(DER)) of the certificate that the peer showed; "" when it showed none.
@@ -93,6 +96,7 @@ class tls_session {
   ssl_st* ssl_;
   int descriptor_;
   bool drained_ = false;  // the last read of the socket was short
+  bool cut_off_ = false;
   bool broken_ = false;
   unsigned long reason_ = 0;
   mutable std::optional<std::string> peer_thumbprint_;

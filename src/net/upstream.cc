@@ -2,9 +2,9 @@
 
 #include "base/text.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <optional>
 #include <utility>
 
 #include <arpa/inet.h>
@@ -20,6 +20,8 @@ namespace {
 constexpr std::size_t most_kept = 4096;
 constexpr std::uint64_t names_live_ms = 30'000;
 constexpr std::uint64_t failures_live_ms = 1'000;
+// How long a call waits for a look-up where the name led somewhere before.
+constexpr milliseconds patience_with_known{2'000};
 
 // Two upstreams share connections only if they are the same server, spoken to in the same way.
 const std::string& key_of(const upstream_target& target) {
@@ -97,6 +99,14 @@ bool is_address(const std::string& host) {
   return inet_pton(AF_INET, host.c_str(), bytes) == 1 || inet_pton(AF_INET6, host.c_str(), bytes) == 1;
 }
 
+// Whose name is looked up.
+const std::string& host_asked_for(const upstream_target& target) {
+  return target.proxy ? target.proxy->host : target.host;
+}
+std::uint16_t port_asked_for(const upstream_target& target) {
+  return target.proxy ? target.proxy->port : target.port;
+}
+
 constexpr std::size_t largest_proxy_answer = 16 * 1024;
 
 }  // namespace
@@ -113,8 +123,8 @@ milliseconds announced_keep_alive(const response_head& head) {
   return milliseconds(*seconds_kept > 1 ? static_cast<std::int64_t>(*seconds_kept) * 1000 - 1000 : 500);
 }
 
-upstream_pool::upstream_pool(worker& w, blocking_pool& blocking)
-    : worker_(w), blocking_(blocking), sweeping_(w, milliseconds(10'000), [this] { sweep(); }) {}
+upstream_pool::upstream_pool(worker& w, blocking_pool& names)
+    : worker_(w), names_(names), sweeping_(w, milliseconds(10'000), [this] { sweep(); }) {}
 
 upstream_pool::~upstream_pool() = default;
 
@@ -165,71 +175,119 @@ void upstream_pool::sweep() {
   }
 }
 
-task<upstream_pool::resolved> upstream_pool::resolve(const upstream_target& target, place& at) {
-  struct turn {
-    place& of;
-    bool await_ready() const { return !of.looking; }
-    void await_suspend(std::coroutine_handle<> h) { of.waiting.push_back(h); }
-    void await_resume() const {}
-  };
-  while (at.looking) {
-    turn mine{at};
-    co_await mine;
-  }
-  if (at.last.until_ms > worker_.coarse_ms()) co_return at.last;
-  // Whatever comes of it: those who wait go on.
-  struct look {
-    place& of;
-    explicit look(place& p) : of(p) { of.looking = true; }
-    look(const look&) = delete;
-    look& operator=(const look&) = delete;
-    ~look() {
-      of.looking = false;
-      for (auto h : std::exchange(of.waiting, {})) h.resume();
-    }
-  };
-  std::optional<look> under_way(at);
-  auto& asked = target.proxy ? target.proxy->host : target.host;
-  bool literal = is_address(asked);
-  auto look_up = [host = asked, port = target.proxy ? target.proxy->port : target.port, literal,
-                  family = target.ipv4_only ? AF_INET : AF_UNSPEC] {
-    resolved found;
-    addrinfo hints{};
-    hints.ai_family = family;
-    hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = literal ? AI_NUMERICHOST : AI_ADDRCONFIG;
-    addrinfo* list = nullptr;
-    int failed = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
-    if (failed == EAI_ADDRFAMILY || failed == EAI_NONAME || failed == EAI_NODATA) {
-      hints.ai_flags = 0;  // a machine with nothing but loopback has no address family "configured"
-      failed = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
-    }
-    if (failed != 0) {
-      found.failure = host + ": " + gai_strerror(failed);
-      return found;
-    }
-    for (auto* a = list; a != nullptr; a = a->ai_next) {
-      if (a->ai_addrlen > sizeof(sockaddr_storage)) continue;
-      auto& added = found.endpoints.emplace_back();
-      std::memcpy(&added.address, a->ai_addr, a->ai_addrlen);
-      added.size = a->ai_addrlen;
-    }
-    ::freeaddrinfo(list);
-    return found;
-  };
+// One that is under way. The thread that does it may outlast whoever waits, and the pool.
+struct upstream_pool::look_up {
   resolved found;
-  if (literal) {
-    found = look_up();
-  } else {
-    off_loop looking(worker_, blocking_, look_up);
-    found = co_await looking;
+  bool done = false;     // `found` is there
+  bool is_late = false;  // somebody has waited in vain
+  std::vector<look_up_awaiter*> waiting;
+};
+
+// Waits for the end of a look-up, but no longer than `most`: the value is whether it came.
+class upstream_pool::look_up_awaiter final : private timed {
+ public:
+  look_up_awaiter(worker& w, std::shared_ptr<look_up> of, milliseconds most)
+      : worker_(w), of_(std::move(of)), most_(most) {}
+
+  bool await_ready() const { return of_->done; }
+  void await_suspend(std::coroutine_handle<> h) {
+    waiter_ = h;
+    of_->waiting.push_back(this);
+    worker_.deadlines().set(*this, static_cast<std::uint64_t>(most_.count()));
   }
-  if (found.endpoints.empty() && found.failure.empty())
-    found.failure = target.host + ": too many look-ups under way";
-  found.until_ms = worker_.coarse_ms() + (found.endpoints.empty() ? failures_live_ms : names_live_ms);
-  at.last = found;
-  under_way.reset();
-  co_return found;
+  bool await_resume() const { return of_->done; }
+  void wake() {
+    worker_.deadlines().clear(*this);
+    std::exchange(waiter_, nullptr).resume();
+  }
+
+ private:
+  void on_deadline() override {
+    std::erase(of_->waiting, this);
+    of_->is_late = true;
+    wake();
+  }
+
+  worker& worker_;
+  std::shared_ptr<look_up> of_;
+  milliseconds most_;
+  std::coroutine_handle<> waiter_;
+};
+
+upstream_pool::resolved upstream_pool::addresses_of(const std::string& host, std::uint16_t port, bool literal,
+                                                    int family) {
+  resolved found;
+  addrinfo hints{};
+  hints.ai_family = family;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = literal ? AI_NUMERICHOST : AI_ADDRCONFIG;
+  addrinfo* list = nullptr;
+  int failed = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
+  if (failed == EAI_ADDRFAMILY || failed == EAI_NONAME || failed == EAI_NODATA) {
+    hints.ai_flags = 0;  // a machine with nothing but loopback has no address family "configured"
+    failed = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
+  }
+  if (failed != 0) {
+    found.failure = host + ": " + gai_strerror(failed);
+    return found;
+  }
+  for (auto* a = list; a != nullptr; a = a->ai_next) {
+    if (a->ai_addrlen > sizeof(sockaddr_storage)) continue;
+    auto& added = found.endpoints.emplace_back();
+    std::memcpy(&added.address, a->ai_addr, a->ai_addrlen);
+    added.size = a->ai_addrlen;
+  }
+  ::freeaddrinfo(list);
+  return found;
+}
+
+// Nothing: too many wait for a thread.
+std::shared_ptr<upstream_pool::look_up> upstream_pool::begin_look_up(const upstream_target& target) {
+  auto begun = std::make_shared<look_up>();
+  auto job = [begun, &loop = worker_, host = host_asked_for(target), port = port_asked_for(target),
+              family = target.ipv4_only ? AF_INET : AF_UNSPEC] {
+    loop.post([begun, &loop, answer = addresses_of(host, port, false, family)] {
+      begun->found = answer;
+      begun->found.until_ms =
+          loop.coarse_ms() + (begun->found.endpoints.empty() ? failures_live_ms : names_live_ms);
+      begun->done = true;
+      for (auto* who : std::exchange(begun->waiting, {})) who->wake();
+    });
+  };
+  if (!names_.submit(std::move(job))) return nullptr;
+  return begun;
+}
+
+// Also what nobody waited for any more.
+void upstream_pool::take_up(place& at) {
+  if (at.looking && at.looking->done) at.last = std::move(std::exchange(at.looking, nullptr)->found);
+}
+
+task<upstream_pool::resolved> upstream_pool::resolve(const upstream_target& target, place& at) {
+  take_up(at);
+  if (at.last.until_ms > worker_.coarse_ms()) co_return at.last;
+  const auto& host = host_asked_for(target);
+  if (is_address(host)) {
+    at.last = addresses_of(host, port_asked_for(target), true, target.ipv4_only ? AF_INET : AF_UNSPEC);
+    at.last.until_ms = worker_.coarse_ms() + (at.last.endpoints.empty() ? failures_live_ms : names_live_ms);
+    co_return at.last;
+  }
+  // Where the name led before is better than nothing while nobody says where it leads now (RFC 8767).
+  bool known = !at.last.endpoints.empty();
+  if (!at.looking) at.looking = begin_look_up(target);
+  auto under_way = at.looking;
+  resolved unknown;
+  unknown.failure = host + ": too many look-ups under way";
+  if (under_way && !(known && under_way->is_late)) {
+    auto most = known ? std::min(target.connect_timeout, patience_with_known) : target.connect_timeout;
+    look_up_awaiter coming(worker_, under_way, most);
+    bool came = co_await coming;
+    take_up(at);
+    if (came) co_return at.last;
+    unknown.failure = host + ": the name was not looked up within " + std::to_string(most.count()) + " ms";
+  }
+  if (!at.last.endpoints.empty()) co_return at.last;
+  co_return unknown;
 }
 
 task<result<std::shared_ptr<channel>>> upstream_pool::connect(const upstream_target& target, place& at) {
@@ -313,6 +371,10 @@ task<result<void>> upstream_pool::ask_proxy(const upstream_target& target, chann
       stream.consume(*end);
       if (!parsed) co_return fail(errc::upstream_proxy_refused, proxy + " does not speak HTTP");
       if (answer.status / 100 == 1) continue;
+      // Nobody has asked the server for anything yet, so this is not from it.
+      if (answer.status / 100 == 2 && !stream.input().empty())
+        co_return fail(errc::upstream_proxy_refused, proxy + " sent more behind its answer to CONNECT " +
+                                                         where + ", in the server's place");
       if (answer.status / 100 == 2) co_return result<void>();
       co_return fail(errc::upstream_proxy_refused,
                      proxy + " answered CONNECT " + where + " with " + std::to_string(answer.status));

@@ -34,8 +34,8 @@ struct upstream_target {
   std::string authority;                   // what its Host header says
   std::string key;                         // names scheme, host and port; "": the authority
   std::shared_ptr<const tls_context> tls;  // null: in clear
-  milliseconds connect_timeout{10'000};
-  std::function<int()> dial;  // for tests: yields a connected descriptor in place of the above
+  milliseconds connect_timeout{10'000};    // and as long for looking up the name
+  std::function<int()> dial;               // for tests: yields a connected descriptor in place of the above
   bool ipv4_only = false;
   std::optional<upstream_proxy> proxy;  // then the name is not looked up here
 };
@@ -49,7 +49,8 @@ class upstream_pool {
   struct place;
 
  public:
-  upstream_pool(worker& w, blocking_pool& blocking);
+  // `names` is for looking them up. It may be slow, and should have nothing else to do.
+  upstream_pool(worker& w, blocking_pool& names);
   ~upstream_pool();
   upstream_pool(const upstream_pool&) = delete;
   upstream_pool& operator=(const upstream_pool&) = delete;
@@ -76,22 +77,25 @@ class upstream_pool {
     std::string failure;
     std::uint64_t until_ms = 0;
   };
-  // What is known of one upstream: what is kept, and one look-up of its name at a time, for which others
-  // wait.
+  struct look_up;
+  class look_up_awaiter;
+  // What is known of one upstream: what is kept, and one look-up of its name at a time, for which all wait.
   struct place {
     std::vector<std::unique_ptr<connection>> idle;
     resolved last;
-    bool looking = false;
-    std::vector<std::coroutine_handle<>> waiting;
+    std::shared_ptr<look_up> looking;
   };
   task<result<std::shared_ptr<channel>>> connect(const upstream_target& target, place& at);
   task<result<std::shared_ptr<channel>>> open(const upstream_target& target, const endpoint& to);
   task<result<void>> ask_proxy(const upstream_target& target, channel& stream);
   task<resolved> resolve(const upstream_target& target, place& at);
+  std::shared_ptr<look_up> begin_look_up(const upstream_target& target);
+  void take_up(place& at);
+  static resolved addresses_of(const std::string& host, std::uint16_t port, bool literal, int family);
   void sweep();
 
   worker& worker_;
-  blocking_pool& blocking_;
+  blocking_pool& names_;
   std::unordered_map<std::string, place> places_;
   periodic sweeping_;
 };
