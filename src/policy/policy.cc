@@ -268,11 +268,12 @@ class policy::judge {
     if (!is_plain_uri(uri)) {
       bool exact = std::any_of(found.begin(), found.end(), [&](auto at) { return !of.rules[at].has_star; });
       if (!exact) {
-        return no(errc::policy_denied, "resource " + in_quotes(uri) +
-                                           " has dot segments or characters that servers read differently");
+        return no(errc::policy_denied,
+                  "resource " + in_quotes(uri) +
+                      " has dot segments, or is spelt so that servers read it differently");
       }
     }
-    if (auto normal = normal_uri(uri)) find_matching(of, *normal, found);
+    for (const auto& form : other_forms(uri)) find_matching(of, form, found);
     return true;
   }
 
