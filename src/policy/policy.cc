@@ -215,7 +215,8 @@ class policy::judge {
   }
 
  private:
-  enum class arguments { judged, ignored };
+  // Unreadable: neither an object nor null, so that no condition about them holds.
+  enum class arguments { judged, ignored, unreadable };
 
   bool method(std::string_view name) {
     const auto& of = rules_.methods;
@@ -236,12 +237,14 @@ class policy::judge {
     if (!of.given) return true;
     if (!m.has_name) return no(errc::policy_denied, m.method + " without a name");
     const json::object* given = nullptr;
+    auto how = arguments::judged;
     if (params != nullptr) {
       auto member = only_member(*params, "arguments");
       if (!member) return no(member.error().code, member.error().detail);
-      if (*member != nullptr && (*member)->is_object()) given = &(*member)->as_object();
+      if (*member != nullptr) given = (*member)->if_object();
+      if (*member != nullptr && given == nullptr && !(*member)->is_null()) how = arguments::unreadable;
     }
-    return in(of, m.name, given, arguments::judged);
+    return in(of, m.name, given, how);
   }
 
   // Every rule of the section that fits the name.
@@ -345,8 +348,9 @@ class policy::judge {
 
   bool satisfied(const section& of, const compiled_rule& rule, const json::object* given, arguments how) {
     auto meets = [&](const rule_condition& c) {
-      bool ignored = how == arguments::ignored && c.of == rule_condition::source::argument;
-      return ignored || holds(c, who_.claims, given);
+      bool of_argument = c.of == rule_condition::source::argument;
+      if (of_argument && how != arguments::judged) return how == arguments::ignored;
+      return holds(c, who_.claims, given);
     };
     if (told_ == nullptr) {
       return !rule.written.denied && rule.has_scopes(who_) &&
