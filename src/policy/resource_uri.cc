@@ -270,6 +270,32 @@ std::vector<std::string> other_forms(std::string_view uri) {
   return forms;
 }
 
+std::string fill_template(std::string_view uri_template, const template_values& values) {
+  std::string filled;
+  while (!uri_template.empty()) {
+    auto open = std::min(uri_template.find('{'), uri_template.size());
+    filled += uri_template.substr(0, open);
+    uri_template.remove_prefix(open);
+    auto end = uri_template.find('}');
+    if (end == std::string_view::npos) break;
+    auto expression = uri_template.substr(0, end + 1);
+    uri_template.remove_prefix(end + 1);
+    auto name = expression.substr(1, expression.size() - 2);
+    // RFC 6570 §3.2: what an operator puts before the value.
+    char how =
+        !name.empty() && std::string_view("+#./").find(name[0]) != std::string_view::npos ? name[0] : '\0';
+    if (how != '\0') name.remove_prefix(1);
+    auto at = std::find_if(values.begin(), values.end(), [&](const auto& v) { return v.first == name; });
+    if (at == values.end()) {
+      filled += expression;
+      continue;
+    }
+    if (how != '\0' && how != '+') filled += how;
+    filled += at->second;
+  }
+  return filled + std::string(uri_template);
+}
+
 bool may_expand_to(std::string_view uri_template, std::string_view pattern) {
   if (uri_template.size() > longest_template) return false;
   auto stars = with_stars(uri_template);

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace mcp_oauth {
@@ -21,6 +22,11 @@ std::optional<std::string> normal_uri(std::string_view uri);
 // Under what else a plain URI may be known to those who wrote rules: its normal form, decoded, without
 // userinfo or an empty port, without query and fragment. None of them is the URI as it stands.
 std::vector<std::string> other_forms(std::string_view uri);
+
+// The URI template with values in place of the variables that stand alone in an expression; the others stay.
+// Values are put in as they are.
+using template_values = std::vector<std::pair<std::string, std::string>>;
+std::string fill_template(std::string_view uri_template, const template_values& values);
 
 // Whether some text fits both patterns. In a URI template (RFC 6570) each expression counts as `*`.
 // Templates beyond 512 bytes fit nothing.

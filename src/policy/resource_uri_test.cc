@@ -160,6 +160,19 @@ TEST(ResourceUri, HasANormalForm) {
   }
 }
 
+TEST(ResourceUri, ATemplateIsFilledWithWhatIsKnown) {
+  const template_values values{{"a", "x"}, {"b", "y/z"}, {"a", "second"}};
+  struct row {
+    const char *uri_template, *filled;
+  };
+  for (auto [text, filled] :
+       {row{"f:///{a}/{c}", "f:///x/{c}"}, row{"f:{+b}", "f:y/z"}, row{"f:{a}{/b}{#a}{.a}", "f:x/y/z#x.x"},
+        row{"f:{?a}{&a}{;a}{a,b}{a*}{A}{}", "f:{?a}{&a}{;a}{a,b}{a*}{A}{}"}, row{"f:{a", "f:{a"},
+        row{"f:x", "f:x"}, row{"", ""}, row{"{a}}", "x}"}}) {
+    EXPECT_EQ(fill_template(text, values), filled);
+  }
+}
+
 TEST(ResourceUri, ATemplateMayExpandToWhatSomeOfItsTextsFit) {
   struct row {
     const char *uri_template, *pattern;

@@ -241,6 +241,50 @@ TEST(PolicySections, SubscriptionsAndCompletionsAreHeldToTheRulesOfWhatTheyName)
   EXPECT_EQ(refused.error().code, errc::body_malformed);
 }
 
+TEST(PolicySections, ACompletionIsHeldToTheUrisThatItsValuesAreOf) {
+  policy_rules written;
+  written.resources = {true, {{"file:///public/*", {}}, {"file:///secret/*", {"secret"}}}};
+  policy some(written);
+  written.resources = {true, {{"*", {}}, denied("file:///secret/*")}};
+  policy most(written);
+  auto complete = [](const std::string& uri, const std::string& rest) {
+    return request("completion/complete",
+                   R"({"ref":{"type":"ref/resource","uri":")" + uri + "\"}," + rest + "}");
+  };
+  auto in_area = [&](const std::string& area) {
+    return complete(
+        "file:///{area}/{name}",
+        R"("argument":{"name":"name","value":""},"context":{"arguments":{"area":")" + area + "\"}}");
+  };
+  auto of_path = [&](const std::string& value) {
+    return complete("file:///{+path}", R"("argument":{"name":"path","value":")" + value + "\"}");
+  };
+  for (const auto& rules : {some, most}) {
+    EXPECT_TRUE(may(rules, with({}), in_area("public")));
+    EXPECT_FALSE(may(rules, with({}), in_area("secret")));
+    EXPECT_FALSE(may(rules, with({}), in_area("public/../secret")));
+    EXPECT_FALSE(may(rules, with({}), in_area("..")));
+    EXPECT_TRUE(may(rules, with({}), in_area("")));
+    EXPECT_TRUE(may(rules, with({}), of_path("")));
+    EXPECT_TRUE(may(rules, with({}), of_path("pub")));
+    EXPECT_TRUE(may(rules, with({}), of_path("public/a b ")));
+    EXPECT_FALSE(may(rules, with({}), of_path("secret/")));
+    EXPECT_FALSE(may(rules, with({}), of_path("public/../secret/")));
+    EXPECT_FALSE(
+        may(rules, with({}), complete("FILE:///secret/{name}", R"("argument":{"name":"name","value":""})")));
+    EXPECT_TRUE(
+        may(rules, with({}), complete("file:///{x}/{name}", R"("argument":{"name":"name","value":"{"})")));
+    EXPECT_FALSE(
+        may(rules, with({}), complete("file:///{x}", R"("argument":{"name":"x","value":"a","Value":"b"})")));
+    EXPECT_FALSE(may(rules, with({}),
+                     complete("file:///{x}", R"("argument":{},"context":{"arguments":{},"Arguments":{}})")));
+    EXPECT_FALSE(may(rules, with({}), complete("file:///{x}", R"("argument":{},"Argument":{})")));
+    EXPECT_FALSE(may(rules, with({}), complete("file:///{x}", R"("context":{},"Context":{})")));
+  }
+  EXPECT_TRUE(may(some, with({"secret"}), in_area("secret")));
+  EXPECT_FALSE(may_list(most, with({}), listed::resource_template, "FILE:///%73ecret/{name}"));
+}
+
 TEST(PolicySections, PromptsAreHeldToTheirRules) {
   policy_rules written;
   written.prompts = {true, {{"greet", {"p"}}}};
