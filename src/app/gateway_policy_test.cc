@@ -28,6 +28,20 @@ class GatewayPolicy : public Gateway {
     return "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + fields +
            "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
   }
+  // The content of an answer, whichever framing it has.
+  static std::string dechunked(const std::string& answer) {
+    auto at = answer.find("\r\n\r\n") + 4;
+    if (answer.find("Transfer-Encoding: chunked") == std::string::npos) return answer.substr(at);
+    std::string content;
+    while (at < answer.size()) {
+      auto size = std::stoul(answer.substr(at), nullptr, 16);
+      at = answer.find("\r\n", at) + 2;
+      if (size == 0) break;
+      content += answer.substr(at, size);
+      at += size + 2;
+    }
+    return content;
+  }
   // What the MCP server got, and what the client got for its answer.
   struct exchanged {
     std::string request, answer;
@@ -132,12 +146,56 @@ TEST_F(GatewayPolicy, WhatWentWrongAtTheServerIsSaidAsItIs) {
   EXPECT_THAT(ask(list, json(refused)).answer, EndsWith(refused));
 }
 
-TEST_F(GatewayPolicy, AnswersToOtherCallsAreNotLookedAt) {
-  auto body = "{\"result\":{\"tools\":[nonsense";
-  auto [request, answer] = ask(call, json(body, "Content-Encoding: gzip\r\nETag: \"x\"\r\n"));
-  EXPECT_THAT(answer, EndsWith(body));
-  EXPECT_THAT(answer, HasSubstr("ETag"));
+TEST_F(GatewayPolicy, AnswersToOtherCallsPassAsTheyAre) {
+  std::string result = R"({"jsonrpc":"2.0","id":7,"result":{"content":[{"type":"text","text":")";
+  result += std::string(100'000, 'x') + R"("}],"n":1.10}})";
+  for (const auto& [body, fields] :
+       {std::pair<std::string, std::string>{result, ""},
+        {"{\"result\":{\"content\":NaN", ""},
+        {"no JSON", ""},
+        {"{\"result\":{\"tools\":[nonsense", "Content-Encoding: gzip\r\nETag: \"x\"\r\n"}}) {
+    auto answer = ask(call, json(body, fields)).answer;
+    EXPECT_EQ(status_of(answer), 200);
+    std::string content = fields.empty() ? dechunked(answer) : answer;
+    EXPECT_THAT(content, EndsWith(body));
+    if (!fields.empty()) {
+      EXPECT_THAT(answer, HasSubstr("ETag"));
+    }
+  }
+  auto other = ask(call, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi").answer;
+  EXPECT_THAT(other, EndsWith("\r\n\r\nhi"));
+  EXPECT_THAT(other, HasSubstr("Content-Length: 2\r\n"));
+}
+
+// Two calls with one id: the answer to one may come where that to the other is waited for.
+TEST_F(GatewayPolicy, AListIsFilteredInTheAnswerToAnotherCallToo) {
+  auto [request, answer] = ask(call, json(three_tools));
+  EXPECT_THAT(request, HasSubstr("Accept-Encoding: identity\r\n"));
+  EXPECT_THAT(request, Not(HasSubstr("gzip")));
+  EXPECT_THAT(dechunked(answer), EndsWith(one_tool));
+  EXPECT_THAT(answer, Not(HasSubstr("hidden")));
+  auto batch = std::string("[") + call + "]";
+  EXPECT_THAT(ask(batch, json("[" + three_tools + "]")).answer, Not(HasSubstr("hidden")));
+
+  auto client = connect();
+  client.send(post(call, with_token()));
+  auto up = upstream_end();
+  up.until(call);
+  up.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n");
+  client.until("\r\n\r\n");
+  std::string odd = "data: {\"method\":\"notifications/progress\",\"params\":{\"progress\":NaN}}\n\n";
+  up.send(odd);
+  EXPECT_THAT(client.until("\n\n\r\n"), HasSubstr(odd)) << "as it comes, before the next one";
+  up.send("data: " + three_tools + "\n\n");
+  EXPECT_THAT(client.until("\n\n\r\n"), HasSubstr("data: " + one_tool + "\n\n"));
+}
+
+// Only what is filtered costs anything.
+TEST_F(GatewayPolicy, AnswersToNotificationsAreNotLookedAt) {
+  std::string note = R"({"jsonrpc":"2.0","method":"notifications/initialized"})";
+  auto [request, answer] = ask(note, json("{}", "ETag: \"x\"\r\n"));
   EXPECT_THAT(request, HasSubstr("Accept-Encoding: gzip"));
+  EXPECT_THAT(answer, HasSubstr("ETag"));
 }
 
 TEST_F(GatewayPolicy, ABatchWithAListIsFiltered) {

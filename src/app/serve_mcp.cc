@@ -494,13 +494,13 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
   auto query = without_parameter(asked->rest, "access_token");
   mcp_watcher watcher(*this, x, to, rules, **who, in);
   bool may_list_items = may_hold_lists(head.method, in.scanner.seen());
-  bool lists = judged.filters_lists() && may_list_items;
+  bool lists = judged.filters_lists() && (may_list_items || asks_for_answers(in.scanner.seen()));
   const auto& server_name = to.where.conf().name;
   auto visible = [&](listed what, std::string_view name) {
     return may_list(rules_of_server(server_name), asks, what, name);
   };
   using asked_for = list_answers::asked;
-  auto what = head.method == "GET" ? asked_for::stream : asked_for::list;
+  auto what = head.method == "GET" ? asked_for::stream : may_list_items ? asked_for::list : asked_for::other;
   auto filter = [&] { return std::make_unique<list_answers>(what, visible, rules.conf.limits.list); };
   if (lists) watcher.lists = filter();
   if (may_list_items && !lists) {
