@@ -274,6 +274,98 @@ TEST_F(GatewayPolicy, ARuleThatLooksAtArgumentsWaitsForAllOfThem) {
   EXPECT_EQ(status_of(early), 413) << "limits.admission is the end of waiting";
 }
 
+// A call of which only the beginning was sent, so that its end can come when it would not be allowed any
+// more.
+class GatewayKeptCall : public GatewayPolicy {
+ protected:
+  GatewayKeptCall() { conf.timeouts.request = seconds(60); }
+  void begin(const std::string& fields) {
+    keeper = connect();
+    auto request = post(call, fields + "Connection: close\r\n");
+    auto begun = request.size() - std::string(call).size() + 10;
+    keeper->send(request.substr(0, begun));
+    rest = request.substr(begun);
+    // Until its beginning was taken up: whatever comes later on the same worker finds it there.
+    EXPECT_EQ(status_of(answer_to(get("/health", ""))), 200);
+  }
+  void name_other_tools() {
+    auto changed = conf;
+    changed.tools = {{"other", {}}};
+    auto later = make_snapshot(changed, authorization_server, secret("session key"));
+    ASSERT_TRUE(later);
+    use(**later);
+  }
+  void use(const snapshot& next) {
+    auto taken = std::make_shared<const snapshot>(next);
+    std::promise<void> used;
+    server->workers()[0]->post([&, this] {
+      static_cast<gateway_service&>(server->service_of(0)).use(taken);
+      used.set_value();
+    });
+    used.get_future().wait();
+  }
+  std::string end() {
+    keeper->send(rest);
+    return keeper->rest();
+  }
+  std::optional<net::test_peer> keeper;
+  std::string rest;
+};
+
+TEST_F(GatewayKeptCall, IsHeldToTheRulesInForceWhenItIsWhole) {
+  begin(with_token());
+  name_other_tools();
+  EXPECT_EQ(status_of(end()), 403);
+}
+
+// What decides was read, and the rest waits for its end at the MCP server.
+TEST_F(GatewayKeptCall, IsHeldToThemWhereItsBeginningHasPassed) {
+  std::string body =
+      R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{"x":"begun"}}})";
+  for (bool revoked : {false, true}) {
+    auto request = post(body, with_token("Connection: close\r\n"));
+    auto client = connect();
+    client.send(request.substr(0, request.size() - 6));
+    auto up = upstream_end();
+    up.until("begu");
+    if (revoked) {
+      revoke("grant", now() + seconds(60));
+    } else {
+      name_other_tools();
+    }
+    client.send(request.substr(request.size() - 6));
+    EXPECT_EQ(status_of(client.rest()), revoked ? 401 : 403);
+    EXPECT_THAT(up.rest(), Not(HasSubstr("}}}"))) << "the MCP server cannot act on it";
+    if (!revoked) use(*rules);
+  }
+}
+
+TEST_F(GatewayKeptCall, IsRefusedWhenItsTokenWasRevoked) {
+  begin(with_token());
+  revoke("grant", now() + seconds(60));
+  EXPECT_EQ(status_of(end()), 401);
+}
+
+TEST_F(GatewayKeptCall, IsRefusedWhenItsTokenHasExpired) {
+  conf.leeway = seconds(0);
+  auto field =
+      "Authorization: Bearer " + token([](access_claims& c) { c.expires = now() + seconds(2); }) + "\r\n";
+  begin(field);
+  while (status_of(answer_to(get("/mcp/x", field + "Mcp-Session-Id: x\r\n"))) != 401) {
+  }
+  EXPECT_EQ(status_of(end()), 401);
+}
+
+TEST_F(GatewayKeptCall, PassesWhenNothingChanged) {
+  begin(with_token());
+  keeper->send(rest);
+  auto up = upstream_end();
+  up.until(call);
+  up.send(ok);
+  up.close();
+  EXPECT_EQ(status_of(keeper->rest()), 200);
+}
+
 TEST_F(GatewayPolicy, ARefusalNamesEveryScopeAndADenialNone) {
   conf.upstreams[0].scopes = {"mcp"};
   conf.tools = {{"echo", {"a", "b"}}, {"*", {"c"}}};
