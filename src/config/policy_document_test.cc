@@ -152,6 +152,16 @@ TEST(PolicyDocument, RefusesAllOfWhatItCannotRead) {
            row{"{policy_complete: true, tool_policy: [{name: a, required_scopes: [[b]]}]}",
                "must hold texts"},
            row{"{policy_complete: true, tool_policy: [{name: a, is_public: x}]}", "must be true or false"},
+           row{"tools: {a: ''}", "tools.a names no scope"},
+           row{"tools: {a: ', '}", "tools.a names no scope"},
+           row{"{\"tools\": {\"a\": \"\"}}", "tools.a names no scope"},
+           row{"tools: {a: {all_of: ''}}", "tools.a.all_of names no scope"},
+           row{"tools: {a: {any_of: ''}}", "tools.a.any_of names no scope"},
+           row{"tools: {a: ['']}", "must be a scope"},
+           row{"tools: {a: {when: {argument.p: {starts_with: ''}}}}", "every text begins so"},
+           row{"tools: {a: {when: {argument.p: {not: {starts_with: [x, '']}}}}}", "every text begins so"},
+           row{"tools: {a: {when: {argument.p: {inside: '~/x'}}}}", "must name folders"},
+           row{"tools: {a: {when: {argument.p: {inside: 'C:/x'}}}}", "must name folders"},
        }) {
     EXPECT_THAT(bad(text), HasSubstr(why)) << text;
   }
