@@ -44,7 +44,7 @@ policy_rules rules_for(const policy_document& document, const policy_rules& own,
   rules.methods = first(own.methods, theirs.methods, for_all.methods);
   rules.resources = first(own.resources, theirs.resources, for_all.resources);
   rules.prompts = first(own.prompts, theirs.prompts, for_all.prompts);
-  if (!theirs.hierarchy.empty()) rules.hierarchy = theirs.hierarchy;
+  if (document.has_hierarchy) rules.hierarchy = theirs.hierarchy;
   return rules;
 }
 

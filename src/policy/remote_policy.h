@@ -19,8 +19,9 @@ namespace mcp_oauth {
 // A policy as somebody else keeps it.
 struct policy_document {
   policy_rules rules = {};
-  bool complete = true;    // false: whoever keeps it says that it is not finished, so nobody may anything
-  std::string state = {};  // in the words of its source: "needs_setup", for the log
+  bool complete = true;        // false: whoever keeps it says that it is not finished, so nobody may anything
+  std::string state = {};      // in the words of its source: "needs_setup", for the log
+  bool has_hierarchy = false;  // also one without steps, which takes the place of any other
 
   friend bool operator==(const policy_document&, const policy_document&) = default;
 };
