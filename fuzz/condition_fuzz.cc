@@ -23,11 +23,14 @@ using operation = value_test::operation;
 
 std::string_view text_of(const json::string& s) { return {s.data(), s.size()}; }
 
-// All values that some reader could find at the path.
+// All values that some reader could find at the path. A single value on the way, which one may decode, lets
+// nothing pass.
 void find_values(const json::value& at, std::string_view path, bool any_case,
                  std::vector<const json::value*>& found) {
   if (at.is_array()) {
     for (const auto& one : at.as_array()) find_values(one, path, any_case, found);
+  } else if (!path.empty() && !at.is_object()) {
+    require(at.is_null());
   } else if (path.empty()) {
     if (!at.is_null()) found.push_back(&at);
   } else if (at.is_object()) {
@@ -103,9 +106,27 @@ std::optional<bool> fits(const json::value& value, operation what, const std::st
   return true;
 }
 
+// Whether a text might be read as something else than the path that it is: JSON, another folder to begin at.
+bool is_unclear(const json::value& value, const value_test& test) {
+  if (!value.is_string()) return false;
+  auto text = text_of(value.as_string());
+  auto first = text.find_first_not_of(" \t\r\n");
+  if (first != std::string_view::npos && (text[first] == '[' || text[first] == '{' || text[first] == '"'))
+    return true;
+  if (test.what != operation::inside) return false;
+  auto segment = text.substr(0, text.find('/'));
+  if (text.starts_with(' ') || text.ends_with(' ') || text.starts_with('~') ||
+      segment.find(':') != std::string::npos)
+    return true;
+  return std::any_of(test.values.begin(), test.values.end(), [&](const auto& folder) {
+    return text.starts_with('/') != std::string_view(folder).starts_with('/');
+  });
+}
+
 // What has to be so of every value of an argument where the test held.
 void require_of_argument(const json::value& value, const value_test& test) {
   if (test.what == operation::exists) return require(!test.negated);
+  require(!test.negated || !is_unclear(value, test));
   bool some = false, all_known = true;
   for (const auto& wanted : test.values) {
     bool long_pattern = test.what == operation::matches && std::count(wanted.begin(), wanted.end(), '*') > 4;
@@ -142,7 +163,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   bool allowed = authorize(rules, who, scanner.seen(), body).has_value();
 
   bool all = !rule.denied && rule.scopes.empty();
-  for (const auto& c : rule.when) all = all && holds(c, who.claims, object);
+  bool unreadable = object == nullptr && !arguments->is_null();
+  for (const auto& c : rule.when) {
+    bool of_argument = c.of == rule_condition::source::argument;
+    all = all && holds(c, who.claims, object) && !(of_argument && unreadable);
+  }
   require(allowed == (all && rule.pattern == "t"));
   if (!allowed) return 0;
   require(may_list(rules, who, listed::tool, "t"));

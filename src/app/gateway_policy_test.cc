@@ -28,6 +28,20 @@ class GatewayPolicy : public Gateway {
     return "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + fields +
            "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
   }
+  // The content of an answer, whichever framing it has.
+  static std::string dechunked(const std::string& answer) {
+    auto at = answer.find("\r\n\r\n") + 4;
+    if (answer.find("Transfer-Encoding: chunked") == std::string::npos) return answer.substr(at);
+    std::string content;
+    while (at < answer.size()) {
+      auto size = std::stoul(answer.substr(at), nullptr, 16);
+      at = answer.find("\r\n", at) + 2;
+      if (size == 0) break;
+      content += answer.substr(at, size);
+      at += size + 2;
+    }
+    return content;
+  }
   // What the MCP server got, and what the client got for its answer.
   struct exchanged {
     std::string request, answer;
@@ -132,12 +146,56 @@ TEST_F(GatewayPolicy, WhatWentWrongAtTheServerIsSaidAsItIs) {
   EXPECT_THAT(ask(list, json(refused)).answer, EndsWith(refused));
 }
 
-TEST_F(GatewayPolicy, AnswersToOtherCallsAreNotLookedAt) {
-  auto body = "{\"result\":{\"tools\":[nonsense";
-  auto [request, answer] = ask(call, json(body, "Content-Encoding: gzip\r\nETag: \"x\"\r\n"));
-  EXPECT_THAT(answer, EndsWith(body));
-  EXPECT_THAT(answer, HasSubstr("ETag"));
+TEST_F(GatewayPolicy, AnswersToOtherCallsPassAsTheyAre) {
+  std::string result = R"({"jsonrpc":"2.0","id":7,"result":{"content":[{"type":"text","text":")";
+  result += std::string(100'000, 'x') + R"("}],"n":1.10}})";
+  for (const auto& [body, fields] :
+       {std::pair<std::string, std::string>{result, ""},
+        {"{\"result\":{\"content\":NaN", ""},
+        {"no JSON", ""},
+        {"{\"result\":{\"tools\":[nonsense", "Content-Encoding: gzip\r\nETag: \"x\"\r\n"}}) {
+    auto answer = ask(call, json(body, fields)).answer;
+    EXPECT_EQ(status_of(answer), 200);
+    std::string content = fields.empty() ? dechunked(answer) : answer;
+    EXPECT_THAT(content, EndsWith(body));
+    if (!fields.empty()) {
+      EXPECT_THAT(answer, HasSubstr("ETag"));
+    }
+  }
+  auto other = ask(call, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi").answer;
+  EXPECT_THAT(other, EndsWith("\r\n\r\nhi"));
+  EXPECT_THAT(other, HasSubstr("Content-Length: 2\r\n"));
+}
+
+// Two calls with one id: the answer to one may come where that to the other is waited for.
+TEST_F(GatewayPolicy, AListIsFilteredInTheAnswerToAnotherCallToo) {
+  auto [request, answer] = ask(call, json(three_tools));
+  EXPECT_THAT(request, HasSubstr("Accept-Encoding: identity\r\n"));
+  EXPECT_THAT(request, Not(HasSubstr("gzip")));
+  EXPECT_THAT(dechunked(answer), EndsWith(one_tool));
+  EXPECT_THAT(answer, Not(HasSubstr("hidden")));
+  auto batch = std::string("[") + call + "]";
+  EXPECT_THAT(ask(batch, json("[" + three_tools + "]")).answer, Not(HasSubstr("hidden")));
+
+  auto client = connect();
+  client.send(post(call, with_token()));
+  auto up = upstream_end();
+  up.until(call);
+  up.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n");
+  client.until("\r\n\r\n");
+  std::string odd = "data: {\"method\":\"notifications/progress\",\"params\":{\"progress\":NaN}}\n\n";
+  up.send(odd);
+  EXPECT_THAT(client.until("\n\n\r\n"), HasSubstr(odd)) << "as it comes, before the next one";
+  up.send("data: " + three_tools + "\n\n");
+  EXPECT_THAT(client.until("\n\n\r\n"), HasSubstr("data: " + one_tool + "\n\n"));
+}
+
+// Only what is filtered costs anything.
+TEST_F(GatewayPolicy, AnswersToNotificationsAreNotLookedAt) {
+  std::string note = R"({"jsonrpc":"2.0","method":"notifications/initialized"})";
+  auto [request, answer] = ask(note, json("{}", "ETag: \"x\"\r\n"));
   EXPECT_THAT(request, HasSubstr("Accept-Encoding: gzip"));
+  EXPECT_THAT(answer, HasSubstr("ETag"));
 }
 
 TEST_F(GatewayPolicy, ABatchWithAListIsFiltered) {
@@ -214,6 +272,98 @@ TEST_F(GatewayPolicy, ARuleThatLooksAtArgumentsWaitsForAllOfThem) {
   other.send(chunked);
   auto early = other.until("\r\n\r\n");
   EXPECT_EQ(status_of(early), 413) << "limits.admission is the end of waiting";
+}
+
+// A call of which only the beginning was sent, so that its end can come when it would not be allowed any
+// more.
+class GatewayKeptCall : public GatewayPolicy {
+ protected:
+  GatewayKeptCall() { conf.timeouts.request = seconds(60); }
+  void begin(const std::string& fields) {
+    keeper = connect();
+    auto request = post(call, fields + "Connection: close\r\n");
+    auto begun = request.size() - std::string(call).size() + 10;
+    keeper->send(request.substr(0, begun));
+    rest = request.substr(begun);
+    // Until its beginning was taken up: whatever comes later on the same worker finds it there.
+    EXPECT_EQ(status_of(answer_to(get("/health", ""))), 200);
+  }
+  void name_other_tools() {
+    auto changed = conf;
+    changed.tools = {{"other", {}}};
+    auto later = make_snapshot(changed, authorization_server, secret("session key"));
+    ASSERT_TRUE(later);
+    use(**later);
+  }
+  void use(const snapshot& next) {
+    auto taken = std::make_shared<const snapshot>(next);
+    std::promise<void> used;
+    server->workers()[0]->post([&, this] {
+      static_cast<gateway_service&>(server->service_of(0)).use(taken);
+      used.set_value();
+    });
+    used.get_future().wait();
+  }
+  std::string end() {
+    keeper->send(rest);
+    return keeper->rest();
+  }
+  std::optional<net::test_peer> keeper;
+  std::string rest;
+};
+
+TEST_F(GatewayKeptCall, IsHeldToTheRulesInForceWhenItIsWhole) {
+  begin(with_token());
+  name_other_tools();
+  EXPECT_EQ(status_of(end()), 403);
+}
+
+// What decides was read, and the rest waits for its end at the MCP server.
+TEST_F(GatewayKeptCall, IsHeldToThemWhereItsBeginningHasPassed) {
+  std::string body =
+      R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{"x":"begun"}}})";
+  for (bool revoked : {false, true}) {
+    auto request = post(body, with_token("Connection: close\r\n"));
+    auto client = connect();
+    client.send(request.substr(0, request.size() - 6));
+    auto up = upstream_end();
+    up.until("begu");
+    if (revoked) {
+      revoke("grant", now() + seconds(60));
+    } else {
+      name_other_tools();
+    }
+    client.send(request.substr(request.size() - 6));
+    EXPECT_EQ(status_of(client.rest()), revoked ? 401 : 403);
+    EXPECT_THAT(up.rest(), Not(HasSubstr("}}}"))) << "the MCP server cannot act on it";
+    if (!revoked) use(*rules);
+  }
+}
+
+TEST_F(GatewayKeptCall, IsRefusedWhenItsTokenWasRevoked) {
+  begin(with_token());
+  revoke("grant", now() + seconds(60));
+  EXPECT_EQ(status_of(end()), 401);
+}
+
+TEST_F(GatewayKeptCall, IsRefusedWhenItsTokenHasExpired) {
+  conf.leeway = seconds(0);
+  auto field =
+      "Authorization: Bearer " + token([](access_claims& c) { c.expires = now() + seconds(2); }) + "\r\n";
+  begin(field);
+  while (status_of(answer_to(get("/mcp/x", field + "Mcp-Session-Id: x\r\n"))) != 401) {
+  }
+  EXPECT_EQ(status_of(end()), 401);
+}
+
+TEST_F(GatewayKeptCall, PassesWhenNothingChanged) {
+  begin(with_token());
+  keeper->send(rest);
+  auto up = upstream_end();
+  up.until(call);
+  up.send(ok);
+  up.close();
+  EXPECT_EQ(status_of(keeper->rest()), 200);
 }
 
 TEST_F(GatewayPolicy, ARefusalNamesEveryScopeAndADenialNone) {

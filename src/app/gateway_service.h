@@ -81,6 +81,9 @@ class gateway_service final : public net::service {
   void warn_of_path(const upstream& to, std::string_view path) const;
   net::task<result<void>> read_call(net::exchange& x, const policy& judged, admission& in);
   result<std::shared_ptr<credential>> authenticate(const net::exchange& x, const upstream& to);
+  // Asks again once time has passed. Errors: token_expired, and those of `authenticate`. Not asked again: the
+  // issuer of another's token.
+  result<void> still_good(const net::exchange& x, const upstream& to, const credential& who);
 
   // app/serve_guarded.cc
   // The request that a token came with, as its client made it: of /auth/verify that is not the one in hand.

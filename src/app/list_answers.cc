@@ -14,6 +14,12 @@ bool may_hold_lists(std::string_view http_method, const envelope& message) {
                      [](const envelope& item) { return lists_items(item.method); });
 }
 
+bool asks_for_answers(const envelope& message) {
+  auto asks = [](const envelope& one) { return !one.complete || one.kind == envelope::kind::request; };
+  if (message.kind != envelope::kind::batch) return asks(message);
+  return std::any_of(message.items.begin(), message.items.end(), asks);
+}
+
 void ask_for_plain_content(std::string& request_head) {
   constexpr std::string_view name = "accept-encoding:";
   auto line = request_head.find("\r\n");
@@ -39,16 +45,19 @@ result<void> list_answers::on_head(const net::response_head& head) {
   bool events = equal_ignoring_case(name, "text/event-stream");
   bool json = equal_ignoring_case(name, "application/json");
   if (asked_ == asked::stream && !events) return {};
+  if (asked_ == asked::other && !plain) return {};
   // "Accepted", of a server whose answer comes over a stream: nobody reads a list there.
   if (head.status == 202 && !events && !json) return {};
+  auto how = asked_ == asked::other ? list_filter::unreadable::passes : list_filter::unreadable::fails;
   if (events && plain) {
-    events_.emplace(keep_, most_);
+    events_.emplace(keep_, most_, how);
     return {};
   }
   if (json && plain) {
-    json_.emplace(keep_, most_);
+    json_.emplace(keep_, most_, how);
     return {};
   }
+  if (asked_ == asked::other) return {};
   return fail(errc::list_unreadable,
               plain ? "the answer is " + (type.empty() ? "of no type" : std::string(type))
                     : "the answer is compressed: " + std::string(coding));
@@ -56,7 +65,8 @@ result<void> list_answers::on_head(const net::response_head& head) {
 
 net::relay_watcher::verdict list_answers::how() const {
   using verdict = net::relay_watcher::verdict;
-  return json_ ? verdict::hold : events_ ? verdict::resize : verdict::pass;
+  if (json_ && asked_ == asked::list) return verdict::hold;
+  return json_ || events_ ? verdict::resize : verdict::pass;
 }
 
 bool list_answers::changes(std::string_view field) const {
@@ -80,9 +90,9 @@ result<std::string_view> list_answers::on_end() {
 }
 
 result<std::string_view> list_answers::on_stream_piece(std::string_view content) {
-  if (!events_) return content;
+  if (!events_ && !json_) return content;
   passed_.clear();
-  auto fed = events_->feed(content, passed_);
+  auto fed = events_ ? events_->feed(content, passed_) : json_->feed(content, passed_);
   if (!fed) return tl::unexpected<error>(fed.error());
   return std::string_view(passed_);
 }

@@ -11,12 +11,6 @@
 #include <utility>
 
 namespace mcp_oauth {
-namespace {
-
-time_point wall_clock() { return std::chrono::system_clock::now(); }
-
-}  // namespace
-
 result<policy_document> process_policy_answer(const http_answer& answer) {
   auto text = policy_text(answer);
   if (!text) return tl::unexpected<error>(text.error());
@@ -82,13 +76,13 @@ bool policy_source::is_for(const policy_settings& of) const {
 
 // Whether it says something else than before.
 bool policy_source::ask() {
-  auto asked = wall_clock();
+  auto asked = policy_clock::now();
   auto answer = fetch_(policy_call(of_.url, of_.token), given_up_);
   auto document = answer ? process_policy_answer(*answer) : tl::unexpected<error>(answer.error());
   if (!document) {
     {
       std::lock_guard lock(mutex_);
-      known_.failed(document.error(), wall_clock());
+      known_.failed(document.error(), policy_clock::now());
     }
     if (!given_up_) note(&document.error());
     return false;
@@ -134,7 +128,7 @@ void policy_source::note(const error* why) {
 void policy_source::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    auto wait = known_.due() - wall_clock();
+    auto wait = known_.due() - policy_clock::now();
     if (wait > wait.zero()) {
       wake_.wait_for(lock, wait, [this] { return stopping_; });
       continue;
@@ -148,7 +142,7 @@ void policy_source::run() {
       error why{errc::internal, std::string("an exception: ") + e.what()};
       log_.event(log_level::error, "policy", "the policy could not be taken up", &why);
       std::lock_guard again(mutex_);
-      known_.failed(std::move(why), wall_clock());
+      known_.failed(std::move(why), policy_clock::now());
     }
     lock.lock();
   }

@@ -7,6 +7,7 @@
 #include "policy/remote_policy.h"
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -25,15 +26,19 @@ result<policy_document> process_policy_answer(const http_answer& answer);
 // clients of them, and gives none.
 std::vector<std::string> scopes_out_of_reach(const settings& conf, const policy_document& said);
 
+// The age of a policy is told by a clock that nobody sets: it counts no longer when the wall clock steps
+// back.
+using policy_clock = std::chrono::steady_clock;
+
 // Until when a policy that was fetched counts. Shared by everything that was made of it, and prolonged by
 // every answer that says the same again.
 class policy_freshness {
  public:
-  bool holds_at(time_point now) const { return to_unix(now) < until_.load(std::memory_order_relaxed); }
-  void prolong(time_point until) { until_.store(to_unix(until), std::memory_order_relaxed); }
+  bool holds_at(policy_clock::time_point now) const { return now < until_.load(std::memory_order_relaxed); }
+  void prolong(policy_clock::time_point until) { until_.store(until, std::memory_order_relaxed); }
 
  private:
-  std::atomic<std::int64_t> until_{0};
+  std::atomic<policy_clock::time_point> until_{policy_clock::time_point::min()};
 };
 
 // What it means for calls that the policy could not be had, or is not finished; nothing where all is well.
@@ -79,7 +84,7 @@ class policy_source final {
   bool taken_up_ = true;  // of whoever asks
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  remote_policy known_;
+  remote_policy_by<policy_clock> known_;
   bool stopping_ = false;
   std::optional<std::string> told_;  // why there is none, as it was logged; of whoever asks
   std::atomic<bool> given_up_{false};

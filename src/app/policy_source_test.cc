@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <type_traits>
 
 #include <gmock/gmock.h>
 #include <unistd.h>
@@ -61,7 +62,9 @@ class PolicySource : public Gateway {
     EXPECT_TRUE(s);
     return *s;
   }
-  static errc judged(const snapshot& s, time_point at, const std::string& tool = "echo") {
+  // By the clock that ages policies, which is not that of the wall.
+  static policy_clock::time_point now() { return policy_clock::now(); }
+  static errc judged(const snapshot& s, policy_clock::time_point at, const std::string& tool = "echo") {
     envelope_scanner scanner;
     auto text = R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":")" + tool + "\"}}";
     EXPECT_TRUE(scanner.feed(text));
@@ -107,6 +110,19 @@ TEST_F(PolicySource, ItsRulesCountForAsLongAsTheyAreFreshAndThenNone) {
   EXPECT_EQ(judged(*s, now(), "other"), errc::policy_denied);
   EXPECT_EQ(judged(*s, now() + seconds(110)), errc::count_);
   EXPECT_EQ(judged(*s, now() + seconds(121)), errc::policy_unavailable);
+}
+
+// A clock that is set back by an hour must not give a withdrawn right an hour more.
+TEST_F(PolicySource, AgesByAClockThatNobodySets) {
+  static_assert(policy_clock::is_steady);
+  static_assert(!std::is_invocable_v<decltype(&policy_freshness::holds_at), policy_freshness, time_point>);
+  static_assert(!std::is_invocable_v<decltype(&upstream::rules_at), upstream, time_point>);
+  auto before = policy_clock::now();
+  follow();
+  auto after = policy_clock::now();
+  auto fresh = source->latest().fresh;
+  EXPECT_TRUE(fresh->holds_at(before + conf.access.max_age - milliseconds(1)));
+  EXPECT_FALSE(fresh->holds_at(after + conf.access.max_age));
 }
 
 TEST_F(PolicySource, WithoutAnAnswerNothingIsAllowed) {

@@ -43,6 +43,7 @@ struct gateway_service::admission {
   std::string_view held;  // content read so far: `copied`, or where it arrived
   std::uint64_t read = 0;
   bool ended = false;
+  bool took_time = false;  // it did not come at once
 };
 
 // Watches a call pass: goes on reading the request after the decision, turns the answer's head into ours.
@@ -68,7 +69,8 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
     auto finished = in_.scanner.finish();
     if (!finished) return finished;
     in_.ended = true;
-    return check_mirrored_headers(in_.scanner.seen(), x_.head().fields);
+    auto mirrored = check_mirrored_headers(in_.scanner.seen(), x_.head().fields);
+    return mirrored ? still_permitted() : mirrored;
   }
 
   verdict on_response_head(const net::response_head& head, std::string& out) override {
@@ -163,6 +165,14 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
   std::optional<error> ended_for() const { return counted_ ? open_->ended_for : std::nullopt; }
 
  private:
+  // Of a call that passed while it came, at its end.
+  result<void> still_permitted() const {
+    const auto& by_now =
+        of_.rules_.get() == &rules_ ? to_.rules_now() : of_.rules_of_server(to_.where.conf().name);
+    auto permitted = authorize(by_now, who_.asks(), in_.scanner.seen());
+    if (!permitted) return fail(permitted.error().code, std::move(permitted.error().detail));
+    return of_.still_good(x_, to_, who_);
+  }
   void count() {
     const auto& c = who_.claims();
     open_streams::kind kind{x_.head().method == "GET", lists != nullptr, to_.where.conf().name};
@@ -240,6 +250,17 @@ result<std::shared_ptr<credential>> gateway_service::authenticate(const net::exc
   return found;
 }
 
+// A call that was begun under a good token is no call kept for later.
+result<void> gateway_service::still_good(const net::exchange& x, const upstream& to, const credential& who) {
+  if (to.is_public()) return {};
+  if (who.claims().expires + to.tokens.leeway <= std::chrono::system_clock::now())
+    return fail(errc::token_expired, "exp passed while the call was read");
+  if (rules_->issuers != nullptr) return {};
+  auto again = authenticate(x, to);
+  if (!again) return tl::unexpected<error>(again.error());
+  return {};
+}
+
 result<std::string> gateway_service::session_of(const net::exchange& x, const upstream& to, credential& who,
                                                 const session_query& query) {
   using what = session_binding::what;
@@ -309,6 +330,7 @@ net::task<result<void>> gateway_service::read_call(net::exchange& x, const polic
         co_return fail(errc::body_too_large,
                        "what decides about the call stands behind more than limits.admission bytes");
       }
+      in.took_time = true;
       auto more = co_await x.read_more(pieces);
       if (!more) co_return more;
     }
@@ -425,7 +447,6 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
     co_return co_await refuse_mcp(x, to, told, why, scopes, id);
   }
 
-  const auto& judged = to.rules_now();
   admission in;
   if (head.method == "POST") {
     auto readable = check_media_type(head.fields);
@@ -437,7 +458,9 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
       why = error{errc::body_too_large, "Content-Length " + std::to_string(head.length)};
       co_return co_await refuse_mcp(x, to, told, why, scopes, id);
     }
-    auto read = co_await read_call(x, judged, in);
+    const auto& at_first = to.rules_now();
+    auto read = co_await read_call(x, at_first, in);
+    if (read && in.took_time) read = still_good(x, to, **who);
     if (read) read = check_mirrored_headers(in.scanner.seen(), head.fields);
     id = in.scanner.seen().id;
     told.method = in.scanner.seen().method;
@@ -462,6 +485,8 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
     co_return co_await refuse_mcp(x, to, told, why, scopes, id);
   }
 
+  // The rules that hold by now, for as long as the call is under way.
+  const policy judged = rules_.get() == &rules ? to.rules_now() : rules_of_server(to.where.conf().name);
   auto asks = (*who)->asks();
   auto text = in.ended ? in.held : std::string_view();
   auto permitted = head.method == "POST" ? authorize(judged, asks, in.scanner.seen(), text)
@@ -494,13 +519,13 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
   auto query = without_parameter(asked->rest, "access_token");
   mcp_watcher watcher(*this, x, to, rules, **who, in);
   bool may_list_items = may_hold_lists(head.method, in.scanner.seen());
-  bool lists = judged.filters_lists() && may_list_items;
+  bool lists = judged.filters_lists() && (may_list_items || asks_for_answers(in.scanner.seen()));
   const auto& server_name = to.where.conf().name;
   auto visible = [&](listed what, std::string_view name) {
     return may_list(rules_of_server(server_name), asks, what, name);
   };
   using asked_for = list_answers::asked;
-  auto what = head.method == "GET" ? asked_for::stream : asked_for::list;
+  auto what = head.method == "GET" ? asked_for::stream : may_list_items ? asked_for::list : asked_for::other;
   auto filter = [&] { return std::make_unique<list_answers>(what, visible, rules.conf.limits.list); };
   if (lists) watcher.lists = filter();
   if (may_list_items && !lists) {

@@ -93,7 +93,7 @@ net::task<http_response> gateway_service::health(std::string_view path) {
   // Without a policy nobody is served; the address of its source is for the log.
   bool policy_well = path != "/ready" ||
                      std::all_of(rules_->upstreams.begin(), rules_->upstreams.end(), [&](const upstream& u) {
-                       return u.is_fresh(now) || rules_->conf.access.fallback == "local";
+                       return u.is_fresh(policy_clock::now()) || rules_->conf.access.fallback == "local";
                      });
   auto audited = parts_.audit->now();
   bool audit_well = path != "/ready" || !audited.failing || rules_->conf.audit.on_failure == "continue";

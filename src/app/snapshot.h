@@ -53,10 +53,10 @@ struct upstream {
   std::shared_ptr<const policy_freshness> fresh = {};  // of `rules`, where they were fetched
   std::optional<policy> otherwise = {};                // in their place once they are too old
 
-  const policy& rules_at(time_point now) const { return is_fresh(now) ? rules : *otherwise; }
+  const policy& rules_at(policy_clock::time_point now) const { return is_fresh(now) ? rules : *otherwise; }
   // The same; the clock is read only where it matters.
-  const policy& rules_now() const { return otherwise ? rules_at(std::chrono::system_clock::now()) : rules; }
-  bool is_fresh(time_point now) const { return !otherwise || (fresh && fresh->holds_at(now)); }
+  const policy& rules_now() const { return otherwise ? rules_at(policy_clock::now()) : rules; }
+  bool is_fresh(policy_clock::time_point now) const { return !otherwise || (fresh && fresh->holds_at(now)); }
   bool is_public() const { return !where.conf().require_auth; }
 };
 

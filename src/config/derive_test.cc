@@ -187,9 +187,23 @@ TEST(Derive, ToolsNameTheirScopes) {
         row{"tools: {a: }\n", "tools.a: must be a list of scopes, and is empty"},
         row{"tools: {a: [\"b c\"]}\n", "tools.a: value \"b c\": must be a scope"},
         row{"tools: {a: [[b]]}\n", "must be a list of single values"},
+        row{"tools: {a: \"\"}\n", "tools.a: names no scope"},
+        row{"tools: {a: \"${EMPTY:-}\"}\n", "[] or {public: true} asks for nothing"},
+        row{"tools: {a: {any_of: [b]}, c: {all_of: \" , \"}}\n", "tools.c.all_of: names no scope"},
         row{"tools: {\"\": [b]}\n", "has a line without a name"}}) {
     EXPECT_THAT(bad(upstream + tools), HasSubstr(message)) << tools;
   }
+}
+
+TEST(Derive, AnEmptyVariableOpensNoServerInSilence) {
+  auto server = [](const std::string& said) {
+    return "upstreams: [{name: a, url: \"http://localhost:1\", scopes: " + said + "}]\n";
+  };
+  EXPECT_THAT(bad(server("\"${EMPTY:-}\"")), HasSubstr("upstreams[0].scopes: names no scope"));
+  EXPECT_THAT(bad(server("\"\"")), HasSubstr("write [] to ask for none"));
+  EXPECT_THAT(good(server("[]")).upstreams[0].scopes, IsEmpty());
+  EXPECT_THAT(good(server("\"[]\"")).upstreams[0].scopes, IsEmpty()) << "that is said, too";
+  EXPECT_THAT(good(server("a b")).upstreams[0].scopes, ElementsAre("a", "b"));
 }
 
 TEST(Derive, ScopesThatAreNeededMustBeOffered) {

@@ -402,7 +402,11 @@ std::optional<config_flaw> assign(const config_key& key, config_draft& draft, st
           slot(draft, item) = *value;
           return std::nullopt;
         } else if constexpr (std::is_same_v<slot_type, config_place<std::vector<std::string>>>) {
-          return assign(key, draft, item, parse_words(text));
+          auto words = parse_words(text);
+          // A variable that is empty must open nothing in silence.
+          if (key.path == "upstreams[].scopes" && is_without_words(text))
+            return config_flaw{"names no scope", "write [] to ask for none"};
+          return assign(key, draft, item, words);
         } else if constexpr (std::is_same_v<slot_type, config_place<text_map>>) {
           text_map map;
           for (const auto& word : parse_words(text)) {

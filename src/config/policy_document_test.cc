@@ -83,6 +83,15 @@ TEST(PolicyDocument, ReadsWhatConfigYamlWouldSay) {
       << "no variable of ours";
 }
 
+TEST(PolicyDocument, AHierarchyWithoutStepsTakesThePlaceOfTheFiles) {
+  policy_rules own;
+  own.hierarchy = {{"admin", {"write"}}};
+  EXPECT_TRUE(rules_for(good("{tools: {t: [write]}, scope_hierarchy: {}}"), own, {}).hierarchy.empty());
+  EXPECT_TRUE(
+      rules_for(good("{tools: {t: [write]}, policy: {scope_hierarchy: {}}}"), own, {}).hierarchy.empty());
+  EXPECT_EQ(rules_for(good("{tools: {t: [write]}}"), own, {}).hierarchy, own.hierarchy);
+}
+
 TEST(PolicyDocument, ReadsAScopeMatrix) {
   auto read = good(R"({"state":"ready","policy_complete":true,"reason":"","rs_id":"1","generation":7,
     "scopes_supported":["x"],"tools":{"legacy":["x"]},"fetched_at":"now","ttl_seconds":30,"tool_policy":[
@@ -152,6 +161,18 @@ TEST(PolicyDocument, RefusesAllOfWhatItCannotRead) {
            row{"{policy_complete: true, tool_policy: [{name: a, required_scopes: [[b]]}]}",
                "must hold texts"},
            row{"{policy_complete: true, tool_policy: [{name: a, is_public: x}]}", "must be true or false"},
+           row{"{policy_complete: true, tool_policy: [{name: a, is_public: true, required_scopes: [b]}]}",
+               "is public and asks for scopes"},
+           row{"tools: {a: ''}", "tools.a names no scope"},
+           row{"tools: {a: ', '}", "tools.a names no scope"},
+           row{"{\"tools\": {\"a\": \"\"}}", "tools.a names no scope"},
+           row{"tools: {a: {all_of: ''}}", "tools.a.all_of names no scope"},
+           row{"tools: {a: {any_of: ''}}", "tools.a.any_of names no scope"},
+           row{"tools: {a: ['']}", "must be a scope"},
+           row{"tools: {a: {when: {argument.p: {starts_with: ''}}}}", "every text begins so"},
+           row{"tools: {a: {when: {argument.p: {not: {starts_with: [x, '']}}}}}", "every text begins so"},
+           row{"tools: {a: {when: {argument.p: {inside: '~/x'}}}}", "must name folders"},
+           row{"tools: {a: {when: {argument.p: {inside: 'C:/x'}}}}", "must name folders"},
        }) {
     EXPECT_THAT(bad(text), HasSubstr(why)) << text;
   }

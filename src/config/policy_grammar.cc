@@ -51,6 +51,7 @@ class document_reader {
       } else if (name == "prompts") {
         section(node, here, true, made_.rules.prompts);
       } else if (name == "scope_hierarchy") {
+        made_.has_hierarchy = true;
         if (is_map(node, here)) rules_.hierarchy(node, here, made_.rules.hierarchy);
       } else if (name == "policy" && above.empty()) {
         if (is_map(node, here)) sections(node, "policy.");
@@ -110,6 +111,8 @@ class document_reader {
     const auto* scopes = one.find("required_scopes");
     if (scopes != nullptr && scopes->is != kind::null && scopes->is != kind::list)
       return note(here + ".required_scopes", one.line, {"must be a list"});
+    if (is_public && scopes != nullptr && !scopes->items.empty())
+      return note(here, one.line, {"has a tool that is public and asks for scopes"});
     if (is_public) {
       rule.needed = scopes_needed::all;
     } else if (scopes != nullptr) {

@@ -112,6 +112,9 @@ bool rule_reader::scopes(const yaml_node& node, int line, const std::string& her
   if (node.is == kind::scalar) {
     auto words = text(node, line, here);
     if (!words) return false;
+    // A variable that is empty must open nothing in silence.
+    if (is_without_words(*words))
+      return no(here, line, {"names no scope", "[] or {public: true} asks for nothing"});
     into = parse_words(*words);
   } else if (node.is == kind::list) {
     auto words = values(node, line, here);
@@ -193,12 +196,15 @@ bool rule_reader::one_test(const std::string& name, const yaml_node& node, int l
   auto list = values(node, line, here);
   if (!list) return false;
   if (list->empty()) return no(here, line, {"has no values, so nothing could pass"});
+  bool every = *what == value_test::operation::starts_with && std::count(list->begin(), list->end(), "") > 0;
+  if (every) return no(here, line, {"has an empty text, and every text begins so"});
   if (*what == value_test::operation::inside) {
     auto odd = std::find_if(list->begin(), list->end(),
                             [](const auto& folder) { return folder.empty() || !is_plain_file_path(folder); });
     if (odd != list->end()) {
       return no(here, line,
-                {"must name folders without dot segments, backslashes, or doubled or encoded separators",
+                {"must name folders without dot segments, backslashes, doubled or encoded separators, "
+                 "blanks at an end, and ~ or : at the beginning",
                  "such as /public"},
                 displayed(*odd));
     }

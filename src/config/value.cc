@@ -100,6 +100,10 @@ std::vector<std::string> parse_words(std::string_view text) {
   return split_words(blanks);
 }
 
+bool is_without_words(std::string_view text) {
+  return !trim(text).starts_with('[') && parse_words(text).empty();
+}
+
 tl::expected<std::string, config_flaw> expand_variables(std::string_view text,
                                                         const environment_fn& environment) {
   std::string out;

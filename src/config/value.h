@@ -33,6 +33,8 @@ std::optional<std::uint32_t> parse_percentage(std::string_view text);
 std::optional<bool> parse_bool(std::string_view text);
 // Words apart by commas or blanks, or a JSON array of texts.
 std::vector<std::string> parse_words(std::string_view text);
+// Whether there are none though nobody said so: `[]` does.
+bool is_without_words(std::string_view text);
 
 // Replaces `${NAME}` by the environment's value, `${NAME:-text}` by that or
 // `text` where it is unset or empty, and

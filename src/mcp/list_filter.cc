@@ -50,10 +50,14 @@ void list_filter::begin_message() {
   json_ = json_scanner();
   place_ = place::start;
   next_ = next::other;
-  batch_ = skipping_ = false;
+  batch_ = skipping_ = passing_ = false;
 }
 
 result<void> list_filter::feed(std::string_view piece, std::string& out) {
+  if (passing_) {
+    out += piece;
+    return {};
+  }
   while (why_ == nullptr) {
     auto before = piece;
     auto t = json_.next(piece);
@@ -76,8 +80,25 @@ result<void> list_filter::feed(std::string_view piece, std::string& out) {
       take(t, out);
     }
   }
-  if (why_ == nullptr) return {};
+  if (why_ == nullptr || pass_unread(piece, out)) return {};
   return fail(errc::list_unreadable, std::string(why_) + ", at byte " + std::to_string(json_.offset()));
+}
+
+result<void> list_filter::end_early(std::string& out) {
+  refuse("a message in a stream ends early");
+  if (pass_unread({}, out)) return {};
+  return fail(errc::list_unreadable, why_);
+}
+
+// Not what is in a list, or what another message of a batch may be in.
+bool list_filter::pass_unread(std::string_view rest, std::string& out) {
+  if (how_ == unreadable::fails || batch_ || place_ == place::items || place_ == place::item) return false;
+  out += held_;
+  held_.clear();
+  out += rest;
+  why_ = nullptr;
+  passing_ = true;
+  return true;
 }
 
 bool list_filter::take(token t, std::string& out) {
@@ -286,8 +307,13 @@ result<void> event_list_filter::feed(std::string_view piece, std::string& out) {
 
 void event_list_filter::begin_line(std::string& out) {
   if (deferred_ && line_ != line::data) {
-    why_ = "a message in a stream ends early";
-    return;
+    auto passed = messages_.end_early(out);
+    if (!passed) {
+      why_ = passed.error().detail;
+      return;
+    }
+    out += '\n';
+    deferred_ = false;
   }
   after_colon_ = line_ == line::data;
   if (deferred_) {

@@ -35,15 +35,21 @@ struct list_counts {
 // bytes, but for a `cacheScope` of a result (MCP 2026-07-28): "public" becomes "private", for the list is one
 // caller's now. Nothing is held back but the item that is under way. Fails (list_unreadable) on what is
 // no strict JSON (`json_scanner`), on an item that is no object or has no name, or two, and on one of more
-// than `most` bytes: from then on for ever, and the end must not be passed on.
+// than `most` bytes: from then on for ever, and the end must not be passed on. For messages that need not
+// hold a list (`unreadable::passes`) it fails within a list and in a batch only; elsewhere the rest of such a
+// message passes as it is.
 class list_filter {
  public:
-  explicit list_filter(const keep_listed& keep, std::size_t most) : keep_(&keep), most_(most) {}
+  enum class unreadable : std::uint8_t { fails, passes };
+  explicit list_filter(const keep_listed& keep, std::size_t most, unreadable how = unreadable::fails)
+      : keep_(&keep), most_(most), how_(how) {}
 
   // Appends to `out` what may go on of `piece`.
   result<void> feed(std::string_view piece, std::string& out);
-  // Whether a whole message has passed.
-  bool whole() const { return place_ == place::end && json_.whole(); }
+  // Whether a whole message has passed, or what cannot be read passes.
+  bool whole() const { return passing_ || (place_ == place::end && json_.whole()); }
+  // Of a message that ends here, though it is not whole. The same errors.
+  result<void> end_early(std::string& out);
   // Ready for the next message; the counts go on.
   void begin_message();
   const list_counts& counts() const { return counts_; }
@@ -61,15 +67,18 @@ class list_filter {
   bool end_item(std::string& out);
   void end_scope(token t, std::string& out);
   bool refuse(const char* why);
+  bool pass_unread(std::string_view rest, std::string& out);
 
   const keep_listed* keep_;
   std::size_t most_;
+  unreadable how_;
   json_scanner json_;
   place place_ = place::start;
   next next_ = next::other;
   listed list_ = listed::tool;
   bool batch_ = false;
   bool skipping_ = false;
+  bool passing_ = false;  // for it cannot be read
   bool has_name_ = false;
   bool wrote_item_ = false;
   const char* why_ = nullptr;
@@ -83,7 +92,9 @@ class list_filter {
 // or array passes as it is, and so does all that is no data.
 class event_list_filter {
  public:
-  event_list_filter(const keep_listed& keep, std::size_t most) : messages_(keep, most) {}
+  event_list_filter(const keep_listed& keep, std::size_t most,
+                    list_filter::unreadable how = list_filter::unreadable::fails)
+      : messages_(keep, most, how) {}
 
   // Appends to `out` what may go on of `piece`. Errors: list_unreadable, for ever.
   result<void> feed(std::string_view piece, std::string& out);

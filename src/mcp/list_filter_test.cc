@@ -45,6 +45,23 @@ std::string events(std::string_view text, const keep_listed& keep = not_hidden) 
   return at_once;
 }
 
+// Of messages that need not hold a list.
+template <class Filter>
+std::string passed_on(std::string_view text) {
+  auto cut = [&](std::size_t size) {
+    Filter filter(not_hidden, most, list_filter::unreadable::passes);
+    std::string out;
+    for (auto rest = text; !rest.empty(); rest.remove_prefix(std::min(size, rest.size()))) {
+      auto fed = filter.feed(rest.substr(0, size), out);
+      if (!fed) return "!" + fed.error().detail.substr(0, fed.error().detail.find(", at byte"));
+    }
+    return out;
+  };
+  auto at_once = cut(text.size() + 1);
+  for (std::size_t size : {1U, 2U, 5U}) EXPECT_EQ(cut(size), at_once) << size;
+  return at_once;
+}
+
 std::string answer(std::string_view result) {
   return R"({"jsonrpc":"2.0","id":1,"result":)" + std::string(result) + "}";
 }
@@ -201,6 +218,42 @@ TEST(ListFilter, KnowsTheMethodsThatList) {
     EXPECT_TRUE(lists_items(method)) << method;
   for (auto method : {"tools/call", "tools/lis", "tools/list2", "Tools/list", "roots/list", ""})
     EXPECT_FALSE(lists_items(method)) << method;
+}
+
+TEST(ListFilter, WhereNoListIsAskedForWhatCannotBeReadPasses) {
+  for (const std::string& text :
+       {answer(R"({"content":[{"type":"text","text":"hi"}],"n":1.10})"), answer("NaN"), answer("{\"a\":NaN}"),
+        std::string("no JSON"), std::string("{\"result\":{\"x\":tru"), answer("{}") + "{}",
+        std::string("\xEF\xBB\xBF{}"), answer("{\"" + std::string(2000, 'n') + "\":1,\"x\":2}"),
+        answer("{\"cacheScope\":NaN,\"x\":\"y\"}"), answer("{\"tools\":{\"name\":\"hidden\"}}"),
+        answer(std::string(70, '[') + std::string(70, ']'))}) {
+    EXPECT_EQ(passed_on<list_filter>(text), text);
+  }
+  EXPECT_EQ(passed_on<list_filter>(answer(R"({"x":1,"tools":[{"name":"a"},{"name":"hidden"}]})")),
+            answer(R"({"x":1,"tools":[{"name":"a"}]})"));
+  EXPECT_EQ(passed_on<list_filter>(answer(R"({"tools":[{"name":"a"},"hidden"]})")),
+            "!an item of a list is no object");
+  EXPECT_EQ(passed_on<list_filter>(answer(R"({"tools":[{"name":NaN}]})")).front(), '!');
+  EXPECT_EQ(
+      passed_on<list_filter>("[" + answer("NaN") + "," + answer(R"({"tools":[{"name":"hidden"}]})") + "]")
+          .front(),
+      '!')
+      << "the next one of a batch may hold a list";
+}
+
+TEST(EventListFilter, WhatCannotBeReadInOneEventPassesAndTheNextOneIsFiltered) {
+  auto list = "data: " + answer(R"({"tools":[{"name":"hidden"},{"name":"a"}]})") + "\n\n";
+  auto less = "data: " + answer(R"({"tools":[{"name":"a"}]})") + "\n\n";
+  for (const std::string& event :
+       {std::string("event: message\ndata: {\"params\":NaN}\n\n"), std::string("data: {\"params\":\n\n"),
+        std::string("data: {\"params\":\nid: 7\n\n"),
+        std::string("data: {\"a\":1,\ndata: \"b\":NaN,\ndata: \"c\":2}\n\n"), std::string("data: {} {}\n\n"),
+        std::string(": hello\n\n"), std::string("data: {\"result\":{\"content\":[]}}\r\n\r\n")}) {
+    EXPECT_EQ(passed_on<event_list_filter>(event + list), event + less) << event;
+  }
+  EXPECT_EQ(passed_on<event_list_filter>("data: {\"result\":{\"tools\":[\"hidden\"]}}\n\n").front(), '!');
+  EXPECT_EQ(passed_on<event_list_filter>("data: {\"result\":{\"tools\":[{\"name\":\"hidden\"\n\n").front(),
+            '!');
 }
 
 TEST(EventListFilter, CountsWhatWasThereAndWhatStays) {

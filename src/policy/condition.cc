@@ -47,6 +47,18 @@ bool equals(const json::value& value, std::string_view wanted) {
   return number && value.is_number() && *number == value.to_number<double>();
 }
 
+bool begins_alike(std::string_view path, std::string_view folder) {
+  return path.starts_with('/') == folder.starts_with('/');
+}
+
+// Some servers decode a text that is JSON wherever they want no text.
+bool may_be_decoded(const leaf& one) {
+  if (!one.text) return false;
+  auto first = one.text->find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos &&
+         std::string_view("[{\"").find((*one.text)[first]) != std::string_view::npos;
+}
+
 // `unclear` passes neither the test nor its `not`: servers would read the value in more than one way.
 enum class verdict { no, yes, unclear };
 
@@ -67,7 +79,10 @@ verdict judge(const leaf& one, const value_test& test) {
     case operation::matches: return any([&](const auto& v) { return matches_wildcard(v, text); });
     case operation::inside:
       if (!is_plain_file_path(text)) return verdict::unclear;
-      return any([&](const auto& v) { return is_inside(text, v); });
+      if (any([&](const auto& v) { return is_inside(text, v); }) == verdict::yes) return verdict::yes;
+      // Where a relative path begins is not known here.
+      return any([&](const auto& v) { return !begins_alike(text, v); }) == verdict::yes ? verdict::unclear
+                                                                                        : verdict::no;
     case operation::exists: break;
   }
   return verdict::yes;
@@ -119,7 +134,9 @@ class findings {
 
   void count(const leaf& one) {
     ++values_;
+    bool decoded = of_.of == rule_condition::source::argument && may_be_decoded(one);
     for (std::size_t i = 0; i < of_.tests.size() && i < most_tests; ++i) {
+      if (decoded && of_.tests[i].negated) continue;
       auto said = judge(one, of_.tests[i]);
       if (said == verdict::yes) ++passed_[i];
       if (said == verdict::no) ++failed_[i];
@@ -162,6 +179,8 @@ void walk_object(const json::object& from, std::string_view path, bool strict, f
 
 void walk(const json::value& from, std::string_view path, bool strict, findings& into) {
   if (from.is_object()) return walk_object(from.as_object(), path, strict, into);
+  // A text there could be JSON, and the value stand in it.
+  if (strict && !from.is_array() && !from.is_null()) return into.confuse();
   if (!from.is_array()) return into.miss();
   if (from.as_array().empty()) into.miss();
   for (const auto& one : from.as_array()) walk(one, path, strict, into);
@@ -218,6 +237,8 @@ bool is_plain_file_path(std::string_view path) {
     auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte == 0x7F || c == '\\' || c == '%') return false;
   }
+  if (path.starts_with(' ') || path.ends_with(' ') || path.starts_with('~')) return false;
+  if (path.substr(0, path.find('/')).find(':') != std::string_view::npos) return false;
   bool first = true;
   while (!path.empty()) {
     auto end = std::min(path.find('/'), path.size());

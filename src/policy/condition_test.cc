@@ -129,6 +129,16 @@ TEST(Condition, WhatCannotBeJudgedPassesNeitherATestNorItsNegation) {
            row{{operation::inside, {"/secret"}}, "\"/a/..%2Fsecret\"", false},
            row{{operation::inside, {"/secret"}}, "\"\\\\secret\"", false},
            row{{operation::inside, {"/secret"}}, "7", false},
+           row{{operation::inside, {"/secret"}}, "\"secret/x\"", false},
+           row{{operation::inside, {"/secret"}}, "\"\"", false},
+           row{{operation::inside, {"/secret", "a"}}, "\"/x\"", false},
+           row{{operation::inside, {"secret"}}, "\"/secret/x\"", false},
+           row{{operation::inside, {"/secret"}}, "\" /secret/x\"", false},
+           row{{operation::inside, {"/secret"}}, "\"/x \"", false},
+           row{{operation::inside, {"x"}}, "\"~/x\"", false},
+           row{{operation::inside, {"x"}}, "\"~root\"", false},
+           row{{operation::inside, {"x"}}, "\"file:/secret/x\"", false},
+           row{{operation::inside, {"C:"}}, "\"C:/secret\"", false},
            row{{operation::starts_with, {"1"}}, "12", false},
            row{{operation::matches, {"1*"}}, "12", false},
            row{{operation::matches, {"t*"}}, "true", false},
@@ -141,9 +151,67 @@ TEST(Condition, WhatCannotBeJudgedPassesNeitherATestNorItsNegation) {
   }
   auto many = object(R"({"v":["t",1]})");
   EXPECT_TRUE(holds(claim("v", {operation::matches, {"t*"}}), {nullptr, &many}, nullptr));
-  for (const auto* path : {"\"/public/x\"", "\"/secrets\"", "\"secret/x\"", "\"\""}) {
+  for (const auto* path : {"\"/public/x\"", "\"/secrets\"", "\"/x/a:b\"", "\"/x/~a b\""}) {
     auto arguments = object(std::string(R"({"v":)") + path + "}");
     EXPECT_TRUE(holds(argument("v", no({operation::inside, {"/secret"}})), {}, &arguments)) << path;
+  }
+}
+
+// Servers made with the official Python SDK decode a text that is JSON for whatever is no text to them.
+TEST(Condition, WhatAServerCouldDecodeByItselfPassesNothingThatItWouldLeave) {
+  auto optional = argument("options.path", {operation::inside, {"/public"}});
+  optional.optional = true;
+  auto unforced = argument("options.force", no({operation::exists, {}}));
+  for (const auto* text : {"{}", R"({"options":null})", R"({"options":{}})", R"({"options":[]})",
+                           R"({"options":[{"path":"/public/x"},{}]})"}) {
+    auto given = object(text);
+    EXPECT_TRUE(holds(unforced, {}, &given)) << text;
+  }
+  for (const auto* text :
+       {R"({"options":"{\"path\":\"/secret/x\",\"force\":true}"})", R"({"options":7})", R"({"options":true})",
+        R"({"options":["{}"]})", R"({"options":[{"path":"/public/x"},"{}"]})"}) {
+    auto given = object(text);
+    EXPECT_FALSE(holds(optional, {}, &given)) << text;
+    EXPECT_FALSE(holds(unforced, {}, &given)) << text;
+  }
+  for (const auto* value : {R"("[\"prod\"]")", R"(" \n[\"prod\"]")", R"("{\"a\":1}")", R"("\"prod\"")",
+                            R"(["test","[\"prod\"]"])"}) {
+    auto given = object(std::string(R"({"v":)") + value + "}");
+    for (const auto& test : {no(is({"prod"})), no({operation::starts_with, {"prod"}}),
+                             no({operation::matches, {"prod*"}}), no({operation::inside, {"/secret"}})}) {
+      EXPECT_FALSE(holds(argument("v", test), {}, &given)) << value;
+    }
+  }
+  auto text = object(R"({"v":"[\"prod\"]"})");
+  EXPECT_TRUE(holds(argument("v", is({"[\"prod\"]"})), {}, &text)) << "what is named may pass";
+  EXPECT_TRUE(holds(claim("v", no(is({"prod"}))), {nullptr, &text}, nullptr)) << "nobody decodes a claim";
+  auto safe = object(R"({"v":"a[0]"})");
+  EXPECT_TRUE(holds(argument("v", no(is({"prod"}))), {}, &safe));
+}
+
+TEST(Condition, ArgumentsThatAreNoObjectPassNothing) {
+  access_rule rule{"t", {}};
+  rule.when = {argument("path", {operation::inside, {"/public"}})};
+  rule.when[0].optional = true;
+  access_rule other{"u", {}};
+  other.when = {argument("force", no({operation::exists, {}}))};
+  policy rules({rule, other}, true, {});
+  caller who{"ada", "client", {}, {}};
+  auto may = [&](const std::string& name, const std::string& rest) {
+    auto body =
+        R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":")" + name + "\"" + rest + "}}";
+    envelope_scanner scanner;
+    EXPECT_TRUE(scanner.feed(body) && scanner.finish()) << body;
+    return authorize(rules, who, scanner.seen(), body).has_value();
+  };
+  for (const auto* name : {"t", "u"}) {
+    for (const auto* fine : {"", R"(,"arguments":{})", R"(,"arguments":null)"})
+      EXPECT_TRUE(may(name, fine)) << name << fine;
+    for (const auto* odd :
+         {R"(,"arguments":"{\"path\":\"/secret\",\"force\":true}")", R"(,"arguments":[])",
+          R"(,"arguments":[{"path":"/secret"}])", R"(,"arguments":7)", R"(,"arguments":false)"}) {
+      EXPECT_FALSE(may(name, odd)) << name << odd;
+    }
   }
 }
 

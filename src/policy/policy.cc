@@ -215,7 +215,8 @@ class policy::judge {
   }
 
  private:
-  enum class arguments { judged, ignored };
+  // Unreadable: neither an object nor null, so that no condition about them holds.
+  enum class arguments { judged, ignored, unreadable };
 
   bool method(std::string_view name) {
     const auto& of = rules_.methods;
@@ -236,12 +237,14 @@ class policy::judge {
     if (!of.given) return true;
     if (!m.has_name) return no(errc::policy_denied, m.method + " without a name");
     const json::object* given = nullptr;
+    auto how = arguments::judged;
     if (params != nullptr) {
       auto member = only_member(*params, "arguments");
       if (!member) return no(member.error().code, member.error().detail);
-      if (*member != nullptr && (*member)->is_object()) given = &(*member)->as_object();
+      if (*member != nullptr) given = (*member)->if_object();
+      if (*member != nullptr && given == nullptr && !(*member)->is_null()) how = arguments::unreadable;
     }
-    return in(of, m.name, given, arguments::judged);
+    return in(of, m.name, given, how);
   }
 
   // Every rule of the section that fits the name.
@@ -268,11 +271,12 @@ class policy::judge {
     if (!is_plain_uri(uri)) {
       bool exact = std::any_of(found.begin(), found.end(), [&](auto at) { return !of.rules[at].has_star; });
       if (!exact) {
-        return no(errc::policy_denied, "resource " + in_quotes(uri) +
-                                           " has dot segments or characters that servers read differently");
+        return no(errc::policy_denied,
+                  "resource " + in_quotes(uri) +
+                      " has dot segments, or is spelt so that servers read it differently");
       }
     }
-    if (auto normal = normal_uri(uri)) find_matching(of, *normal, found);
+    for (const auto& form : other_forms(uri)) find_matching(of, form, found);
     return true;
   }
 
@@ -292,6 +296,7 @@ class policy::judge {
     if (!of.given) return true;
     places covering;
     find_matching(of, text, covering);
+    for (const auto& form : other_forms(text)) find_matching(of, form, covering);
     for (auto at : covering) {
       if (!satisfied(of, of.rules[at], nullptr, arguments::ignored)) return false;
     }
@@ -319,8 +324,50 @@ class policy::judge {
       return no(errc::body_malformed, "a completion whose ref has no name");
     auto text = text_of(*name);
     if (prompt) return in(rules_.prompts, text, nullptr, arguments::ignored);
-    if (text.find('{') != std::string_view::npos) return uri_template(text);
-    return in(rules_.resources, text, nullptr, arguments::judged);
+    if (text.find('{') == std::string_view::npos)
+      return in(rules_.resources, text, nullptr, arguments::judged);
+    auto values = known_values(*params);
+    if (!values) return no(values.error().code, values.error().detail);
+    // Both the template and what is left open of it, for the values that come are of URIs of the latter.
+    bool yes = uri_template(text);
+    if (!values->empty() && (yes || told_ != nullptr))
+      yes = uri_template(fill_template(text, *values)) && yes;
+    return yes;
+  }
+
+  // What a completion says of the variables of its template. The one that is completed goes on behind its
+  // value.
+  static result<template_values> known_values(const json::object& params) {
+    template_values values;
+    auto add = [&](std::string_view name, std::string_view value, bool goes_on) -> result<void> {
+      bool with_brace = (std::string(name) + std::string(value)).find_first_of("{}") != std::string::npos;
+      if (value.empty() || with_brace) return {};
+      std::string text(value);
+      if (!is_plain_uri("x:/" + text + "/"))
+        return fail(errc::policy_denied, "a completion with a value that servers read differently");
+      values.emplace_back(name, goes_on ? text + "{" + std::string(name) + "}" : text);
+      return {};
+    };
+    auto argument = only_member(params, "argument");
+    if (!argument) return tl::unexpected<error>(argument.error());
+    if (*argument != nullptr && (*argument)->is_object()) {
+      auto name = only_member((*argument)->as_object(), "name");
+      auto value = only_member((*argument)->as_object(), "value");
+      if (!name || !value) return tl::unexpected<error>(name ? value.error() : name.error());
+      auto added = add(text_of(*name), text_of(*value), true);
+      if (!added) return tl::unexpected<error>(added.error());
+    }
+    auto context = only_member(params, "context");
+    if (!context) return tl::unexpected<error>(context.error());
+    if (*context == nullptr || !(*context)->is_object()) return values;
+    auto known = only_member((*context)->as_object(), "arguments");
+    if (!known) return tl::unexpected<error>(known.error());
+    if (*known == nullptr || !(*known)->is_object()) return values;
+    for (const auto& member : (*known)->as_object()) {
+      auto added = add({member.key().data(), member.key().size()}, text_of(&member.value()), false);
+      if (!added) return tl::unexpected<error>(added.error());
+    }
+    return values;
   }
 
   bool subscriptions(const json::object* params) {
@@ -344,8 +391,9 @@ class policy::judge {
 
   bool satisfied(const section& of, const compiled_rule& rule, const json::object* given, arguments how) {
     auto meets = [&](const rule_condition& c) {
-      bool ignored = how == arguments::ignored && c.of == rule_condition::source::argument;
-      return ignored || holds(c, who_.claims, given);
+      bool of_argument = c.of == rule_condition::source::argument;
+      if (of_argument && how != arguments::judged) return how == arguments::ignored;
+      return holds(c, who_.claims, given);
     };
     if (told_ == nullptr) {
       return !rule.written.denied && rule.has_scopes(who_) &&

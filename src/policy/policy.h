@@ -103,8 +103,8 @@ class permit;
 //   those above them, and its conditions.
 // - What opens and keeps a conversation (initialize, server/discover, ping, the client's notifications) needs
 //   no rule in `methods`.
-// - Of resources both the URI and its normal form are judged; one that is not plain (`is_plain_uri`) needs a
-//   rule without `*`.
+// - Of resources the URI and its other forms (`other_forms`) are judged; one that is not plain
+//   (`is_plain_uri`) needs a rule without `*`.
 // - A batch needs what each of its messages needs, and is denied as a whole.
 // Errors: policy_denied before scope_insufficient, for new scopes would not help; body_malformed before both.
 // Not checked: the token, its audience, the session.

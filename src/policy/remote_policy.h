@@ -7,17 +7,21 @@
 #include "base/time.h"
 #include "policy/policy.h"
 
+#include <algorithm>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace mcp_oauth {
 
 // A policy as somebody else keeps it.
 struct policy_document {
   policy_rules rules = {};
-  bool complete = true;    // false: whoever keeps it says that it is not finished, so nobody may anything
-  std::string state = {};  // in the words of its source: "needs_setup", for the log
+  bool complete = true;        // false: whoever keeps it says that it is not finished, so nobody may anything
+  std::string state = {};      // in the words of its source: "needs_setup", for the log
+  bool has_hierarchy = false;  // also one without steps, which takes the place of any other
 
   friend bool operator==(const policy_document&, const policy_document&) = default;
 };
@@ -25,34 +29,49 @@ struct policy_document {
 // What we know of a policy that is fetched again and again. It counts until `max_age` after it was asked for;
 // what is older counts for nothing. That the source denies everything, or says that it is not finished, is an
 // answer like any other; only a source that gives none is away.
-class remote_policy {
+// What is asked for by a clock that nobody sets never counts longer because somebody did.
+template <class Clock>
+class remote_policy_by {
  public:
+  using moment = typename Clock::time_point;
   struct pace {
     seconds refresh{30};
     seconds max_age{120};
   };
-  explicit remote_policy(pace how) : how_(how) {}
+  explicit remote_policy_by(pace how) : how_(how) {}
 
   // An answer came to the question of `asked`. Whether it says something else than the last one.
-  bool fetched(policy_document document, time_point asked);
+  bool fetched(policy_document document, moment asked) {
+    failure_.reset();
+    due_ = asked + how_.refresh;
+    good_until_ = asked + how_.max_age;
+    if (document_ != nullptr && *document_ == document) return false;
+    document_ = std::make_shared<const policy_document>(std::move(document));
+    return true;
+  }
   // None came, or none that can be read.
-  void failed(error why, time_point now);
+  void failed(error why, moment now) {
+    failure_ = std::move(why);
+    // A source that was away is asked again sooner, but never all the time.
+    due_ = now + std::min(how_.refresh, seconds(5));
+  }
 
   // When to ask again.
-  time_point due() const { return due_; }
+  moment due() const { return due_; }
   // What counts until `good_until`; null when nothing ever came.
   std::shared_ptr<const policy_document> document() const { return document_; }
-  time_point good_until() const { return good_until_; }
+  moment good_until() const { return good_until_; }
   // Why there is no newer one; nothing when the last question was answered.
   const std::optional<error>& failure() const { return failure_; }
 
  private:
   pace how_;
   std::shared_ptr<const policy_document> document_;
-  time_point good_until_{};
-  time_point due_{};
+  moment good_until_{};
+  moment due_{};
   std::optional<error> failure_;
 };
+using remote_policy = remote_policy_by<std::chrono::system_clock>;
 
 // How a source is asked for its policy. The token goes there as Bearer, or with the scheme that it names
 // ("Basic …"); with "" none goes.

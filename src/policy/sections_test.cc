@@ -99,7 +99,7 @@ TEST(PolicySections, ResourcesAreDeniedUnlessARuleNamesThem) {
   policy rules(written);
   auto ada = with({"db:admin"});
   for (const auto* uri : {"file:///public/a", "file:///public/a/b.txt", "db://orders/1", "FILE:///public/a",
-                          "file:///public/a%2Eb", "file:///public/a?x=../..", "file:///public/ä"}) {
+                          "file:///public/a%2Eb", "file:///public/a?x=..b", "file:///public/ä"}) {
     EXPECT_TRUE(may(rules, ada, read(uri))) << uri;
   }
   // GHSA-x39c-q2jx-f325: neither a root nor a scheme that nobody thought of is open.
@@ -124,6 +124,11 @@ TEST(PolicySections, ResourcesAreDeniedUnlessARuleNamesThem) {
                           "file:///public/%252e%252e/etc",
                           "file:///public/.",
                           "file:///public/a%00",
+                          "file:///public/a?x=../..",
+                          "file:///public/x?/../../secret/key",
+                          "file:///public/x#/../../secret/key",
+                          "file:///public/x?%2F..%2F..%2Fsecret",
+                          "db://../orders",
                           "file:///public/%zz"}) {
     EXPECT_FALSE(may(rules, ada, read(uri))) << uri;
   }
@@ -143,6 +148,51 @@ TEST(PolicySections, AUriThatServersReadDifferentlyNeedsARuleOfItsOwn) {
   auto refused = why(rules, with({}), read("odd:a/../c"));
   EXPECT_EQ(refused.code, errc::policy_denied);
   EXPECT_THAT(refused.detail, HasSubstr("dot segments"));
+}
+
+TEST(PolicySections, ANarrowLineIsNotLeftByAnotherSpellingOfWhatItNames) {
+  policy_rules written;
+  written.resources = {true,
+                       {{"*", {}},
+                        denied("file:///secret/*"),
+                        denied("https://intranet.example/*"),
+                        denied("file:///public/.env"),
+                        denied("db://intranet/*"),
+                        denied("file:///a+b")}};
+  policy rules(written);
+  for (const auto* uri : {"file:///public/a", "https://intranet.example:8443/x", "https://other.example/x",
+                          "db://other/x", "file:///public/.envy"}) {
+    EXPECT_TRUE(may(rules, with({}), read(uri))) << uri;
+  }
+  for (const auto* uri : {"file:///secret/key",
+                          "FILE:///secret/key",
+                          "file:///%73ecret/key",
+                          "file:/secret/key",
+                          "file:secret/key",
+                          "file://localhost/secret/key",
+                          " file:///secret/key",
+                          "file:////secret/key",
+                          "file:///secret/key?x",
+                          "https://intranet.example/x",
+                          "https://intranet.example:443/x",
+                          "https://intranet.example:/x",
+                          "https://u@intranet.example/x",
+                          "https:intranet.example/x",
+                          "https:///intranet.example/x",
+                          "https://intranet.example./x",
+                          "file:///public/.env",
+                          "file:///public/.env?",
+                          "file:///public/.env#",
+                          "file:///public/.env?x=y",
+                          "file:///public/.env ",
+                          "db://u@intranet/x",
+                          "db://intranet:/x",
+                          "file:///a%2Bb"}) {
+    EXPECT_FALSE(may(rules, with({}), read(uri))) << uri;
+  }
+  // A line of its own still opens one of them.
+  written.resources.rules.push_back({"file:/srv/a", {}});
+  EXPECT_TRUE(may(policy(written), with({}), read("file:/srv/a")));
 }
 
 TEST(PolicySections, SubscriptionsAndCompletionsAreHeldToTheRulesOfWhatTheyName) {
@@ -189,6 +239,50 @@ TEST(PolicySections, SubscriptionsAndCompletionsAreHeldToTheRulesOfWhatTheyName)
   auto refused = authorize(rules, with({}), a.about);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, errc::body_malformed);
+}
+
+TEST(PolicySections, ACompletionIsHeldToTheUrisThatItsValuesAreOf) {
+  policy_rules written;
+  written.resources = {true, {{"file:///public/*", {}}, {"file:///secret/*", {"secret"}}}};
+  policy some(written);
+  written.resources = {true, {{"*", {}}, denied("file:///secret/*")}};
+  policy most(written);
+  auto complete = [](const std::string& uri, const std::string& rest) {
+    return request("completion/complete",
+                   R"({"ref":{"type":"ref/resource","uri":")" + uri + "\"}," + rest + "}");
+  };
+  auto in_area = [&](const std::string& area) {
+    return complete(
+        "file:///{area}/{name}",
+        R"("argument":{"name":"name","value":""},"context":{"arguments":{"area":")" + area + "\"}}");
+  };
+  auto of_path = [&](const std::string& value) {
+    return complete("file:///{+path}", R"("argument":{"name":"path","value":")" + value + "\"}");
+  };
+  for (const auto& rules : {some, most}) {
+    EXPECT_TRUE(may(rules, with({}), in_area("public")));
+    EXPECT_FALSE(may(rules, with({}), in_area("secret")));
+    EXPECT_FALSE(may(rules, with({}), in_area("public/../secret")));
+    EXPECT_FALSE(may(rules, with({}), in_area("..")));
+    EXPECT_TRUE(may(rules, with({}), in_area("")));
+    EXPECT_TRUE(may(rules, with({}), of_path("")));
+    EXPECT_TRUE(may(rules, with({}), of_path("pub")));
+    EXPECT_TRUE(may(rules, with({}), of_path("public/a b ")));
+    EXPECT_FALSE(may(rules, with({}), of_path("secret/")));
+    EXPECT_FALSE(may(rules, with({}), of_path("public/../secret/")));
+    EXPECT_FALSE(
+        may(rules, with({}), complete("FILE:///secret/{name}", R"("argument":{"name":"name","value":""})")));
+    EXPECT_TRUE(
+        may(rules, with({}), complete("file:///{x}/{name}", R"("argument":{"name":"name","value":"{"})")));
+    EXPECT_FALSE(
+        may(rules, with({}), complete("file:///{x}", R"("argument":{"name":"x","value":"a","Value":"b"})")));
+    EXPECT_FALSE(may(rules, with({}),
+                     complete("file:///{x}", R"("argument":{},"context":{"arguments":{},"Arguments":{}})")));
+    EXPECT_FALSE(may(rules, with({}), complete("file:///{x}", R"("argument":{},"Argument":{})")));
+    EXPECT_FALSE(may(rules, with({}), complete("file:///{x}", R"("context":{},"Context":{})")));
+  }
+  EXPECT_TRUE(may(some, with({"secret"}), in_area("secret")));
+  EXPECT_FALSE(may_list(most, with({}), listed::resource_template, "FILE:///%73ecret/{name}"));
 }
 
 TEST(PolicySections, PromptsAreHeldToTheirRules) {
