@@ -144,6 +144,26 @@ void conversation::resume(transit& t, milliseconds now) {
   send(x, bridge_action::method::get, nullptr, std::move(fields), t.target, true);
 }
 
+bool conversation::on_sending(std::uint64_t call, milliseconds now) {
+  auto* x = find_exchange(call);
+  if (x == nullptr) return false;
+  auto* t = find(x->serial);
+  bool of_transit = x->kind == exchange::kind::post || x->kind == exchange::kind::resume;
+  if (of_transit && t == nullptr) return false;
+  if (std::exchange(x->under_way, true) || t == nullptr) return true;
+  t->sent_at = now;
+  touch(*t, now);
+  return true;
+}
+
+// Whether the server may know of it. What waits for a token or a connection is known here alone.
+bool conversation::may_have_arrived(const transit& t) {
+  if (t.at == state::queued) return false;
+  if (t.at == state::delayed || t.resuming) return t.resuming;
+  auto* x = find_exchange(t.call);
+  return x == nullptr || x->under_way;
+}
+
 void conversation::drop_exchange(std::uint64_t id, bool abort) {
   auto* x = find_exchange(id);
   if (x == nullptr) return;
