@@ -236,6 +236,8 @@ class conversation {
             std::string extra, std::string_view target, bool may_repeat);
   std::string session_fields(const transit* t) const;
   answer_bounds bounds_of(const transit* t) const;
+  answer_bounds bounds_for(std::uint64_t call, const message_facts& seen);
+  void read_stream(exchange& x, answer_bounds bounds);
   reading head_of_post(exchange& x, transit& t, const upstream_head& head, milliseconds now);
   bool must_wait(exchange& x, transit& t, const upstream_head& head, milliseconds now);
   void error_answer(exchange& x, transit& t, milliseconds now);
