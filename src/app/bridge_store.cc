@@ -14,6 +14,7 @@
 #include <cstring>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -272,7 +273,24 @@ std::optional<secret> bridge_store::read_key() {
   return key_;
 }
 
+// Held by the process that makes the key. Nothing: given up.
+std::optional<bridge_lock> bridge_store::wait_for_key() {
+  constexpr milliseconds glance{10};
+  auto path = folder_ + "/key.lock";
+  auto lock = bridge_lock::take(path);
+  while (!lock && (given_up_ == nullptr || !*given_up_)) {
+    std::this_thread::sleep_for(glance);
+    lock = bridge_lock::take(path);
+  }
+  return lock;
+}
+
 result<secret> bridge_store::make_key() {
+  if (key_) return *key_;
+  // Two that sign in to two servers at one moment share the key: what one of them sealed with another one
+  // could be opened by nobody.
+  auto alone = wait_for_key();
+  if (!alone) return fail(errc::file_unwritable, "another bridge makes the key of " + folder_);
   if (auto known = read_key()) return *known;
   // A keyring that is locked now has the key still: what is there must not become unreadable for that.
   if (key_is_slow())
@@ -300,7 +318,7 @@ result<secret> bridge_store::make_key() {
   ::unlink((folder_ + "/key.bin").c_str());
   if (auto written = write_new(folder_, "key.bin", fresh.reveal()); !written)
     return tl::unexpected<error>(written.error());
-  // Another process, with another server, may have been first: one key is for all.
+  // A process that knows no such lock may have been first: one key is for all.
   if (auto known = read_key()) return *known;
   return fail(errc::file_unwritable, folder_ + "/key.bin cannot be read");
 }

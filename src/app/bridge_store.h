@@ -95,6 +95,7 @@ class bridge_store {
   std::string set_aside(const std::string& path);
   std::optional<secret> read_key();
   result<secret> make_key();
+  std::optional<bridge_lock> wait_for_key();
   // With the code of a cache that cannot be used.
   void warn(std::string_view message, bridge_log::fields values);
   std::optional<std::string> read_private(const std::string& path, std::size_t most);

@@ -1,0 +1,73 @@
+#include "app/bridge_store.h"
+
+#include <filesystem>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+namespace mcp_oauth {
+namespace {
+
+class BridgeStore : public testing::Test {
+ protected:
+  BridgeStore() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "bridge_store_XXXXXX").string();
+    root = ::mkdtemp(pattern.data());
+  }
+  ~BridgeStore() override { std::filesystem::remove_all(root); }
+
+  bridge_settings settings(const std::string& server, const std::string& folder) const {
+    bridge_settings made;
+    made.upstream.url = server;
+    made.sign_in.token_cache_dir = root + "/" + folder;
+    made.sign_in.key_place = bridge_key_place::file;
+    return made;
+  }
+  static kept_sign_in sign_in(const std::string& server) {
+    kept_sign_in made;
+    made.server = server;
+    made.tokens.emplace();
+    made.tokens->client_id = "c";
+    made.tokens->access_token = secret("an access token");
+    return made;
+  }
+  static std::optional<std::string> nothing(std::string_view) { return std::nullopt; }
+  static std::string server(std::size_t number) { return "https://mcp.example/" + std::to_string(number); }
+
+  std::string root;
+  bridge_log log{bridge_log_level::fatal};
+};
+
+TEST_F(BridgeStore, SignInsToManyServersAtTheSameMomentCanAllBeReadAgain) {
+  constexpr std::size_t many = 6, rounds = 10;
+  for (std::size_t round = 0; round < rounds; ++round) {
+    auto folder = std::to_string(round);
+    std::vector<std::thread> all;
+    for (std::size_t i = 0; i < many; ++i) {
+      all.emplace_back([&, i] {
+        auto own = settings(server(i), folder);
+        bridge_store store(own, log, nothing);
+        EXPECT_TRUE(store.write(sign_in(server(i))));
+      });
+    }
+    for (auto& one : all) one.join();
+    auto own = settings(server(0), folder);
+    bridge_store store(own, log, nothing);
+    EXPECT_EQ(store.all().size(), many) << "sealed with another key than the one that is kept";
+  }
+}
+
+TEST_F(BridgeStore, AKeyThatAnotherOneMakesForEverIsNotWaitedForByWhoEnds) {
+  auto own = settings(server(0), "given_up");
+  std::atomic<bool> given_up{true};
+  bridge_store store(own, log, nothing, &given_up);
+  ASSERT_TRUE(store.prepare_folder());
+  auto held = bridge_lock::take(store.folder() + "/key.lock");
+  ASSERT_TRUE(held);
+  auto written = store.write(sign_in(server(0)));
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code, errc::file_unwritable);
+}
+
+}  // namespace
+}  // namespace mcp_oauth
