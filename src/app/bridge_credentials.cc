@@ -181,6 +181,7 @@ bool bridge_credentials::parts::renews_alone() const {
 // Whether another process has a token by now that the server has not refused here.
 net::task<bool> bridge_credentials::parts::take_from_store(std::string refused) {
   std::optional<kept_sign_in> found;
+  bool gone = in_store && store.is_gone();  // reading sets aside what is damaged
   if (store.key_is_slow()) {
     slow_notice notice(worker, log, "the key of the sign-ins, from the desktop's secret service", "");
     auto read = [this] { return store.read(); };
@@ -189,7 +190,9 @@ net::task<bool> bridge_credentials::parts::take_from_store(std::string refused) 
   } else {
     found = store.read();
   }
+  if (!found && gone) sign_out();
   if (!found) co_return false;
+  in_store = true;
   // What we could not write must not give way to what it replaced: that one's refresh token is used up. A
   // token of another process is younger.
   bool younger =
@@ -286,6 +289,7 @@ net::task<result<void>> bridge_credentials::parts::sign_in(sign_in_purpose purpo
   net::off_loop writing(worker, pool, write);
   auto written = co_await writing;
   unwritten = !written;
+  in_store = in_store || written;
   if (!written)
     log.write(bridge_log_level::warn, component, "the sign-in is not kept",
               {{"why", written.error().detail}});

@@ -64,6 +64,14 @@ http_response page_of(const result<kept_sign_in>& outcome, const bridge_settings
 
 }  // namespace
 
+// Somebody has logged out of what this bridge goes by: it must not bring that back.
+void bridge_credentials::parts::sign_out() {
+  log.write(bridge_log_level::info, "token", "signed out meanwhile: what this bridge had is forgotten");
+  in_store = unwritten = false;
+  if (kept) kept->tokens.reset();
+  dpop_key.reset();
+}
+
 // A server may send back what it was sent, in an error for people.
 void bridge_credentials::parts::hide_what_is_sent(const http_call& call) {
   auto parameters = form::parse(call.body);

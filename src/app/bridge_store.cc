@@ -361,6 +361,14 @@ std::optional<kept_sign_in> bridge_store::read() {
   return kept;
 }
 
+bool bridge_store::is_gone() const {
+  if (folder_.empty()) return true;
+  auto is_there = [](const std::string& path) {
+    return ::access(path.c_str(), F_OK) == 0 || errno != ENOENT;
+  };
+  return !is_there(file()) && !is_there(file() + ".damaged");
+}
+
 result<void> bridge_store::write(const kept_sign_in& kept) {
   if (!prepare_folder()) return fail(errc::file_unwritable, folder_ + " cannot hold what is secret");
   auto key = make_key();

@@ -74,6 +74,8 @@ class bridge_store {
   bool key_is_slow() const;
   // Nothing where there is none, or none that can be used.
   std::optional<kept_sign_in> read();
+  // Whether there is none at all, not even one that was set aside: so `remove` leaves it.
+  bool is_gone() const;
   // For the holder of the lock. Whole or not at all, also when the process is killed or the machine stops:
   // what was there before stays until the new is on the disk. Errors: file_unwritable.
   result<void> write(const kept_sign_in& kept);

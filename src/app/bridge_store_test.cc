@@ -1,6 +1,7 @@
 #include "app/bridge_store.h"
 
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -67,6 +68,21 @@ TEST_F(BridgeStore, AKeyThatAnotherOneMakesForEverIsNotWaitedForByWhoEnds) {
   auto written = store.write(sign_in(server(0)));
   ASSERT_FALSE(written);
   EXPECT_EQ(written.error().code, errc::file_unwritable);
+  EXPECT_TRUE(store.is_gone());
+}
+
+TEST_F(BridgeStore, IsGoneWhenSomebodyLoggedOutAndNotWhenItIsDamaged) {
+  auto own = settings(server(0), "gone");
+  bridge_store store(own, log, nothing);
+  EXPECT_TRUE(store.is_gone());
+  ASSERT_TRUE(store.write(sign_in(server(0))));
+  EXPECT_FALSE(store.is_gone());
+  std::ofstream(store.file()) << "damaged";
+  EXPECT_FALSE(store.read());
+  EXPECT_FALSE(std::filesystem::exists(store.file()));
+  EXPECT_FALSE(store.is_gone());
+  EXPECT_TRUE(store.remove());
+  EXPECT_TRUE(store.is_gone());
 }
 
 }  // namespace
