@@ -71,20 +71,6 @@ std::optional<signing_key> read_client_key(const bridge_settings& settings, brid
   return std::nullopt;
 }
 
-// What stands in a header may be a key, and may be what an address is made of.
-void hide_header(bridge_log& log, std::string_view name, const secret& value) {
-  constexpr auto telling = std::to_array<std::string_view>(
-      {"auth", "cookie", "credential", "key", "pass", "secret", "session", "token"});
-  auto lower = to_lower(name);
-  auto tells = [&](std::string_view word) { return lower.find(word) != std::string::npos; };
-  if (std::none_of(telling.begin(), telling.end(), tells)) return log.hide_here(value);
-  log.hide(value);
-  // Behind the name of a scheme.
-  std::string_view text = value.reveal();
-  if (auto blank = text.find(' '); blank != std::string_view::npos)
-    log.hide(secret(std::string(text.substr(blank + 1))));
-}
-
 }  // namespace
 
 bridge_credentials::parts::parts(const bridge_settings& s, net::worker& w, net::blocking_pool& p,
@@ -93,9 +79,9 @@ bridge_credentials::parts::parts(const bridge_settings& s, net::worker& w, net::
   const auto& in = settings.sign_in;
   for (const auto* value : {&in.client_secret, &in.access_token, &in.refresh_token, &in.authorization_code,
                             &in.code_verifier, &in.identity_client_secret})
-    log.hide(*value);
+    log.hide_configured(*value);
   for (const auto& [name, value] : in.extra_params) log.hide_here(secret(value));
-  for (const auto& [name, value] : settings.upstream.headers) hide_header(log, name, value);
+  for (const auto& [name, value] : settings.upstream.headers) log.hide_header(name, value);
   if (!settings.use_proxy) {
     for (const char* name :
          {"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"})
