@@ -74,6 +74,9 @@ void bridge_credentials::parts::sign_out() {
 
 // A server may send back what it was sent, in an error for people.
 void bridge_credentials::parts::hide_what_is_sent(const http_call& call) {
+  // Of Basic: id and secret in one.
+  auto credentials = call.fields.first("Authorization");
+  log.hide(secret(std::string(credentials.substr(credentials.find(' ') + 1))));
   auto parameters = form::parse(call.body);
   if (!parameters) return;
   for (const auto& [name, value] : *parameters) {

@@ -76,11 +76,13 @@ test('an error that repeats what the server was sent comes without secrets, what
 
 test('a wrong client secret is no missing client id, and is not repeated when the server says it', async (t) => {
   const secret = 'a-secret-that-is-wrong';
+  const shown = new Set(); // what it says who it is by, id and secret in one
   let origin;
   const url = await startAnswering(t, (asked, answer) => {
     if (asked.url.startsWith('/.well-known/oauth-protected')) return json(answer, 200, { resource: `${origin}/mcp`, authorization_servers: [origin] });
     if (asked.url.startsWith('/.well-known/')) return json(answer, 200, { issuer: origin, token_endpoint: `${origin}/token`, code_challenge_methods_supported: ['S256'] });
-    if (asked.url === '/token') return json(answer, 401, { error: 'invalid_client', error_description: `bad secret ${secret}` });
+    shown.add(asked.headers.authorization?.split(' ')[1]);
+    if (asked.url === '/token') return json(answer, 401, { error: 'invalid_client', error_description: `bad secret ${secret} of ${asked.headers.authorization}` });
     answer.writeHead(401, { 'www-authenticate': 'Bearer' }).end();
   });
   origin = new URL(url).origin;
@@ -88,13 +90,15 @@ test('a wrong client secret is no missing client id, and is not repeated when th
   const bridge = await Bridge.start(t, `${origin}/mcp`, { env });
   const { error } = await bridge.initialize();
   assert.equal(error.data.symptom, 'MOP-SIN-012', JSON.stringify(error));
-  assert.match(error.message, /bad secret \*\*\*/);
+  assert.match(error.message, /bad secret \*\*\* of Basic \*\*\*/);
   assert.equal(await bridge.end(), 0);
-  assert.ok(!bridge.errors.includes(secret) && !JSON.stringify(bridge.messages).includes(secret), bridge.errors);
+  const heard = () => [secret, ...shown].filter(Boolean);
+  assert.ok(heard().some((one) => Buffer.from(one, 'base64').toString() === `c:${secret}`), 'it shows itself by Basic');
+  for (const one of heard()) assert.ok(!bridge.errors.includes(one) && !JSON.stringify(bridge.messages).includes(one), bridge.errors);
   const home = await BridgeHome.make(t, env);
   const done = await home.run(['login', `${origin}/mcp`]);
   assert.notEqual(done.code, 0);
-  assert.ok(!`${done.out}${done.err}`.includes(secret), done.err);
+  for (const one of heard()) assert.ok(!`${done.out}${done.err}`.includes(one), done.err);
 });
 
 test('`bridge login` takes no page, no 404 and no 500 for a server without a sign-in', async (t) => {
