@@ -117,6 +117,28 @@ test('`bridge login` takes no page, no 404 and no 500 for a server without a sig
   assert.match(open.out, /asks for no sign-in/);
 });
 
+test('`bridge login` with a sign-in that is kept is not content with a server that has gone', async (t) => {
+  let origin, gone = false;
+  const url = await startAnswering(t, (asked, answer) => {
+    if (asked.url.startsWith('/.well-known/oauth-protected')) return json(answer, 200, { resource: `${origin}/mcp`, authorization_servers: [origin] });
+    if (asked.url.startsWith('/.well-known/')) return json(answer, 200, { issuer: origin, token_endpoint: `${origin}/token` });
+    if (asked.url === '/token') return json(answer, 200, { access_token: 'a-token-of-some-length', token_type: 'Bearer', expires_in: 3600 });
+    if (gone) return answer.writeHead(404).end();
+    if (!asked.headers.authorization) return answer.writeHead(401, { 'www-authenticate': 'Bearer' }).end();
+    json(answer, 200, { jsonrpc: '2.0', id: 'sign-in', result: {} });
+  });
+  origin = new URL(url).origin;
+  const home = await BridgeHome.make(t, { OAUTH2_GRANT: 'client_credentials', OAUTH2_CLIENT_ID: 'c', OAUTH2_CLIENT_SECRET: 'a-secret-of-some-length' });
+  const first = await home.run(['login', `${origin}/mcp`]);
+  assert.equal(first.code, 0, first.err);
+  assert.match(first.out, /signed in to/);
+  gone = true;
+  const again = await home.run(['login', `${origin}/mcp`]);
+  assert.equal(again.code, 4, again.out);
+  assert.match(again.err, /answers 404, as no MCP server does.* A sign-in to it is kept/);
+  assert.doesNotMatch(again.out, /signed in/);
+});
+
 test('a server that is not there is told in words of the bridge', async (t) => {
   const bridge = await Bridge.start(t, `http://127.0.0.1:${await portOfNobody()}/mcp`);
   const { error } = await bridge.initialize();
