@@ -288,7 +288,9 @@ net::task<result<void>> bridge_credentials::parts::fly(sign_in_purpose purpose, 
     co_return taken;
   }
   auto began = to_unix(now());
-  if (!store.prepare_folder())
+  // Where everybody may write, the lock and what is noted there are nobody's word.
+  bool shared = store.prepare_folder();
+  if (!shared)
     log.write(bridge_log_level::warn, component,
               store.folder().empty() ? "there is no folder for sign-ins, since neither HOME nor "
                                        "XDG_CONFIG_HOME nor oauth2.tokenCacheDir is set: "
@@ -297,8 +299,8 @@ net::task<result<void>> bridge_credentials::parts::fly(sign_in_purpose purpose, 
   bool waited = false;
   std::optional<bridge_lock> lock;
   while (true) {
-    lock = bridge_lock::take(store.lock_file());
-    auto noted = bridge_lock::read(store.lock_file());
+    lock = shared ? bridge_lock::take(store.lock_file()) : bridge_lock::none();
+    auto noted = shared ? bridge_lock::read(store.lock_file()) : bridge_lock::note();
     bool taken = co_await take_from_store(refused);
     if (taken) {
       log.write(bridge_log_level::debug, component, "a token of another bridge is used");

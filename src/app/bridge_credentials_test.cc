@@ -6,6 +6,8 @@
 #include <filesystem>
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace mcp_oauth {
 namespace {
@@ -45,6 +47,11 @@ class BridgeCredentials : public testing::Test {
     std::optional<result<bridge_token>> first, next;
     bool over = false;
   };
+  static net::task<void> ask(bridge_credentials& of, seen& to) {
+    auto got = co_await of.acquire(false);
+    to.first = std::move(got);
+    to.over = true;
+  }
   static net::task<void> log_out_between(bridge_credentials& of, bridge_store& store, seen& to) {
     auto got = co_await of.acquire(false);
     auto generation = got ? got->generation : 0;
@@ -90,6 +97,30 @@ TEST_F(BridgeCredentials, WhoLoggedOutWhileABridgeRunsIsNotSignedInAgainByIt) {
   EXPECT_EQ(got.next->error().code, errc::sign_in_person_needed) << got.next->error().detail;
   EXPECT_TRUE(store.is_gone());
   EXPECT_EQ(credentials.token_words(), "there is no token");
+}
+
+TEST_F(BridgeCredentials, ALockInAFolderWhereEverybodyMayWriteHoldsNobodyBack) {
+  bridge_store store(settings, log, nothing);
+  auto held = bridge_lock::take(store.lock_file());
+  ASSERT_TRUE(held);
+  held->write({::getpid(), "signing in", "https://evil.example/", "http://127.0.0.1:1/cb", 0, 0, 0, ""});
+  ASSERT_EQ(::chmod(folder.c_str(), 0777), 0);
+  bridge_credentials credentials(settings, worker, pool, log);
+  seen got;
+  run(credentials, ask(credentials, got), got);
+  ASSERT_FALSE(*got.first);
+  EXPECT_EQ(got.first->error().code, errc::sign_in_person_needed) << got.first->error().detail;
+}
+
+TEST_F(BridgeCredentials, ALockInAFolderOfOnesOwnIsWaitedFor) {
+  bridge_store store(settings, log, nothing);
+  auto held = bridge_lock::take(store.lock_file());
+  ASSERT_TRUE(held);
+  bridge_credentials credentials(settings, worker, pool, log);
+  seen got;
+  run(credentials, ask(credentials, got), got);
+  ASSERT_FALSE(*got.first);
+  EXPECT_EQ(got.first->error().code, errc::bridge_ending) << got.first->error().detail;
 }
 
 }  // namespace

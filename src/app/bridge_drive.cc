@@ -376,7 +376,7 @@ net::task<result<void>> bridge_credentials::paste(std::string text) {
     co_return result<void>();
   }
   // Another process waits for it: its callback gets what the browser could not bring.
-  auto noted = bridge_lock::read(p.store.lock_file());
+  auto noted = p.store.prepare_folder() ? bridge_lock::read(p.store.lock_file()) : bridge_lock::note();
   auto place = url::parse(noted.redirect_uri);
   auto mark = text.find('?');
   if (noted.doing.empty() || !place || !place->is_loopback())

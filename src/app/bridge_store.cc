@@ -95,6 +95,11 @@ std::uint64_t inode_of(const std::string& path) {
   return ::lstat(path.c_str(), &about) == 0 ? static_cast<std::uint64_t>(about.st_ino) : 0;
 }
 
+bool is_own_file(int fd) {
+  struct stat about{};
+  return ::fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && about.st_uid == ::geteuid();
+}
+
 json::value text(std::string_view s) { return json::string(s.data(), s.size()); }
 
 }  // namespace
@@ -121,11 +126,12 @@ std::string bridge_folder(const std::string& configured, const environment_of_pr
 // ---- the lock
 
 std::optional<bridge_lock> bridge_lock::take(const std::string& path) {
-  net::descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file) return bridge_lock(net::descriptor());
+  constexpr int how = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  net::descriptor file(::open(path.c_str(), how, 0600));
+  if (!file || !is_own_file(file.number())) return none();
   if (::flock(file.number(), LOCK_EX | LOCK_NB) == 0) return bridge_lock(std::move(file));
   if (errno == EWOULDBLOCK || errno == EINTR) return std::nullopt;
-  return bridge_lock(net::descriptor());
+  return none();
 }
 
 void bridge_lock::write(const note& what) {
@@ -148,8 +154,9 @@ void bridge_lock::write(const note& what) {
 
 bridge_lock::note bridge_lock::read(const std::string& path) {
   note found;
-  net::descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  auto content = file ? read_up_to(file.number(), largest_note) : std::nullopt;
+  net::descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  bool own = file && is_own_file(file.number());
+  auto content = own ? read_up_to(file.number(), largest_note) : std::nullopt;
   auto o = parse_json_object(content.value_or(""));
   if (!o) return found;
   std::int64_t code = 0;

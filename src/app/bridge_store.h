@@ -40,10 +40,14 @@ class bridge_lock {
     std::string why;
   };
 
-  // Nothing while another process (or another lock of this one) holds it. Where the file cannot be made or
-  // the file system knows no locks, it is as if it were held: the alternative is no sign-in at all.
+  // Nothing while another process (or another lock of this one) holds it. Where the file cannot be made, is
+  // somebody else's, or the file system knows no locks, it is as if it were held: the alternative is no
+  // sign-in at all.
   static std::optional<bridge_lock> take(const std::string& path);
+  // As if it were held, with no file: where whoever likes could make one.
+  static std::optional<bridge_lock> none() { return bridge_lock(net::descriptor()); }
   void write(const note& what);
+  // Nothing of a file that is somebody else's.
   static note read(const std::string& path);
 
  private:

@@ -5,6 +5,8 @@
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace mcp_oauth {
 namespace {
@@ -83,6 +85,38 @@ TEST_F(BridgeStore, IsGoneWhenSomebodyLoggedOutAndNotWhenItIsDamaged) {
   EXPECT_FALSE(store.is_gone());
   EXPECT_TRUE(store.remove());
   EXPECT_TRUE(store.is_gone());
+}
+
+TEST_F(BridgeStore, ALockIsHeldByOneAndItsNoteIsRead) {
+  auto path = root + "/a.lock";
+  auto held = bridge_lock::take(path);
+  ASSERT_TRUE(held);
+  EXPECT_FALSE(bridge_lock::take(path));
+  bridge_lock::note said;
+  said.pid = ::getpid();
+  said.doing = "signing in";
+  said.address = "https://as.example/authorize";
+  held->write(said);
+  EXPECT_EQ(bridge_lock::read(path).address, said.address);
+}
+
+TEST_F(BridgeStore, ALockOfSomebodyElseHoldsNobodyBackAndItsNoteIsNotBelieved) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
+  auto path = root + "/a.lock";
+  auto held = bridge_lock::take(path);
+  ASSERT_TRUE(held);
+  held->write({::getpid(), "signing in", "https://evil.example/", "http://127.0.0.1:1/cb", 0, 0, 0, ""});
+  ASSERT_EQ(::chown(path.c_str(), 65'534, 65'534), 0);
+  EXPECT_TRUE(bridge_lock::take(path));
+  EXPECT_EQ(bridge_lock::read(path).address, "");
+}
+
+TEST_F(BridgeStore, ALockThatIsNoFileHoldsNobodyBack) {
+  auto path = root + "/a.lock";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  EXPECT_TRUE(bridge_lock::take(path));
+  EXPECT_TRUE(bridge_lock::take(path));
+  EXPECT_EQ(bridge_lock::read(path).pid, 0);
 }
 
 }  // namespace
