@@ -1,8 +1,11 @@
 #include "app/bridge_store.h"
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -41,21 +44,50 @@ class BridgeStore : public testing::Test {
   bridge_log log{bridge_log_level::fatal};
 };
 
+// A desktop whose secret service is a file.
+class fake_desktop {
+ public:
+  explicit fake_desktop(std::string folder)
+      : folder_(std::move(folder)), path_(process_environment("PATH").value_or("/usr/bin:/bin")) {
+    std::filesystem::create_directory(folder_);
+    auto program = folder_ + "/secret-tool";
+    std::ofstream(program) << "#!/bin/sh\ncase $1 in\nstore) cat > " << folder_ << "/ring ;;\nlookup) cat "
+                           << folder_ << "/ring ;;\nesac\n";
+    ::chmod(program.c_str(), 0700);
+    ::setenv("PATH", (folder_ + ":" + path_).c_str(), 1);
+  }
+  ~fake_desktop() { ::setenv("PATH", path_.c_str(), 1); }
+  fake_desktop(const fake_desktop&) = delete;
+  fake_desktop& operator=(const fake_desktop&) = delete;
+
+ private:
+  std::string folder_, path_;
+};
+
 TEST_F(BridgeStore, SignInsToManyServersAtTheSameMomentCanAllBeReadAgain) {
-  constexpr std::size_t many = 6, rounds = 10;
-  for (std::size_t round = 0; round < rounds; ++round) {
-    auto folder = std::to_string(round);
+  constexpr std::size_t many = 6;
+  fake_desktop desktop(root + "/bin");
+  auto environment = [](std::string_view name) {
+    return name == "DBUS_SESSION_BUS_ADDRESS" ? std::optional<std::string>("a bus")
+                                              : process_environment(name);
+  };
+  for (auto place : {bridge_key_place::file, bridge_key_place::secret_service}) {
+    auto own = [&](std::size_t number) {
+      auto made = settings(server(number), place == bridge_key_place::file ? "file" : "service");
+      made.sign_in.key_place = place;
+      return made;
+    };
     std::vector<std::thread> all;
     for (std::size_t i = 0; i < many; ++i) {
       all.emplace_back([&, i] {
-        auto own = settings(server(i), folder);
-        bridge_store store(own, log, nothing);
+        auto mine = own(i);
+        bridge_store store(mine, log, environment);
         EXPECT_TRUE(store.write(sign_in(server(i))));
       });
     }
     for (auto& one : all) one.join();
-    auto own = settings(server(0), folder);
-    bridge_store store(own, log, nothing);
+    auto first = own(0);
+    bridge_store store(first, log, environment);
     EXPECT_EQ(store.all().size(), many) << "sealed with another key than the one that is kept";
   }
 }
@@ -114,7 +146,8 @@ TEST_F(BridgeStore, ALockOfSomebodyElseHoldsNobodyBackAndItsNoteIsNotBelieved) {
 TEST_F(BridgeStore, ALockThatIsNoFileHoldsNobodyBack) {
   auto path = root + "/a.lock";
   ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
-  EXPECT_TRUE(bridge_lock::take(path));
+  auto first = bridge_lock::take(path);
+  EXPECT_TRUE(first);
   EXPECT_TRUE(bridge_lock::take(path));
   EXPECT_EQ(bridge_lock::read(path).pid, 0);
 }

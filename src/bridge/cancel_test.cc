@@ -37,7 +37,9 @@ TEST(Cancel, ACallThatIsUnderWayIsToldToTheServerAndDoesNotGoOnceMore) {
   EXPECT_FALSE(t.sending(call)) << "it would come behind its cancellation";
   EXPECT_TRUE(t.sent_nothing()) << "the head start counts from when it went";
   t.pass(milliseconds(100));
-  EXPECT_NE(t.next().body->find("notifications/cancelled"), std::string::npos);
+  auto told = t.next();
+  ASSERT_TRUE(told.body);
+  EXPECT_NE(told.body->find("notifications/cancelled"), std::string::npos);
 }
 
 TEST(Cancel, ACallWhoseTokenWasRefusedWasNotMade) {
@@ -64,7 +66,9 @@ TEST(Cancel, ACallWhoseStreamIsBeingResumedIsToldToTheServer) {
   t.end(call);
   t.line(std::string(cancel_text));
   t.pass(milliseconds(200));
-  EXPECT_NE(t.next().body->find("notifications/cancelled"), std::string::npos);
+  auto told = t.next();
+  ASSERT_TRUE(told.body);
+  EXPECT_NE(told.body->find("notifications/cancelled"), std::string::npos);
 }
 
 TEST(Cancel, ACallThatWaitedTooLongForATokenIsNoneThatTheServerHearsOf) {
