@@ -76,6 +76,11 @@ class play {
         head.location = "/moved";
         head.challenges = "Bearer error=\"insufficient_scope\"";
         if (call == 0 || !headed_.insert(call).second) break;
+        // Half of them go at once, the others as late as that.
+        if (call % 2 == 1 && !talk_.on_sending(call, now_)) {
+          forget(call, [&] { talk_.on_failure(call, {errc::client_gone, "x"}, now_); });
+          break;
+        }
         if (talk_.on_head(call, head, now_) == conversation::reading::drain) drained_.insert(call);
         break;
       }
@@ -130,6 +135,8 @@ class play {
   void take() {
     for (auto& action : talk_.take_actions()) {
       if (action.kind == bridge_action::kind::send) open_.push_back(action.call);
+      if (action.kind == bridge_action::kind::send && action.call % 2 == 0)
+        talk_.on_sending(action.call, now_);
       if (action.kind == bridge_action::kind::abort) std::erase(open_, action.call);
     }
     written_ += std::exchange(talk_.output(), {});

@@ -134,7 +134,16 @@ int login(const bridge_settings& settings, bridge_log& log) {
   bridge_store store(settings, log, process_environment);
   store.folder_is_known();
   auto kept = store.read();
-  if (kept && kept->tokens) {
+  bool has_tokens = kept && kept->tokens;
+  auto status = outcome->status;
+  if (outcome->page || status == 404 || status == 405 || status == 410 || status >= 500) {
+    log.tell(settings.upstream.url + " answers " + std::to_string(status) +
+             (outcome->page ? " with a page for people" : "") +
+             ", as no MCP server does: compare the address, path included, with what its operator says" +
+             (has_tokens ? ". A sign-in to it is kept" : ""));
+    return static_cast<int>(bridge_exit::dependency);
+  }
+  if (has_tokens) {
     say("signed in to " + settings.upstream.url +
         (kept->tokens->issuer.empty() ? "" : " at " + kept->tokens->issuer));
     return 0;
@@ -148,13 +157,6 @@ int login(const bridge_settings& settings, bridge_log& log) {
                "signed in to " + settings.upstream.url + ", and nothing of it could be kept"};
     log.tell(told_of_start(lost, settings));
     return static_cast<int>(exit_of(lost, settings.drop_in));
-  }
-  auto status = outcome->status;
-  if (outcome->page || status == 404 || status == 405 || status == 410 || status >= 500) {
-    log.tell(settings.upstream.url + " answers " + std::to_string(status) +
-             (outcome->page ? " with a page for people" : "") +
-             ", as no MCP server does: compare the address, path included, with what its operator says");
-    return static_cast<int>(bridge_exit::dependency);
   }
   say(settings.upstream.url + " asks for no sign-in");
   return 0;

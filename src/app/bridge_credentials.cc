@@ -64,20 +64,6 @@ std::optional<signing_key> read_client_key(const bridge_settings& settings, brid
   return std::nullopt;
 }
 
-// What stands in a header may be a key, and may be what an address is made of.
-void hide_header(bridge_log& log, std::string_view name, const secret& value) {
-  constexpr auto telling = std::to_array<std::string_view>(
-      {"auth", "cookie", "credential", "key", "pass", "secret", "session", "token"});
-  auto lower = to_lower(name);
-  auto tells = [&](std::string_view word) { return lower.find(word) != std::string::npos; };
-  if (std::none_of(telling.begin(), telling.end(), tells)) return log.hide_here(value);
-  log.hide(value);
-  // Behind the name of a scheme.
-  std::string_view text = value.reveal();
-  if (auto blank = text.find(' '); blank != std::string_view::npos)
-    log.hide(secret(std::string(text.substr(blank + 1))));
-}
-
 }  // namespace
 
 bridge_credentials::parts::parts(const bridge_settings& s, net::worker& w, net::blocking_pool& p,
@@ -86,9 +72,9 @@ bridge_credentials::parts::parts(const bridge_settings& s, net::worker& w, net::
   const auto& in = settings.sign_in;
   for (const auto* value : {&in.client_secret, &in.access_token, &in.refresh_token, &in.authorization_code,
                             &in.code_verifier, &in.identity_client_secret})
-    log.hide(*value);
+    log.hide_configured(*value);
   for (const auto& [name, value] : in.extra_params) log.hide_here(secret(value));
-  for (const auto& [name, value] : settings.upstream.headers) hide_header(log, name, value);
+  for (const auto& [name, value] : settings.upstream.headers) log.hide_header(name, value);
   apply_use_proxy(settings);
 }
 
@@ -170,6 +156,7 @@ bool bridge_credentials::parts::renews_alone() const {
 // Whether another process has a token by now that the server has not refused here.
 net::task<bool> bridge_credentials::parts::take_from_store(std::string refused) {
   std::optional<kept_sign_in> found;
+  bool gone = in_store && store.is_gone();  // reading sets aside what is damaged
   if (store.key_is_slow()) {
     slow_notice notice(worker, log, "the key of the sign-ins, from the desktop's secret service", "");
     auto read = [this] { return store.read(); };
@@ -178,7 +165,9 @@ net::task<bool> bridge_credentials::parts::take_from_store(std::string refused) 
   } else {
     found = store.read();
   }
+  if (!found && gone) sign_out();
   if (!found) co_return false;
+  in_store = true;
   // What we could not write must not give way to what it replaced: that one's refresh token is used up. A
   // token of another process is younger.
   bool younger =
@@ -271,6 +260,7 @@ net::task<result<void>> bridge_credentials::parts::sign_in(sign_in_purpose purpo
   net::off_loop writing(worker, pool, write);
   auto written = co_await writing;
   unwritten = !written;
+  in_store = in_store || written;
   if (!written)
     log.write(bridge_log_level::warn, component, "the sign-in is not kept",
               {{"why", written.error().detail}});
@@ -283,7 +273,9 @@ net::task<result<void>> bridge_credentials::parts::fly(sign_in_purpose purpose, 
     co_return taken;
   }
   auto began = to_unix(now());
-  if (!store.prepare_folder())
+  // Where everybody may write, the lock and what is noted there are nobody's word.
+  bool shared = store.prepare_folder();
+  if (!shared)
     log.write(bridge_log_level::warn, component,
               store.folder().empty() ? "there is no folder for sign-ins, since neither HOME nor "
                                        "XDG_CONFIG_HOME nor oauth2.tokenCacheDir is set: "
@@ -292,8 +284,8 @@ net::task<result<void>> bridge_credentials::parts::fly(sign_in_purpose purpose, 
   bool waited = false;
   std::optional<bridge_lock> lock;
   while (true) {
-    lock = bridge_lock::take(store.lock_file());
-    auto noted = bridge_lock::read(store.lock_file());
+    lock = shared ? bridge_lock::take(store.lock_file()) : bridge_lock::none();
+    auto noted = shared ? bridge_lock::read(store.lock_file()) : bridge_lock::note();
     bool taken = co_await take_from_store(refused);
     if (taken) {
       log.write(bridge_log_level::debug, component, "a token of another bridge is used");

@@ -48,6 +48,7 @@ struct bridge_credentials::parts {
   std::optional<kept_sign_in> kept;
   bool loaded = false, loading = false;
   bool unwritten = false;  // what is in the store is older than what is here
+  bool in_store = false;   // something of it was there
   std::uint64_t generation = 0;
   bool stopping = false;
   std::atomic<bool> given_up{false};  // the same, for what runs on other threads
@@ -89,6 +90,7 @@ struct bridge_credentials::parts {
   bool has_fresh() const;
   bridge_token token() const;
   void adopt(kept_sign_in fresh);
+  void sign_out();
   std::string holder_text(const bridge_lock::note& note) const;
   error in_vain();
   error refused_here() const;

@@ -65,8 +65,19 @@ http_response page_of(const result<kept_sign_in>& outcome, const bridge_settings
 
 }  // namespace
 
+// Somebody has logged out of what this bridge goes by: it must not bring that back.
+void bridge_credentials::parts::sign_out() {
+  log.write(bridge_log_level::info, "token", "signed out meanwhile: what this bridge had is forgotten");
+  in_store = unwritten = false;
+  if (kept) kept->tokens.reset();
+  dpop_key.reset();
+}
+
 // A server may send back what it was sent, in an error for people.
 void bridge_credentials::parts::hide_what_is_sent(const http_call& call) {
+  // Of Basic: id and secret in one.
+  auto credentials = call.fields.first("Authorization");
+  log.hide(secret(std::string(credentials.substr(credentials.find(' ') + 1))));
   auto parameters = form::parse(call.body);
   if (!parameters) return;
   for (const auto& [name, value] : *parameters) {
@@ -361,7 +372,7 @@ net::task<result<void>> bridge_credentials::paste(std::string text) {
     co_return result<void>();
   }
   // Another process waits for it: its callback gets what the browser could not bring.
-  auto noted = bridge_lock::read(p.store.lock_file());
+  auto noted = p.store.prepare_folder() ? bridge_lock::read(p.store.lock_file()) : bridge_lock::note();
   auto place = url::parse(noted.redirect_uri);
   auto mark = text.find('?');
   if (noted.doing.empty() || !place || !place->is_loopback())

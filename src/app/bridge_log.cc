@@ -2,6 +2,7 @@
 
 #include "base/base64url.h"
 #include "base/form.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "oauth/displayable.h"
 
@@ -10,6 +11,7 @@
 #include <cerrno>
 #include <chrono>
 #include <climits>
+#include <cstddef>
 
 #include <poll.h>
 #include <unistd.h>
@@ -18,7 +20,7 @@ namespace mcp_oauth {
 namespace {
 
 constexpr std::size_t shortest_hidden = 6;
-constexpr std::size_t most_hidden = 256;
+constexpr std::ptrdiff_t most_hidden = 256;  // besides those of the configuration
 constexpr std::size_t longest_line = 2048;
 constexpr std::array<std::string_view, 6> names = {"fatal", "error", "warn ", "info ", "debug", "trace"};
 
@@ -30,23 +32,42 @@ void mask(std::string& text, std::string_view value) {
 
 }  // namespace
 
-void bridge_log::hide(const secret& value) { add(value, true); }
+void bridge_log::hide(const secret& value) { add(value, true, false); }
 
-void bridge_log::hide_here(const secret& value) { add(value, false); }
+void bridge_log::hide_configured(const secret& value) { add(value, true, true); }
 
-bool bridge_log::hide_for_now(const secret& value) { return add(value, true); }
+void bridge_log::hide_here(const secret& value) { add(value, false, true); }
 
-bool bridge_log::add(const secret& value, bool everywhere) {
+void bridge_log::hide_header(std::string_view name, const secret& value) {
+  constexpr auto telling = std::to_array<std::string_view>(
+      {"auth", "cookie", "credential", "key", "pass", "secret", "session", "token"});
+  auto lower = to_lower(name);
+  auto tells = [&](std::string_view word) { return lower.find(word) != std::string::npos; };
+  if (std::none_of(telling.begin(), telling.end(), tells)) return hide_here(value);
+  hide_configured(value);
+  // Behind the name of a scheme.
+  std::string_view text = value.reveal();
+  if (auto blank = text.find(' '); blank != std::string_view::npos)
+    hide_configured(secret(std::string(text.substr(blank + 1))));
+}
+
+bool bridge_log::hide_for_now(const secret& value) { return add(value, true, false); }
+
+bool bridge_log::add(const secret& value, bool everywhere, bool for_ever) {
   if (value.reveal().size() < shortest_hidden) return false;
   const std::lock_guard lock(mutex_);
   auto known = std::find_if(hidden_.begin(), hidden_.end(),
                             [&](const hidden& one) { return one.value.reveal() == value.reveal(); });
   if (known != hidden_.end()) {
     known->everywhere = known->everywhere || everywhere;
+    known->for_ever = known->for_ever || for_ever;
+    std::rotate(known, known + 1, hidden_.end());  // it counts as the last
     return false;
   }
-  if (hidden_.size() >= most_hidden) hidden_.erase(hidden_.begin());
-  hidden_.push_back({value, everywhere});
+  auto passing = [](const hidden& one) { return !one.for_ever; };
+  if (!for_ever && std::count_if(hidden_.begin(), hidden_.end(), passing) >= most_hidden)
+    hidden_.erase(std::find_if(hidden_.begin(), hidden_.end(), passing));
+  hidden_.push_back({value, everywhere, for_ever});
   return true;
 }
 

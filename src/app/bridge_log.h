@@ -22,11 +22,15 @@ class bridge_log {
   bridge_log(const bridge_log&) = delete;
   bridge_log& operator=(const bridge_log&) = delete;
 
-  // From now on that value is *** wherever it would be written, also percent-encoded and in Base64. Values
-  // under 6 bytes are not looked for.
+  // From now on that value is *** wherever it would be written, also percent-encoded and in Base64, until 256
+  // others were hidden after it. Values under 6 bytes are not looked for.
   void hide(const secret& value);
+  // The same for ever, for what the configuration says.
+  void hide_configured(const secret& value);
   // The same in this log alone, for what may be a secret and may be the name of a tenant.
   void hide_here(const secret& value);
+  // Of a header that the configuration sets: by its name a key, or what an address may be made of.
+  void hide_header(std::string_view name, const secret& value);
   // The same for a while: false, where the value is hidden anyway. Who got true calls `show` afterwards.
   bool hide_for_now(const secret& value);
   void show(const secret& value);
@@ -49,8 +53,9 @@ class bridge_log {
   struct hidden {
     secret value;
     bool everywhere;
+    bool for_ever;
   };
-  bool add(const secret& value, bool everywhere);
+  bool add(const secret& value, bool everywhere, bool for_ever);
   std::string masked(std::string_view text, bool all) const;
   void put(std::string text);
 

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -94,6 +95,11 @@ std::uint64_t inode_of(const std::string& path) {
   return ::lstat(path.c_str(), &about) == 0 ? static_cast<std::uint64_t>(about.st_ino) : 0;
 }
 
+bool is_own_file(int fd) {
+  struct stat about{};
+  return ::fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && about.st_uid == ::geteuid();
+}
+
 json::value text(std::string_view s) { return json::string(s.data(), s.size()); }
 
 }  // namespace
@@ -120,11 +126,12 @@ std::string bridge_folder(const std::string& configured, const environment_of_pr
 // ---- the lock
 
 std::optional<bridge_lock> bridge_lock::take(const std::string& path) {
-  net::descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file) return bridge_lock(net::descriptor());
+  constexpr int how = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  net::descriptor file(::open(path.c_str(), how, 0600));
+  if (!file || !is_own_file(file.number())) return none();
   if (::flock(file.number(), LOCK_EX | LOCK_NB) == 0) return bridge_lock(std::move(file));
   if (errno == EWOULDBLOCK || errno == EINTR) return std::nullopt;
-  return bridge_lock(net::descriptor());
+  return none();
 }
 
 void bridge_lock::write(const note& what) {
@@ -147,8 +154,9 @@ void bridge_lock::write(const note& what) {
 
 bridge_lock::note bridge_lock::read(const std::string& path) {
   note found;
-  net::descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  auto content = file ? read_up_to(file.number(), largest_note) : std::nullopt;
+  net::descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  bool own = file && is_own_file(file.number());
+  auto content = own ? read_up_to(file.number(), largest_note) : std::nullopt;
   auto o = parse_json_object(content.value_or(""));
   if (!o) return found;
   std::int64_t code = 0;
@@ -272,7 +280,24 @@ std::optional<secret> bridge_store::read_key() {
   return key_;
 }
 
+// Held by the process that makes the key. Nothing: given up.
+std::optional<bridge_lock> bridge_store::wait_for_key() {
+  constexpr milliseconds glance{10};
+  auto path = folder_ + "/key.lock";
+  auto lock = bridge_lock::take(path);
+  while (!lock && (given_up_ == nullptr || !*given_up_)) {
+    std::this_thread::sleep_for(glance);
+    lock = bridge_lock::take(path);
+  }
+  return lock;
+}
+
 result<secret> bridge_store::make_key() {
+  if (key_) return *key_;
+  // Two that sign in to two servers at one moment share the key: what one of them sealed with another one
+  // could be opened by nobody.
+  auto alone = wait_for_key();
+  if (!alone) return fail(errc::file_unwritable, "another bridge makes the key of " + folder_);
   if (auto known = read_key()) return *known;
   // A keyring that is locked now has the key still: what is there must not become unreadable for that.
   if (key_is_slow())
@@ -300,7 +325,7 @@ result<secret> bridge_store::make_key() {
   ::unlink((folder_ + "/key.bin").c_str());
   if (auto written = write_new(folder_, "key.bin", fresh.reveal()); !written)
     return tl::unexpected<error>(written.error());
-  // Another process, with another server, may have been first: one key is for all.
+  // A process that knows no such lock may have been first: one key is for all.
   if (auto known = read_key()) return *known;
   return fail(errc::file_unwritable, folder_ + "/key.bin cannot be read");
 }
@@ -341,6 +366,14 @@ std::optional<kept_sign_in> bridge_store::read() {
   auto kept = read_named(name_);
   if (kept && kept->server != settings_.upstream.url) kept.reset();
   return kept;
+}
+
+bool bridge_store::is_gone() const {
+  if (folder_.empty()) return true;
+  auto is_there = [](const std::string& path) {
+    return ::access(path.c_str(), F_OK) == 0 || errno != ENOENT;
+  };
+  return !is_there(file()) && !is_there(file() + ".damaged");
 }
 
 result<void> bridge_store::write(const kept_sign_in& kept) {

@@ -40,10 +40,14 @@ class bridge_lock {
     std::string why;
   };
 
-  // Nothing while another process (or another lock of this one) holds it. Where the file cannot be made or
-  // the file system knows no locks, it is as if it were held: the alternative is no sign-in at all.
+  // Nothing while another process (or another lock of this one) holds it. Where the file cannot be made, is
+  // somebody else's, or the file system knows no locks, it is as if it were held: the alternative is no
+  // sign-in at all.
   static std::optional<bridge_lock> take(const std::string& path);
+  // As if it were held, with no file: where whoever likes could make one.
+  static std::optional<bridge_lock> none() { return bridge_lock(net::descriptor()); }
   void write(const note& what);
+  // Nothing of a file that is somebody else's.
   static note read(const std::string& path);
 
  private:
@@ -74,6 +78,8 @@ class bridge_store {
   bool key_is_slow() const;
   // Nothing where there is none, or none that can be used.
   std::optional<kept_sign_in> read();
+  // Whether there is none at all, not even one that was set aside: so `remove` leaves it.
+  bool is_gone() const;
   // For the holder of the lock. Whole or not at all, also when the process is killed or the machine stops:
   // what was there before stays until the new is on the disk. Errors: file_unwritable.
   result<void> write(const kept_sign_in& kept);
@@ -95,6 +101,7 @@ class bridge_store {
   std::string set_aside(const std::string& path);
   std::optional<secret> read_key();
   result<secret> make_key();
+  std::optional<bridge_lock> wait_for_key();
   // With the code of a cache that cannot be used.
   void warn(std::string_view message, bridge_log::fields values);
   std::optional<std::string> read_private(const std::string& path, std::size_t most);

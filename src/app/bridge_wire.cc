@@ -198,6 +198,8 @@ net::task<result<void>> bridge_wire::carry(running& call) {
     if (!leased) co_return tl::unexpected<error>(leased.error());
     call.up = std::move(*leased);
     call.stream = call.up.shared_stream();
+    // Cancelled meanwhile: it must not come behind its cancellation.
+    if (!talk_.on_sending(call.id, steady_now())) co_return fail(errc::client_gone);
     bool sent_any = false, seen_any = false;
     auto sent = co_await send_request(call, sent_any);
     if (!*alive || call.aborted) co_return fail(errc::client_gone);

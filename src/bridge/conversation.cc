@@ -312,7 +312,7 @@ void conversation::cancel(std::string_view raw_id, std::shared_ptr<const std::st
   auto* t = find_client(raw_id);
   // Answered already, or never heard of. And initialize must not be cancelled.
   if (t == nullptr || t->facts.method == "initialize" || t->why == purpose::client_batch) return;
-  bool sent = t->at != state::queued && t->at != state::delayed;
+  bool sent = may_have_arrived(*t);
   bool tell = sent && server_ != era::stateless && client_ != era::stateless;
   auto wire_id = t->wire_id;
   auto sent_at = t->sent_at;
@@ -523,7 +523,7 @@ void conversation::on_time(milliseconds now) {
     late.why = {errc::upstream_timeout,
                 std::to_string(options_.upstream.timeout.count()) + " ms without a word"};
     auto call = t->call;
-    bool tell = t->at != state::queued && server_ == era::sessions && !t->wire_id.empty() &&
+    bool tell = may_have_arrived(*t) && server_ == era::sessions && !t->wire_id.empty() &&
                 t->facts.method != "initialize" && t->why == purpose::client_request;
     auto wire_id = t->wire_id;
     if (auto* x = find_exchange(call); x != nullptr && (line_owner_ == call || !x->blocked.empty()))

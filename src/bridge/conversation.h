@@ -94,6 +94,9 @@ class conversation {
   void on_stop(milliseconds now);
 
   // ---- from the server
+  // The first byte of that request is about to go, also when it goes once more on another connection. False:
+  // nobody wants it any more, and it must not go.
+  bool on_sending(std::uint64_t call, milliseconds now);
   enum class reading { body, drain };  // drain: what follows is not for us
   reading on_head(std::uint64_t call, const upstream_head& head, milliseconds now);
   void on_body(std::uint64_t call, std::string_view piece, milliseconds now);
@@ -176,6 +179,7 @@ class conversation {
     std::string target;  // as it was sent
     int status = 0;
     bool as_stateless = false;
+    bool under_way = false;      // the server may have heard of it
     bool collecting = false;     // an error's body
     bool asks_patience = false;  // by Retry-After
     std::string collected;
@@ -226,11 +230,14 @@ class conversation {
   // ---- conversation_upstream.cc: requests and what comes of them
   void post(transit& t, milliseconds now);
   void resume(transit& t, milliseconds now);
+  bool may_have_arrived(const transit& t);
   exchange& open_exchange(enum exchange::kind kind, std::uint64_t serial, milliseconds now);
   void send(exchange& x, enum bridge_action::method method, std::shared_ptr<const std::string> body,
             std::string extra, std::string_view target, bool may_repeat);
   std::string session_fields(const transit* t) const;
   answer_bounds bounds_of(const transit* t) const;
+  answer_bounds bounds_for(std::uint64_t call, const message_facts& seen);
+  void read_stream(exchange& x, answer_bounds bounds);
   reading head_of_post(exchange& x, transit& t, const upstream_head& head, milliseconds now);
   bool must_wait(exchange& x, transit& t, const upstream_head& head, milliseconds now);
   void error_answer(exchange& x, transit& t, milliseconds now);

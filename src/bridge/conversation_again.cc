@@ -27,6 +27,7 @@ bool conversation::refused_token(exchange& x, transit* t, const upstream_head& h
   if (refusals >= (t != nullptr && scope ? most_scope_refusals : most_token_refusals)) return false;
   ++refusals;
   x.renewing = true;
+  x.under_way = false;                     // it was not done
   if (t != nullptr) t->head_seen = false;  // of the answer that it will get
   bridge_action action;
   action.kind = bridge_action::kind::renew;

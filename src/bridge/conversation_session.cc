@@ -290,6 +290,9 @@ void conversation::reopen(milliseconds now) {
   session_.clear();
   initialized_sent_ = false;
   stream_.worked_here = stream_.session_doubted = false;
+  // Its events were those of the session that is gone.
+  stream_.last_event_id.clear();
+  stream_.retry.reset();
   leave_place();
   abort_streams();
   auto facts = scan_message(initialize_);

@@ -119,6 +119,29 @@ answer_bounds conversation::bounds_of(const transit* t) const {
   return {};
 }
 
+// The same for a message on a stream, which need not be about the request that the stream answers.
+answer_bounds conversation::bounds_for(std::uint64_t call, const message_facts& seen) {
+  constexpr answer_bounds whole{most_whole_message, false};
+  auto* x = find_exchange(call);
+  auto* t = x != nullptr ? find(x->serial) : nullptr;
+  if (t != nullptr && !bounds_of(t).in_parts) return whole;
+  // What such a client gets of a server with sessions is made for it.
+  if (client_ == era::stateless && server_ == era::sessions) return whole;
+  if (!seen.method.empty()) return {};
+  if (auto* meant = find_wire(seen.id)) return bounds_of(meant);
+  if (!seen.id.empty() || t != nullptr) return {};
+  // A batch, or an answer whose id comes last: it may be about any of them.
+  bool any = std::any_of(transits_.begin(), transits_.end(), [this](const auto& one) {
+    return !one.second->wire_id.empty() && !bounds_of(one.second.get()).in_parts;
+  });
+  return any ? whole : answer_bounds{};
+}
+
+void conversation::read_stream(exchange& x, answer_bounds bounds) {
+  x.reader = std::make_unique<upstream_answer>(upstream_answer::form::events, bounds);
+  x.reader->judge_large([this, call = x.id](const message_facts& seen) { return bounds_for(call, seen); });
+}
+
 void conversation::post(transit& t, milliseconds now) {
   auto& x = open_exchange(exchange::kind::post, t.serial, now);
   t.call = x.id;
@@ -142,6 +165,26 @@ void conversation::resume(transit& t, milliseconds now) {
   auto fields = session_fields(nullptr);
   fields += "Last-Event-ID: " + t.last_event_id + "\r\n";
   send(x, bridge_action::method::get, nullptr, std::move(fields), t.target, true);
+}
+
+bool conversation::on_sending(std::uint64_t call, milliseconds now) {
+  auto* x = find_exchange(call);
+  if (x == nullptr) return false;
+  auto* t = find(x->serial);
+  bool of_transit = x->kind == exchange::kind::post || x->kind == exchange::kind::resume;
+  if (of_transit && t == nullptr) return false;
+  if (std::exchange(x->under_way, true) || t == nullptr) return true;
+  t->sent_at = now;
+  touch(*t, now);
+  return true;
+}
+
+// Whether the server may know of it. What waits for a token or a connection is known here alone.
+bool conversation::may_have_arrived(const transit& t) {
+  if (t.at == state::queued) return false;
+  if (t.at == state::delayed || t.resuming) return t.resuming;
+  auto* x = find_exchange(t.call);
+  return x == nullptr || x->under_way;
 }
 
 void conversation::drop_exchange(std::uint64_t id, bool abort) {
@@ -178,7 +221,7 @@ conversation::reading conversation::on_head(std::uint64_t call, const upstream_h
   bool events = head.status == 200 && is_type(head.content_type, "text/event-stream");
   if (x->kind == exchange::kind::server_stream || x->kind == exchange::kind::legacy_stream) {
     if (events) {
-      x->reader = std::make_unique<upstream_answer>(upstream_answer::form::events, answer_bounds{});
+      read_stream(*x, answer_bounds{});
       if (x->kind == exchange::kind::legacy_stream) legacy_refusals_ = 0;
       if (x->kind == exchange::kind::server_stream) {
         stream_.token_refusals = 0;
@@ -236,8 +279,11 @@ conversation::reading conversation::head_of_post(exchange& x, transit& t, const 
     }
     bool json = is_type(head.content_type, "application/json") || head.content_type.empty();
     if (events || (json && head.status != 202 && head.status != 204)) {
-      x.reader = std::make_unique<upstream_answer>(
-          events ? upstream_answer::form::events : upstream_answer::form::json, bounds_of(&t));
+      if (events) {
+        read_stream(x, bounds_of(&t));
+      } else {
+        x.reader = std::make_unique<upstream_answer>(upstream_answer::form::json, bounds_of(&t));
+      }
       return reading::body;
     }
   } else if (x.kind == exchange::kind::resume) {

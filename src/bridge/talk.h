@@ -73,6 +73,8 @@ class talk {
   std::vector<bridge_action> renewals() { return std::exchange(renewals_, {}); }
   const std::string& logged() const { return logged_; }
 
+  // Whether it is to go, now that there are a token and a connection for it (`sends_at_once` is false).
+  bool sending(std::uint64_t call) { return talk_.on_sending(call, now); }
   conversation::reading head(std::uint64_t call, int status, std::string_view type = "",
                              std::string_view session = "") {
     upstream_head h;
@@ -153,6 +155,7 @@ class talk {
   }
 
   milliseconds now{1'000};
+  bool sends_at_once = true;  // whatever is to be sent, and not only when the test says so
 
  private:
   void collect() {
@@ -163,7 +166,10 @@ class talk {
     for (auto& action : actions) {
       using kind = enum bridge_action::kind;
       switch (action.kind) {
-        case kind::send: sent_.push_back(std::move(action)); break;
+        case kind::send:
+          if (sends_at_once) sending(action.call);
+          sent_.push_back(std::move(action));
+          break;
         case kind::abort: aborted_.push_back(action.call); break;
         case kind::renew: renewals_.push_back(std::move(action)); break;
         case kind::resume: resumed.push_back(action.call); break;

@@ -79,6 +79,7 @@ void upstream_answer::begin_message() {
   scanner_ = message_scanner();
   text_.clear();
   flowing_ = false;
+  judged_.reset();
   failure_.reset();
 }
 
@@ -126,9 +127,14 @@ void upstream_answer::hand_on(std::vector<answer_part>& parts) {
     text_.clear();
     return;
   }
-  if (!flowing_ && text_.size() <= bounds_.hold) return;
-  if (!bounds_.in_parts) {
-    failure_ = error{errc::upstream_answer_too_large, std::to_string(bounds_.hold) + " bytes"};
+  const auto& bounds = judged_ ? *judged_ : bounds_;
+  if (!flowing_ && text_.size() <= bounds.hold) return;
+  if (judge_ && bounds_.in_parts && !judged_ && !flowing_) {
+    judged_ = judge_(scanner_.seen());
+    return hand_on(parts);
+  }
+  if (!bounds.in_parts) {
+    failure_ = error{errc::upstream_answer_too_large, std::to_string(bounds.hold) + " bytes"};
     text_.clear();
     return;
   }

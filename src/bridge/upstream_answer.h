@@ -5,9 +5,11 @@
 #include "bridge/message_scan.h"
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace mcp_oauth {
@@ -43,6 +45,9 @@ class upstream_answer {
  public:
   enum class form { json, events };
   upstream_answer(form f, answer_bounds bounds) : form_(f), bounds_(bounds) {}
+  // From now on each message that outgrows what is held gets the bounds that are said of it then, by what is
+  // known of it by then: its id may come last.
+  void judge_large(std::function<answer_bounds(const message_facts&)> judge) { judge_ = std::move(judge); }
 
   // Appends to `parts`. Errors, of a JSON body only: upstream_malformed (no JSON), upstream_answer_too_large;
   // of no use after that. A message that had begun to go out is ended by `broken` first.
@@ -73,6 +78,7 @@ class upstream_answer {
 
   form form_;
   answer_bounds bounds_;
+  std::function<answer_bounds(const message_facts&)> judge_;
   bool empty_ = true;
   std::size_t mark_ = 0;  // bytes of a byte order mark so far; 4: past it
 
@@ -80,6 +86,7 @@ class upstream_answer {
   message_scanner scanner_;
   std::string text_;
   bool flowing_ = false;
+  std::optional<answer_bounds> judged_;
   std::optional<error> failure_;
 
   // of the event stream

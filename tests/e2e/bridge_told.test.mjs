@@ -76,11 +76,13 @@ test('an error that repeats what the server was sent comes without secrets, what
 
 test('a wrong client secret is no missing client id, and is not repeated when the server says it', async (t) => {
   const secret = 'a-secret-that-is-wrong';
+  const shown = new Set(); // what it says who it is by, id and secret in one
   let origin;
   const url = await startAnswering(t, (asked, answer) => {
     if (asked.url.startsWith('/.well-known/oauth-protected')) return json(answer, 200, { resource: `${origin}/mcp`, authorization_servers: [origin] });
     if (asked.url.startsWith('/.well-known/')) return json(answer, 200, { issuer: origin, token_endpoint: `${origin}/token`, code_challenge_methods_supported: ['S256'] });
-    if (asked.url === '/token') return json(answer, 401, { error: 'invalid_client', error_description: `bad secret ${secret}` });
+    shown.add(asked.headers.authorization?.split(' ')[1]);
+    if (asked.url === '/token') return json(answer, 401, { error: 'invalid_client', error_description: `bad secret ${secret} of ${asked.headers.authorization}` });
     answer.writeHead(401, { 'www-authenticate': 'Bearer' }).end();
   });
   origin = new URL(url).origin;
@@ -88,13 +90,15 @@ test('a wrong client secret is no missing client id, and is not repeated when th
   const bridge = await Bridge.start(t, `${origin}/mcp`, { env });
   const { error } = await bridge.initialize();
   assert.equal(error.data.symptom, 'MOP-SIN-012', JSON.stringify(error));
-  assert.match(error.message, /bad secret \*\*\*/);
+  assert.match(error.message, /bad secret \*\*\* of Basic \*\*\*/);
   assert.equal(await bridge.end(), 0);
-  assert.ok(!bridge.errors.includes(secret) && !JSON.stringify(bridge.messages).includes(secret), bridge.errors);
+  const heard = () => [secret, ...shown].filter(Boolean);
+  assert.ok(heard().some((one) => Buffer.from(one, 'base64').toString() === `c:${secret}`), 'it shows itself by Basic');
+  for (const one of heard()) assert.ok(!bridge.errors.includes(one) && !JSON.stringify(bridge.messages).includes(one), bridge.errors);
   const home = await BridgeHome.make(t, env);
   const done = await home.run(['login', `${origin}/mcp`]);
   assert.notEqual(done.code, 0);
-  assert.ok(!`${done.out}${done.err}`.includes(secret), done.err);
+  for (const one of heard()) assert.ok(!`${done.out}${done.err}`.includes(one), done.err);
 });
 
 test('`bridge login` takes no page, no 404 and no 500 for a server without a sign-in', async (t) => {
@@ -111,6 +115,28 @@ test('`bridge login` takes no page, no 404 and no 500 for a server without a sig
   const open = await home.run(['login', `${await startAnswering(t, (_, r) => json(r, 400, { jsonrpc: '2.0', id: null, error: { code: -32000, message: 'no session' } }))}/mcp`]);
   assert.equal(open.code, 0, open.err);
   assert.match(open.out, /asks for no sign-in/);
+});
+
+test('`bridge login` with a sign-in that is kept is not content with a server that has gone', async (t) => {
+  let origin, gone = false;
+  const url = await startAnswering(t, (asked, answer) => {
+    if (asked.url.startsWith('/.well-known/oauth-protected')) return json(answer, 200, { resource: `${origin}/mcp`, authorization_servers: [origin] });
+    if (asked.url.startsWith('/.well-known/')) return json(answer, 200, { issuer: origin, token_endpoint: `${origin}/token` });
+    if (asked.url === '/token') return json(answer, 200, { access_token: 'a-token-of-some-length', token_type: 'Bearer', expires_in: 3600 });
+    if (gone) return answer.writeHead(404).end();
+    if (!asked.headers.authorization) return answer.writeHead(401, { 'www-authenticate': 'Bearer' }).end();
+    json(answer, 200, { jsonrpc: '2.0', id: 'sign-in', result: {} });
+  });
+  origin = new URL(url).origin;
+  const home = await BridgeHome.make(t, { OAUTH2_GRANT: 'client_credentials', OAUTH2_CLIENT_ID: 'c', OAUTH2_CLIENT_SECRET: 'a-secret-of-some-length' });
+  const first = await home.run(['login', `${origin}/mcp`]);
+  assert.equal(first.code, 0, first.err);
+  assert.match(first.out, /signed in to/);
+  gone = true;
+  const again = await home.run(['login', `${origin}/mcp`]);
+  assert.equal(again.code, 4, again.out);
+  assert.match(again.err, /answers 404, as no MCP server does.* A sign-in to it is kept/);
+  assert.doesNotMatch(again.out, /signed in/);
 });
 
 test('a server that is not there is told in words of the bridge', async (t) => {
