@@ -76,6 +76,26 @@ TEST_F(Guarded, ForwardsWithIdentityAndWithoutTheToken) {
   EXPECT_FALSE(has(seen, "Bearer"));
 }
 
+// The same subject of two issuers is two people, and the server behind a proxy has to see that.
+TEST_F(Guarded, AVerdictSaysTheIssuerAndAClientSaysNone) {
+  from_address = "127.0.0.1";
+  conf.trusted_proxies = {"127.0.0.1"};
+  auto asked = [&](const std::string& fields) {
+    return answer_to(
+        "GET /auth/verify HTTP/1.1\r\nHost: gateway:8080\r\nX-Forwarded-Method: GET\r\n"
+        "X-Forwarded-Host: 127.0.0.1:8080\r\nX-Forwarded-Uri: /mcp\r\n" +
+        fields + "\r\n");
+  };
+  for (const std::string issuer : {"https://one.example", "https://two.example"}) {
+    auto answer = asked(of(issuer));
+    EXPECT_EQ(status_of(answer), 200) << answer;
+    EXPECT_EQ(field_of(answer, "X-User-Id"), "ada");
+    EXPECT_EQ(field_of(answer, "X-User-Issuer"), issuer);
+  }
+  auto claimed = asked(of("https://two.example") + "X-User-Issuer: https://one.example\r\n");
+  EXPECT_EQ(status_of(claimed), 400) << "a proxy that copies no issuer would hand it on";
+}
+
 TEST_F(Guarded, HandsTheVerifiedTokenOnWhereThatIsAskedFor) {
   conf.upstreams[0].authorization = "verified";
   auto token = of("https://one.example");

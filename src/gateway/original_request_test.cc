@@ -233,9 +233,9 @@ TEST(ClaimedIdentity, IsFoundInEverySpellingThatNoVerdictReplaces) {
     return find_claimed_identity(fields, inject) != nullptr;
   };
   for (const char* name :
-       {"X_User_Id", "x-user_id", "X_USER_EMAIL", "X-User-Role", "X_Client_Id", "X-Client_Id", "X.User.Id",
-        "X-Auth-Request-Groups", "X_Auth_Request_User", "X-Forwarded-User", "X_Forwarded_Email",
-        "Remote-User", "Remote_User", "X-Remote-User", "X-Forwarded-Access-Token"}) {
+       {"X_User_Id", "x-user_id", "X_USER_EMAIL", "X-User-Role", "X-User-Issuer", "X_Client_Id",
+        "X-Client_Id", "X.User.Id", "X-Auth-Request-Groups", "X_Auth_Request_User", "X-Forwarded-User",
+        "X_Forwarded_Email", "Remote-User", "Remote_User", "X-Remote-User", "X-Forwarded-Access-Token"}) {
     EXPECT_TRUE(found(name)) << name;
   }
   for (auto name : verdict_headers) EXPECT_FALSE(found(name)) << name;
