@@ -136,6 +136,11 @@ result<std::size_t> guard::issuer_of(const result<unchecked_token>& token) const
         claimed.error().code == errc::token_opaque || claimed.error().code == errc::token_claim_missing;
     return not_for_us_to_read ? opaque_issuer(claimed.error()) : tl::unexpected(claimed.error());
   }
+  // One that is named in full has rules of its own, whatever a form with {tenantid} before it would take.
+  for (std::size_t i = 0; i < issuers_.size(); ++i) {
+    const auto& rules = issuers_[i]->issuer().rules;
+    if (rules.issuer == *claimed && is_issuer_of_rules(rules, *claimed)) return i;
+  }
   std::vector<std::string> expected;
   std::string words;
   for (std::size_t i = 0; i < issuers_.size(); ++i) {

@@ -88,6 +88,31 @@ TEST_F(Guard, ChoosesAmongIssuersByTheOneThatTheTokenNames) {
   EXPECT_TRUE(net.asked.empty());
 }
 
+TEST_F(Guard, AnIssuerThatIsNamedInFullHasItsRulesWhereverAFormStands) {
+  const std::string directory = "11111111-2222-3333-4444-555555555555";
+  auto any = an_issuer(), own = an_issuer();
+  any.name = "any";
+  any.rules.issuer = "https://login.example.com/{tenantid}/v2.0";
+  own.name = "own";
+  own.rules.issuer = "https://login.example.com/" + directory + "/v2.0";
+  own.rules.required = {{"roles", {"mcp-user"}}};
+  any.keys = own.keys = fixed_keys{test_issuer::keys()};
+  auto of_directory = [](const std::string& tenant, const std::string& more = "") {
+    return mint_with(R"({"iss":"https://login.example.com/)" + tenant + R"(/v2.0","tid":")" + tenant + "\"" +
+                     more + "}");
+  };
+  for (const auto& issuers : {std::vector{any, own}, std::vector{own, any}}) {
+    auto g = of(issuers);
+    expect_refused(g, of_directory(directory), errc::token_claim_missing, "no roles");
+    auto told = judge(g, of_directory(directory, R"(,"roles":["mcp-user"])"));
+    ASSERT_TRUE(told) << told.error().detail;
+    EXPECT_EQ((*told)->issuer, "own");
+    told = judge(g, of_directory("99999999-2222-3333-4444-555555555555"));
+    ASSERT_TRUE(told) << told.error().detail;
+    EXPECT_EQ((*told)->issuer, "any");
+  }
+}
+
 TEST_F(Guard, WithoutIssuersTakesNothing) {
   auto g = of(std::vector<trusted_issuer>{});
   expect_refused(g, mint(claims()), errc::token_issuer_mismatch);
