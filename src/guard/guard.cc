@@ -280,6 +280,8 @@ guard_step guard::conclude(const judgement_ptr& j, result<verified_token> outcom
         (issuer.mode != validation_mode::either || shape_of(j->request.token) != token_shape::jwt);
     auto until = std::min(outcome->claims().expires + issuer.rules.leeway, now + rules_.memory.ttl);
     if (introspected) until = std::min(until, now + issuer.introspection_ttl);
+    if (issuer.rules.max_age)
+      until = std::min(until, outcome->claims().issued + *issuer.rules.max_age + issuer.rules.leeway);
     told = std::make_shared<const accepted>(accepted{std::move(*outcome), issuer.name, j->issuer,
                                                      introspected, until,
                                                      j->generation ? j->generation : from.generation(), now});

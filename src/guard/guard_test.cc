@@ -68,6 +68,17 @@ TEST_F(Guard, KnowsATokenAgainUntilItIsOver) {
   EXPECT_TRUE(std::holds_alternative<verdict>(g.validate(presented{token}, now + seconds(661))));
 }
 
+TEST_F(Guard, IsNoLongerContentWithATokenThatIsTooOldBecauseItKnewIt) {
+  auto issuer = an_issuer();
+  issuer.rules.max_age = seconds(60);
+  issuer.rules.leeway = seconds(5);
+  auto g = of(issuer);
+  auto token = mint_with(R"({"exp":1790086400})");
+  EXPECT_TRUE(judge(g, token, now));
+  EXPECT_TRUE(judge(g, token, now + seconds(64)));
+  expect_refused(g, token, errc::token_expired, "max_age", now + seconds(66));
+}
+
 TEST_F(Guard, ChoosesAmongIssuersByTheOneThatTheTokenNames) {
   auto other = an_issuer();
   other.name = "partner";
