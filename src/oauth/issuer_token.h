@@ -31,7 +31,7 @@ struct claim_places {
   std::vector<std::string> subject = {"sub"};
   std::vector<std::string> client_id = {"client_id", "azp", "appid", "cid"};
   std::vector<std::string> scopes = {"scope", "scp"};  // one string with spaces between them, or a list
-  std::vector<std::string> email = {"email"};          // not where `email_verified` is there and false
+  std::vector<std::string> email = {"email"};          // not where `denies_email`
   std::vector<std::string> name = {"name", "preferred_username"};
 };
 
@@ -60,6 +60,10 @@ struct issuer_rules {
   seconds leeway{60};              // for exp, nbf, iat; an absent exp is never valid
   std::optional<seconds> max_age;  // since `iat`, which must be there then
 };
+
+// Whether the claims take back their `email`: `email_verified` is there and not true. Anybody may have typed
+// such an address, so that it names nobody and opens nothing.
+bool denies_email(const json::object& claims);
 
 // Errors: config_invalid, with the reason: no issuer, {tenantid} in a wrong place, HMAC mixed with others, a
 // negative leeway or one over 10 minutes. NOT an error: no audience; such rules refuse everything.

@@ -282,6 +282,37 @@ TEST_F(IssuerToken, IsJudgedByTheClock) {
   expect_refused(mint_with(R"({"iat":null})"), errc::token_claim_missing, "max_age");
 }
 
+TEST_F(IssuerToken, AnAddressThatItTakesBackNamesNobodyAndOpensNothing) {
+  const char* denied[] = {R"({"email":"boss@corp.example","email_verified":false})",
+                          R"({"email":"boss@corp.example","email_verified":"false"})",
+                          R"({"email":"boss@corp.example","email_verified":0})"};
+  const char* stands[] = {R"({"email":"boss@corp.example","email_verified":true})",
+                          R"({"email":"boss@corp.example","email_verified":"true"})",
+                          R"({"email":"boss@corp.example","email_verified":null})",
+                          R"({"email":"boss@corp.example"})"};
+  held_to.claims.subject = {"email"};
+  for (auto changes : denied)
+    expect_refused(mint_with(changes), errc::token_claim_missing, "no email, as email_verified denies");
+  for (auto changes : stands) {
+    auto verified = verify(mint_with(changes));
+    ASSERT_TRUE(verified) << changes;
+    EXPECT_EQ(verified->claims().subject, "boss@corp.example");
+  }
+  held_to.claims.subject = {"email", "sub"};
+  EXPECT_EQ(verify(mint_with(denied[0]))->claims().subject, "ada") << "the next place";
+  held_to.claims.subject = {"sub"};
+  for (const auto& required : {required_claim{"email", {}}, required_claim{"email", {"boss@corp.example"}}}) {
+    held_to.required = {required};
+    for (auto changes : denied)
+      expect_refused(mint_with(changes), errc::token_claim_missing, "no email that email_verified confirms");
+    for (auto changes : stands) EXPECT_TRUE(verify(mint_with(changes))) << changes;
+  }
+  held_to.claims.email = held_to.claims.subject = {"mail"};
+  held_to.required = {{"mail", {}}};
+  expect_refused(mint_with(R"({"mail":"boss@corp.example","email_verified":false})"),
+                 errc::token_claim_missing);
+}
+
 TEST_F(IssuerToken, HasItsScopesWhereverTheIssuerPutsThem) {
   struct row {
     const char* changes;
