@@ -34,7 +34,7 @@ class Guarded : public Gateway {
     });
     ASSERT_TRUE(plan) << plan.error().front().detail;
     auto issuers = std::make_shared<issuers_in_use>();
-    issuers->for_the_resource = plan->for_the_resource;
+    issuers->resources = plan->resources;
     issuers->authorization_servers = plan->authorization_servers;
     issuers->judge = std::make_unique<guard>(std::move(plan->issuers), std::move(plan->rules),
                                              [](std::size_t n) { return random_bytes(n); });
@@ -115,6 +115,20 @@ TEST_F(Guarded, WantsTheAudienceOfTheVeryServerThatIsCalled) {
   EXPECT_TRUE(has(refused, "error_description=\"audience mismatch\""));
   auto request = post(call, token);
   EXPECT_EQ(status_of(passed(request.replace(5, 4, "/other")).first), 200);
+}
+
+TEST_F(Guarded, AnAudienceThatIsWrittenDownOpensNoMoreThanTheOneThatIsNot) {
+  auto second = conf.upstreams[0];
+  second.name = "other";
+  second.paths = {"/other"};
+  second.resource = std::string(origin) + "/other";
+  conf.upstreams.push_back(second);
+  conf.issuers[0].audience = {resource, second.resource, "api://both"};
+  auto token = of("https://one.example", second.resource);
+  EXPECT_EQ(status_of(answer_to(post(call, token))), 401);
+  auto request = post(call, token);
+  EXPECT_EQ(status_of(passed(request.replace(5, 4, "/other")).first), 200);
+  EXPECT_EQ(status_of(passed(post(call, of("https://one.example", "api://both"))).first), 200);
 }
 
 TEST_F(Guarded, SaysTheWordsOfOtherGuardsInTheBodyAndNoneInAChallengeWithoutAToken) {

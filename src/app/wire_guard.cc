@@ -43,7 +43,7 @@ struct guard_app::parts : running {
 
   std::shared_ptr<issuers_in_use> make_issuers(issuer_plan plan) {
     auto made = std::make_shared<issuers_in_use>();
-    made->for_the_resource = std::move(plan.for_the_resource);
+    made->resources = std::move(plan.resources);
     made->authorization_servers = std::move(plan.authorization_servers);
     // A proof that came before a reload is no good after it.
     auto seen = rules ? rules->issuers->judge->proofs_seen() : nullptr;
