@@ -79,6 +79,15 @@ TEST_F(Guard, IsNoLongerContentWithATokenThatIsTooOldBecauseItKnewIt) {
   expect_refused(g, token, errc::token_expired, "max_age", now + seconds(66));
 }
 
+TEST_F(Guard, SeesARevocationAlsoWhenTheClockWasSetBack) {
+  auto g = of(introspecting(validation_mode::introspection));
+  net.set(introspection_url, json_answer(R"({"active":true,"sub":"ada","aud":"https://mcp.example.com/mcp",
+                                             "exp":1790086400,"scope":"x"})"));
+  EXPECT_TRUE(judge(g, "opaque", now + seconds(4 * 3600)));
+  net.set(introspection_url, json_answer(R"({"active":false})"));
+  expect_refused(g, "opaque", errc::token_inactive, "", now);
+}
+
 TEST_F(Guard, ChoosesAmongIssuersByTheOneThatTheTokenNames) {
   auto other = an_issuer();
   other.name = "partner";

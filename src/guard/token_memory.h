@@ -54,7 +54,8 @@ class token_memory final {
  public:
   explicit token_memory(memory_rules rules = {}) : rules_(rules) {}
 
-  // What is known and still good; nothing otherwise.
+  // What is known and still good; nothing otherwise. What was decided ahead of `now` is not known: the clock
+  // was set back, and would keep it for as much longer.
   std::shared_ptr<const accepted> find(const sha256_digest& key, time_point now) const;
   std::optional<error> refused(const sha256_digest& key, time_point now) const;
 
@@ -78,7 +79,7 @@ class token_memory final {
  private:
   struct refusal {
     error why;
-    time_point until;
+    time_point since, until;
   };
   // On lines of its own: threads that look up different tokens write nothing that they share.
   struct alignas(64) shard {

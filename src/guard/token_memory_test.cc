@@ -9,10 +9,10 @@ namespace {
 
 using test_issuer::now;
 
-verdict good_until(time_point until) {
+verdict good_until(time_point until, time_point judged = {}) {
   auto token = verify_issuer_token(test_issuer::mint(test_issuer::claims()), test_issuer::keys(),
                                    test_issuer::rules(), now);
-  return std::make_shared<const accepted>(accepted{*token, "corp", 0, false, until, 1});
+  return std::make_shared<const accepted>(accepted{*token, "corp", 0, false, until, 1, judged});
 }
 
 TEST(TokenMemory, KeepsAVerdictForItsTime) {
@@ -43,6 +43,22 @@ TEST(TokenMemory, RemembersRefusalsBrieflyAndOnlyThoseOfTheToken) {
   token_memory none(memory_rules{.negative = seconds(0)});
   none.settle(key, fail(errc::token_signature_invalid), now);
   EXPECT_FALSE(none.refused(key, now));
+}
+
+TEST(TokenMemory, KnowsNothingThatAClockDecidedWhichWasSetBackSince) {
+  const auto ahead = now + seconds(4 * 3600);
+  for (auto back : {seconds(6), seconds(60), seconds(4 * 3600)}) {
+    token_memory memory;
+    memory.settle(sha256("yes"), good_until(ahead + seconds(300), ahead), ahead);
+    memory.settle(sha256("no"), fail(errc::token_inactive), ahead);
+    EXPECT_NE(memory.find(sha256("yes"), ahead - seconds(5)), nullptr) << "another thread's clock";
+    EXPECT_TRUE(memory.refused(sha256("no"), ahead - seconds(5)));
+    EXPECT_EQ(memory.find(sha256("yes"), ahead - back), nullptr);
+    EXPECT_FALSE(memory.refused(sha256("no"), ahead - back));
+    EXPECT_TRUE(memory.begin(sha256("yes"), ahead - back).mine);
+    memory.sweep(ahead - back);
+    EXPECT_EQ(memory.size(), 0u);
+  }
 }
 
 TEST(TokenMemory, LetsTheLastVerdictStand) {

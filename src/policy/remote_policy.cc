@@ -9,6 +9,9 @@ namespace {
 // A source that was away is asked again sooner, but never all the time.
 constexpr seconds retry{5};
 
+// Threads read the clock one after the other, and it is slewed; more than that is a step back.
+constexpr seconds unordered{5};
+
 constexpr std::size_t largest_document = 1024 * 1024;
 
 }  // namespace
@@ -51,6 +54,14 @@ bool remote_policy::fetched(policy_document document, time_point asked) {
 void remote_policy::failed(error why, time_point now) {
   failure_ = std::move(why);
   due_ = now + std::min(how_.refresh, retry);
+}
+
+bool remote_policy::is_due(time_point now) const {
+  return due_ <= now || due_ - now > how_.refresh + unordered;
+}
+
+bool remote_policy::is_fresh(time_point now) const {
+  return document_ != nullptr && now < good_until_ && good_until_ - how_.max_age <= now + unordered;
 }
 
 policy_rules rules_for(const policy_document& document, const policy_rules& own,

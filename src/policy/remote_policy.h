@@ -38,6 +38,12 @@ class remote_policy {
   // None came, or none that can be read.
   void failed(error why, time_point now);
 
+  // Whether to ask now: it is due, or was to be at a time that the clock, which was set back since, is far
+  // from.
+  bool is_due(time_point now) const;
+  // What counts, counts now: it is neither too old nor of a time that is still to come.
+  bool is_fresh(time_point now) const;
+
   // When to ask again.
   time_point due() const { return due_; }
   // What counts until `good_until`; null when nothing ever came.
