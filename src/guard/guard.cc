@@ -286,7 +286,7 @@ guard_step guard::conclude(const judgement_ptr& j, result<verified_token> outcom
                                                      introspected, until,
                                                      j->generation ? j->generation : from.generation(), now});
   }
-  memory_.settle(j->key, told, now);
+  memory_.settle(j->key, j->place, told, now);
   j->place.reset();
   if (!told) return told;
   return check_binding(j->request.again(), *told, now);

@@ -366,6 +366,21 @@ TEST_F(Guard, ForgetsATokenWhenTold) {
   g.sweep(now + seconds(1000));
 }
 
+TEST_F(Guard, AForgottenTokenIsNotRememberedByAQuestionThatWasUnderWay) {
+  auto g = of(introspecting(validation_mode::introspection));
+  net.run_errands(g, now);
+  const auto yes = json_answer(
+      R"({"active":true,"sub":"ada","aud":"https://mcp.example.com/mcp","exp":1790086400,"scope":"x"})");
+  auto first = g.validate(presented{"opaque"}, now);
+  auto second = g.validate(presented{"opaque"}, now);
+  g.forget("opaque");
+  auto told = std::get<ask>(first).then(yes, now);
+  EXPECT_TRUE(std::get<verdict>(told)) << "as it was asked before";
+  EXPECT_TRUE(std::holds_alternative<ask>(std::get<wait>(second).then(now)));
+  first = second = told = verdict(fail(errc::internal));
+  EXPECT_TRUE(std::holds_alternative<ask>(g.validate(presented{"opaque"}, now + seconds(1))));
+}
+
 TEST_F(Guard, TellsHealthWhatItKnows) {
   guard_rules asked;
   asked.dpop = dpop_use::required;

@@ -52,15 +52,16 @@ token_memory::flight token_memory::begin(const sha256_digest& key, time_point no
           std::shared_ptr<void>(judgement.get(), [this, key, judgement](void*) { give_up(key, judgement); })};
 }
 
-void token_memory::settle(const sha256_digest& key, const verdict& outcome, time_point now) {
+void token_memory::settle(const sha256_digest& key, const std::shared_ptr<void>& mine, const verdict& outcome,
+                          time_point now) {
   std::shared_ptr<shared_judgement> judgement;
   auto& held = of(key);
   {
     std::lock_guard lock(held.mutex);
-    if (auto at = held.in_flight.find(key); at != held.in_flight.end()) {
-      judgement = std::move(at->second);
-      held.in_flight.erase(at);
-    }
+    auto at = held.in_flight.find(key);
+    if (at == held.in_flight.end() || at->second.get() != mine.get()) return;
+    judgement = std::move(at->second);
+    held.in_flight.erase(at);
     if (outcome) {
       held.bad.erase(key);
       if (!held.good.contains(key)) make_room(held.good, most_in_shard());
@@ -75,7 +76,6 @@ void token_memory::settle(const sha256_digest& key, const verdict& outcome, time
       }
     }
   }
-  if (judgement == nullptr) return;
   {
     std::lock_guard lock(judgement->mutex_);
     judgement->outcome_ = outcome;
@@ -98,6 +98,7 @@ void token_memory::forget(const sha256_digest& key) {
   std::lock_guard lock(held.mutex);
   held.good.erase(key);
   held.bad.erase(key);
+  held.in_flight.erase(key);
 }
 
 void token_memory::sweep(time_point now) {
