@@ -195,7 +195,11 @@ guard_step guard::by_signature(const judgement_ptr& j, time_point now) {
   j->generation = known.generation;
   auto outcome = j->read ? verify_issuer_token(*j->read, *known.keys, from.issuer().rules, now)
                          : verify_issuer_token(j->request.token, *known.keys, from.issuer().rules, now);
-  if (!outcome && outcome.error().code == errc::token_key_unknown && !j->asked_for_key) {
+  // Also where the keys, or the token, have no names: then the issuer may have replaced its key by another.
+  bool other_key = !outcome && (outcome.error().code == errc::token_key_unknown ||
+                                (outcome.error().code == errc::token_signature_invalid && j->read &&
+                                 !j->read->names_one_of(*known.keys)));
+  if (other_key && !j->asked_for_key) {
     j->asked_for_key = true;
     if (auto fetch = from.unknown_key(now)) return fetch_first(j, std::move(*fetch));
     if (known.in_flight) return wait_for_fetch(j, std::move(known.in_flight));

@@ -191,6 +191,43 @@ TEST_F(Guard, FetchesKeysAgainForOneThatIsUnknown) {
   expect_refused(g, mint(claims()), errc::token_key_unknown, "", now + seconds(31));
 }
 
+TEST_F(Guard, FetchesKeysAgainWhereTheyHaveNoNamesAndNoneFits) {
+  struct row {
+    std::string of_set, of_token;
+    bool asks;
+  };
+  for (const auto& [of_set, of_token, asks] :
+       {row{"", "", true}, row{"", "k2", true}, row{"k1", "", true}, row{"k1", "k1", false}}) {
+    network world;
+    auto g = of(an_issuer());
+    auto before = signing_key::generate_es256(), after = signing_key::generate_es256();
+    auto publish = [&, name = of_set](const signing_key& key) {
+      auto jwk = key.public_part().with_kid(name).to_jwk();
+      if (name.empty()) jwk.erase("kid");
+      world.set(keys_url, json_answer(json::serialize(json::object{{"keys", json::array{jwk}}})));
+    };
+    auto token = [name = of_token](const signing_key& key, const std::string& id) {
+      auto made = claims();
+      made["jti"] = id;
+      return sign_jws(key, "at+jwt", name, json::serialize(made));
+    };
+    auto told = [&](const std::string& of, time_point at) {
+      return world.finish(g.validate(presented{of}, at), at);
+    };
+    publish(before);
+    EXPECT_TRUE(told(token(before, "a"), now)) << of_set << of_token;
+    publish(after);
+    auto soon = told(token(after, "b"), now + seconds(29));
+    ASSERT_FALSE(soon);
+    EXPECT_EQ(static_cast<int>(soon.error().code), static_cast<int>(errc::token_signature_invalid));
+    EXPECT_EQ(world.times_asked(keys_url), 1u) << "not more often than for unknown names";
+    EXPECT_EQ(told(token(after, "c"), now + seconds(31)).has_value(), asks) << of_set << of_token;
+    EXPECT_EQ(world.times_asked(keys_url), asks ? 2u : 1u) << of_set << of_token;
+    EXPECT_EQ(told(token(signing_key::generate_es256(), "d"), now + seconds(32)).has_value(), false);
+    EXPECT_EQ(world.times_asked(keys_url), asks ? 2u : 1u) << "a token of nobody's asks once in 30 s at most";
+  }
+}
+
 TEST_F(Guard, IntrospectsOpaqueTokens) {
   auto g = of(introspecting(validation_mode::introspection));
   net.set(introspection_url,

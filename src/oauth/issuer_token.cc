@@ -193,6 +193,11 @@ result<std::string> unchecked_token::claimed_issuer() const {
   return required_text(*claims_, "iss");
 }
 
+bool unchecked_token::names_one_of(const key_set& keys) const {
+  const auto& kid = jws_.header().kid;
+  return !kid.empty() && keys.has_kid(kid);
+}
+
 result<std::string> claimed_issuer(std::string_view compact) {
   auto token = read_issuer_token(compact);
   if (!token) return tl::unexpected(token.error());

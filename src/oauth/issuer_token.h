@@ -76,6 +76,9 @@ class unchecked_token final {
   // The `iss` that nobody has checked, to choose among issuers and for nothing else. Errors: token_malformed;
   // token_claim_missing without `iss`.
   result<std::string> claimed_issuer() const;
+  // Whether one of the keys has the name of the one that signed it. Where none has, it may be judged by
+  // another one than its own.
+  bool names_one_of(const key_set& keys) const;
 
  private:
   unchecked_token(unverified_jws jws, std::string payload, result<json::object> claims)
