@@ -171,6 +171,16 @@ TEST_F(Guard, GoesOnWithTheKeysItHasWhileTheIssuerIsAway) {
   EXPECT_GT(net.asked.size(), 2u);  // this one tried first
 }
 
+TEST_F(Guard, TakesNothingOfKeysThatTheIssuerTookBack) {
+  auto g = of(an_issuer());
+  auto token = mint_with(R"({"exp":1790090000})");
+  const auto later = now + seconds(3600);
+  EXPECT_TRUE(judge(g, token, later - seconds(1)));
+  net.set(keys_url, json_answer(R"({"keys":[]})"));
+  net.run_errands(g, later + seconds(3600));
+  expect_refused(g, token, errc::issuer_keys_unavailable, "without a key", later + seconds(3601));
+}
+
 TEST_F(Guard, DoesNotBlameATokenWhoseKeyCouldNotBeFetched) {
   auto g = of(an_issuer());
   EXPECT_TRUE(judge(g, mint(claims())));
