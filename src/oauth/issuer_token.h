@@ -52,8 +52,8 @@ struct issuer_rules {
   // Never HMAC and others together. Empty: every one with a public key that we know.
   std::vector<algorithm> algorithms;
   token_type_rule type = token_type_rule::access_token;
-  // With token_type_rule::access_token: also what only looks like an id token (nonce or at_hash, and neither
-  // scope nor client) is taken.
+  // With token_type_rule::access_token: also what only looks like an id token (nonce, at_hash, c_hash,
+  // auth_time or sid, and neither scope nor client) is taken.
   bool danger_id_tokens = false;
   claim_places claims;
   std::vector<required_claim> required;

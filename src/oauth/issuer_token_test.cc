@@ -165,20 +165,25 @@ TEST_F(IssuerToken, IsNoIdTokenAndNothingElseThatSaysItIsAnother) {
   for (auto changes :
        {R"({"nonce":"n","scope":null,"client_id":null})",
         R"({"at_hash":"h","scope":null,"client_id":null,"azp":"c"})",
-        R"({"c_hash":"h","scope":null,"client_id":null})", R"({"token_use":"id"})", R"({"typ":"ID"})",
+        R"({"c_hash":"h","scope":null,"client_id":null})",
+        R"({"auth_time":1790000000,"scope":null,"client_id":null})",
+        R"({"sid":"s","scope":null,"client_id":null,"azp":"c"})", R"({"token_use":"id"})", R"({"typ":"ID"})",
         R"({"typ":"Refresh"})", R"({"typ":"Offline"})", R"({"typ":"Logout"})",
         R"({"token_type":"refresh_token"})", R"({"token_use":"refresh_token"})", R"({"typ":"Serialized-ID"})",
         R"({"events":{"http://schemas.openid.net/event/backchannel-logout":{}}})"}) {
     expect_refused(mint_with(changes, "JWT"), errc::token_type_wrong);
   }
   expect_refused(mint_with(R"({"typ":1})", "JWT"), errc::token_malformed, "typ");
-  for (auto changes : {R"({"nonce":"n"})", R"({"at_hash":"h","scope":null,"scp":"a"})",
-                       R"({"token_use":"access"})", R"({"typ":"Bearer"})", R"({"token_type":"Bearer"})",
+  for (auto changes : {R"({"nonce":"n"})", R"({"at_hash":"h","scope":null,"scp":"a"})", R"({"sid":"s"})",
+                       R"({"auth_time":1790000000,"scope":null,"cid":"c"})", R"({"token_use":"access"})",
+                       R"({"typ":"Bearer"})", R"({"token_type":"Bearer"})",
                        R"({"nonce":"n","scope":null,"client_id":null,"appid":"c"})"}) {
     EXPECT_TRUE(verify(mint_with(changes, "JWT"))) << changes;
   }
+  EXPECT_TRUE(verify(mint_with(R"({"sid":"s","scope":null,"client_id":null})", "at+jwt"))) << "it says so";
   held_to.danger_id_tokens = true;
   EXPECT_TRUE(verify(mint_with(R"({"nonce":"n","scope":null,"client_id":null})", "JWT")));
+  EXPECT_TRUE(verify(mint_with(R"({"sid":"s","scope":null,"client_id":null})", "JWT")));
   EXPECT_TRUE(verify(mint_with(R"({"typ":"ID","nonce":"n"})", "JWT")));
   expect_refused(mint_with(R"({"typ":"Refresh"})", "JWT"), errc::token_type_wrong);
 }
