@@ -34,6 +34,7 @@ struct issuers_in_use {
   std::unique_ptr<guard> judge;
   resource_audiences resources;  // as in `issuer_plan`
   std::vector<std::string> authorization_servers;
+  std::vector<std::string> fingerprints;  // of each issuer
 };
 
 // One MCP server behind us, ready to be called.

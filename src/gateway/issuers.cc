@@ -30,7 +30,11 @@ class planner {
       if (!u.require_auth) continue;
       for (auto& name : names_of_resource(u.resource)) resources_.push_back(std::move(name));
     }
-    for (std::size_t i = 0; i < conf_.issuers.size(); ++i) plan_.issuers.push_back(issuer(i));
+    for (std::size_t i = 0; i < conf_.issuers.size(); ++i) {
+      auto before = files_.size();
+      plan_.issuers.push_back(issuer(i));
+      plan_.issuer_fingerprints.push_back(fingerprint_of(i, std::string_view(files_).substr(before)));
+    }
     rules();
     find_resources();
     auto across = check_trusted_issuers(plan_.issuers);
@@ -176,7 +180,27 @@ class planner {
     }
   }
 
-  // A digest, as secrets are in it.
+  // Digests, as secrets are in it.
+  std::string fingerprint_of(std::size_t at, std::string_view files) const {
+    const auto& from = conf_.issuers[at];
+    settings part;
+    part.mode = conf_.mode;
+    part.issuers = {from};
+    part.token_cache = conf_.token_cache;
+    part.leeway = conf_.leeway;
+    auto text = to_yaml(part) + secrets_of(from) + std::string(files);
+    if (from.audience.empty()) text += join(resources_, "\n");
+    return digest_of(text);
+  }
+  static std::string secrets_of(const issuer_settings& of) {
+    return "\n" + std::string(of.jwt_secret.reveal()) + "\n" +
+           std::string(of.introspection_client_secret.reveal());
+  }
+  static std::string digest_of(const std::string& text) {
+    auto digest = sha256(text);
+    return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+  }
+
   std::string fingerprint() const {
     settings part;
     part.mode = conf_.mode;
@@ -185,12 +209,8 @@ class planner {
     part.token_cache = conf_.token_cache;
     part.leeway = conf_.leeway;
     auto text = to_yaml(part) + join(resources_, "\n") + "\n\n" + join(all_resources_, "\n") + files_;
-    for (const auto& i : conf_.issuers) {
-      text += "\n" + std::string(i.jwt_secret.reveal()) + "\n" +
-              std::string(i.introspection_client_secret.reveal());
-    }
-    auto digest = sha256(text);
-    return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+    for (const auto& i : conf_.issuers) text += secrets_of(i);
+    return digest_of(text);
   }
 
   const settings& conf_;

@@ -25,6 +25,8 @@ struct issuer_plan {
   resource_audiences resources;                    // among the audiences that the issuers' tokens may have
   std::vector<std::string> authorization_servers;  // where clients sign in
   std::string fingerprint;  // of all that this was made of: the same, and the same is made again
+  // The same of each issuer alone: what its keys and its rules are made of.
+  std::vector<std::string> issuer_fingerprints;
 };
 
 using file_reader_fn = std::function<result<std::string>(const std::string& path)>;

@@ -148,6 +148,50 @@ TEST(IssuerPlan, TheFingerprintIsOfAllThatCountsAndOfNothingElse) {
   EXPECT_NE(print(other), print(other, test_issuer::jwks() + " "));
 }
 
+TEST(IssuerPlan, EachIssuerHasAFingerprintOfWhatItIsMadeOf) {
+  auto one = an_issuer("https://a.example"), two = an_issuer("https://b.example");
+  one.keys_file = "a.json";
+  two.keys_file = "b.json";
+  two.audience = {"api://b"};
+  auto conf = guard_of({one, two});
+  auto prints = [](const settings& of, const std::string& a = "", const std::string& b = "") {
+    auto made = plan(of, {{"a.json", test_issuer::jwks() + a}, {"b.json", test_issuer::jwks() + b}});
+    if (!made) ADD_FAILURE() << made.error().at(0).detail;
+    return made ? made->issuer_fingerprints : std::vector<std::string>(2);
+  };
+  auto first = prints(conf);
+  ASSERT_EQ(first.size(), 2u);
+  EXPECT_NE(first[0], first[1]);
+  auto which_change = [&](const std::vector<std::string>& now) {
+    return std::pair(now[0] != first[0], now[1] != first[1]);
+  };
+  const std::pair none(false, false), only_first(true, false), only_second(false, true), both(true, true);
+  EXPECT_EQ(which_change(prints(conf)), none);
+  EXPECT_EQ(which_change(prints(conf, " ")), only_first);
+  EXPECT_EQ(which_change(prints(conf, "", " ")), only_second);
+  auto other = conf;
+  other.issuers[1].required_claims = {"tenant=acme"};
+  EXPECT_EQ(which_change(prints(other)), only_second);
+  other = conf;
+  other.issuers[0].introspection_client_secret = secret("another");
+  EXPECT_EQ(which_change(prints(other)), only_first);
+  other = conf;
+  other.upstreams[0].resource += "/other";
+  EXPECT_EQ(which_change(prints(other)), only_first) << "whose audience that is";
+  other = conf;
+  other.leeway += seconds(1);
+  EXPECT_EQ(which_change(prints(other)), both);
+  other = conf;
+  other.token_cache.introspection += seconds(1);
+  EXPECT_EQ(which_change(prints(other)), both);
+  other = conf;
+  std::swap(other.issuers[0], other.issuers[1]);
+  EXPECT_EQ(prints(other), (std::vector{first[1], first[0]}));
+  other = conf;
+  other.binding.dpop = "off";
+  EXPECT_EQ(which_change(prints(other)), none) << "is no matter of an issuer";
+}
+
 TEST(IssuerPlan, ATokenIsForAResourceUnderEveryNameOfThisMachine) {
   auto rules = test_issuer::rules();
   rules.audiences = {"http://127.0.0.1:8080/mcp", "http://localhost:8080/mcp", "http://127.0.0.1:8080/files"};

@@ -71,12 +71,15 @@ struct guard::judgement {
 };
 
 guard::guard(std::vector<trusted_issuer> issuers, guard_rules rules, random_fn random,
-             std::shared_ptr<dpop_replays> seen)
+             std::shared_ptr<dpop_replays> seen, std::vector<std::shared_ptr<issuer_keys>> known)
     : rules_(std::move(rules)),
       random_(std::move(random)),
       memory_(rules_.memory),
       replays_(seen ? std::move(seen) : std::make_shared<dpop_replays>(rules_.most_proofs)) {
-  for (auto& issuer : issuers) issuers_.push_back(std::make_unique<issuer_keys>(std::move(issuer)));
+  known.resize(issuers.size());
+  for (std::size_t i = 0; i < issuers.size(); ++i) {
+    issuers_.push_back(known[i] ? std::move(known[i]) : std::make_shared<issuer_keys>(std::move(issuers[i])));
+  }
   if (rules_.dpop_nonces && rules_.dpop != dpop_use::off) {
     auto key = rules_.nonce_key.empty() ? secret(random_(32)) : rules_.nonce_key;
     nonces_.emplace(secret(hkdf_sha256(key.reveal(), "", "dpop nonces", 32)));

@@ -428,6 +428,22 @@ TEST_F(Guard, AForgottenTokenIsNotRememberedByAQuestionThatWasUnderWay) {
   EXPECT_TRUE(std::holds_alternative<ask>(g.validate(presented{"opaque"}, now + seconds(1))));
 }
 
+TEST_F(Guard, KnowsWhatTheOneBeforeItKnewOfAnIssuer) {
+  auto other = an_issuer();
+  other.name = "other";
+  other.rules.issuer = "https://other.example.com";
+  auto before = of(an_issuer());
+  auto token = mint(claims());
+  EXPECT_TRUE(judge(before, token));
+  guard after({other, an_issuer()}, {}, counted, nullptr, {nullptr, before.issuers()[0]});
+  net.cut();
+  auto told = judge(after, token);
+  ASSERT_TRUE(told) << told.error().detail;
+  EXPECT_EQ((*told)->issuer, "corp");
+  expect_refused(after, mint_with(R"({"iss":"https://other.example.com"})"), errc::issuer_metadata_invalid);
+  EXPECT_EQ(net.times_asked(keys_url), 1u);
+}
+
 TEST_F(Guard, TellsHealthWhatItKnows) {
   guard_rules asked;
   asked.dpop = dpop_use::required;
