@@ -89,8 +89,8 @@ TEST_F(Guarded, AVerdictSaysTheIssuerAndAClientSaysNone) {
   for (const std::string issuer : {"https://one.example", "https://two.example"}) {
     auto answer = asked(of(issuer));
     EXPECT_EQ(status_of(answer), 200) << answer;
-    EXPECT_EQ(field_of(answer, "X-User-Id"), "ada");
-    EXPECT_EQ(field_of(answer, "X-User-Issuer"), issuer);
+    EXPECT_TRUE(has(answer, "\r\nX-User-Id: ada\r\n")) << answer;
+    EXPECT_TRUE(has(answer, "\r\nX-User-Issuer: " + issuer + "\r\n")) << answer;
   }
   auto claimed = asked(of("https://two.example") + "X-User-Issuer: https://one.example\r\n");
   EXPECT_EQ(status_of(claimed), 400) << "a proxy that copies no issuer would hand it on";
