@@ -153,8 +153,10 @@ class User:
 class Call:
     """What becomes of a request: `answer` to send, or a call of `user` to serve."""
 
-    def __init__(self, handle):
+    def __init__(self, handle, guard):
         self._handle = handle
+        # It logs and reads the clock by the guard's callbacks: a guard that was replaced ends with its last call.
+        self._guard = guard
         answer, user = _admission_answer(handle), _admission_user(handle)
         self.answer = Answer.of(answer) if answer else None
         self.user = User.of(user) if user else None
@@ -188,7 +190,7 @@ class Guard:
 
     def __init__(self, config, fetch=None, log=None):
         self._fetch, self._log = fetch, log
-        # Kept as long as the guard: C holds no reference to them.
+        # Kept as long as the guard and its calls: C holds no reference to them.
         self._callbacks = _Callbacks(ctypes.sizeof(_Callbacks))
         if fetch:
             self._callbacks.fetch = _FETCH(self._on_fetch)
@@ -242,7 +244,7 @@ class Guard:
         """`headers`: (name, value) pairs, all of them; `body`: bytes or text."""
         request = self._request(method, target, headers, body)
         try:
-            return Call(_admit(self._handle, request))
+            return Call(_admit(self._handle, request), self)
         finally:
             _request_free(request)
 

@@ -19,7 +19,8 @@
  *     A request, a check, a fetch and a filter are for one thread at a time.
  *  6. Callbacks are called on the thread that called us (or on that of mcp_oauth_guard_start_background_refresh),
  *     from many threads at once. They must return: no longjmp, and no exception of any language may leave them.
- *     Where one does leave a C++ callback, it is caught.
+ *     Where one does leave a C++ callback, it is caught. They and their data have to live as long as the guard and
+ *     everything that was obtained from it: admissions, checks and filters call them after its _free, too.
  *  7. No function has a variable number of arguments, and none touches the locale. NULL for a handle is answered as
  *     an empty one would be.
  *  8. mcp_oauth_abi() of the library has to be the MCP_OAUTH_ABI of the header that you were built with. Functions
@@ -126,7 +127,8 @@ typedef struct mcp_oauth_callbacks {
  * ------------------------------------------------------------------------------------------------------- */
 
 /* Gives a guard for a configuration in JSON (docs/library/configuration.md), or NULL and every problem of it.
- * `callbacks` may be NULL; what they point at has to live as long as the guard. Fetches nothing. */
+ * `callbacks` may be NULL; what they point at has to live as long as the guard and all that is obtained from
+ * it. Fetches nothing. */
 MCP_OAUTH_API mcp_oauth_guard* mcp_oauth_guard_new(const char* config_json, size_t config_json_size,
                                                    const mcp_oauth_callbacks* callbacks,
                                                    mcp_oauth_error** error);

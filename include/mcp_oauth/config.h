@@ -147,6 +147,8 @@ struct options {
   // Id tokens in place of access tokens.
   bool danger_id_tokens = false;
 
+  // What these three refer to has to live as long as the last copy of the guard and all that was obtained
+  // from it: a call, a check or a filter logs and reads the clock when the guard is gone.
   fetch_function fetch;  // none: libcurl.so.4 of this machine, loaded when it is first needed
   log_function log;      // none: nothing is logged
   std::function<std::chrono::system_clock::time_point()> clock;  // none: the system's. For tests

@@ -34,7 +34,7 @@ class Guarded : public Gateway {
     });
     ASSERT_TRUE(plan) << plan.error().front().detail;
     auto issuers = std::make_shared<issuers_in_use>();
-    issuers->for_the_resource = plan->for_the_resource;
+    issuers->resources = plan->resources;
     issuers->authorization_servers = plan->authorization_servers;
     issuers->judge = std::make_unique<guard>(std::move(plan->issuers), std::move(plan->rules),
                                              [](std::size_t n) { return random_bytes(n); });
@@ -76,6 +76,26 @@ TEST_F(Guarded, ForwardsWithIdentityAndWithoutTheToken) {
   EXPECT_FALSE(has(seen, "Bearer"));
 }
 
+// The same subject of two issuers is two people, and the server behind a proxy has to see that.
+TEST_F(Guarded, AVerdictSaysTheIssuerAndAClientSaysNone) {
+  from_address = "127.0.0.1";
+  conf.trusted_proxies = {"127.0.0.1"};
+  auto asked = [&](const std::string& fields) {
+    return answer_to(
+        "GET /auth/verify HTTP/1.1\r\nHost: gateway:8080\r\nX-Forwarded-Method: GET\r\n"
+        "X-Forwarded-Host: 127.0.0.1:8080\r\nX-Forwarded-Uri: /mcp\r\n" +
+        fields + "\r\n");
+  };
+  for (const std::string issuer : {"https://one.example", "https://two.example"}) {
+    auto answer = asked(of(issuer));
+    EXPECT_EQ(status_of(answer), 200) << answer;
+    EXPECT_TRUE(has(answer, "\r\nX-User-Id: ada\r\n")) << answer;
+    EXPECT_TRUE(has(answer, "\r\nX-User-Issuer: " + issuer + "\r\n")) << answer;
+  }
+  auto claimed = asked(of("https://two.example") + "X-User-Issuer: https://one.example\r\n");
+  EXPECT_EQ(status_of(claimed), 400) << "a proxy that copies no issuer would hand it on";
+}
+
 TEST_F(Guarded, HandsTheVerifiedTokenOnWhereThatIsAskedFor) {
   conf.upstreams[0].authorization = "verified";
   auto token = of("https://one.example");
@@ -95,6 +115,20 @@ TEST_F(Guarded, WantsTheAudienceOfTheVeryServerThatIsCalled) {
   EXPECT_TRUE(has(refused, "error_description=\"audience mismatch\""));
   auto request = post(call, token);
   EXPECT_EQ(status_of(passed(request.replace(5, 4, "/other")).first), 200);
+}
+
+TEST_F(Guarded, AnAudienceThatIsWrittenDownOpensNoMoreThanTheOneThatIsNot) {
+  auto second = conf.upstreams[0];
+  second.name = "other";
+  second.paths = {"/other"};
+  second.resource = std::string(origin) + "/other";
+  conf.upstreams.push_back(second);
+  conf.issuers[0].audience = {resource, second.resource, "api://both"};
+  auto token = of("https://one.example", second.resource);
+  EXPECT_EQ(status_of(answer_to(post(call, token))), 401);
+  auto request = post(call, token);
+  EXPECT_EQ(status_of(passed(request.replace(5, 4, "/other")).first), 200);
+  EXPECT_EQ(status_of(passed(post(call, of("https://one.example", "api://both"))).first), 200);
 }
 
 TEST_F(Guarded, SaysTheWordsOfOtherGuardsInTheBodyAndNoneInAChallengeWithoutAToken) {

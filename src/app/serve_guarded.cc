@@ -53,8 +53,8 @@ class settled final : public net::timed {
 };
 
 result<void> check_resource(const snapshot& rules, const accepted& token, const upstream& to) {
-  if (!rules.issuers->for_the_resource.contains(token.issuer)) return {};
-  return check_for_resource(token.token, to.where.conf().resource);
+  const auto& issuer = rules.issuers->judge->issuers()[token.issuer_index]->issuer();
+  return check_for_resource(token.token, issuer.rules, rules.issuers->resources, to.where.conf().resource);
 }
 
 http_response document(std::string text) {

@@ -225,7 +225,9 @@ net::task<void> gateway_service::serve_verify(net::exchange& x, const snapshot& 
   http_response said;
   if (judged) {
     const auto& conf = about.to->where.conf();
-    said = allowing_verdict(about.who->claims(), conf.inject_headers);
+    const auto& claims = about.who->claims();
+    bool of_others = rules.issuers != nullptr && !about.to->is_public();
+    said = allowing_verdict(claims, of_others ? claims.issuer : std::string(), conf.inject_headers);
     // A token is for whoever judges it. Envoy does as this says; others have it in their configuration.
     if (head.path != verify_path && conf.authorization != "verified")
       said.fields.add("X-Envoy-Auth-Headers-To-Remove", "authorization");

@@ -21,7 +21,6 @@
 
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -33,8 +32,9 @@ class span_exporter;
 // Of a guard: whose tokens are good.
 struct issuers_in_use {
   std::unique_ptr<guard> judge;
-  std::set<std::string> for_the_resource;  // as in `issuer_plan`
+  resource_audiences resources;  // as in `issuer_plan`
   std::vector<std::string> authorization_servers;
+  std::vector<std::string> fingerprints;  // of each issuer
 };
 
 // One MCP server behind us, ready to be called.

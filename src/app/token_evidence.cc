@@ -176,7 +176,7 @@ class evidence {
     auto plan = plan_issuers(conf_, read_file_text);
     if (!plan) return tl::unexpected(std::move(plan.error()));
     found_.binding_is_proved = plan->rules.dpop != dpop_use::off;
-    for_the_resource_ = plan->for_the_resource;
+    resources_ = plan->resources;
     guard judge(std::move(plan->issuers), std::move(plan->rules),
                 [](std::size_t n) { return random_bytes(n); });
     fetch_first_documents(
@@ -195,7 +195,7 @@ class evidence {
     one.name =
         issuer.name == issuer.rules.issuer ? issuer.name : issuer.name + " (" + issuer.rules.issuer + ")";
     auto rules = issuer.rules;
-    if (for_the_resource_.contains(issuer.name)) rules.audiences = names_of_resource(server_.resource);
+    rules.audiences = audiences_for(rules, resources_, server_.resource);
     one.rules = std::move(rules);
     one.by_introspection_alone = issuer.mode == validation_mode::introspection;
     one.introspected = one.by_introspection_alone || issuer.mode == validation_mode::jwt_and_introspection;
@@ -237,7 +237,7 @@ class evidence {
     request.certificate_thumbprint = certificate;
     auto step = judge.validate(request, wanted_.at);
     for (int i = 0; i < most_steps; ++i) {
-      if (auto* told = std::get_if<verdict>(&step)) return take(*told);
+      if (auto* told = std::get_if<verdict>(&step)) return take(judge, *told);
       if (auto* pause = std::get_if<wait>(&step)) {
         auto then = pause->then;
         step = then(wanted_.at);
@@ -251,15 +251,15 @@ class evidence {
     found_.judged = fail(errc::issuer_unreachable, "the issuer wants too many fetches");
   }
 
-  void take(const verdict& told) {
+  void take(const guard& judge, const verdict& told) {
     if (!told) {
       found_.judged = tl::unexpected<error>(told.error());
       return;
     }
     const auto& token = (*told)->token;
     found_.judged = token;
-    if (!for_the_resource_.contains((*told)->issuer)) return;
-    auto fits = check_for_resource(token, server_.resource);
+    const auto& issuer = judge.issuers()[(*told)->issuer_index]->issuer();
+    auto fits = check_for_resource(token, issuer.rules, resources_, server_.resource);
     if (!fits) found_.judged = tl::unexpected<error>(fits.error());
   }
 
@@ -267,7 +267,7 @@ class evidence {
   const upstream_settings& server_;
   const evidence_wanted& wanted_;
   const fetch_fn& fetch_;
-  std::set<std::string> for_the_resource_;
+  resource_audiences resources_;
   std::mutex mutex_;  // of what the fetches of several issuers write
   std::map<std::string, seconds> clocks_;
   token_question found_;

@@ -48,6 +48,7 @@ TEST_F(Verify, SaysYesWithWhoCallsAndReachesNoServer) {
   EXPECT_EQ(field_of(answer, "X-User-Name"), "Ad%C3%A4");
   EXPECT_EQ(field_of(answer, "X-Client-Id"), "client");
   EXPECT_TRUE(has(answer, "\r\nX-User-Provider: \r\n"));
+  EXPECT_TRUE(has(answer, "\r\nX-User-Issuer: \r\n")) << "of a token of our own, as in the path of calls";
   EXPECT_TRUE(has(answer, "X-Request-Id: "));
   EXPECT_TRUE(has(answer, "Cache-Control: no-store"));
   EXPECT_TRUE(take_seen().empty());
@@ -355,8 +356,8 @@ TEST_F(AdvisoryVerify, GHSA_5hvv_m4w4_gf6v_NoProbeAndNoMethodIsLetThrough) {
 }
 
 TEST_F(AdvisoryVerify, CVE_2025_64484_NoIdentityOfAClientSurvivesAVerdict) {
-  for (const char* name : {"X_User_Id", "x-user_id", "X-User-Role", "X_Client_Id", "Remote-User",
-                           "X_Forwarded_Email", "X-Auth-Request-Groups", "X_Auth_Request_User",
+  for (const char* name : {"X_User_Id", "x-user_id", "X-User-Role", "X-User-Issuer", "X_Client_Id",
+                           "Remote-User", "X_Forwarded_Email", "X-Auth-Request-Groups", "X_Auth_Request_User",
                            "X-Goog-Authenticated-User-Email", "X_MS_CLIENT_PRINCIPAL"}) {
     for (const char* method : {"POST", "GET", "OPTIONS"}) {
       auto answer = ask(ask_about(method, "/mcp", with_token(std::string(name) + ": root\r\n")));

@@ -8,6 +8,7 @@
 #include "jose/random.h"
 #include "net/http_client.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace mcp_oauth {
@@ -41,15 +42,33 @@ struct guard_app::parts : running {
     };
   }
 
+  // What the issuers in use know, at the places of those that stay the same: an issuer that is away for the
+  // moment is none the less known after a reload.
+  std::vector<std::shared_ptr<issuer_keys>> known_of(const std::vector<std::string>& prints) {
+    std::vector<std::shared_ptr<issuer_keys>> known(prints.size());
+    if (!rules) return known;
+    const auto& before = *rules->issuers;
+    for (std::size_t i = 0; i < prints.size(); ++i) {
+      auto same = std::find(before.fingerprints.begin(), before.fingerprints.end(), prints[i]);
+      if (same == before.fingerprints.end()) continue;
+      auto at = static_cast<std::size_t>(same - before.fingerprints.begin());
+      auto keys = before.judge->issuers()[at];
+      if (keys->status(wall_clock()).ready) known[i] = std::move(keys);
+    }
+    return known;
+  }
+
   std::shared_ptr<issuers_in_use> make_issuers(issuer_plan plan) {
     auto made = std::make_shared<issuers_in_use>();
-    made->for_the_resource = std::move(plan.for_the_resource);
+    made->resources = std::move(plan.resources);
     made->authorization_servers = std::move(plan.authorization_servers);
+    made->fingerprints = std::move(plan.issuer_fingerprints);
+    auto known = known_of(made->fingerprints);
     // A proof that came before a reload is no good after it.
     auto seen = rules ? rules->issuers->judge->proofs_seen() : nullptr;
     made->judge = std::make_unique<guard>(
         std::move(plan.issuers), std::move(plan.rules), [](std::size_t n) { return random_bytes(n); },
-        std::move(seen));
+        std::move(seen), std::move(known));
     return made;
   }
 

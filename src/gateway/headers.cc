@@ -296,9 +296,12 @@ std::string injected_lines(const access_claims& who, std::span<const std::string
 std::string identity_value(std::string_view text) {
   constexpr char hex[] = "0123456789ABCDEF";
   std::string out;
-  for (char c : text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
     auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte >= 0x7F || c == '%') {
+    // Blanks around a value are none of it (RFC 9110 §5.5): "ada " would be read as "ada".
+    bool lost = c == ' ' && (i == 0 || i + 1 == text.size());
+    if (lost || byte < 0x20 || byte >= 0x7F || c == '%') {
       out += '%';
       out += hex[byte >> 4];
       out += hex[byte & 15];

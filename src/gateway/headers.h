@@ -51,7 +51,8 @@ void append_request_fields(std::string& out, std::span<const field> from, const 
 bool names_a_credential(std::string_view name);
 
 // The lines that tell an MCP server who calls: X-User-Id, X-User-Email, X-User-Name, X-User-Provider,
-// X-Client-Id. Characters that a header may not hold, and all beyond ASCII, are percent-encoded.
+// X-Client-Id. Characters that a header may not hold, all beyond ASCII, and a blank at either end, are
+// percent-encoded.
 std::string identity_lines(const access_claims& who);
 // X-User-Issuer, for tokens of others: X-User-Id says who it is only together with it.
 std::string issuer_line(const access_claims& who);

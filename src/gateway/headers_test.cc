@@ -218,6 +218,24 @@ TEST(IdentityLines, HoldNothingThatCouldBeAnotherLine) {
             "100%25\r\nX-Client-Id: c%00d\r\n");
 }
 
+TEST(IdentityLines, LoseNoBlankOnTheWay) {
+  for (auto [text, value] : {std::pair{"ada", "ada"},
+                             {" ada", "%20ada"},
+                             {"ada ", "ada%20"},
+                             {"  ada  ", "%20 ada %20"},
+                             {"ada b", "ada b"},
+                             {" ", "%20"},
+                             {"  ", "%20%20"},
+                             {"%20ada", "%2520ada"},
+                             {"\tada", "%09ada"},
+                             {"", ""}}) {
+    EXPECT_EQ(identity_value(text), value) << '[' << text << ']';
+  }
+  access_claims who;
+  who.subject = " ada";
+  EXPECT_EQ(identity_lines(who), "X-User-Id: %20ada\r\n") << "who is somebody else than ada";
+}
+
 TEST(ResponseFields, KeepBackWhatSpeaksOfAnotherServer) {
   for (const char* name :
        {"WWW-Authenticate", "www_authenticate", "Set-Cookie", "Server", "Access-Control-Allow-Origin",

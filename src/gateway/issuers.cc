@@ -4,8 +4,11 @@
 #include "base/url.h"
 #include "config/describe.h"
 #include "jose/digest.h"
+#include "oauth/resource.h"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 namespace mcp_oauth {
@@ -23,11 +26,17 @@ class planner {
 
   tl::expected<issuer_plan, std::vector<error>> run() {
     for (const auto& u : conf_.upstreams) {
+      all_resources_.push_back(u.resource);
       if (!u.require_auth) continue;
       for (auto& name : names_of_resource(u.resource)) resources_.push_back(std::move(name));
     }
-    for (std::size_t i = 0; i < conf_.issuers.size(); ++i) plan_.issuers.push_back(issuer(i));
+    for (std::size_t i = 0; i < conf_.issuers.size(); ++i) {
+      auto before = files_.size();
+      plan_.issuers.push_back(issuer(i));
+      plan_.issuer_fingerprints.push_back(fingerprint_of(i, std::string_view(files_).substr(before)));
+    }
     rules();
+    find_resources();
     auto across = check_trusted_issuers(plan_.issuers);
     if (errors_.empty()) errors_ = std::move(across);
     if (!errors_.empty()) return tl::unexpected(std::move(errors_));
@@ -43,7 +52,6 @@ class planner {
     made.rules = rules_of(from);
     if (from.audience.empty() && !from.danger_any_audience) {
       made.rules.audiences = resources_;
-      plan_.for_the_resource.insert(made.name);
     }
     if (!from.issuer.empty()) plan_.authorization_servers.push_back(from.issuer);
     made.mode = mode_of(from);
@@ -155,7 +163,44 @@ class planner {
     rules.memory = {conf_.token_cache.entries, conf_.token_cache.lifetime, conf_.token_cache.refusals};
   }
 
-  // A digest, as secrets are in it.
+  void find_resources() {
+    for (const auto& resource : all_resources_) {
+      auto names = names_of_resource(resource);
+      auto is_named = [&](const std::string& audience) {
+        auto wanted = canonical_resource(audience);
+        return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+          auto own = canonical_resource(name);
+          return audience == name || (wanted && own && *wanted == *own);
+        });
+      };
+      for (const auto& issuer : plan_.issuers) {
+        for (const auto& audience : issuer.rules.audiences)
+          if (is_named(audience)) plan_.resources[audience].insert(resource);
+      }
+    }
+  }
+
+  // Digests, as secrets are in it.
+  std::string fingerprint_of(std::size_t at, std::string_view files) const {
+    const auto& from = conf_.issuers[at];
+    settings part;
+    part.mode = conf_.mode;
+    part.issuers = {from};
+    part.token_cache = conf_.token_cache;
+    part.leeway = conf_.leeway;
+    auto text = to_yaml(part) + secrets_of(from) + std::string(files);
+    if (from.audience.empty()) text += join(resources_, "\n");
+    return digest_of(text);
+  }
+  static std::string secrets_of(const issuer_settings& of) {
+    return "\n" + std::string(of.jwt_secret.reveal()) + "\n" +
+           std::string(of.introspection_client_secret.reveal());
+  }
+  static std::string digest_of(const std::string& text) {
+    auto digest = sha256(text);
+    return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+  }
+
   std::string fingerprint() const {
     settings part;
     part.mode = conf_.mode;
@@ -163,18 +208,15 @@ class planner {
     part.binding = conf_.binding;
     part.token_cache = conf_.token_cache;
     part.leeway = conf_.leeway;
-    auto text = to_yaml(part) + join(resources_, "\n") + files_;
-    for (const auto& i : conf_.issuers) {
-      text += "\n" + std::string(i.jwt_secret.reveal()) + "\n" +
-              std::string(i.introspection_client_secret.reveal());
-    }
-    auto digest = sha256(text);
-    return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+    auto text = to_yaml(part) + join(resources_, "\n") + "\n\n" + join(all_resources_, "\n") + files_;
+    for (const auto& i : conf_.issuers) text += secrets_of(i);
+    return digest_of(text);
   }
 
   const settings& conf_;
   const file_reader_fn& read_file_;
-  std::vector<std::string> resources_;
+  std::vector<std::string> resources_;      // under all their names, of servers that want tokens
+  std::vector<std::string> all_resources_;  // as configured
   issuer_plan plan_;
   std::vector<error> errors_;
   std::string files_;
@@ -195,14 +237,31 @@ std::vector<std::string> names_of_resource(const std::string& resource) {
   return names;
 }
 
-result<void> check_for_resource(const verified_token& token, const std::string& resource) {
-  for (const auto& name : names_of_resource(resource)) {
-    if (token.is_for(name)) return {};
+std::vector<std::string> audiences_for(const issuer_rules& issuer, const resource_audiences& resources,
+                                       const std::string& resource) {
+  auto counts = [&](const std::string& audience) {
+    auto of = resources.find(audience);
+    return of == resources.end() || of->second.contains(resource);
+  };
+  std::vector<std::string> all;
+  std::copy_if(issuer.audiences.begin(), issuer.audiences.end(), std::back_inserter(all), counts);
+  return all;
+}
+
+result<void> check_for_resource(const verified_token& token, const issuer_rules& issuer,
+                                const resource_audiences& resources, const std::string& resource) {
+  if (issuer.danger_any_audience) return {};
+  for (const auto& audience : issuer.audiences) {
+    if (!token.is_for(audience)) continue;
+    auto of = resources.find(audience);
+    if (of == resources.end() || of->second.contains(resource)) return {};
   }
   std::string seen;
   if (const auto& details = token.details()) seen = join(details->audiences, " ");
+  auto wanted = audiences_for(issuer, resources, resource);
   return fail(errc::token_audience_mismatch,
-              "aud " + seen + ", expected " + resource + " (its resource, as no audience is configured)");
+              "aud " + seen + ", which is for another MCP server here; expected for " + resource + " is " +
+                  (wanted.empty() ? "none of the configured audiences" : join(wanted, " or ")));
 }
 
 tl::expected<issuer_plan, std::vector<error>> plan_issuers(const settings& conf,

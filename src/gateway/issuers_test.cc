@@ -50,7 +50,8 @@ TEST(IssuerPlan, WithoutAnAudienceItIsTheResourceUnderEachNameOfThisMachine) {
   ASSERT_TRUE(made);
   EXPECT_THAT(made->issuers[0].rules.audiences,
               ElementsAre("http://127.0.0.1:8080/mcp", "http://localhost:8080/mcp", "http://[::1]:8080/mcp"));
-  EXPECT_THAT(made->for_the_resource, ElementsAre("https://idp.example.com"));
+  for (const auto& audience : made->issuers[0].rules.audiences)
+    EXPECT_THAT(made->resources[audience], ElementsAre("http://127.0.0.1:8080/mcp"));
   EXPECT_THAT(made->authorization_servers, ElementsAre("https://idp.example.com"));
   EXPECT_THAT(names_of_resource("https://mcp.example.com/mcp"), ElementsAre("https://mcp.example.com/mcp"));
 }
@@ -61,7 +62,7 @@ TEST(IssuerPlan, WithAnAudienceNothingElseCounts) {
   auto made = plan(guard_of({of}));
   ASSERT_TRUE(made);
   EXPECT_THAT(made->issuers[0].rules.audiences, ElementsAre("api://a", "api://b"));
-  EXPECT_THAT(made->for_the_resource, IsEmpty());
+  EXPECT_THAT(made->resources, IsEmpty());
 }
 
 TEST(IssuerPlan, KeysComeFromWhereItIsSaid) {
@@ -147,19 +148,94 @@ TEST(IssuerPlan, TheFingerprintIsOfAllThatCountsAndOfNothingElse) {
   EXPECT_NE(print(other), print(other, test_issuer::jwks() + " "));
 }
 
+TEST(IssuerPlan, EachIssuerHasAFingerprintOfWhatItIsMadeOf) {
+  auto one = an_issuer("https://a.example"), two = an_issuer("https://b.example");
+  one.keys_file = "a.json";
+  two.keys_file = "b.json";
+  two.audience = {"api://b"};
+  auto conf = guard_of({one, two});
+  auto prints = [](const settings& of, const std::string& a = "", const std::string& b = "") {
+    auto made = plan(of, {{"a.json", test_issuer::jwks() + a}, {"b.json", test_issuer::jwks() + b}});
+    if (!made) ADD_FAILURE() << made.error().at(0).detail;
+    return made ? made->issuer_fingerprints : std::vector<std::string>(2);
+  };
+  auto first = prints(conf);
+  ASSERT_EQ(first.size(), 2u);
+  EXPECT_NE(first[0], first[1]);
+  auto which_change = [&](const std::vector<std::string>& now) {
+    return std::pair(now[0] != first[0], now[1] != first[1]);
+  };
+  const std::pair none(false, false), only_first(true, false), only_second(false, true), both(true, true);
+  EXPECT_EQ(which_change(prints(conf)), none);
+  EXPECT_EQ(which_change(prints(conf, " ")), only_first);
+  EXPECT_EQ(which_change(prints(conf, "", " ")), only_second);
+  auto other = conf;
+  other.issuers[1].required_claims = {"tenant=acme"};
+  EXPECT_EQ(which_change(prints(other)), only_second);
+  other = conf;
+  other.issuers[0].introspection_client_secret = secret("another");
+  EXPECT_EQ(which_change(prints(other)), only_first);
+  other = conf;
+  other.upstreams[0].resource += "/other";
+  EXPECT_EQ(which_change(prints(other)), only_first) << "whose audience that is";
+  other = conf;
+  other.leeway += seconds(1);
+  EXPECT_EQ(which_change(prints(other)), both);
+  other = conf;
+  other.token_cache.introspection += seconds(1);
+  EXPECT_EQ(which_change(prints(other)), both);
+  other = conf;
+  std::swap(other.issuers[0], other.issuers[1]);
+  EXPECT_EQ(prints(other), (std::vector{first[1], first[0]}));
+  other = conf;
+  other.binding.dpop = "off";
+  EXPECT_EQ(which_change(prints(other)), none) << "is no matter of an issuer";
+}
+
 TEST(IssuerPlan, ATokenIsForAResourceUnderEveryNameOfThisMachine) {
   auto rules = test_issuer::rules();
-  rules.audiences = {"http://localhost:8080/mcp"};
+  rules.audiences = {"http://127.0.0.1:8080/mcp", "http://localhost:8080/mcp", "http://127.0.0.1:8080/files"};
+  const std::string mcp = "http://127.0.0.1:8080/mcp", files = "http://127.0.0.1:8080/files";
+  resource_audiences resources{{mcp, {mcp}}, {"http://localhost:8080/mcp", {mcp}}, {files, {files}}};
   auto token = verify_issuer_token(test_issuer::mint_with(R"({"aud":"http://localhost:8080/mcp"})"),
                                    test_issuer::keys(), rules, test_issuer::now);
   ASSERT_TRUE(token);
-  EXPECT_TRUE(check_for_resource(*token, "http://localhost:8080/mcp"));
-  EXPECT_TRUE(check_for_resource(*token, "http://127.0.0.1:8080/mcp"));
-  auto other = check_for_resource(*token, "http://127.0.0.1:8080/files");
+  EXPECT_TRUE(check_for_resource(*token, rules, resources, mcp));
+  auto other = check_for_resource(*token, rules, resources, files);
   ASSERT_FALSE(other);
   EXPECT_EQ(other.error().code, errc::token_audience_mismatch);
-  EXPECT_THAT(other.error().detail, testing::AllOf(HasSubstr("aud http://localhost:8080/mcp"),
-                                                   HasSubstr("no audience is configured")));
+  EXPECT_THAT(other.error().detail,
+              testing::AllOf(HasSubstr("aud http://localhost:8080/mcp"), HasSubstr("is " + files)));
+  rules.danger_any_audience = true;
+  EXPECT_TRUE(check_for_resource(*token, rules, resources, files)) << "which is what that opens";
+}
+
+TEST(IssuerPlan, AnAudienceThatIsAResourceHereIsOfThatOneAlsoWhereItIsWrittenDown) {
+  auto of = an_issuer();
+  of.audience = {"api://all", "http://localhost:8080/mcp/", "http://127.0.0.1:8080/open",
+                 "http://127.0.0.1:8080"};
+  auto made = plan(guard_of({of}));
+  ASSERT_TRUE(made);
+  const std::string mcp = "http://127.0.0.1:8080/mcp", open = "http://127.0.0.1:8080/open";
+  EXPECT_EQ(made->resources, (resource_audiences{{"http://localhost:8080/mcp/", {mcp}}, {open, {open}}}));
+  const auto& rules = made->issuers[0].rules;
+  EXPECT_THAT(audiences_for(rules, made->resources, mcp),
+              ElementsAre("api://all", "http://localhost:8080/mcp/", "http://127.0.0.1:8080"));
+  auto fits = [&](const std::string& audience, const std::string& resource) {
+    auto checked = test_issuer::rules();
+    checked.audiences = rules.audiences;
+    auto token = verify_issuer_token(test_issuer::mint_with(R"({"aud":)" + audience + "}"),
+                                     test_issuer::keys(), checked, test_issuer::now);
+    EXPECT_TRUE(token) << audience;
+    return token && check_for_resource(*token, rules, made->resources, resource).has_value();
+  };
+  EXPECT_TRUE(fits(R"("http://localhost:8080/mcp/")", mcp));
+  EXPECT_FALSE(fits(R"("http://localhost:8080/mcp/")", open));
+  EXPECT_FALSE(fits(R"("http://127.0.0.1:8080/open")", mcp));
+  EXPECT_TRUE(fits(R"("api://all")", mcp));
+  EXPECT_TRUE(fits(R"("api://all")", open));
+  EXPECT_TRUE(fits(R"(["http://127.0.0.1:8080/open","api://all"])", mcp));
+  EXPECT_TRUE(fits(R"("http://127.0.0.1:8080")", open)) << "no resource of its own";
 }
 
 }  // namespace

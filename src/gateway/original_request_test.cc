@@ -236,6 +236,7 @@ TEST(ClaimedIdentity, IsFoundInEverySpellingThatNoVerdictReplaces) {
                            "x-user_id",
                            "X_USER_EMAIL",
                            "X-User-Role",
+                           "X-User-Issuer",
                            "X_Client_Id",
                            "X-Client_Id",
                            "X.User.Id",

@@ -7,13 +7,15 @@
 
 namespace mcp_oauth {
 
-http_response allowing_verdict(const access_claims& who, std::span<const std::string> inject) {
+http_response allowing_verdict(const access_claims& who, const std::string& issuer,
+                               std::span<const std::string> inject) {
   http_response answer;
   const std::string* values[] = {&who.subject,   &who.email,   &who.name, &who.provider,
                                  &who.client_id, &who.subject, &who.email};
   static_assert(std::size(values) == verdict_headers.size());
   for (std::size_t i = 0; i < verdict_headers.size(); ++i)
     answer.fields.add(std::string(verdict_headers[i]), identity_value(*values[i]));
+  answer.fields.add("X-User-Issuer", identity_value(issuer));
   for (const auto& name : inject) {
     if (auto one = injected(who, name)) answer.fields.add(std::string(one->name), std::move(one->value));
   }

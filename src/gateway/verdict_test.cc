@@ -21,7 +21,7 @@ access_claims ada() {
 
 TEST(Verdict, NamesEveryIdentityHeaderAlsoWhereNothingIsKnown) {
   std::vector<std::string> inject = {"x-forwarded-user", "X-Forwarded-Name", "X-Forwarded-Token"};
-  auto allowed = allowing_verdict(ada(), inject);
+  auto allowed = allowing_verdict(ada(), "", inject);
   EXPECT_EQ(allowed.status, 200);
   EXPECT_EQ(allowed.fields.only("X-User-Id"), "local:ada");
   EXPECT_EQ(allowed.fields.only("X-User-Email"), "ada@example.com");
@@ -34,7 +34,7 @@ TEST(Verdict, NamesEveryIdentityHeaderAlsoWhereNothingIsKnown) {
   EXPECT_EQ(allowed.fields.only("X-Forwarded-Name"), "");
   EXPECT_EQ(allowed.fields.count("X-Forwarded-Token"), 0U) << "a verdict gives no token away";
   EXPECT_EQ(allowed.fields.only("Cache-Control"), "no-store");
-  auto nobody = allowing_verdict({}, {});
+  auto nobody = allowing_verdict({}, "", {});
   for (auto name : verdict_headers) EXPECT_EQ(nobody.fields.only(name), "") << name;
 }
 
@@ -42,11 +42,20 @@ TEST(Verdict, SaysTheSameAsTheHeadersThatTheGatewaySends) {
   auto who = ada();
   who.name = "Ad\xC3\xA4\r\nX-Evil: 1";
   who.provider = "corp";
-  auto allowed = allowing_verdict(who, {});
+  auto allowed = allowing_verdict(who, who.issuer, {});
   std::string lines;
   for (auto name : {"X-User-Id", "X-User-Email", "X-User-Name", "X-User-Provider", "X-Client-Id"})
     lines += std::string(name) + ": " + std::string(*allowed.fields.only(name)) + "\r\n";
   EXPECT_EQ(lines, identity_lines(who));
+}
+
+TEST(Verdict, SaysTheIssuerOfATokenOfOthersAndEmptiesThatOfAnyOther) {
+  auto who = ada();
+  who.issuer = "https://idp.example.com/\xC3\xA4";
+  auto theirs = allowing_verdict(who, who.issuer, {});
+  EXPECT_EQ("X-User-Issuer: " + std::string(*theirs.fields.only("X-User-Issuer")) + "\r\n", issuer_line(who));
+  auto own = allowing_verdict(who, "", {});
+  EXPECT_EQ(own.fields.only("X-User-Issuer"), "") << "a client's own would stay";
 }
 
 TEST(Verdict, ForNginxHasOnlyStatusesThatItPassesOn) {
@@ -70,7 +79,7 @@ TEST(Verdict, ForNginxHasOnlyStatusesThatItPassesOn) {
     EXPECT_EQ(answer.fields.only("X-Auth-Body"), plain.body);
     EXPECT_EQ(answer.fields.first("WWW-Authenticate"), plain.fields.first("WWW-Authenticate"));
   }
-  auto allowed = for_nginx(allowing_verdict(ada(), {}));
+  auto allowed = for_nginx(allowing_verdict(ada(), "", {}));
   EXPECT_EQ(allowed.status, 200);
   EXPECT_EQ(allowed.fields.only("X-Auth-Status"), "200");
   EXPECT_EQ(allowed.fields.count("X-Auth-Body"), 0U);

@@ -143,7 +143,10 @@ TEST_F(AdvisoryGuard, Tuannvm_2026_WhatIsRememberedIsBounded) {
   net.set(introspection_url, json_answer(R"({"active":false})"));
   for (int i = 0; i < 2000; ++i) judge(g, "opaque" + std::to_string(i));
   token_memory memory(memory_rules{.most = 100});
-  for (int i = 0; i < 2000; ++i) memory.settle(sha256(std::to_string(i)), fail(errc::token_inactive), now);
+  for (int i = 0; i < 2000; ++i) {
+    auto key = sha256(std::to_string(i));
+    memory.settle(key, memory.begin(key, now).mine, fail(errc::token_inactive), now);
+  }
   EXPECT_LE(memory.size(), 16u * 7);
 }
 

@@ -71,12 +71,15 @@ struct guard::judgement {
 };
 
 guard::guard(std::vector<trusted_issuer> issuers, guard_rules rules, random_fn random,
-             std::shared_ptr<dpop_replays> seen)
+             std::shared_ptr<dpop_replays> seen, std::vector<std::shared_ptr<issuer_keys>> known)
     : rules_(std::move(rules)),
       random_(std::move(random)),
       memory_(rules_.memory),
       replays_(seen ? std::move(seen) : std::make_shared<dpop_replays>(rules_.most_proofs)) {
-  for (auto& issuer : issuers) issuers_.push_back(std::make_unique<issuer_keys>(std::move(issuer)));
+  known.resize(issuers.size());
+  for (std::size_t i = 0; i < issuers.size(); ++i) {
+    issuers_.push_back(known[i] ? std::move(known[i]) : std::make_shared<issuer_keys>(std::move(issuers[i])));
+  }
   if (rules_.dpop_nonces && rules_.dpop != dpop_use::off) {
     auto key = rules_.nonce_key.empty() ? secret(random_(32)) : rules_.nonce_key;
     nonces_.emplace(secret(hkdf_sha256(key.reveal(), "", "dpop nonces", 32)));
@@ -136,6 +139,11 @@ result<std::size_t> guard::issuer_of(const result<unchecked_token>& token) const
         claimed.error().code == errc::token_opaque || claimed.error().code == errc::token_claim_missing;
     return not_for_us_to_read ? opaque_issuer(claimed.error()) : tl::unexpected(claimed.error());
   }
+  // One that is named in full has rules of its own, whatever a form with {tenantid} before it would take.
+  for (std::size_t i = 0; i < issuers_.size(); ++i) {
+    const auto& rules = issuers_[i]->issuer().rules;
+    if (rules.issuer == *claimed && is_issuer_of_rules(rules, *claimed)) return i;
+  }
   std::vector<std::string> expected;
   std::string words;
   for (std::size_t i = 0; i < issuers_.size(); ++i) {
@@ -190,7 +198,11 @@ guard_step guard::by_signature(const judgement_ptr& j, time_point now) {
   j->generation = known.generation;
   auto outcome = j->read ? verify_issuer_token(*j->read, *known.keys, from.issuer().rules, now)
                          : verify_issuer_token(j->request.token, *known.keys, from.issuer().rules, now);
-  if (!outcome && outcome.error().code == errc::token_key_unknown && !j->asked_for_key) {
+  // Also where the keys, or the token, have no names: then the issuer may have replaced its key by another.
+  bool other_key = !outcome && (outcome.error().code == errc::token_key_unknown ||
+                                (outcome.error().code == errc::token_signature_invalid && j->read &&
+                                 !j->read->names_one_of(*known.keys)));
+  if (other_key && !j->asked_for_key) {
     j->asked_for_key = true;
     if (auto fetch = from.unknown_key(now)) return fetch_first(j, std::move(*fetch));
     if (known.in_flight) return wait_for_fetch(j, std::move(known.in_flight));
@@ -275,11 +287,13 @@ guard_step guard::conclude(const judgement_ptr& j, result<verified_token> outcom
         (issuer.mode != validation_mode::either || shape_of(j->request.token) != token_shape::jwt);
     auto until = std::min(outcome->claims().expires + issuer.rules.leeway, now + rules_.memory.ttl);
     if (introspected) until = std::min(until, now + issuer.introspection_ttl);
+    if (issuer.rules.max_age)
+      until = std::min(until, outcome->claims().issued + *issuer.rules.max_age + issuer.rules.leeway);
     told = std::make_shared<const accepted>(accepted{std::move(*outcome), issuer.name, j->issuer,
                                                      introspected, until,
                                                      j->generation ? j->generation : from.generation(), now});
   }
-  memory_.settle(j->key, told, now);
+  memory_.settle(j->key, j->place, told, now);
   j->place.reset();
   if (!told) return told;
   return check_binding(j->request.again(), *told, now);

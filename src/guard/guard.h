@@ -86,8 +86,9 @@ class guard final {
  public:
   // The issuers are as `check_trusted_issuers` let them pass; what it complains of is refused token by token.
   // `seen`: the proofs that a guard before this one has seen, so that none of them comes again; null: none.
+  // `known`: at the place of an issuer that is the same as one of such a guard, what that one knows of it.
   guard(std::vector<trusted_issuer> issuers, guard_rules rules, random_fn random,
-        std::shared_ptr<dpop_replays> seen = nullptr);
+        std::shared_ptr<dpop_replays> seen = nullptr, std::vector<std::shared_ptr<issuer_keys>> known = {});
 
   // By the `iss` that it claims the token's issuer is found, and only that one is asked for anything; an
   // opaque token is of the one issuer that may have such. Then as `verify_issuer_token` and
@@ -111,7 +112,7 @@ class guard final {
   void sweep(time_point now);
 
   std::vector<issuer_status> status(time_point now) const;
-  std::span<const std::unique_ptr<issuer_keys>> issuers() const { return issuers_; }
+  std::span<const std::shared_ptr<issuer_keys>> issuers() const { return issuers_; }
 
   // For the DPoP-Nonce field of every answer where nonces are demanded; "" where they are not.
   std::string fresh_nonce(time_point now) const;
@@ -140,7 +141,7 @@ class guard final {
 
   guard_rules rules_;
   random_fn random_;
-  std::vector<std::unique_ptr<issuer_keys>> issuers_;
+  std::vector<std::shared_ptr<issuer_keys>> issuers_;
   token_memory memory_;
   std::optional<dpop_nonces> nonces_;
   std::shared_ptr<dpop_replays> replays_;

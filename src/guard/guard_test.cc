@@ -68,6 +68,26 @@ TEST_F(Guard, KnowsATokenAgainUntilItIsOver) {
   EXPECT_TRUE(std::holds_alternative<verdict>(g.validate(presented{token}, now + seconds(661))));
 }
 
+TEST_F(Guard, IsNoLongerContentWithATokenThatIsTooOldBecauseItKnewIt) {
+  auto issuer = an_issuer();
+  issuer.rules.max_age = seconds(60);
+  issuer.rules.leeway = seconds(5);
+  auto g = of(issuer);
+  auto token = mint_with(R"({"exp":1790086400})");
+  EXPECT_TRUE(judge(g, token, now));
+  EXPECT_TRUE(judge(g, token, now + seconds(64)));
+  expect_refused(g, token, errc::token_expired, "max_age", now + seconds(66));
+}
+
+TEST_F(Guard, SeesARevocationAlsoWhenTheClockWasSetBack) {
+  auto g = of(introspecting(validation_mode::introspection));
+  net.set(introspection_url, json_answer(R"({"active":true,"sub":"ada","aud":"https://mcp.example.com/mcp",
+                                             "exp":1790086400,"scope":"x"})"));
+  EXPECT_TRUE(judge(g, "opaque", now + seconds(4 * 3600)));
+  net.set(introspection_url, json_answer(R"({"active":false})"));
+  expect_refused(g, "opaque", errc::token_inactive, "", now);
+}
+
 TEST_F(Guard, ChoosesAmongIssuersByTheOneThatTheTokenNames) {
   auto other = an_issuer();
   other.name = "partner";
@@ -86,6 +106,31 @@ TEST_F(Guard, ChoosesAmongIssuersByTheOneThatTheTokenNames) {
   expect_refused(g, "", errc::token_missing);
   expect_refused(g, std::string(16 * 1024 + 1, 'a'), errc::token_malformed);
   EXPECT_TRUE(net.asked.empty());
+}
+
+TEST_F(Guard, AnIssuerThatIsNamedInFullHasItsRulesWhereverAFormStands) {
+  const std::string directory = "11111111-2222-3333-4444-555555555555";
+  auto any = an_issuer(), own = an_issuer();
+  any.name = "any";
+  any.rules.issuer = "https://login.example.com/{tenantid}/v2.0";
+  own.name = "own";
+  own.rules.issuer = "https://login.example.com/" + directory + "/v2.0";
+  own.rules.required = {{"roles", {"mcp-user"}}};
+  any.keys = own.keys = fixed_keys{test_issuer::keys()};
+  auto of_directory = [](const std::string& tenant, const std::string& more = "") {
+    return mint_with(R"({"iss":"https://login.example.com/)" + tenant + R"(/v2.0","tid":")" + tenant + "\"" +
+                     more + "}");
+  };
+  for (const auto& issuers : {std::vector{any, own}, std::vector{own, any}}) {
+    auto g = of(issuers);
+    expect_refused(g, of_directory(directory), errc::token_claim_missing, "no roles");
+    auto told = judge(g, of_directory(directory, R"(,"roles":["mcp-user"])"));
+    ASSERT_TRUE(told) << told.error().detail;
+    EXPECT_EQ((*told)->issuer, "own");
+    told = judge(g, of_directory("99999999-2222-3333-4444-555555555555"));
+    ASSERT_TRUE(told) << told.error().detail;
+    EXPECT_EQ((*told)->issuer, "any");
+  }
 }
 
 TEST_F(Guard, WithoutIssuersTakesNothing) {
@@ -126,6 +171,16 @@ TEST_F(Guard, GoesOnWithTheKeysItHasWhileTheIssuerIsAway) {
   EXPECT_GT(net.asked.size(), 2u);  // this one tried first
 }
 
+TEST_F(Guard, TakesNothingOfKeysThatTheIssuerTookBack) {
+  auto g = of(an_issuer());
+  auto token = mint_with(R"({"exp":1790090000})");
+  const auto later = now + seconds(3600);
+  EXPECT_TRUE(judge(g, token, later - seconds(1)));
+  net.set(keys_url, json_answer(R"({"keys":[]})"));
+  net.run_errands(g, later + seconds(3600));
+  expect_refused(g, token, errc::issuer_keys_unavailable, "without a key", later + seconds(3601));
+}
+
 TEST_F(Guard, DoesNotBlameATokenWhoseKeyCouldNotBeFetched) {
   auto g = of(an_issuer());
   EXPECT_TRUE(judge(g, mint(claims())));
@@ -144,6 +199,43 @@ TEST_F(Guard, FetchesKeysAgainForOneThatIsUnknown) {
   EXPECT_TRUE(judge(g, token, now + seconds(30)));
   // What the old key signed counts no longer, also where it was known.
   expect_refused(g, mint(claims()), errc::token_key_unknown, "", now + seconds(31));
+}
+
+TEST_F(Guard, FetchesKeysAgainWhereTheyHaveNoNamesAndNoneFits) {
+  struct row {
+    std::string of_set, of_token;
+    bool asks;
+  };
+  for (const auto& [of_set, of_token, asks] :
+       {row{"", "", true}, row{"", "k2", true}, row{"k1", "", true}, row{"k1", "k1", false}}) {
+    network world;
+    auto g = of(an_issuer());
+    auto before = signing_key::generate_es256(), after = signing_key::generate_es256();
+    auto publish = [&, name = of_set](const signing_key& key) {
+      auto jwk = key.public_part().with_kid(name).to_jwk();
+      if (name.empty()) jwk.erase("kid");
+      world.set(keys_url, json_answer(json::serialize(json::object{{"keys", json::array{jwk}}})));
+    };
+    auto token = [name = of_token](const signing_key& key, const std::string& id) {
+      auto made = claims();
+      made["jti"] = id;
+      return sign_jws(key, "at+jwt", name, json::serialize(made));
+    };
+    auto told = [&](const std::string& of, time_point at) {
+      return world.finish(g.validate(presented{of}, at), at);
+    };
+    publish(before);
+    EXPECT_TRUE(told(token(before, "a"), now)) << of_set << of_token;
+    publish(after);
+    auto soon = told(token(after, "b"), now + seconds(29));
+    ASSERT_FALSE(soon);
+    EXPECT_EQ(static_cast<int>(soon.error().code), static_cast<int>(errc::token_signature_invalid));
+    EXPECT_EQ(world.times_asked(keys_url), 1u) << "not more often than for unknown names";
+    EXPECT_EQ(told(token(after, "c"), now + seconds(31)).has_value(), asks) << of_set << of_token;
+    EXPECT_EQ(world.times_asked(keys_url), asks ? 2u : 1u) << of_set << of_token;
+    EXPECT_EQ(told(token(signing_key::generate_es256(), "d"), now + seconds(32)).has_value(), false);
+    EXPECT_EQ(world.times_asked(keys_url), asks ? 2u : 1u) << "a token of nobody's asks once in 30 s at most";
+  }
 }
 
 TEST_F(Guard, IntrospectsOpaqueTokens) {
@@ -319,6 +411,37 @@ TEST_F(Guard, ForgetsATokenWhenTold) {
   g.forget(token);
   EXPECT_NE(first->get(), judge(g, token)->get());
   g.sweep(now + seconds(1000));
+}
+
+TEST_F(Guard, AForgottenTokenIsNotRememberedByAQuestionThatWasUnderWay) {
+  auto g = of(introspecting(validation_mode::introspection));
+  net.run_errands(g, now);
+  const auto yes = json_answer(
+      R"({"active":true,"sub":"ada","aud":"https://mcp.example.com/mcp","exp":1790086400,"scope":"x"})");
+  auto first = g.validate(presented{"opaque"}, now);
+  auto second = g.validate(presented{"opaque"}, now);
+  g.forget("opaque");
+  auto told = std::get<ask>(first).then(yes, now);
+  EXPECT_TRUE(std::get<verdict>(told)) << "as it was asked before";
+  EXPECT_TRUE(std::holds_alternative<ask>(std::get<wait>(second).then(now)));
+  first = second = told = verdict(fail(errc::internal));
+  EXPECT_TRUE(std::holds_alternative<ask>(g.validate(presented{"opaque"}, now + seconds(1))));
+}
+
+TEST_F(Guard, KnowsWhatTheOneBeforeItKnewOfAnIssuer) {
+  auto other = an_issuer();
+  other.name = "other";
+  other.rules.issuer = "https://other.example.com";
+  auto before = of(an_issuer());
+  auto token = mint(claims());
+  EXPECT_TRUE(judge(before, token));
+  guard after({other, an_issuer()}, {}, counted, nullptr, {nullptr, before.issuers()[0]});
+  net.cut();
+  auto told = judge(after, token);
+  ASSERT_TRUE(told) << told.error().detail;
+  EXPECT_EQ((*told)->issuer, "corp");
+  expect_refused(after, mint_with(R"({"iss":"https://other.example.com"})"), errc::issuer_metadata_invalid);
+  EXPECT_EQ(net.times_asked(keys_url), 1u);
 }
 
 TEST_F(Guard, TellsHealthWhatItKnows) {

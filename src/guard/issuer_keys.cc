@@ -200,6 +200,11 @@ result<void> issuer_keys::take_keys(const wanted& fetch, const result<http_answe
   if (!found) {
     keys_times_.failed = now;
     ++keys_times_.failures;
+    if (answer && withdraws_every_key(*answer) && keys_) {
+      keys_.reset();
+      keys_times_.since.reset();
+      generation_.fetch_add(1, std::memory_order_acq_rel);
+    }
     return tl::unexpected(found.error());
   }
   if (keys_ && lost_a_key(*keys_, *found)) generation_.fetch_add(1, std::memory_order_acq_rel);

@@ -69,8 +69,8 @@ class issuer_keys final {
   // The same for a request, which waits for it: when the time of a document is over, or there is none. After
   // a failure not for 5 seconds, and where it can be judged by what is known not before `due` would.
   std::optional<wanted> needed(time_point now);
-  // A token names a key that is not here. Keys are fetched for that at most once in 30 seconds, whether or
-  // not it succeeds and whatever they were fetched for before.
+  // A token names a key that is not here, or names none and is of none that is here. Keys are fetched for
+  // that at most once in 30 seconds, whether or not it succeeds and whatever they were fetched for before.
   std::optional<wanted> unknown_key(time_point now);
 
   void learned(const wanted& fetch, const result<http_answer>& answer, time_point now);

@@ -187,6 +187,35 @@ TEST_F(IssuerKeys, ChangeTheirGenerationWhenOneGoes) {
   EXPECT_NE(keys.generation(), first);
 }
 
+TEST_F(IssuerKeys, AreGoneWhenTheIssuerTakesThemAllBackAndNotWhenItIsAway) {
+  const auto later = now + seconds(3600);
+  for (auto [answer, stay] : {std::pair{json_answer(R"({"keys":[]})"), false},
+                              {json_answer(R"({"keys":[{"kty":"oct","k":"c2VjcmV0"}]})"), false},
+                              {json_answer("{}"), true},
+                              {json_answer("<html>"), true},
+                              {json_answer(""), true},
+                              {http_answer{404, {}, R"({"keys":[]})"}, true},
+                              {http_answer{503, {}, R"({"keys":[]})"}, true}}) {
+    network own;
+    issuer_keys keys(an_issuer());
+    auto fetch_own = [&](time_point at) {
+      for (auto fetch = keys.due(at); fetch; fetch = keys.due(at))
+        keys.learned(*fetch, own.answer(fetch->call), at);
+    };
+    fetch_own(now);
+    auto before = keys.generation();
+    own.set(keys_url, answer);
+    fetch_own(later);
+    EXPECT_EQ(keys.now_known(later).keys != nullptr, stay) << answer.body;
+    EXPECT_EQ(keys.generation() == before, stay) << answer.body;
+    EXPECT_EQ(keys.status(later).ready, stay) << answer.body;
+    ASSERT_TRUE(keys.status(later).failure) << answer.body;
+    own.set(keys_url, json_answer(test_issuer::jwks()));
+    fetch_own(later + seconds(10));
+    EXPECT_NE(keys.now_known(later + seconds(10)).keys, nullptr) << answer.body;
+  }
+}
+
 TEST_F(IssuerKeys, MoveWithTheMetadata) {
   issuer_keys keys(an_issuer());
   fetch_all(keys, now);

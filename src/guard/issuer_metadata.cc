@@ -113,6 +113,12 @@ result<key_set> process_keys_answer(std::string_view url, const http_answer& ans
   return keys;
 }
 
+bool withdraws_every_key(const http_answer& answer) {
+  if (!what_came(answer).empty()) return false;
+  auto keys = key_set::parse(answer.body);
+  return keys && keys->size() == 0;
+}
+
 seconds time_to_keep(const http_answer& answer) {
   auto directives = to_lower(answer.fields.first("cache-control"));
   auto time = usual_time;

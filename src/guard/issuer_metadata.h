@@ -42,6 +42,9 @@ result<issuer_metadata> process_metadata_answer(const issuer_rules& rules, std::
 // Errors: issuer_keys_unavailable, in words like those above.
 result<key_set> process_keys_answer(std::string_view url, const http_answer& answer);
 
+// Whether it is a key set all right, and has no key that can be used: the issuer has taken them all back.
+bool withdraws_every_key(const http_answer& answer);
+
 // How long an answer may be kept: its max-age within 5 minutes and a day, an hour without one; 5 minutes for
 // no-store and no-cache.
 seconds time_to_keep(const http_answer& answer);

@@ -54,7 +54,8 @@ class token_memory final {
  public:
   explicit token_memory(memory_rules rules = {}) : rules_(rules) {}
 
-  // What is known and still good; nothing otherwise.
+  // What is known and still good; nothing otherwise. What was decided ahead of `now` is not known: the clock
+  // was set back, and would keep it for as much longer.
   std::shared_ptr<const accepted> find(const sha256_digest& key, time_point now) const;
   std::optional<error> refused(const sha256_digest& key, time_point now) const;
 
@@ -67,9 +68,12 @@ class token_memory final {
   };
   flight begin(const sha256_digest& key, time_point now);
   // Tells those who wait, and remembers, but for failures that are not the token's (503) and for unknown
-  // keys, which may be known in a moment.
-  void settle(const sha256_digest& key, const verdict& outcome, time_point now);
+  // keys, which may be known in a moment. Neither where the token was forgotten since `mine` was given: what
+  // was asked before may have been answered before.
+  void settle(const sha256_digest& key, const std::shared_ptr<void>& mine, const verdict& outcome,
+              time_point now);
 
+  // Also what is being judged: whoever waits for that judges anew when it is over.
   void forget(const sha256_digest& key);
   // Drops what is over. To be called from time to time.
   void sweep(time_point now);
@@ -78,7 +82,7 @@ class token_memory final {
  private:
   struct refusal {
     error why;
-    time_point until;
+    time_point since, until;
   };
   // On lines of its own: threads that look up different tokens write nothing that they share.
   struct alignas(64) shard {

@@ -23,10 +23,10 @@ policy rules_of(const policy_document& document, const policy_rules& own) {
 
 }  // namespace
 
-bool policy_feed::counts(time_point now) const { return seen_.has_value() && now < known_.good_until(); }
+bool policy_feed::counts(time_point now) const { return seen_.has_value() && known_.is_fresh(now); }
 
 std::optional<policy_feed::wanted> policy_feed::hand_out(time_point now) {
-  if (!in_flight_.expired() || now < known_.due()) return std::nullopt;
+  if (!in_flight_.expired() || !known_.is_due(now)) return std::nullopt;
   others_ = std::make_shared<pending>();
   // Let go, it wakes those who wait: one of them asks instead.
   std::shared_ptr<void> flight(nullptr, [others = others_](void*) { others->settle(); });

@@ -94,6 +94,21 @@ TEST_F(LibraryPolicy, IsAskedAgainInItsPaceAndTakenUp) {
   EXPECT_EQ(asked, 2);
 }
 
+TEST_F(LibraryPolicy, OfAClockThatWasSetBackIsAskedForAnewAndCountsNoLonger) {
+  world.seconds_now += 4000;
+  auto g = guard();
+  EXPECT_EQ(call(g, "echo"), "allowed");
+  world.seconds_now -= 4000;
+  document = R"({"tools":{"other":[]}})";
+  EXPECT_EQ(call(g, "echo"), "policy_denied");
+  EXPECT_EQ(asked, 2);
+  world.seconds_now += 4000;
+  EXPECT_EQ(call(g, "other"), "allowed");
+  world.seconds_now -= 4000;
+  status = 0;
+  EXPECT_EQ(call(g, "other"), "policy_unavailable");
+}
+
 TEST_F(LibraryPolicy, CountsUntilItIsTooOldAndThenNothingIsAllowed) {
   auto g = guard();
   EXPECT_EQ(call(g, "echo"), "allowed");

@@ -208,17 +208,31 @@ result<verified_proof> verify_dpop_proof(std::string_view proof, const dpop_requ
   verified_proof good;
   good.key_thumbprint_ = key->thumbprint();
   good.digest_ = sha256(good.key_thumbprint_ + " " + *jti);
-  good.until_ = *issued + rules.window + rules.leeway;
+  good.good_for_ = rules.window + rules.leeway;
+  good.until_ = *issued + good.good_for_;
   return good;
 }
 
 result<void> dpop_replays::admit(const verified_proof& proof, time_point now) {
+  // Kept beyond their time, so that a small step back of the clock costs nothing.
+  constexpr seconds longer{30};
   std::lock_guard lock(mutex_);
+  // Set back. By a clock that is right no proof that was forgotten is issued later than a leeway from now.
+  if (now + longer < latest_) {
+    forgotten_ = std::min(forgotten_, now + proof.good_for() + longer);
+    latest_ = now;
+  }
+  latest_ = std::max(latest_, now);
   auto at = seen_.find(proof.digest());
   if (at != seen_.end() && now < at->second) return fail(errc::dpop_proof_replayed, "its jti came before");
+  if (proof.until() <= forgotten_)
+    return fail(errc::dpop_proof_replayed,
+                "the clock here was set back, and whether it came before is not known");
   // Looking through all of them is for once a second at most, also when it is full.
   if ((seen_.size() >= most_ || seen_.size() >= sweep_at_) && (now < swept_ || now >= swept_ + seconds(1))) {
-    boost::unordered::erase_if(seen_, [now](const auto& e) { return e.second <= now; });
+    const auto over = seen_.size() >= most_ ? now : now - longer;
+    boost::unordered::erase_if(seen_, [over](const auto& e) { return e.second <= over; });
+    forgotten_ = std::max(forgotten_, over);
     swept_ = now;
     sweep_at_ = std::max<std::size_t>(1024, seen_.size() * 2);
   }

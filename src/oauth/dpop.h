@@ -62,6 +62,7 @@ class verified_proof final {
   const std::string& key_thumbprint() const { return key_thumbprint_; }  // compare with cnf.jkt
   const sha256_digest& digest() const { return digest_; }  // of key and `jti`: what may come once
   time_point until() const { return until_; }              // when its time is over anyway
+  seconds good_for() const { return good_for_; }           // from its `iat` until then
 
  private:
   verified_proof() = default;
@@ -70,6 +71,7 @@ class verified_proof final {
   std::string key_thumbprint_;
   sha256_digest digest_{};
   time_point until_;
+  seconds good_for_{0};
 };
 
 // RFC 9449 §4.3 but for its last step, which is `dpop_replays`, and §7.1: form, `typ`, an asymmetric
@@ -80,8 +82,9 @@ result<verified_proof> verify_dpop_proof(std::string_view proof, const dpop_requ
                                          const dpop_rules& rules, time_point now);
 
 // The proofs that came, by their digest, until their time is over. Bounded: when it is full of proofs whose
-// time is not over, no new one is accepted, for otherwise an old one could come again. Safe from every
-// thread.
+// time is not over, no new one is accepted, for otherwise an old one could come again. When the clock was set
+// back, proofs that may have come before and were forgotten since are refused: those issued until then. Safe
+// from every thread.
 class dpop_replays final {
  public:
   explicit dpop_replays(std::size_t most = 200'000) : most_(most) {}
@@ -93,7 +96,8 @@ class dpop_replays final {
   mutable std::mutex mutex_;
   std::size_t most_;
   digest_map<time_point> seen_;
-  time_point swept_{};
+  time_point swept_{}, latest_{};
+  time_point forgotten_{};  // what ends until then may have come
   std::size_t sweep_at_ = 1024;
 };
 

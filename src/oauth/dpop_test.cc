@@ -289,6 +289,25 @@ TEST(DpopReplays, ForgetNothingThatCouldComeAgain) {
   EXPECT_EQ(replays.size(), 2u);
 }
 
+TEST(DpopReplays, ForgetNothingThatCouldComeAgainWhenTheClockIsSetBack) {
+  auto proof = [](int n, std::int64_t issued) {
+    auto text = proof_with(R"({"jti":")" + std::to_string(n) + R"(","iat":)" + std::to_string(issued) + "}");
+    return verify_dpop_proof(text, request(), {}, from_unix(issued)).value();
+  };
+  for (int ahead : {120, 4 * 3600}) {
+    dpop_replays replays(2);
+    auto first = proof(1, made_at);
+    EXPECT_TRUE(replays.admit(first, now));
+    EXPECT_TRUE(replays.admit(proof(2, made_at), now));
+    EXPECT_TRUE(replays.admit(proof(3, made_at + ahead), now + seconds(ahead)));
+    EXPECT_EQ(replays.size(), 1u) << "the others are forgotten";
+    auto again = replays.admit(first, now + seconds(5));
+    ASSERT_FALSE(again) << ahead;
+    EXPECT_EQ(again.error().code, errc::dpop_proof_replayed);
+    EXPECT_TRUE(replays.admit(proof(4, made_at + 36), now + seconds(36))) << "and then it goes on";
+  }
+}
+
 TEST(DpopReplays, AreSharedByThreads) {
   dpop_replays replays;
   auto proof = verify_dpop_proof(proof_with("{}"), request(), {}, now).value();

@@ -63,12 +63,22 @@ constexpr std::array other_kinds = {"refresh",
                                     "client-authentication+jwt",
                                     "authorization_code"};
 
+// Whether what stands at that place is an address that the claims themselves take back.
+bool is_denied_email(const json::object& claims, const issuer_rules& rules, const std::string& place) {
+  return (place == "email" || holds(rules.claims.email, place)) && denies_email(claims);
+}
+
 bool is_plain_subject(std::string_view subject) {
   return subject.size() <= 1024 && std::none_of(subject.begin(), subject.end(),
                                                 [](char c) { return (c >= 0 && c < ' ') || c == 0x7F; });
 }
 
 }  // namespace
+
+bool denies_email(const json::object& claims) {
+  const auto* verified = find_claim(claims, "email_verified");
+  return verified != nullptr && *verified != true && *verified != "true";
+}
 
 const json::value* find_claim(const json::object& claims, std::string_view name) {
   if (const auto* whole = claims.if_contains(view(name))) return whole->is_null() ? nullptr : whole;
@@ -181,6 +191,8 @@ result<void> check_required(const json::object& claims, const issuer_rules& rule
   for (const auto& wanted : rules.required) {
     const auto* found = find_claim(claims, wanted.name);
     if (found == nullptr || is_empty(*found)) return fail(errc::token_claim_missing, "no " + wanted.name);
+    if (is_denied_email(claims, rules, wanted.name))
+      return fail(errc::token_claim_missing, "no " + wanted.name + " that email_verified confirms");
     if (!wanted.any_of.empty() && !is_one_of(*found, wanted.any_of)) {
       return fail(errc::token_claim_missing,
                   wanted.name + " has none of the values '" + join(wanted.any_of, "', '") + "'");
@@ -191,15 +203,20 @@ result<void> check_required(const json::object& claims, const issuer_rules& rule
 
 result<access_claims> read_foreign_claims(const json::object& claims, const issuer_rules& rules) {
   access_claims who;
+  std::string denied;
   for (const auto& place : rules.claims.subject) {
     const auto* found = find_claim(claims, place);
     if (found == nullptr) continue;
+    if (is_denied_email(claims, rules, place)) {
+      denied = ", as email_verified denies the address";
+      continue;
+    }
     if (!found->is_string()) return wrong_type(place);
     who.subject = text(found->get_string());
     if (!who.subject.empty()) break;
   }
   if (who.subject.empty())
-    return fail(errc::token_claim_missing, "no " + join(rules.claims.subject, " and no "));
+    return fail(errc::token_claim_missing, "no " + join(rules.claims.subject, " and no ") + denied);
   if (!is_plain_subject(who.subject))
     return fail(errc::token_malformed, "the subject is no plain text of 1 to 1024 bytes");
   who.issuer = text_member(claims, "iss");
@@ -208,9 +225,7 @@ result<access_claims> read_foreign_claims(const json::object& claims, const issu
   auto scopes = scopes_of(claims, rules.claims.scopes);
   if (!scopes) return tl::unexpected(scopes.error());
   who.scopes = std::move(*scopes);
-  const auto* verified = find_claim(claims, "email_verified");
-  bool denied = verified != nullptr && *verified != true && *verified != "true";
-  if (!denied) who.email = first_text(claims, rules.claims.email);
+  if (!denies_email(claims)) who.email = first_text(claims, rules.claims.email);
   who.name = first_text(claims, rules.claims.name);
   if (auto issued = optional_time(claims, "iat"); issued && *issued) who.issued = **issued;
   return who;

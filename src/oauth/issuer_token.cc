@@ -94,14 +94,16 @@ result<void> check_type(std::string_view typ, const issuer_rules& rules) {
   return fail(errc::token_type_wrong, seen_and_expected("typ", typ, "at+jwt") + words);
 }
 
-// OIDC Core §2 has these in id tokens only, and an access token says what it is for, or whom.
+// OIDC Core §2 has these in id tokens, as they are about a sign-in, and an access token says what it is for,
+// or whom. `sid` is of OIDC Front-Channel Logout §3.
 result<void> check_no_id_token(const json::object& claims) {
   auto there = [&](const char* name) { return find_claim(claims, name) != nullptr; };
-  bool of_sign_in = there("nonce") || there("at_hash") || there("c_hash");
+  bool of_sign_in =
+      there("nonce") || there("at_hash") || there("c_hash") || there("auth_time") || there("sid");
   bool of_access = there("scope") || there("scp") || there("client_id") || there("appid") || there("cid");
   if (!of_sign_in || of_access) return {};
   return fail(errc::token_type_wrong,
-              "it looks like an id token: nonce or at_hash, and neither scope nor client");
+              "it looks like an id token: nonce, at_hash, auth_time or sid, and neither scope nor client");
 }
 
 result<void> check_kind(const unverified_jws& jws, const json::object& claims, const issuer_rules& rules) {
@@ -191,6 +193,11 @@ result<std::string> unchecked_token::claimed_issuer() const {
   if (!claims_)
     return fail(errc::token_malformed, "the payload is no JSON object: " + claims_.error().detail);
   return required_text(*claims_, "iss");
+}
+
+bool unchecked_token::names_one_of(const key_set& keys) const {
+  const auto& kid = jws_.header().kid;
+  return !kid.empty() && keys.has_kid(kid);
 }
 
 result<std::string> claimed_issuer(std::string_view compact) {

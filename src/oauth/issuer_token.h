@@ -31,7 +31,7 @@ struct claim_places {
   std::vector<std::string> subject = {"sub"};
   std::vector<std::string> client_id = {"client_id", "azp", "appid", "cid"};
   std::vector<std::string> scopes = {"scope", "scp"};  // one string with spaces between them, or a list
-  std::vector<std::string> email = {"email"};          // not where `email_verified` is there and false
+  std::vector<std::string> email = {"email"};          // not where `denies_email`
   std::vector<std::string> name = {"name", "preferred_username"};
 };
 
@@ -52,14 +52,18 @@ struct issuer_rules {
   // Never HMAC and others together. Empty: every one with a public key that we know.
   std::vector<algorithm> algorithms;
   token_type_rule type = token_type_rule::access_token;
-  // With token_type_rule::access_token: also what only looks like an id token (nonce or at_hash, and neither
-  // scope nor client) is taken.
+  // With token_type_rule::access_token: also what only looks like an id token (nonce, at_hash, c_hash,
+  // auth_time or sid, and neither scope nor client) is taken.
   bool danger_id_tokens = false;
   claim_places claims;
   std::vector<required_claim> required;
   seconds leeway{60};              // for exp, nbf, iat; an absent exp is never valid
   std::optional<seconds> max_age;  // since `iat`, which must be there then
 };
+
+// Whether the claims take back their `email`: `email_verified` is there and not true. Anybody may have typed
+// such an address, so that it names nobody and opens nothing.
+bool denies_email(const json::object& claims);
 
 // Errors: config_invalid, with the reason: no issuer, {tenantid} in a wrong place, HMAC mixed with others, a
 // negative leeway or one over 10 minutes. NOT an error: no audience; such rules refuse everything.
@@ -72,6 +76,9 @@ class unchecked_token final {
   // The `iss` that nobody has checked, to choose among issuers and for nothing else. Errors: token_malformed;
   // token_claim_missing without `iss`.
   result<std::string> claimed_issuer() const;
+  // Whether one of the keys has the name of the one that signed it. Where none has, it may be judged by
+  // another one than its own.
+  bool names_one_of(const key_set& keys) const;
 
  private:
   unchecked_token(unverified_jws jws, std::string payload, result<json::object> claims)

@@ -165,20 +165,25 @@ TEST_F(IssuerToken, IsNoIdTokenAndNothingElseThatSaysItIsAnother) {
   for (auto changes :
        {R"({"nonce":"n","scope":null,"client_id":null})",
         R"({"at_hash":"h","scope":null,"client_id":null,"azp":"c"})",
-        R"({"c_hash":"h","scope":null,"client_id":null})", R"({"token_use":"id"})", R"({"typ":"ID"})",
+        R"({"c_hash":"h","scope":null,"client_id":null})",
+        R"({"auth_time":1790000000,"scope":null,"client_id":null})",
+        R"({"sid":"s","scope":null,"client_id":null,"azp":"c"})", R"({"token_use":"id"})", R"({"typ":"ID"})",
         R"({"typ":"Refresh"})", R"({"typ":"Offline"})", R"({"typ":"Logout"})",
         R"({"token_type":"refresh_token"})", R"({"token_use":"refresh_token"})", R"({"typ":"Serialized-ID"})",
         R"({"events":{"http://schemas.openid.net/event/backchannel-logout":{}}})"}) {
     expect_refused(mint_with(changes, "JWT"), errc::token_type_wrong);
   }
   expect_refused(mint_with(R"({"typ":1})", "JWT"), errc::token_malformed, "typ");
-  for (auto changes : {R"({"nonce":"n"})", R"({"at_hash":"h","scope":null,"scp":"a"})",
-                       R"({"token_use":"access"})", R"({"typ":"Bearer"})", R"({"token_type":"Bearer"})",
+  for (auto changes : {R"({"nonce":"n"})", R"({"at_hash":"h","scope":null,"scp":"a"})", R"({"sid":"s"})",
+                       R"({"auth_time":1790000000,"scope":null,"cid":"c"})", R"({"token_use":"access"})",
+                       R"({"typ":"Bearer"})", R"({"token_type":"Bearer"})",
                        R"({"nonce":"n","scope":null,"client_id":null,"appid":"c"})"}) {
     EXPECT_TRUE(verify(mint_with(changes, "JWT"))) << changes;
   }
+  EXPECT_TRUE(verify(mint_with(R"({"sid":"s","scope":null,"client_id":null})", "at+jwt"))) << "it says so";
   held_to.danger_id_tokens = true;
   EXPECT_TRUE(verify(mint_with(R"({"nonce":"n","scope":null,"client_id":null})", "JWT")));
+  EXPECT_TRUE(verify(mint_with(R"({"sid":"s","scope":null,"client_id":null})", "JWT")));
   EXPECT_TRUE(verify(mint_with(R"({"typ":"ID","nonce":"n"})", "JWT")));
   expect_refused(mint_with(R"({"typ":"Refresh"})", "JWT"), errc::token_type_wrong);
 }
@@ -280,6 +285,37 @@ TEST_F(IssuerToken, IsJudgedByTheClock) {
   EXPECT_TRUE(verify(mint(claims()), test_issuer::now + seconds(360)));
   expect_refused(mint(claims()), errc::token_expired, "max_age", test_issuer::now + seconds(361));
   expect_refused(mint_with(R"({"iat":null})"), errc::token_claim_missing, "max_age");
+}
+
+TEST_F(IssuerToken, AnAddressThatItTakesBackNamesNobodyAndOpensNothing) {
+  const char* denied[] = {R"({"email":"boss@corp.example","email_verified":false})",
+                          R"({"email":"boss@corp.example","email_verified":"false"})",
+                          R"({"email":"boss@corp.example","email_verified":0})"};
+  const char* stands[] = {R"({"email":"boss@corp.example","email_verified":true})",
+                          R"({"email":"boss@corp.example","email_verified":"true"})",
+                          R"({"email":"boss@corp.example","email_verified":null})",
+                          R"({"email":"boss@corp.example"})"};
+  held_to.claims.subject = {"email"};
+  for (auto changes : denied)
+    expect_refused(mint_with(changes), errc::token_claim_missing, "no email, as email_verified denies");
+  for (auto changes : stands) {
+    auto verified = verify(mint_with(changes));
+    ASSERT_TRUE(verified) << changes;
+    EXPECT_EQ(verified->claims().subject, "boss@corp.example");
+  }
+  held_to.claims.subject = {"email", "sub"};
+  EXPECT_EQ(verify(mint_with(denied[0]))->claims().subject, "ada") << "the next place";
+  held_to.claims.subject = {"sub"};
+  for (const auto& required : {required_claim{"email", {}}, required_claim{"email", {"boss@corp.example"}}}) {
+    held_to.required = {required};
+    for (auto changes : denied)
+      expect_refused(mint_with(changes), errc::token_claim_missing, "no email that email_verified confirms");
+    for (auto changes : stands) EXPECT_TRUE(verify(mint_with(changes))) << changes;
+  }
+  held_to.claims.email = held_to.claims.subject = {"mail"};
+  held_to.required = {{"mail", {}}};
+  expect_refused(mint_with(R"({"mail":"boss@corp.example","email_verified":false})"),
+                 errc::token_claim_missing);
 }
 
 TEST_F(IssuerToken, HasItsScopesWhereverTheIssuerPutsThem) {

@@ -3,6 +3,7 @@
 #include "base/form.h"
 #include "base/text.h"
 #include "mcp/folded.h"
+#include "oauth/issuer_token.h"
 
 #include <algorithm>
 #include <array>
@@ -214,6 +215,7 @@ void walk_theirs(const json::object& claims, std::string_view path, findings& in
       into.take(std::string_view(scope));
     return;
   }
+  if (path == "email" && denies_email(claims)) return into.miss();
   // A name may have dots of its own: "https://example.com/roles".
   if (whole != nullptr) return into.take(*whole);
   walk_object(claims, path, false, into);

@@ -261,6 +261,22 @@ TEST(Condition, ReadsClaimsOfOurTokensAndOfThoseOfOthers) {
   EXPECT_FALSE(holds(claim("sub", is({"ada"})), {}, nullptr)) << "nobody has no claims";
 }
 
+TEST(Condition, FindsNoAddressThatTheTokenTakesBack) {
+  auto about_email = [](std::string_view verified, const value_test& test) {
+    auto claims = object(R"({"email":"boss@corp.example")" + std::string(verified) + "}");
+    return holds(claim("email", test), {nullptr, &claims}, nullptr);
+  };
+  value_test corp{operation::matches, {"*@corp.example"}}, there{operation::exists, {}};
+  for (auto denied : {R"(,"email_verified":false)", R"(,"email_verified":"false")"}) {
+    EXPECT_FALSE(about_email(denied, corp)) << denied;
+    EXPECT_FALSE(about_email(denied, no({operation::matches, {"*@other.example"}}))) << denied;
+    EXPECT_FALSE(about_email(denied, there)) << denied;
+    EXPECT_TRUE(about_email(denied, no(there))) << denied;
+  }
+  for (auto stands : {"", R"(,"email_verified":true)", R"(,"email_verified":"true")"})
+    EXPECT_TRUE(about_email(stands, corp)) << stands;
+}
+
 TEST(Condition, IsPartOfARule) {
   access_rule rule{"read_file", {"files"}};
   rule.when = {argument("path", {operation::inside, {"/public"}}),

@@ -56,6 +56,14 @@ class remote_policy_by {
     due_ = now + std::min(how_.refresh, seconds(5));
   }
 
+  // Whether to ask now: it is due, or was to be at a time that the clock, which was set back since, is far
+  // from.
+  bool is_due(moment now) const { return due_ <= now || due_ - now > how_.refresh + unordered; }
+  // What counts, counts now: it is neither too old nor of a time that is still to come.
+  bool is_fresh(moment now) const {
+    return document_ != nullptr && now < good_until_ && good_until_ - how_.max_age <= now + unordered;
+  }
+
   // When to ask again.
   moment due() const { return due_; }
   // What counts until `good_until`; null when nothing ever came.
@@ -65,6 +73,9 @@ class remote_policy_by {
   const std::optional<error>& failure() const { return failure_; }
 
  private:
+  // Threads read the clock one after the other, and it is slewed; more than that is a step back.
+  static constexpr seconds unordered{5};
+
   pace how_;
   std::shared_ptr<const policy_document> document_;
   moment good_until_{};

@@ -50,6 +50,21 @@ TEST(RemotePolicy, AnOutageNeverProlongsWhatIsKnown) {
   EXPECT_EQ(known.good_until(), start + seconds(420));
 }
 
+TEST(RemotePolicy, OfAClockThatWasSetBackIsDueAndNoLongerFresh) {
+  remote_policy known(pace);
+  EXPECT_TRUE(known.is_due(start));
+  EXPECT_FALSE(known.is_fresh(start));
+  known.fetched(tools({}), start);
+  EXPECT_FALSE(known.is_due(start + seconds(29)));
+  EXPECT_TRUE(known.is_due(start + seconds(30)));
+  EXPECT_TRUE(known.is_fresh(start + seconds(119)));
+  EXPECT_FALSE(known.is_fresh(start + seconds(120)));
+  EXPECT_TRUE(known.is_fresh(start - seconds(5))) << "another thread's clock";
+  EXPECT_FALSE(known.is_due(start - seconds(5)));
+  EXPECT_FALSE(known.is_fresh(start - seconds(6)));
+  EXPECT_TRUE(known.is_due(start - seconds(6)));
+}
+
 TEST(RemotePolicy, ThatEverythingIsDeniedIsAnAnswer) {
   remote_policy known(pace);
   known.fetched(tools({{"a", {}}}), start);

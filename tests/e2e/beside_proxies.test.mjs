@@ -9,6 +9,7 @@ import { Gateway } from './lib/gateway.mjs';
 import { authorization, call, initialize, redeem, redirectUri, register, tokensFor } from './lib/oauth.mjs';
 import { Person } from './lib/person.mjs';
 import { connectAs, Keychain, textOf } from './lib/sdk_client.mjs';
+import { TokenIssuer } from './lib/token_issuer.mjs';
 import { Upstream } from './lib/upstream.mjs';
 
 const tools = { echo: ['tools:read'], whoami: ['tools:read'], slow: ['tools:admin'] };
@@ -111,6 +112,25 @@ for (const [kind, shows] of Object.entries(proxies)) {
     }
   });
 
+  test(`beside ${kind}, the server learns which of several issuers says who it is`, async (t) => {
+    const server = await Upstream.start(t, { stateful: false });
+    const issuers = [await TokenIssuer.start(t), await TokenIssuer.start(t)];
+    const { port } = await startBeside(t, kind, server, { mode: 'native', issuers: issuers.map(({ issuer }) => ({ issuer })) });
+    const aud = `http://127.0.0.1:${port}/mcp`;
+    for (const [i, { issuer }] of issuers.entries()) {
+      const token = await issuers[i].token({ aud, sub: 'ada' });
+      const answer = await post(port, call('echo', { text: 'x' }), [bearer(token)]);
+      assert.equal(answer.status, 200, answer.text);
+      const seen = server.requests.at(-1).headers;
+      assert.equal(seen['x-user-id'], 'ada');
+      assert.equal(seen['x-user-issuer'], issuer);
+      const before = server.requests.length;
+      const claimed = await post(port, call('echo', { text: 'x' }), [bearer(token), ['X-User-Issuer', issuers[1 - i].issuer]]);
+      if (claimed.status === 200) assert.equal(server.requests.at(-1).headers['x-user-issuer'], issuer);
+      else assert.equal(server.requests.length, before);
+    }
+  });
+
   test(`beside ${kind}, nothing that a client writes chooses the request that is judged or the person`, async (t) => {
     const server = await Upstream.start(t, { stateful: false });
     const { gateway, port } = await startBeside(t, kind, server);
@@ -122,7 +142,7 @@ for (const [kind, shows] of Object.entries(proxies)) {
       ['X-Forwarded-Uri', '/public'], ['X-Original-URI', '/public'], ['X-Original-URL', 'http://127.0.0.1/public'],
       ['X-Original-Method', 'OPTIONS'], ['X-Forwarded-Method', 'OPTIONS'], ['X-Forwarded-Host', 'evil.example'],
       ['X_Original_URI', '/public'], ['X_Forwarded_Uri', '/public'], ['X-Rewrite-URL', '/public'],
-      ['X-User-Id', 'root'], ['X-User-Email', 'root@example.com'], ['X-User-Name', 'root'], ['X-User-Provider', 'root'],
+      ['X-User-Id', 'root'], ['X-User-Email', 'root@example.com'], ['X-User-Name', 'root'], ['X-User-Provider', 'root'], ['X-User-Issuer', 'root'],
       ['X-Client-Id', 'root'], ['X-Auth-Request-User', 'root'], ['X-Auth-Request-Email', 'root'],
       ['X_User_Id', 'root'], ['X-User_Email', 'root'], ['X-User-Role', 'root'], ['X_Client_Id', 'root'], ['Remote_User', 'root'],
       ['X_Auth_Request_User', 'root'], ['Connection', 'X-User-Id, close'],

@@ -272,9 +272,12 @@ test('a reload brings another issuer and leaves streams and the rest alone', asy
   await other.goAway();
   await reload({ log_level: 'debug' }, /is in use/);
   assert.equal((await post(guard.mcp, call('whoami'), other.token({ aud: guard.mcp, jti: 'y' }))).status, 200);
+  // Nor where another one changes.
+  await reload({ issuer: undefined, issuers: [{ issuer: issuer.issuer, audience: ['api://mcp'] }, { issuer: other.issuer }] }, /is in use/);
+  await until('the new issuer', async () => (await post(guard.mcp, call('whoami'), issuer.token({ aud: 'api://mcp' }))).status === 200);
+  assert.equal((await post(guard.mcp, call('whoami'), other.token({ aud: guard.mcp, jti: 'z' }))).status, 200);
   await upstream.release();
   assert.match(await stream.text(), /done/);
-  assert.ok(issuer);
 });
 
 test('what is refused is counted by its reason, of calls and of questions at /auth/verify alike', async (t) => {

@@ -215,6 +215,25 @@ def example_servers(build, prefix, folder, issuer):
     print(f"called: {', '.join(commands)}")
 
 
+def a_call_outlives_its_guard(prefix, issuer):
+    """A Python server that replaces its guard serves the calls that the old one let in."""
+    served = (
+        "import gc, sys\nfrom mcp_oauth import Guard\nissuer, resource, token = sys.argv[1:]\nlogged = []\n"
+        "def make(log): return Guard({'issuer': issuer, 'resource': resource, 'tools': {'echo': ['tools:read']}}, log=log)\n"
+        "guard = make(lambda *line: logged.append(line))\n"
+        "call = guard.admit('POST', '/mcp', [('Authorization', 'Bearer ' + token), ('Content-Type', 'application/json')],\n"
+        "                   b'{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}')\n"
+        "guard = make(lambda *line: None)\n"
+        "gc.collect()\nothers = [bytearray(4096) for _ in range(2000)]\nbefore = len(logged)\n"
+        "print(call.answer is None, call.filtered(200, 'text/html', b'<p>').status, len(logged) > before)\n")
+    library = next(prefix.rglob("libmcp_oauth.so.1"))
+    environment = os.environ | {"MCP_OAUTH_LIBRARY": str(library), "PYTHONDONTWRITEBYTECODE": "1",
+                                "PYTHONPATH": str(ROOT / "examples/python")}
+    done = subprocess.run([sys.executable, "-c", served, issuer.url, RESOURCE, issuer.token(RESOURCE)], env=environment,
+                          capture_output=True, text=True, timeout=60)
+    check("a call that outlives its guard", (done.returncode, done.stdout), (0, "True 502 True\n"))
+
+
 def snippets_of_docs(prefix, folder):
     """What the documents show in C and C++ beside regions compiles, and what they configure is a configuration."""
     include = next(prefix.rglob("mcp_oauth/c.h")).parents[1]
@@ -271,6 +290,7 @@ def main():
     by_pkg_config(prefix, folder, issuer)
     snippets_of_docs(prefix, folder)
     example_servers(build, prefix, folder, issuer)
+    a_call_outlives_its_guard(prefix, issuer)
     print("\n".join(failures) or "all is well")
     sys.exit(1 if failures else 0)
 
