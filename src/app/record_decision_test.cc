@@ -2,7 +2,12 @@
 
 #include "app/gateway_fixture.h"
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 #include <gmock/gmock.h>
+#include <stdlib.h>
 
 namespace mcp_oauth {
 namespace {
@@ -74,6 +79,35 @@ TEST_F(RecordDecision, WithoutAFileNothingIsSaidOfOne) {
   conf.audit = {};
   EXPECT_EQ(status_of(answer_to(denied())), 403);
   EXPECT_THAT(answer_to(get("/health", "")), Not(HasSubstr("audit")));
+}
+
+class DecisionOnRecord : public Gateway {
+ protected:
+  DecisionOnRecord() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "decisions_XXXXXX").string();
+    folder = ::mkdtemp(pattern.data());
+    conf.audit.file = folder + "/audit.log";
+  }
+  ~DecisionOnRecord() override { std::filesystem::remove_all(folder); }
+  static std::string content(const std::string& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  std::string folder;
+};
+
+TEST_F(DecisionOnRecord, AStreamWhoseGrantWasRevokedBeforeItsHeadCameHasEnded) {
+  auto client = connect();
+  client.send(post(call, with_token()));
+  auto up = upstream_end();
+  up.until(call);
+  revoke("grant", now() + seconds(60));
+  up.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n");
+  EXPECT_EQ(status_of(client.until("has been revoked")), 401);
+  auto recorded = content(conf.audit.file);
+  EXPECT_THAT(recorded, HasSubstr(R"("verdict":"ended")"));
+  EXPECT_THAT(recorded, HasSubstr(R"("reason":"token_revoked")"));
 }
 
 }  // namespace
