@@ -118,7 +118,10 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
     legacy_ = x_.head().method == "GET" && events;
     net::append_status_line(out, head.status);
     const auto& transform = to_.transform;
+    connection_options connection(head.fields);
+    auto passes_on = [&](std::string_view name) { return head.find(name) && !connection.name(name); };
     for (const auto& f : head.fields) {
+      if (connection.name(f.name)) continue;
       if (lists && lists->changes(f.name)) continue;
       if (response_field_passes(f.name)) {
         auto name = transform.empty() ? f.name : transform.name_for(f.name);
@@ -130,12 +133,12 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
       }
     }
     out += transform.added();
-    if (!head.find("date")) net::append_field(out, "Date", net::http_date());
+    if (!passes_on("date")) net::append_field(out, "Date", net::http_date());
     append_nonce(out, rules_);
     for (const auto& [name, value] : rules_.cors.fields_for(x_.head().find("origin").value_or(""), false)) {
       net::append_field(out, name, value);
     }
-    if (events && !head.find("x-accel-buffering")) net::append_field(out, "X-Accel-Buffering", "no");
+    if (events && !passes_on("x-accel-buffering")) net::append_field(out, "X-Accel-Buffering", "no");
     return lists ? lists->how() : verdict::pass;
   }
 
