@@ -186,6 +186,62 @@ TEST_F(AdvisoryGateway, CVE_2025_54576_NoPathIsPublicToOneReaderAndProtectedToAn
   }
 }
 
+class NestedServers : public AdvisoryGateway {
+ protected:
+  // All of them are one server's, and `outer` has the stricter ones below it.
+  void nest(bool outer_is_open) {
+    add_upstream("outer");
+    conf.upstreams.back().url = "http://one:3000/mcp";
+    conf.upstreams.back().require_auth = !outer_is_open;
+    add_upstream("inner");
+    conf.upstreams.back().url = "http://one:3000/mcp/inner";
+    conf.upstreams.back().paths = {"/outer/inner"};
+    conf.upstreams.back().resource = std::string(origin) + "/outer/inner";
+  }
+  // Without what differs in any two answers.
+  static std::string content_of(const std::string& answer) { return answer.substr(answer.find("\r\n\r\n")); }
+
+  const std::vector<std::string> ways_in_ = {"/outer/%69nner",   "/outer/Inner",       "/outer/INNER/x",
+                                             "/outer/inner;x=1", "/outer/inner;x=1/y", "/outer/inne%72/x",
+                                             "/outer/%3b/inner", "/outer/;x/inner",    "/outer/inner%3bx"};
+};
+
+TEST_F(NestedServers, AreNotReachedPastTheirDoorByAPathThatAServerReadsAsTheirs) {
+  nest(true);
+  EXPECT_EQ(status_of(ask(post_to("/outer/inner", ""))), 401);
+  EXPECT_TRUE(take_seen().empty());
+  auto unknown = ask(post_to("/nowhere", ""));
+  EXPECT_EQ(status_of(unknown), 404);
+  for (const auto& path : ways_in_) {
+    for (const auto& fields : {std::string(), bearer("ada", std::string(origin) + "/outer/inner")}) {
+      auto answer = ask(post_to(path, fields));
+      EXPECT_EQ(status_of(answer), 404) << path << answer;
+      EXPECT_EQ(content_of(answer), content_of(unknown)) << path;
+      EXPECT_EQ(status_of(ask("GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n" + fields + "\r\n")),
+                404)
+          << path;
+      EXPECT_TRUE(take_seen().empty()) << path;
+    }
+  }
+  for (const char* path : {"/outer", "/outer/other", "/outer/Other;x=1/%41", "/outer/inners"}) {
+    EXPECT_EQ(status_of(ask(post_to(path, ""))), 200) << path;
+    EXPECT_EQ(take_seen().size(), 1U) << path;
+  }
+}
+
+TEST_F(NestedServers, AreNotOpenedByTheTokenOfTheServerAbove) {
+  nest(false);
+  auto outer = bearer("ada", std::string(origin) + "/outer");
+  auto inner = bearer("ada", std::string(origin) + "/outer/inner");
+  EXPECT_EQ(status_of(ask(post_to("/outer/inner", outer))), 401);
+  for (const auto& path : ways_in_) {
+    EXPECT_EQ(status_of(ask(post_to(path, outer))), 404) << path;
+    EXPECT_TRUE(take_seen().empty()) << path;
+  }
+  EXPECT_EQ(status_of(ask(post_to("/outer/inner", inner))), 200);
+  EXPECT_EQ(status_of(ask(post_to("/outer", outer))), 200);
+}
+
 TEST_F(AdvisoryGateway, CVE_2025_64443_APageOnAnotherNameGetsNothing) {
   for (const char* page : {"http://evil.test",
                            "https://evil.test",

@@ -2,6 +2,7 @@
 
 #include "app/bridge_credentials_parts.h"
 #include "app/file_access.h"
+#include "app/outbound_way.h"
 #include "app/run_program.h"
 #include "base/text.h"
 #include "base/url.h"
@@ -51,14 +52,6 @@ error of_the_server(error why) {
   return why;
 }
 
-bool goes_through_proxy(const bridge_settings& settings) {
-  if (!settings.use_proxy) return false;
-  for (const char* name : {"HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"}) {
-    if (process_environment(name)) return true;
-  }
-  return false;
-}
-
 std::optional<signing_key> read_client_key(const bridge_settings& settings, bridge_log& log) {
   const auto& file = settings.sign_in.private_key_file;
   if (file.empty()) return std::nullopt;
@@ -96,11 +89,7 @@ bridge_credentials::parts::parts(const bridge_settings& s, net::worker& w, net::
     log.hide(*value);
   for (const auto& [name, value] : in.extra_params) log.hide_here(secret(value));
   for (const auto& [name, value] : settings.upstream.headers) hide_header(log, name, value);
-  if (!settings.use_proxy) {
-    for (const char* name :
-         {"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"})
-      ::unsetenv(name);
-  }
+  apply_use_proxy(settings);
 }
 
 bool bridge_credentials::parts::has_fresh() const {
@@ -261,12 +250,8 @@ net::task<result<void>> bridge_credentials::parts::sign_in(sign_in_purpose purpo
     auto note = [this](bridge_log_level level, const std::string& text) {
       log.write(level, component, text);
     };
-    sign_in_world made{settings,
-                       outbound_rules::of(settings, goes_through_proxy(settings)),
-                       read_client_key(settings, log),
-                       random,
-                       note,
-                       [this] { session_over = true; }};
+    sign_in_world made{settings, outbound_rules::of(settings),   read_client_key(settings, log), random,
+                       note,     [this] { session_over = true; }};
     world = std::make_shared<sign_in_world>(std::move(made));
   }
   auto proof_of_identity = co_await assertion();

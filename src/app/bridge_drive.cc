@@ -1,6 +1,7 @@
 // Carries out what a sign-in asks for: documents, a port, a person in a browser, time.
 
 #include "app/bridge_credentials_parts.h"
+#include "app/outbound_way.h"
 #include "app/run_program.h"
 #include "base/form.h"
 #include "base/text.h"
@@ -86,12 +87,7 @@ net::task<result<http_answer>> bridge_credentials::parts::fetch(http_call call, 
   for (auto pause = first_pause;; pause *= 2) {
     auto place = call.url.substr(0, call.url.find_first_of("?#"));
     log.write(bridge_log_level::debug, component, call.method + " " + place, {{"for", purpose}});
-    // Who we are by certificate is for the server that the user named, and for nobody whom that one names.
-    auto to = url::parse(call.url), server = url::parse(settings.upstream.url);
-    net::client_certificate ours;
-    if (to && server && to->origin() == server->origin())
-      ours = {settings.tls.certificate_file, settings.tls.key_file};
-    auto send = [&] { return net::fetch(call, rules, settings.tls.ca_file, ours); };
+    auto send = [&] { return fetch_for_sign_in(call, rules, settings); };
     net::off_loop sending(worker, pool, send);
     auto notice = std::make_unique<slow_notice>(worker, log, purpose, place);
     auto answer = co_await sending;

@@ -2,13 +2,13 @@
 
 #include "app/bridge_command.h"
 #include "app/bridge_store.h"
+#include "app/outbound_way.h"
 #include "base/json.h"
 #include "bridge/command_line.h"
 #include "bridge/failure.h"
 #include "bridge/kept_report.h"
 #include "bridge/outbound.h"
 #include "bridge/token_requests.h"
-#include "net/http_client.h"
 
 #include <algorithm>
 #include <chrono>
@@ -22,7 +22,8 @@ void say(const std::string& text) { std::cout << text << std::endl; }
 void revoke(const bridge_settings& settings, const kept_sign_in& kept, bridge_log& log) {
   const auto& tokens = *kept.tokens;
   if (tokens.revocation_endpoint.empty()) return;
-  auto rules = outbound_rules::of(settings, false);
+  apply_use_proxy(settings);
+  auto rules = outbound_rules::of(settings);
   auto usable = usable_url(tokens.revocation_endpoint, "revocation_endpoint", rules);
   if (!usable) return;
   const auto* client = kept.client_of(tokens.issuer);
@@ -41,7 +42,7 @@ void revoke(const bridge_settings& settings, const kept_sign_in& kept, bridge_lo
   };  // nothing of it is random without an assertion
   auto call = token_request(tokens.revocation_endpoint, std::move(parameters), proof, random,
                             std::chrono::system_clock::now());
-  auto answer = net::fetch(call, rules_for(*usable, named_by::server, rules), settings.tls.ca_file);
+  auto answer = fetch_for_sign_in(call, rules_for(*usable, named_by::server, rules), settings);
   if (!answer || answer->status != 200) {
     log.write(bridge_log_level::warn, "token", "the authorization server did not revoke it",
               {{"why", answer ? "status " + std::to_string(answer->status) : answer.error().detail}});
@@ -93,7 +94,7 @@ int bridge_status(const bridge_settings& settings, bridge_log& log, bool as_json
     told["folder"] = json::string(store.folder());
     told["usable"] = usable;
     told["sign_ins"] = std::move(list);
-    say(json::serialize(told));
+    say(to_line(told));
     return static_cast<int>(code);
   }
   bool mine = !all.empty() && all.front().of_these_settings;

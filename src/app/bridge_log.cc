@@ -3,6 +3,7 @@
 #include "base/base64url.h"
 #include "base/form.h"
 #include "base/time.h"
+#include "oauth/displayable.h"
 
 #include <algorithm>
 #include <array>
@@ -25,14 +26,6 @@ void mask(std::string& text, std::string_view value) {
   if (value.size() < shortest_hidden) return;
   for (auto at = text.find(value); at != std::string::npos; at = text.find(value, at + 3))
     text.replace(at, value.size(), "***");
-}
-
-// A line of a log is one line, whatever a server sends.
-void append_clean(std::string& out, std::string_view text) {
-  for (char c : text) {
-    bool control = (c >= 0 && c < ' ') || c == 0x7F;
-    out += control ? ' ' : c;
-  }
 }
 
 }  // namespace
@@ -83,13 +76,13 @@ void bridge_log::write(bridge_log_level level, std::string_view component, std::
   if (!wants(level)) return;
   auto line = to_iso8601(std::chrono::system_clock::now()) + ' ' +
               std::string(names[static_cast<std::size_t>(level)]) + " [" + std::string(component) + "] ";
-  append_clean(line, redacted(message));
+  line += without_controls(redacted(message));
   for (const auto& [name, value] : values) {
     if (value.empty()) continue;
     line += ' ';
     line += name;
     line += '=';
-    append_clean(line, redacted(value));
+    line += without_controls(redacted(value));  // one line, whatever a server sends
   }
   if (line.size() > longest_line) {
     auto cut = longest_line;
@@ -100,7 +93,7 @@ void bridge_log::write(bridge_log_level level, std::string_view component, std::
   put(line + '\n');
 }
 
-void bridge_log::tell(std::string_view text) { put(std::string(text) + '\n'); }
+void bridge_log::tell(std::string_view text) { put(without_controls(std::string(text), true) + '\n'); }
 
 void bridge_log::put(std::string text) {
   const std::lock_guard lock(mutex_);

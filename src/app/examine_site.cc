@@ -1,6 +1,6 @@
 #include "app/examine_site.h"
 
-#include "bridge/outbound.h"
+#include "app/outbound_way.h"
 #include "doctor/site_plan.h"
 #include "net/http_client.h"
 #include "net/reach.h"
@@ -14,18 +14,11 @@ namespace {
 constexpr int most_rounds =
     24;  // five redirects, three of each kind of document, three streams, and each kind
 
-std::string_view without_dot(std::string_view host) { return host.substr(0, host.find_last_not_of('.') + 1); }
-
 site_exchange carry_out(const site_errand& errand, const std::string& ca_file) {
-  // Of some names only a proxy, or the resolver of an office, knows where they lead.
-  auto to = url::parse(errand.call.url);
-  if (to && errand.rules.allowed == addresses::public_only && is_inner_host(without_dot(to->host))) {
-    error refused{errc::address_refused,
-                  to->origin() + ": " + to->host + " is not a public address, nor a public name"};
-    return {errand.what, errand.call, tl::unexpected<error>(refused), std::chrono::system_clock::now()};
-  }
-  auto by = net::way_of(errand.call, errand.rules);
-  auto seen = net::look(errand.call, errand.rules, ca_file, by, errand.events);
+  auto by = way_to(errand.call, errand.rules);
+  if (!by)
+    return {errand.what, errand.call, tl::unexpected<error>(by.error()), std::chrono::system_clock::now()};
+  auto seen = net::look(errand.call, errand.rules, ca_file, *by, errand.events);
   auto now = std::chrono::system_clock::now();
   if (!seen) return {errand.what, errand.call, tl::unexpected<error>(seen.error()), now};
   return {errand.what, errand.call,          std::move(seen->answer),

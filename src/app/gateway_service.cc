@@ -120,6 +120,10 @@ net::task<void> gateway_service::serve_path(net::exchange& x, story& told) {
     }
   } else {
     co_await serve_plain(x, told);
+    // To the client that is a path like any other that leads nowhere.
+    bool is_unknown = told.why && told.why->code == errc::http_not_found && told.why->detail.empty();
+    if (is_unknown && !rules->find_ways(x.head().host, path).agree())
+      told.why->detail = "a server could read the path as one of another MCP server";
   }
 }
 

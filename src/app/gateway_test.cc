@@ -59,10 +59,29 @@ TEST_F(Gateway, NamesItselfInViaAndKnowsWhatComesBackToIt) {
 }
 
 TEST_F(Gateway, RemovesForgedIdentityInEverySpelling) {
-  for (const char* name :
-       {"X-User-Id", "x-user-id", "X-USER-ID", "X_User_Id", "x_user-id", "X-User_Email", "X-User-Anything",
-        "X-Forwarded-User", "X_Forwarded_Email", "X-Forwarded-For", "Forwarded", "Remote-User", "Remote_User",
-        "X-Auth-Request-Email", "X-Remote-User", "X-Client-Id", "X_Client_Id", "X-Real-IP", "X-Request-Id"}) {
+  for (const char* name : {"X-User-Id",
+                           "x-user-id",
+                           "X-USER-ID",
+                           "X_User_Id",
+                           "x_user-id",
+                           "X-User_Email",
+                           "X-User-Anything",
+                           "X-Forwarded-User",
+                           "X_Forwarded_Email",
+                           "X-Forwarded-For",
+                           "Forwarded",
+                           "Remote-User",
+                           "Remote_User",
+                           "X-Auth-Request-Email",
+                           "X-Remote-User",
+                           "X-Client-Id",
+                           "X_Client_Id",
+                           "X-Real-IP",
+                           "X-Request-Id",
+                           "X-Authenticated-User",
+                           "X-WebAuth-User",
+                           "X_Goog_Authenticated_User_Email",
+                           "X-MS-CLIENT-PRINCIPAL"}) {
     auto client = connect();
     client.send(post(call, with_token(std::string(name) + ": forged\r\n")));
     auto up = upstream_end();

@@ -4,7 +4,6 @@
 #include "app/gateway_service.h"
 #include "app/story.h"
 #include "app/watched_call.h"
-#include "base/form.h"
 #include "gateway/media_type.h"
 #include "gateway/original_request.h"
 #include "gateway/refusal.h"
@@ -30,33 +29,37 @@ bool has_content(const net::request_head& head) {
 // what the request says. Errors: original_request_unclear, http_not_found.
 result<const upstream*> upstream_of(const snapshot& rules, const verify_options& options,
                                     const original_request& meant) {
+  const upstream* named = nullptr;
   if (!options.upstream.empty()) {
     for (const auto& u : rules.upstreams) {
-      if (u.where.conf().name == options.upstream) return &u;
+      if (named == nullptr && u.where.conf().name == options.upstream) named = &u;
     }
-    return fail(errc::original_request_unclear,
-                "the proxy asks about upstream=" + options.upstream + ", which the configuration has not");
-  }
-  if (!options.resource.empty()) {
+    if (named == nullptr)
+      return fail(errc::original_request_unclear,
+                  "the proxy asks about upstream=" + options.upstream + ", which the configuration has not");
+  } else if (!options.resource.empty()) {
     auto wanted = canonical_resource(options.resource);
     for (const auto& u : rules.upstreams) {
       auto own = canonical_resource(u.where.conf().resource);
-      if (wanted && own && *wanted == *own) return &u;
+      if (named == nullptr && wanted && own && *wanted == *own) named = &u;
     }
-    return fail(errc::original_request_unclear,
-                "the proxy asks about resource=" + options.resource + ", which the configuration has not");
+    if (named == nullptr)
+      return fail(errc::original_request_unclear,
+                  "the proxy asks about resource=" + options.resource + ", which the configuration has not");
   }
-  const auto* found = rules.find(meant.host, meant.path);
-  // The proxy chose by the decoded path, and would have passed the request on to another one.
-  auto decoded = percent_decode(meant.path);
-  if (!decoded || rules.find(meant.host, *decoded) != found)
-    return fail(errc::http_not_found, "the original path leads elsewhere once it is decoded");
-  if (found == nullptr && rules.upstreams.size() == 1) found = &rules.upstreams.front();
-  if (found == nullptr)
+  // The proxy, or the server behind it, may read the path more loosely than it is written.
+  auto found = rules.find_ways(meant.host, meant.path);
+  if (!found.agree() && (named == nullptr || found.loosest != named))
+    return fail(errc::http_not_found,
+                "the original path leads elsewhere once it is decoded, without parameters or in lower case");
+  if (named != nullptr) return named;
+  const auto* to = found.written;
+  if (to == nullptr && rules.upstreams.size() == 1) to = &rules.upstreams.front();
+  if (to == nullptr)
     return fail(errc::http_not_found, "no MCP server is at " + meant.host + meant.path +
                                           "; the proxy may name one: " + std::string(verify_path) +
                                           "?upstream=NAME");
-  return found;
+  return to;
 }
 
 }  // namespace
@@ -200,7 +203,8 @@ net::task<void> gateway_service::serve_verify(net::exchange& x, const snapshot& 
   }
   if (judged) {
     told.upstream = about.to->where.conf().name;
-    if (const auto* claimed = find_claimed_identity(head.fields, about.to->where.conf().inject_headers))
+    const auto& conf = about.to->where.conf();
+    if (const auto* claimed = find_claimed_identity(head.fields, conf.inject_headers, conf.headers.forward))
       judged = fail(errc::identity_claimed, std::string(claimed->name));
   }
   if (judged) judged = co_await judge_original(x, rules, about, told);

@@ -84,16 +84,12 @@ void use_remote_rules(upstream& of, const settings& conf, const policy_source& r
 }  // namespace
 
 const upstream* snapshot::find(std::string_view host, std::string_view path) const {
-  const upstream* best = nullptr;
-  std::size_t most = 0;
-  for (const auto& u : upstreams) {
-    auto fit = u.where.fits(host, path);
-    if (fit > most) {
-      best = &u;
-      most = fit;
-    }
-  }
-  return best;
+  auto found = find_ways(host, path);
+  return found.agree() ? found.written : nullptr;
+}
+
+ways<upstream> snapshot::find_ways(std::string_view host, std::string_view path) const {
+  return ways_to(std::span<const upstream>(upstreams), &upstream::where, host, path);
 }
 
 const upstream* snapshot::find_resource_path(std::string_view host, std::string_view path) const {

@@ -77,7 +77,9 @@ struct snapshot {
   std::shared_ptr<const issuers_in_use> issuers;  // of a guard, else nullptr
   span_exporter* spans = nullptr;                 // nullptr: no traces are made
 
+  // The MCP server that a request is for; nullptr as well where its ways do not agree.
   const upstream* find(std::string_view host, std::string_view path) const;
+  ways<upstream> find_ways(std::string_view host, std::string_view path) const;
   // Its path, "/mcp"; "" gives the first that the host leads to.
   const upstream* find_resource_path(std::string_view host, std::string_view path) const;
 };

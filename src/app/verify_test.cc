@@ -192,6 +192,24 @@ TEST_F(Verify, GoesByHeadersOnlyWhereTheOperatorSaysThatTheServerComparesThem) {
   EXPECT_EQ(status_of(shown), 400);
 }
 
+TEST_F(Verify, SaysNoToAPathThatAServerCouldReadAsAnotherServers) {
+  add_upstream("open");
+  conf.upstreams.back().require_auth = false;
+  add_upstream("closed");
+  conf.upstreams.back().paths = {"/open/closed"};
+  EXPECT_EQ(status_of(ask(ask_about("POST", "/open/x", "", call))), 200);
+  EXPECT_EQ(status_of(ask(ask_about("POST", "/open/closed", "", call))), 401);
+  for (const char* uri : {"/open/%63losed", "/open/Closed", "/open/closed;x=1", "/open/;/closed"}) {
+    for (const char* query : {"", "?upstream=open", "?resource=http%3A%2F%2F127.0.0.1%3A8080%2Fopen"}) {
+      auto answer = ask(ask_about("POST", uri, "", call, query));
+      EXPECT_EQ(status_of(answer), 404) << uri << query << answer;
+      EXPECT_FALSE(has(answer, "X-User-Id")) << uri;
+    }
+    EXPECT_EQ(status_of(ask(ask_about("POST", uri, "", call, "?upstream=closed"))), 401) << uri;
+  }
+  EXPECT_EQ(status_of(ask(ask_about("POST", "/open/X;y=1/%41", "", call))), 200) << "of one server";
+}
+
 TEST_F(Verify, AnswersOnlyTrustedProxies) {
   conf.trusted_proxies = {"10.0.0.0/8"};
   for (const auto& request :
@@ -221,6 +239,7 @@ TEST_F(Verify, TakesTheServerThatTheOperatorNamedOrThatTheAddressLeadsTo) {
   EXPECT_EQ(status_of(ask(ask_about("GET", "/mcp", mail))), 401);
   EXPECT_EQ(status_of(ask(ask_about("GET", "/anything", mail))), 404) << "there are several";
   EXPECT_EQ(status_of(ask(ask_about("GET", "/%6dail", mail))), 404) << "the proxy reads it as /mail";
+  EXPECT_EQ(status_of(ask(ask_about("GET", "/MAIL;x", mail))), 404) << "or a server does";
   EXPECT_EQ(status_of(ask(ask_about("GET", "/anything", mail, "", "?upstream=mail"))), 200);
   EXPECT_EQ(status_of(ask(ask_about("GET", "/open", mail, "", "?upstream=mail"))), 200);
   EXPECT_EQ(status_of(ask(ask_about("GET", "/open", "", "", "?upstream=mail"))), 401)
@@ -337,7 +356,8 @@ TEST_F(AdvisoryVerify, GHSA_5hvv_m4w4_gf6v_NoProbeAndNoMethodIsLetThrough) {
 
 TEST_F(AdvisoryVerify, CVE_2025_64484_NoIdentityOfAClientSurvivesAVerdict) {
   for (const char* name : {"X_User_Id", "x-user_id", "X-User-Role", "X_Client_Id", "Remote-User",
-                           "X_Forwarded_Email", "X-Auth-Request-Groups", "X_Auth_Request_User"}) {
+                           "X_Forwarded_Email", "X-Auth-Request-Groups", "X_Auth_Request_User",
+                           "X-Goog-Authenticated-User-Email", "X_MS_CLIENT_PRINCIPAL"}) {
     for (const char* method : {"POST", "GET", "OPTIONS"}) {
       auto answer = ask(ask_about(method, "/mcp", with_token(std::string(name) + ": root\r\n")));
       EXPECT_EQ(status_of(answer), 400) << name;

@@ -3,6 +3,7 @@
 #include "app/bridge_callback.h"
 #include "app/bridge_command.h"
 #include "app/bridge_log.h"
+#include "app/outbound_way.h"
 #include "app/run_program.h"
 #include "base/form.h"
 #include "base/text.h"
@@ -71,12 +72,18 @@ struct sign_in_walk {
     }
   }
 
+  result<http_answer> send(const http_call& call, const fetch_rules& rules) const {
+    auto by = way_to(call, rules);
+    if (!by) return tl::unexpected<error>(by.error());
+    return net::fetch(call, rules, settings.tls.ca_file, *by);
+  }
+
   net::task<result<http_answer>> fetch(const sign_in_fetch& wanted) {
     auto call = wanted.call;
     hide_what_is_sent(call);
     auto rules = wanted.rules;
-    auto send = [&] { return net::fetch(call, rules, settings.tls.ca_file, net::way_of(call, rules)); };
-    net::off_loop sending(worker, pool, send);
+    auto sent = [&] { return send(call, rules); };
+    net::off_loop sending(worker, pool, sent);
     auto answer = co_await sending;
     auto place = call.method + " " + shown_url(call.url);
     auto error_code = answer ? oauth_error_of(*answer) : "";
@@ -173,7 +180,7 @@ struct sign_in_walk {
       return;
     }
     call.fields.add("Authorization", "Bearer " + std::string(tokens.access_token.reveal()));
-    auto rules = rules_for(*to, named_by::user, outbound_rules::of(settings, false));
+    auto rules = rules_for(*to, named_by::user, outbound_rules::of(settings));
     auto seen = net::look(call, rules, settings.tls.ca_file);
     auto place = call.method + " " + shown_url(call.url);
     auto words = displayable(what_token_says(tokens.access_token, now()));
@@ -240,8 +247,8 @@ struct sign_in_walk {
     parameters.add("token", std::string(token.reveal()));
     auto random = [](std::size_t n) { return random_bytes(n); };
     auto call = token_request(tokens.revocation_endpoint, std::move(parameters), proof, random, now());
-    auto rules = rules_for(to, named_by::server, outbound_rules::of(settings, false));
-    auto answer = net::fetch(call, rules, settings.tls.ca_file, net::way_of(call, rules));
+    auto rules = rules_for(to, named_by::server, outbound_rules::of(settings));
+    auto answer = send(call, rules);
     bool refresh = &token == &tokens.refresh_token;
     auto what = std::string(refresh ? "the refresh token" : "the token");
     bool done = answer && answer->status >= 200 && answer->status < 300;
@@ -274,7 +281,7 @@ std::vector<doctor_finding> walk_sign_in(const site_facts& facts, const std::str
   auto random = [](std::size_t n) { return random_bytes(n); };
   auto silent = [](bridge_log_level, const std::string&) {};
   auto world = std::make_shared<sign_in_world>(
-      sign_in_world{settings, outbound_rules::of(settings, false), std::nullopt, random, silent});
+      sign_in_world{settings, outbound_rules::of(settings), std::nullopt, random, silent});
   sign_in_purpose purpose;
   purpose.demand = facts.demand;
   purpose.challenged = true;

@@ -55,6 +55,7 @@ struct attempt : std::enable_shared_from_this<attempt> {
   result<void> choose_client(time_point now);
   result<void> check_issuer() const;
   result<void> check_configured_client() const;
+  result<void> check_configured_refresh() const;
 
   // sign_in_tokens.cc: requests to the token endpoint
   bool has_refresh_token() const;

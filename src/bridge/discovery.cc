@@ -1,12 +1,17 @@
 #include "bridge/discovery.h"
 
 #include "base/text.h"
+#include "bridge/failure.h"
 
 #include <algorithm>
 #include <utility>
 
 namespace mcp_oauth {
 namespace {
+
+// Of those that a resource names, as the doctor has it; an error is read by people.
+constexpr std::size_t most_issuers = 3;
+constexpr std::size_t longest_told = 600;
 
 struct search : std::enable_shared_from_this<search> {
   discovery_wish wish;
@@ -56,7 +61,7 @@ struct search : std::enable_shared_from_this<search> {
 
   // A mismatch says more than a document that is not there.
   void note(const error& why) {
-    tried.push_back(why.detail);
+    tried.emplace_back(cut_text(why.detail, longest_told));
     auto weight = [](errc code) {
       switch (code) {
         case errc::sign_in_resource_mismatch:
@@ -91,6 +96,11 @@ struct search : std::enable_shared_from_this<search> {
     issuers = facts->authorization_servers;
     auto known = std::find(issuers.begin(), issuers.end(), wish.preferred_issuer);
     if (known != issuers.end()) std::rotate(issuers.begin(), known, known + 1);
+    if (issuers.size() > most_issuers) {
+      tried.push_back(std::to_string(issuers.size()) + " authorization servers are named, and the first " +
+                      std::to_string(most_issuers) + " asked");
+      issuers.resize(most_issuers);
+    }
     found.resource = std::move(*facts);
     any_answer = any_word = false;  // of the authorization servers, from here on
     if (issuers.empty()) issuers = {wish.server.origin()};

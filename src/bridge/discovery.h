@@ -27,11 +27,12 @@ struct discovery_wish {
 };
 
 // Finds the authorization server: first the resource's metadata, in the order of MCP; then its authorization
-// servers', each form in order; and where there is no metadata of the resource, its origin as MCP 2025-03-26
-// has it, at last with assumed endpoints. `then` gets what was found, or: sign_in_metadata_missing with a
-// list of what was tried and what it answered; sign_in_resource_mismatch, sign_in_issuer_mismatch,
-// sign_in_metadata_invalid, sign_in_url_refused; upstream_unreachable when nothing
-// answered at all, sign_in_token_unreachable when no authorization server did.
+// servers', the first three and the preferred one before them, each form in order; and where there is no
+// metadata of the resource, its origin as MCP 2025-03-26 has it, at last with assumed endpoints. `then` gets
+// what was found, or: sign_in_metadata_missing with a list of what was tried and what it answered;
+// sign_in_resource_mismatch, sign_in_issuer_mismatch, sign_in_metadata_invalid, sign_in_url_refused;
+// upstream_unreachable when nothing answered at all, sign_in_token_unreachable when no authorization server
+// did.
 sign_in_step discover(discovery_wish wish, const outbound_rules& rules,
                       std::function<sign_in_step(result<discovered>, time_point)> then, time_point now);
 

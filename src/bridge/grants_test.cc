@@ -53,6 +53,69 @@ TEST(Refresh, ARevokedTokenLeadsToTheSignIn) {
   EXPECT_EQ(kept->tokens->refresh_token.reveal(), "refresh-2");
 }
 
+// The MCP server names the authorization server, and may name another one tomorrow.
+TEST(Refresh, AConfiguredRefreshTokenStaysWithWhoeverHadItFirst) {
+  auto moved = [] {
+    sign_in_run run;
+    run.settings.sign_in.refresh_token = secret("configured");
+    run.settings.sign_in.client_metadata_url = "https://client.example/metadata.json";
+    run.document("https://as.example/.well-known/oauth-authorization-server",
+                 sign_in_run::metadata(R"(,"client_id_metadata_document_supported":true)"));
+    run.kept.tokens = tokens_kept();
+    run.kept.tokens->issuer = "https://before.example";
+    run.kept.tokens->token_endpoint = "https://before.example/token";
+    run.purpose.challenged = true;
+    return run;
+  };
+  for (auto grant : {bridge_grant::authorization_code, bridge_grant::device_code}) {
+    auto run = moved();
+    run.settings.sign_in.grant = grant;
+    auto kept = run.run();
+    ASSERT_FALSE(kept);
+    EXPECT_EQ(kept.error().code, errc::sign_in_issuer_mismatch);
+    EXPECT_THAT(kept.error().detail, HasSubstr("https://before.example"));
+    EXPECT_THAT(kept.error().detail, HasSubstr("https://as.example now"));
+    for (const auto& call : run.calls) EXPECT_EQ(call.method, "GET") << call.url;
+    EXPECT_TRUE(run.visited.empty());
+  }
+  // Who says whose it is has said so.
+  for (bool by_issuer : {true, false}) {
+    auto run = moved();
+    auto& in = run.settings.sign_in;
+    (by_issuer ? in.issuer : in.token_url) = by_issuer ? "https://as.example" : "https://as.example/token";
+    auto kept = run.run();
+    ASSERT_TRUE(kept) << kept.error().detail;
+    EXPECT_EQ(value_of(run.sent_to("https://as.example/token"), "refresh_token"), "configured");
+  }
+  auto first = moved();
+  first.kept.tokens.reset();
+  ASSERT_TRUE(first.run());
+  EXPECT_EQ(value_of(first.sent_to("https://as.example/token"), "refresh_token"), "configured");
+}
+
+TEST(Refresh, AConfiguredRefreshTokenIsNotKeptAsThatOfAnotherIssuer) {
+  sign_in_run run;
+  run.settings.sign_in.refresh_token = secret("configured");
+  run.settings.sign_in.authorization_code = secret("by hand");
+  run.settings.sign_in.redirect_uri = "http://127.0.0.1:9/callback";
+  run.settings.sign_in.client_metadata_url = "https://client.example/metadata.json";
+  run.document("https://as.example/.well-known/oauth-authorization-server",
+               sign_in_run::metadata(R"(,"client_id_metadata_document_supported":true)"));
+  run.kept.tokens = tokens_kept();
+  run.kept.tokens->client_id = run.settings.sign_in.client_metadata_url;
+  run.kept.tokens->issuer = "https://before.example";
+  run.kept.tokens->token_endpoint = "https://before.example/token";
+  run.urls["https://before.example/token"] = [](const http_call&) {
+    return json_answer(400, R"({"error":"invalid_grant"})");
+  };
+  run.tokens(R"({"access_token":"access-1","token_type":"Bearer"})");
+  auto kept = run.run();
+  ASSERT_TRUE(kept) << kept.error().detail;
+  EXPECT_EQ(run.times("POST https://before.example/token"), 1U);
+  EXPECT_EQ(kept->tokens->issuer, "https://as.example");
+  EXPECT_TRUE(kept->tokens->refresh_token.empty());
+}
+
 TEST(Refresh, AServerThatIsAwayEndsNothing) {
   for (int status : {429, 500, 503}) {
     sign_in_run run;

@@ -1,5 +1,6 @@
 #include "bridge/kept_report.h"
 
+#include "oauth/displayable.h"
 #include "oauth/near_miss.h"
 
 namespace mcp_oauth {
@@ -35,15 +36,15 @@ std::string to_text(const kept_report& report, time_point now) {
   if (!kept.settings.empty()) line("settings", kept.settings);
   line("kept in", report.file);
   for (const auto& client : kept.clients)
-    line("client",
-         client.client_id + " at " + client.issuer + (client.registered ? ", registered by itself" : ""));
+    line("client", displayable(client.client_id) + " at " + displayable(client.issuer) +
+                       (client.registered ? ", registered by itself" : ""));
   if (!kept.tokens) {
     line("signed in", "no");
   } else {
     const auto& tokens = *kept.tokens;
-    if (!tokens.issuer.empty()) line("issuer", tokens.issuer);
-    if (!tokens.resource.empty()) line("resource", tokens.resource);
-    if (auto scope = scope_of(tokens); !scope.empty()) line("scope", scope);
+    if (!tokens.issuer.empty()) line("issuer", displayable(tokens.issuer));
+    if (!tokens.resource.empty()) line("resource", displayable(tokens.resource));
+    if (auto scope = displayable(scope_of(tokens)); !scope.empty()) line("scope", scope);
     std::string end = "until the server refuses it";
     if (auto at = end_of(tokens))
       end = (*at <= now ? "ended " : "ends ") + how_long_from(now, *at) + " (" + to_iso8601(*at) + ")";
@@ -55,7 +56,7 @@ std::string to_text(const kept_report& report, time_point now) {
                                                         : "none: a new sign-in is needed then");
   }
   if (report.last_failure) {
-    line("last failure", report.last_failure->why + " (" + report.last_failure->id + ", " +
+    line("last failure", displayable(report.last_failure->why) + " (" + report.last_failure->id + ", " +
                              how_long_from(now, report.last_failure->at) + ")");
   }
   return out;
@@ -102,6 +103,30 @@ json::object to_json(const kept_report& report, time_point now) {
     o["last_failure"] = std::move(failure);
   }
   return o;
+}
+
+std::string to_line(const json::object& o) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string out;
+  auto escape = [&](unsigned char c) {
+    out += "\\u00";
+    out += digits[c >> 4U];
+    out += digits[c & 0xFU];
+  };
+  auto plain = json::serialize(o);
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    auto c = static_cast<unsigned char>(plain[i]);
+    auto next = i + 1 < plain.size() ? static_cast<unsigned char>(plain[i + 1]) : 0U;
+    if (c == 0x7F) {
+      escape(c);
+    } else if (c == 0xC2 && next >= 0x80 && next < 0xA0) {
+      escape(static_cast<unsigned char>(next));
+      ++i;
+    } else {
+      out += plain[i];
+    }
+  }
+  return out;
 }
 
 }  // namespace mcp_oauth

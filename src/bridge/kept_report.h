@@ -28,5 +28,7 @@ struct kept_report {
 std::string to_text(const kept_report& report, time_point now);
 // The member of `sign_ins` in docs/guide/bridge.md.
 json::object to_json(const kept_report& report, time_point now);
+// JSON in one line, in which what a terminal would act on is escaped: C0 as ever, and DEL and C1.
+std::string to_line(const json::object& o);
 
 }  // namespace mcp_oauth

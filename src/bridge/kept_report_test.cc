@@ -2,6 +2,8 @@
 
 #include "bridge/sign_in_fixture.h"
 
+#include <algorithm>
+
 namespace mcp_oauth {
 namespace {
 
@@ -72,6 +74,43 @@ TEST(KeptReport, TellsProgramsTheSameAndNoSecret) {
   EXPECT_TRUE(to_json(report, now).at("token").is_null());
   EXPECT_TRUE(to_json(report, now).at("settings").is_null());
   EXPECT_EQ(to_json(report, now).at("last_failure").at("id").as_string(), "MOP-SIN-010");
+}
+
+// What an authorization server calls a client or a scope is a stranger's word, and `status` is for terminals.
+TEST(KeptReport, ATerminalActsOnNothingThatAServerSaid) {
+  const std::string hostile =
+      "a\x1B]0;title\x07\x1B[2J\r\n  signed in     no\x7F\xC2\x9B"
+      "31mz";
+  auto report = a_report();
+  report.kept.clients.front().client_id = hostile;
+  report.kept.clients.front().issuer = hostile;
+  report.kept.tokens->issuer = hostile;
+  report.kept.tokens->resource = hostile;
+  report.kept.tokens->granted = hostile;
+  report.last_failure = kept_report::failure{"MOP-SIN-010", hostile, now};
+  auto controls = [](const std::string& text) {
+    std::string found;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      auto c = static_cast<unsigned char>(text[i]);
+      auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0U;
+      if ((c < 0x20 && c != '\n') || c == 0x7F || (c == 0xC2 && next < 0xA0))
+        found += std::to_string(c) + " ";
+    }
+    return found;
+  };
+  auto lines = [](const std::string& text) { return std::count(text.begin(), text.end(), '\n'); };
+  auto plain = a_report();
+  plain.last_failure = kept_report::failure{"MOP-SIN-010", "why", now};
+  auto text = to_text(report, now);
+  EXPECT_EQ(controls(text), "");
+  EXPECT_EQ(lines(text), lines(to_text(plain, now)));
+  EXPECT_THAT(text, HasSubstr("a]0;title[2J signed in no31mz"));
+  // For programs the word stays what it is.
+  auto line = to_line(to_json(report, now));
+  EXPECT_EQ(controls(line), "");
+  auto again = parse_json_object(line);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->at("token").at("scope").as_string(), json::string_view(hostile.data(), hostile.size()));
 }
 
 }  // namespace

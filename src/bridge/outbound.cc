@@ -35,6 +35,7 @@ std::string shown(std::string_view text, std::size_t most = 100) {
 std::string shown_address(std::string_view text) { return shown(text, 300); }
 
 bool is_inner_host(std::string_view host) {
+  host = host.substr(0, host.find_last_not_of('.') + 1);
   if (is_loopback_host(host)) return true;
   if (auto address = ip_address::parse(host)) return !is_public(*address);
   if (host.find('.') == std::string_view::npos) return true;
@@ -43,13 +44,12 @@ bool is_inner_host(std::string_view host) {
   return std::any_of(inner.begin(), inner.end(), [&](std::string_view end) { return host.ends_with(end); });
 }
 
-outbound_rules outbound_rules::of(const bridge_settings& settings, bool through_proxy) {
+outbound_rules outbound_rules::of(const bridge_settings& settings) {
   outbound_rules rules;
   rules.allow_insecure_http = settings.danger_allow_insecure_http;
   auto server = url::parse(settings.upstream.url);
   if (server) rules.server_host = server->host;
-  rules.allow_inner =
-      settings.sign_in.allow_inner_addresses || through_proxy || is_inner_host(rules.server_host);
+  rules.allow_inner = settings.sign_in.allow_inner_addresses || is_inner_host(rules.server_host);
   return rules;
 }
 
@@ -98,6 +98,17 @@ fetch_rules rules_for(const url& to, named_by whom, const outbound_rules& rules)
   bool trusted = whom == named_by::user || rules.allow_inner || to.host == rules.server_host;
   made.allowed = trusted ? addresses::any : addresses::public_only;
   return made;
+}
+
+fetch_rules rules_by_proxy(const url& to, fetch_rules rules) {
+  if (to.scheme == "https" && !is_inner_host(to.host)) rules.allowed = addresses::any;
+  return rules;
+}
+
+result<void> check_destination(const url& to, const fetch_rules& rules) {
+  if (rules.allowed != addresses::public_only || !is_inner_host(to.host)) return {};
+  return fail(errc::address_refused,
+              to.origin() + ": " + to.host + " is not a public address, nor a public name");
 }
 
 }  // namespace mcp_oauth

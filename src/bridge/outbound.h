@@ -16,9 +16,9 @@ struct outbound_rules {
   bool allow_insecure_http = false;  // cleartext to other machines
   bool allow_inner = false;          // inner addresses of hosts that nobody but a server named
 
-  // What the user configured decides: whoever has a server inside, allows inner addresses, or goes through a
-  // proxy (which has rules of its own) may be sent to inner addresses; others may not.
-  static outbound_rules of(const bridge_settings& settings, bool through_proxy);
+  // What the user configured decides: whoever has a server inside, or allows inner addresses, may be sent to
+  // inner addresses; others may not. That there is a proxy is no reason: what is inside is asked past it.
+  static outbound_rules of(const bridge_settings& settings);
 };
 
 enum class named_by { user, server };
@@ -42,8 +42,17 @@ std::string shown_address(std::string_view text);
 // the user did not.
 fetch_rules rules_for(const url& to, named_by whom, const outbound_rules& rules);
 
+// The same rules where the request goes by a proxy and by no other way: where a public name leads is the
+// proxy's affair, as long as a certificate has to be that name's (https). An inner host stays refused.
+fetch_rules rules_by_proxy(const url& to, fetch_rules rules);
+
+// Whether a request may go there at all under such rules, before any name is looked up: of some names only a
+// proxy, or the resolver of an office, knows where they lead. Errors: address_refused, of an inner host with
+// addresses::public_only.
+result<void> check_destination(const url& to, const fetch_rules& rules);
+
 // Whether a host can only be meant as one inside: loopback, a private address, a name of one label or below
-// .internal, .local, .lan, .home.arpa, .test or .localhost.
+// .internal, .local, .lan, .home.arpa, .test or .localhost; with dots at its end or without.
 bool is_inner_host(std::string_view host);
 
 }  // namespace mcp_oauth

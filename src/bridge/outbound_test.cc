@@ -1,5 +1,6 @@
 #include "bridge/outbound.h"
 
+#include <cstdlib>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -82,34 +83,81 @@ TEST(AdvisoryBridge, CVE_2025_6514_OnlyPlainWebAddressesReachTheBrowser) {
 
 // A public server that names a page of the machine or of the house: a debugger, a router.
 TEST(AdvisoryBridge, APublicServerOpensNoInnerPage) {
-  auto rules_of = [](const char* server, bool inner = false, bool proxy = false) {
+  auto rules_of = [](const char* server, bool inner = false) {
     bridge_settings s;
     s.upstream.url = server;
     s.sign_in.allow_inner_addresses = inner;
-    return outbound_rules::of(s, proxy);
+    return outbound_rules::of(s);
   };
   auto outside = rules_of("https://mcp.example/mcp");
-  for (const char* page : {"http://127.0.0.1:9229/", "http://localhost:3000/", "http://[::1]:8080/",
-                           "https://router.lan/", "https://192.168.1.1/apply?x=1", "https://10.0.0.1/",
-                           "https://169.254.169.254/", "https://router/", "https://nas.local/"}) {
+  for (const char* page :
+       {"http://127.0.0.1:9229/", "http://localhost:3000/", "http://[::1]:8080/", "https://router.lan/",
+        "https://192.168.1.1/apply?x=1", "https://10.0.0.1/", "https://169.254.169.254/", "https://router/",
+        "https://nas.local/",
+        // The dot of the root leads nowhere else.
+        "https://localhost./", "https://nas.lan./x", "https://wiki./", "https://printer.local./",
+        "https://host.docker.internal./", "https://foo.localhost./"}) {
     auto refused = openable_url(page, "authorization_endpoint", outside);
     ASSERT_FALSE(refused) << page;
     EXPECT_EQ(refused.error().code, errc::sign_in_url_refused);
     EXPECT_THAT(refused.error().detail, HasSubstr("oauth2.allowInnerAddresses"));
     EXPECT_TRUE(openable_url(page, "it", outside, named_by::user)) << page;
     EXPECT_TRUE(openable_url(page, "it", rules_of("https://mcp.example/mcp", true))) << page;
-    EXPECT_TRUE(openable_url(page, "it", rules_of("https://mcp.example/mcp", false, true))) << page;
     EXPECT_TRUE(openable_url(page, "it", rules_of("http://localhost:3000/mcp"))) << page;
   }
   EXPECT_TRUE(openable_url("https://as.example/authorize", "it", outside));
 }
 
+// A proxy leads past itself to loopback and to NO_PROXY hosts: that there is one is no reason to go inside.
+TEST(Outbound, AProxyOfTheEnvironmentIsNoWayInside) {
+  ::setenv("https_proxy", "http://127.0.0.1:1", 1);
+  ::setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
+  bridge_settings s;
+  s.upstream.url = "https://mcp.example/mcp";
+  s.use_proxy = true;
+  auto rules = outbound_rules::of(s);
+  EXPECT_FALSE(rules.allow_inner);
+  EXPECT_FALSE(openable_url("http://127.0.0.1:9229/", "authorization_endpoint", rules));
+  fetch_rules strangers, any;
+  strangers.allowed = addresses::public_only;
+  for (const char* inner :
+       {"http://127.0.0.1:8080/token", "http://localhost/token", "https://[::1]/", "https://10.0.0.1/",
+        "https://wiki/", "https://nas.lan/", "https://a.internal/"}) {
+    auto to = *url::parse(inner);
+    EXPECT_EQ(rules_for(to, named_by::server, rules).allowed, addresses::public_only) << inner;
+    auto refused = check_destination(to, strangers);
+    ASSERT_FALSE(refused) << inner;
+    EXPECT_EQ(refused.error().code, errc::address_refused);
+    EXPECT_THAT(refused.error().detail, HasSubstr(to.host));
+    EXPECT_TRUE(check_destination(to, any)) << inner;
+  }
+  EXPECT_TRUE(check_destination(*url::parse("https://as.example/token"), strangers));
+  // Where a public name leads is the affair of the proxy that is asked for it, and of no cleartext one.
+  auto by_proxy = [&](const char* text) { return rules_by_proxy(*url::parse(text), strangers).allowed; };
+  EXPECT_EQ(by_proxy("https://as.example/token"), addresses::any);
+  for (const char* other : {"http://as.example/token", "https://127.0.0.1/token", "https://wiki/token"})
+    EXPECT_EQ(by_proxy(other), addresses::public_only) << other;
+  ::unsetenv("https_proxy");
+  ::unsetenv("ALL_PROXY");
+}
+
+TEST(Outbound, ADotAtTheEndMakesNoHostPublic) {
+  for (const char* inner :
+       {"localhost", "wiki", "nas.lan", "a.internal", "127.0.0.1", "10.0.0.1", "", "x.test"}) {
+    EXPECT_TRUE(is_inner_host(inner)) << inner;
+    EXPECT_TRUE(is_inner_host(inner + std::string("."))) << inner;
+    EXPECT_TRUE(is_inner_host(inner + std::string(".."))) << inner;
+  }
+  for (const char* outside : {"as.example", "as.example.", "93.184.216.34", "lan.example."})
+    EXPECT_FALSE(is_inner_host(outside)) << outside;
+}
+
 TEST(Outbound, OnlyWhoeverIsInsideIsSentInside) {
-  auto rules_of = [](const char* server, bool inner = false, bool proxy = false) {
+  auto rules_of = [](const char* server, bool inner = false) {
     bridge_settings s;
     s.upstream.url = server;
     s.sign_in.allow_inner_addresses = inner;
-    return outbound_rules::of(s, proxy);
+    return outbound_rules::of(s);
   };
   auto to = *url::parse("https://as.example/token");
   auto allowed = [&](const outbound_rules& rules, named_by whom) {
@@ -123,7 +171,6 @@ TEST(Outbound, OnlyWhoeverIsInsideIsSentInside) {
     EXPECT_EQ(allowed(rules_of(inside), named_by::server), addresses::any) << inside;
   }
   EXPECT_EQ(allowed(rules_of("https://mcp.example/mcp", true), named_by::server), addresses::any);
-  EXPECT_EQ(allowed(rules_of("https://mcp.example/mcp", false, true), named_by::server), addresses::any);
 }
 
 }  // namespace

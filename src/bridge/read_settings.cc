@@ -349,7 +349,7 @@ class reading {
     if (s.upstream.url.empty() && !status_of_all && !url_told_)
       wrong(in_.drop_in ? "upstream.url: Required (UPSTREAM_URL)"
                         : "upstream.url: Required: the URL of the MCP server is the first argument");
-    auto rules = outbound_rules::of(s, false);
+    auto rules = outbound_rules::of(s);
     for (auto [name, value] :
          {std::pair<std::string_view, const std::string*>{"upstream.url", &s.upstream.url},
           {"oauth2.tokenUrl", &in.token_url},

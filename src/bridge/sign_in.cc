@@ -214,7 +214,10 @@ sign_in_step attempt::found(time_point now) {
   if (!chosen) return end(chosen.error());
   scopes = std::move(*chosen);
   prepare_dpop();
-  if (purpose.may_refresh && !purpose.step_up && has_refresh_token()) return refresh(now);
+  if (purpose.may_refresh && !purpose.step_up && has_refresh_token()) {
+    auto ours = kept.tokens ? result<void>() : check_configured_refresh();
+    return ours ? refresh(now) : end(ours.error());
+  }
   return grant(now);
 }
 
@@ -242,6 +245,17 @@ result<void> attempt::check_configured_client() const {
                                                    ", and the server names " + facts.server.issuer + " now");
   }
   return {};
+}
+
+// A refresh token of the configuration is of whoever had it first, unless the configuration says whose it is.
+result<void> attempt::check_configured_refresh() const {
+  const auto& s = settings();
+  const auto& now_named = facts.server.issuer;
+  bool pinned = !s.issuer.empty() || !s.token_url.empty();
+  if (pinned || known_issuer.empty() || now_named == known_issuer) return {};
+  return fail(errc::sign_in_issuer_mismatch, "oauth2.refreshToken was for " + known_issuer +
+                                                 ", and the server names " + now_named +
+                                                 " now; if it is that one's, set oauth2.issuer");
 }
 
 // Errors: sign_in_client_unknown, when there is none yet.

@@ -81,7 +81,7 @@ struct sign_in_run {
   }
 
   result<kept_sign_in> run() {
-    sign_in_world made{settings, outbound_rules::of(settings, false), client_key,
+    sign_in_world made{settings, outbound_rules::of(settings), client_key,
                        [](std::size_t n) { return random_bytes(n); },
                        [this](bridge_log_level, const std::string& text) { notes.push_back(text); }};
     world = std::make_shared<sign_in_world>(std::move(made));

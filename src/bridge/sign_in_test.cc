@@ -255,6 +255,45 @@ TEST(SignIn, TakesTheSecondAuthorizationServerWhereTheFirstIsNotThere) {
   EXPECT_EQ(kept->tokens->issuer, "https://as.example");
 }
 
+TEST(SignIn, AServerThatNamesThousandsOfAuthorizationServersHasThreeAsked) {
+  auto naming = [](unsigned many, const std::string& last) {
+    std::string names;
+    for (unsigned i = 0; i < many; ++i)
+      names += "\"https://as" + std::to_string(i) + ".example/" + std::string(i == 1 ? 4000 : 1, 'x') + "\",";
+    return R"({"resource":"https://mcp.example/mcp","authorization_servers":[)" + names + "\"" + last +
+           "\"]}";
+  };
+  sign_in_run run;
+  run.document("https://mcp.example/.well-known/oauth-protected-resource/mcp",
+               naming(2000, "https://as.example"));
+  auto kept = run.run();
+  ASSERT_FALSE(kept);
+  EXPECT_EQ(kept.error().code, errc::sign_in_metadata_missing);
+  EXPECT_EQ(run.calls.size(), 1U + 3U * 3U) << "three forms each";
+  EXPECT_LT(kept.error().detail.size(), 8U * 1024U);
+  EXPECT_THAT(kept.error().detail, HasSubstr("2001 authorization servers are named"));
+  // Whom we know is asked, wherever it stands.
+  sign_in_run known;
+  known.settings.sign_in.issuer = "https://as.example";
+  known.document("https://mcp.example/.well-known/oauth-protected-resource/mcp",
+                 naming(2000, "https://as.example"));
+  auto made = known.run();
+  ASSERT_TRUE(made) << made.error().detail;
+  EXPECT_EQ(made->tokens->issuer, "https://as.example");
+  // None of them an address.
+  sign_in_run cleartext;
+  std::string names;
+  for (unsigned i = 0; i < 2000; ++i)
+    names += "\"http://" + std::to_string(i) + ".example/" + std::string(500, 'x') + "\",";
+  cleartext.document("https://mcp.example/.well-known/oauth-protected-resource/mcp",
+                     R"({"resource":"https://mcp.example/mcp","authorization_servers":[)" + names +
+                         R"("http://x.example"]})");
+  auto refused = cleartext.run();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, errc::sign_in_url_refused);
+  EXPECT_LT(refused.error().detail.size(), 2048U);
+}
+
 // ---- the client
 
 TEST(SignIn, WhoeverIsRegisteredByHandIsNotRegistered) {

@@ -295,7 +295,8 @@ sign_in_step attempt::keep(token_grant grant, time_point now) {
     if (fresh.granted.empty()) fresh.granted = before->granted;
     if (fresh.revocation_endpoint.empty()) fresh.revocation_endpoint = before->revocation_endpoint;
   } else if (fresh.refresh_token.empty() && settings().grant == bridge_grant::authorization_code) {
-    if (auto given = settings().refresh_token; !given.empty() && !purpose.may_refresh && state.empty())
+    if (auto given = settings().refresh_token;
+        !given.empty() && !purpose.may_refresh && state.empty() && check_configured_refresh())
       fresh.refresh_token = given;
   }
   if (!client.client_id.empty() && !client.issuer.empty()) kept.keep(client);

@@ -34,7 +34,8 @@ result<std::optional<seconds>> begin_attempt(record_store& store, std::string_vi
           read(*data, "last", last) != member::present) {
         return fail(errc::store_corrupt, "attempts " + id);
       }
-      auto until = from_unix(last) + wait_after(count, most);
+      // The last may have been at a gateway whose clock is ahead.
+      auto until = std::min(from_unix(last), now) + wait_after(count, most);
       if (until > now) return std::optional(std::chrono::ceil<seconds>(until - now));
     }
     record r;

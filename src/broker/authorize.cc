@@ -94,9 +94,10 @@ http_response ask(broker_parts& parts, const exchange& x, const known_client& cl
     page.signed_in_as = displayed(*who);
     page.other_account = who->provider;
   }
-  page.request =
-      seal_form(parts.world, "consent", b.digest, {{"parameters", parameters}, {"steps", to_json(steps)}},
-                x.now + conf.session_timeout);
+  page.request = seal_form(
+      parts.world, "consent", b.digest,
+      {{"parameters", parameters}, {"steps", to_json(steps)}, {"shown_to", who ? approver_of(*who) : ""}},
+      x.now + conf.session_timeout);
   auto answer = to_response(page);
   keep_browser(answer, b);
   x.log->note("result", "ok");
@@ -176,6 +177,9 @@ step authorize(broker_parts& parts, exchange x) {
   }
   auto parsed = form::parse(parameters);
   if (!parsed) return error_answer_for_people(x, parsed.error());
+  // Another site's form brings no cookie (SameSite), and a new one would end what this browser has under way.
+  if (r.method == "POST" && !r.fields.first("sec-fetch-site").empty() && may_be_cross_site(r))
+    return redirect_answer(std::string(paths::authorize) + "?" + parsed->encode());
   auto request = parse_authorization_request(*parsed);
   if (!request) return error_answer_for_people(x, request.error());
   x.log->note("client_id", request->client_id);

@@ -22,7 +22,6 @@ const provider_settings* find_provider(const settings& conf, std::string_view na
   return nullptr;
 }
 
-// What was asked for, once more: who came was not who approved it.
 std::string same_request_with_consent(const pending_login& login) {
   const auto& a = login.access;
   form f;
@@ -39,18 +38,22 @@ std::string same_request_with_consent(const pending_login& login) {
   return std::string(paths::authorize) + "?" + f.encode();
 }
 
-step ask_the_person_themselves(broker_parts& parts, const exchange& x, const pending_login& login,
-                               const change& also) {
+step ask_once_they_are_known(broker_parts& parts, const exchange& x, const pending_login& login,
+                             const change& also) {
   auto done = parts.world.store.commit(also, x.now);
   if (!done) return answer_with_error(parts, x, login.access, done.error());
   if (!*done)
     return error_answer_for_people(x, {errc::state_invalid, "another request finished the login first"});
+  return ask_the_person_themselves(x, login);
+}
+
+}  // namespace
+
+step ask_the_person_themselves(const exchange& x, const pending_login& login) {
   x.log->note("result", "ok");
   x.log->note("event", "consent_of_another");
   return redirect_answer(same_request_with_consent(login));
 }
-
-}  // namespace
 
 approved_access access_of(const known_client& client, const authorization_terms& terms) {
   approved_access a;
@@ -100,7 +103,7 @@ step answer_with_code(broker_parts& parts, const exchange& x, const pending_logi
   if (login.approver.empty()) {
     remember_consent(also, login, who, x.now);
   } else if (login.approver != approver_of(who)) {
-    return ask_the_person_themselves(parts, x, login, also);
+    return ask_once_they_are_known(parts, x, login, also);
   }
   auto minted = mint_code(parts.world, access, who, x.now);
   auto grant = minted.row.grant;

@@ -58,6 +58,10 @@ step with_authenticated_client(broker_parts& parts, exchange x, client_credentia
 // where somebody is signed in, straight back to the client. `fresh`: ask again in any case.
 enum class sign_in_mode { reuse, fresh };
 step begin_sign_in(broker_parts& parts, exchange x, pending_login login, sign_in_mode mode);
+
+// Leads to the same request with the page before it: who is there is not who approved it, or not who the page
+// named.
+step ask_the_person_themselves(const exchange& x, const pending_login& login);
 // Commits a code for the person, together with `also`, what they approved, and what is kept of the provider's
 // tokens for the grant to come, and leads back to the client. Where somebody else had approved, `also` alone
 // is committed, and the person is led to a consent page of their own.

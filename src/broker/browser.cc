@@ -83,7 +83,7 @@ result<void> check_own_form(const settings& conf, const http_request& request) {
 
 bool may_be_cross_site(const http_request& request) {
   auto site = request.fields.only("sec-fetch-site");
-  return site != "none" && site != "same-origin";
+  return site != "same-origin";
 }
 
 }  // namespace mcp_oauth

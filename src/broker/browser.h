@@ -46,7 +46,7 @@ result<json::object> open_form(const broker_world& world, std::string_view purpo
 result<void> check_own_form(const settings& conf, const http_request& request);
 
 // Whether another site may have led the browser here: so it says, a sibling host of ours did, or it does not
-// say.
+// say. `none` does not say either: that of a link in a mail stays `none` whichever sites redirect it on.
 bool may_be_cross_site(const http_request& request);
 
 }  // namespace mcp_oauth

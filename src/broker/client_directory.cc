@@ -9,6 +9,8 @@
 namespace mcp_oauth {
 namespace {
 
+constexpr std::chrono::hours away_at_most{24};
+constexpr std::chrono::minutes asked_again_after{1};
 constexpr std::string_view kind = "client";
 constexpr std::string_view unused_kind = "unused_client";
 constexpr std::chrono::hours until_next_use{24 * 90};
@@ -145,6 +147,11 @@ fetch_rules client_directory::document_rules() const {
 
 result<known_client> client_directory::keep_document(std::string_view client_id,
                                                      const result<http_answer>& answer, time_point now) {
+  bool is_away =
+      answer ? answer->status >= 500 || answer->status == 429 : answer.error().code != errc::address_refused;
+  if (is_away) {
+    if (auto known = last_good(client_id, now)) return *known;
+  }
   if (!answer) {
     auto code = answer.error().code == errc::address_refused ? errc::client_document_refused
                                                              : errc::client_document_unreachable;
@@ -162,9 +169,17 @@ result<known_client> client_directory::keep_document(std::string_view client_id,
     documents_.erase(recent_.back().client_id);
     recent_.pop_back();
   }
-  recent_.push_front({std::string(client_id), *metadata, until});
+  recent_.push_front({std::string(client_id), *metadata, until, until + away_at_most});
   documents_.emplace(recent_.front().client_id, recent_.begin());
   return from_document(std::move(*metadata));
+}
+
+std::optional<known_client> client_directory::last_good(std::string_view client_id, time_point now) {
+  std::lock_guard lock(mutex_);
+  auto kept = documents_.find(client_id);
+  if (kept == documents_.end() || kept->second->good_until <= now) return std::nullopt;
+  kept->second->until = std::min(now + asked_again_after, kept->second->good_until);
+  return from_document(kept->second->metadata);
 }
 
 result<void> client_directory::add(const registered_client& registered, time_point now) {
@@ -218,6 +233,15 @@ void client_directory::renew(std::string_view client_id, time_point now) {
   [[maybe_unused]] auto done = world_.store.commit(c, now);
 }
 
+std::vector<std::string> scopes_for(const settings& conf, const known_client& client) {
+  if (client.scopes.empty()) return conf.scopes_supported;
+  std::vector<std::string> both;
+  for (const auto& s : conf.scopes_supported) {
+    if (std::find(client.scopes.begin(), client.scopes.end(), s) != client.scopes.end()) both.push_back(s);
+  }
+  return both;
+}
+
 server_rules client_directory::rules_for(const known_client& client) const {
   const auto& conf = world_.conf;
   server_rules rules;
@@ -225,13 +249,13 @@ server_rules client_directory::rules_for(const known_client& client) const {
   for (const auto& u : conf.upstreams) {
     if (u.require_auth) rules.resources.push_back(u.resource);
   }
-  for (const auto& s : conf.scopes_supported) {
-    bool allowed = client.scopes.empty() ||
-                   std::find(client.scopes.begin(), client.scopes.end(), s) != client.scopes.end();
-    if (allowed) rules.scopes_supported.push_back(s);
-  }
+  rules.scopes_supported = scopes_for(conf, client);
   rules.default_scopes = rules.scopes_supported;
   rules.private_use_schemes = conf.registration.private_use_schemes;
+  if (client.origin == client_origin::configured) {
+    for (const auto& uri : client.metadata.redirect_uris)
+      rules.private_use_schemes.push_back(uri.substr(0, uri.find(':')));
+  }
   return rules;
 }
 

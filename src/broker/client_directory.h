@@ -32,6 +32,9 @@ struct known_client {
   bool renewal_due = false;         // its use has to be noted, or it will be forgotten
 };
 
+// The scopes that the client may have here, of all that there are.
+std::vector<std::string> scopes_for(const settings& conf, const known_client& client);
+
 // The clients: of the configuration, registered (records of kind "client", and until somebody has signed in
 // with one "unused_client"), and those whose id is a URL, the documents of which are kept in memory, bounded.
 // Safe from every thread.
@@ -63,11 +66,14 @@ class client_directory final {
 
  private:
   result<void> make_room(time_point now);
+  // The document as it was, for a while after its host went away.
+  std::optional<known_client> last_good(std::string_view client_id, time_point now);
 
   struct kept_document {
     std::string client_id;
     client_metadata metadata;
-    time_point until;
+    time_point until;       // then it is asked for again
+    time_point good_until;  // where its host does not answer
   };
 
   const broker_world& world_;

@@ -1,7 +1,9 @@
 #include "broker/answers.h"
 #include "broker/broker_parts.h"
 #include "broker/browser.h"
+#include "broker/consent_memory.h"
 #include "broker/login_trail.h"
+#include "broker/session.h"
 #include "oauth/endpoint_form.h"
 
 #include <algorithm>
@@ -31,10 +33,17 @@ result<decision> read_decision(const form& answers, const settings& conf) {
   return fail(errc::parameter_malformed, "no such provider");
 }
 
-step decide(broker_parts& parts, const exchange& x, const std::string& parameters, const decision& d,
-            const std::vector<login_step>& steps, const std::string& browser_digest,
+// What the page held.
+struct asked_before {
+  std::string parameters;
+  std::string shown_to;  // approver_of who was signed in then, or ""
+  std::vector<login_step> steps;
+  std::string browser_digest;
+};
+
+step decide(broker_parts& parts, const exchange& x, const asked_before& page, const decision& d,
             const known_client& client) {
-  auto parsed = form::parse(parameters);
+  auto parsed = form::parse(page.parameters);
   if (!parsed) return error_answer_for_people(x, parsed.error());
   auto request = parse_authorization_request(*parsed);
   if (!request) return error_answer_for_people(x, request.error());
@@ -44,7 +53,7 @@ step decide(broker_parts& parts, const exchange& x, const std::string& parameter
   const auto& terms = checked->terms();
 
   auto access = access_of(client, terms);
-  access.steps = steps;
+  access.steps = page.steps;
   walk(x, access, "consent");
   if (!d.approved) return answer_with_error(parts, x, access, {errc::consent_denied, ""});
   x.log->note("event", "consent_given");
@@ -52,10 +61,15 @@ step decide(broker_parts& parts, const exchange& x, const std::string& parameter
   pending_login login;
   login.access = std::move(access);
   login.provider = d.provider;
-  login.browser = browser_digest;
+  login.browser = page.browser_digest;
   login.login_hint = terms.login_hint;
   bool asked_anew = std::find(terms.prompt.begin(), terms.prompt.end(), "login") != terms.prompt.end();
-  return begin_sign_in(parts, x, std::move(login), asked_anew ? sign_in_mode::fresh : d.mode);
+  auto mode = asked_anew ? sign_in_mode::fresh : d.mode;
+  // The button named somebody, and in another tab somebody else has signed in since.
+  auto who = mode == sign_in_mode::reuse ? signed_in_person(parts.world, *x.request, x.now) : std::nullopt;
+  if (who && who->provider == d.provider && approver_of(*who) != page.shown_to)
+    return ask_the_person_themselves(x, login);
+  return begin_sign_in(parts, x, std::move(login), mode);
 }
 
 }  // namespace
@@ -82,11 +96,13 @@ step consent(broker_parts& parts, exchange x) {
   auto client_id = asked->find("client_id");
   if (!client_id) return error_answer_for_people(x, {errc::parameter_missing, "client_id"});
   x.log->note("client_id", *client_id);
+  asked_before page{std::move(parameters), text_member(*content, "shown_to"), steps_from(*content, "steps"),
+                    b->digest};
   return with_client(parts, x, std::string(*client_id),
-                     [&parts, parameters, d = *d, steps = steps_from(*content, "steps"), digest = b->digest](
-                         const exchange& later, const result<known_client>& client) -> step {
+                     [&parts, page = std::move(page), d = *d](const exchange& later,
+                                                              const result<known_client>& client) -> step {
                        if (!client) return error_answer_for_people(later, client.error());
-                       return decide(parts, later, parameters, d, steps, digest, *client);
+                       return decide(parts, later, page, d, *client);
                      });
 }
 

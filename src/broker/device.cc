@@ -5,6 +5,8 @@
 #include "broker/attempts.h"
 #include "broker/browser.h"
 
+#include <algorithm>
+
 namespace mcp_oauth {
 namespace {
 
@@ -61,7 +63,7 @@ result<device_verdict> begin_attempt(const broker_world& world, const device& fr
       return fail(errc::store_corrupt, "device " + r.id);
     }
     auto wait = wait_after(failures, most);
-    auto until = from_unix(last) + wait;
+    auto until = std::min(from_unix(last), now) + wait;  // as in attempts.cc
     if (until > now) return device_verdict{true, std::chrono::ceil<seconds>(until - now)};
     change c;
     c.when.push_back({r.kind, r.id, r.version});

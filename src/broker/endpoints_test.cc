@@ -282,7 +282,8 @@ class ClientDocument : public BrokerTest {
       answer.body =
           json::serialize(json::object{{"client_id", call.url == id ? name : "https://other.example/"},
                                        {"client_name", "Documented"},
-                                       {"redirect_uris", json::array{"https://app.example.org/callback"}},
+                                       {"redirect_uris", json::array{"https://app.example.org/callback",
+                                                                     "steam://run/1", "com.example.app:/cb"}},
                                        {"grant_types", json::array{"authorization_code", "refresh_token"}},
                                        {"token_endpoint_auth_method", "none"}});
       return answer;
@@ -312,6 +313,43 @@ TEST_F(ClientDocument, IsFetchedOnceAndLeadsToATokenAndNamesItsHost) {
   now += seconds(601);
   visit(b, endpoint::authorize, get_request("/oauth/authorize", request()));
   EXPECT_EQ(fetched.size(), 2u);
+}
+
+TEST_F(ClientDocument, OfAHostThatIsAwayCountsForADayMore) {
+  test_browser b;
+  auto asked = [&] {
+    return visit(b, endpoint::authorize, get_request("/oauth/authorize", request())).status;
+  };
+  ASSERT_EQ(asked(), 200);
+  refused = errc::fetch_timeout;
+  now += seconds(601);
+  EXPECT_EQ(asked(), 200);
+  EXPECT_EQ(fetched.size(), 2u);
+  EXPECT_EQ(asked(), 200);
+  EXPECT_EQ(fetched.size(), 2u) << "not asked at each request";
+  now += seconds(61);
+  EXPECT_EQ(asked(), 200);
+  EXPECT_EQ(fetched.size(), 3u);
+  refused = errc::address_refused;
+  now += seconds(61);
+  EXPECT_EQ(asked(), 400) << "an answer of another kind is an answer";
+  refused = errc::fetch_timeout;
+  now += std::chrono::hours(24);
+  EXPECT_EQ(asked(), 400);
+}
+
+TEST_F(ClientDocument, MayNameNoSchemeThatARegistrationMayNot) {
+  test_browser b;
+  auto asked = [&](const char* uri) {
+    return visit(b, endpoint::authorize, get_request("/oauth/authorize", authorization(id, uri)));
+  };
+  EXPECT_EQ(asked("com.example.app:/cb").status, 200);
+  auto answer = asked("steam://run/1");
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(answer.fields.count("location"), 0u);
+  EXPECT_EQ(noted(log, "result"), "redirect_uri_refused");
+  conf.registration.private_use_schemes = {"steam"};
+  EXPECT_EQ(asked("steam://run/1").status, 200);
 }
 
 TEST_F(ClientDocument, IsFetchedFromPublicAddressesOnlyAndBounded) {

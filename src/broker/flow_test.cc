@@ -179,10 +179,86 @@ TEST_F(Flow, WhoeverGetsARemovedUsersNameInheritsNeitherSignInNorGrant) {
   EXPECT_FALSE(introspects_as_active(client, text_member(tokens, "access_token")));
 }
 
-TEST_F(Flow, ANewPasswordKeepsWhatTheUserHas) {
-  auto tokens = body_of(redeem(client, code_for(client)));
-  add_user("ada", "another long password");
+// Whoever resets a password because it was stolen wants the thief out, of browsers and of clients.
+TEST_F(Flow, APasswordFromTheOperatorEndsWhatTheUserHad) {
+  test_browser b;
+  auto code = parameter_of(sign_in(b, authorization(client)), "code");
+  auto tokens = body_of(redeem(client, code));
+  auto late = parameter_of(sign_in(b, authorization(client)), "code");
+  ASSERT_TRUE(mcp_oauth::add_user(store, "ada", random, cheap, now));
+  auto page = visit(b, endpoint::authorize, get_request("/oauth/authorize", authorization(client)));
+  EXPECT_THAT(page.body, testing::Not(testing::HasSubstr("Approve as")));
+  EXPECT_EQ(error_of(refresh(client, text_member(tokens, "refresh_token"))), "invalid_grant");
+  EXPECT_EQ(error_of(redeem(client, late)), "invalid_grant");
+}
+
+TEST_F(Flow, APasswordOfTheirOwnSignsOtherBrowsersOutAndKeepsClients) {
+  test_browser b;
+  auto code = parameter_of(sign_in(b, authorization(client)), "code");
+  auto tokens = body_of(redeem(client, code));
+  auto ada = find_user(store, "ada", now);
+  ASSERT_TRUE(choose_password(store, **ada, secret("another long password"), cheap, now));
+  auto page = visit(b, endpoint::authorize, get_request("/oauth/authorize", authorization(client)));
+  EXPECT_THAT(page.body, testing::Not(testing::HasSubstr("Approve as")));
   EXPECT_EQ(refresh(client, text_member(tokens, "refresh_token")).status, 200);
+}
+
+TEST_F(Flow, AScopeThatTheOperatorTakesAwayIsInNoTokenFromThenOn) {
+  auto tokens = body_of(redeem(client, code_for(client)));
+  EXPECT_EQ(text_member(tokens, "scope"), "tools:read");
+  auto code = code_for(client);
+  auto before = conf.scopes_supported;
+  conf.scopes_supported = {"tools:write"};
+  EXPECT_EQ(text_member(body_of(redeem(client, code)), "scope"), "");
+  auto next = body_of(refresh(client, text_member(tokens, "refresh_token")));
+  EXPECT_EQ(text_member(next, "scope"), "");
+  conf.scopes_supported = before;
+  EXPECT_EQ(text_member(body_of(refresh(client, text_member(next, "refresh_token"))), "scope"), "tools:read");
+}
+
+TEST_F(Flow, AButtonThatNamesOnePersonApprovesForNobodyElse) {
+  test_browser b;
+  sign_in(b, authorization(client));
+  auto page = visit(b, endpoint::authorize, get_request("/oauth/authorize", authorization(client)));
+  ASSERT_THAT(page.body, testing::HasSubstr("Approve as ada"));
+  // In another tab:
+  add_user("bob", "quite another password");
+  auto other = visit(b, endpoint::authorize, get_request("/oauth/authorize", authorization(client)));
+  auto to_form =
+      visit(b, endpoint::consent,
+            post_request("/oauth/consent",
+                         make_form({{"request", value_on(other.body, "request")}, {"switch", "local"}})));
+  ASSERT_EQ(enter(b, open_sign_in(b, to_form), "bob", "quite another password").status, 303);
+  auto codes = *store.count("code", now);
+  auto answer = approve(b, page);
+  EXPECT_THAT(std::string(answer.fields.first("location")), testing::StartsWith("/oauth/authorize?"));
+  EXPECT_EQ(parameter_of(answer.fields.first("location"), "prompt"), "consent");
+  EXPECT_EQ(*store.count("code", now), codes);
+}
+
+TEST_F(Flow, WhoIsNoLongerOnTheListCanUseNeitherBrowserNorCode) {
+  test_browser b;
+  auto code = parameter_of(sign_in(b, authorization(client)), "code");
+  conf.providers[0].allowed_users = {"eve"};
+  auto page = visit(b, endpoint::authorize, get_request("/oauth/authorize", authorization(client)));
+  EXPECT_THAT(page.body, testing::Not(testing::HasSubstr("Approve as")));
+  EXPECT_EQ(error_of(redeem(client, code)), "invalid_grant");
+  EXPECT_EQ(noted(log, "result"), "code_invalid");
+}
+
+TEST_F(Flow, AReplayIsNoticedAsLongAsTheTokenWouldHaveBeenGood) {
+  auto tokens = body_of(redeem(client, code_for(client)));
+  auto stolen = text_member(tokens, "refresh_token");
+  auto live = text_member(body_of(refresh(client, stolen)), "refresh_token");
+  for (int week = 0; week < 4; ++week) {
+    now += std::chrono::hours(24 * 7);
+    ASSERT_TRUE(store.sweep(now, 1000));
+    live = text_member(body_of(refresh(client, live)), "refresh_token");
+    ASSERT_FALSE(live.empty()) << week;
+  }
+  EXPECT_EQ(refresh(client, stolen).status, 400);
+  EXPECT_EQ(noted(log, "result"), "refresh_replayed");
+  EXPECT_EQ(error_of(refresh(client, live)), "invalid_grant") << "whoever has it";
 }
 
 TEST_F(Flow, PromptNoneNeverShowsAPage) {

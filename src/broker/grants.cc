@@ -5,13 +5,13 @@
 #include "broker/grant_records.h"
 #include "broker/login_trail.h"
 #include "broker/provider_tokens.h"
+#include "broker/still_allowed.h"
 #include "config/provider_kind.h"
 #include "jose/digest.h"
 #include "oauth/access_token.h"
 #include "oauth/pkce.h"
 #include "oauth/resource.h"
 #include "oauth/scope.h"
-#include "provider/allowed.h"
 #include "symptom/catalogue.h"
 
 #include <algorithm>
@@ -22,7 +22,6 @@ namespace {
 constexpr std::chrono::minutes code_remembered{10};
 // One is kept of each grant, so that whoever comes back after weeks hears that it expired.
 constexpr std::chrono::hours expired_refresh_remembered{24 * 90};
-constexpr std::chrono::hours rotated_refresh_remembered{24 * 7};
 constexpr int most_attempts = 4;
 constexpr std::size_t most_revoked = 10'000'000;  // memory ends before
 
@@ -63,6 +62,15 @@ issued_tokens tokens(const broker_world& world, const signing_key& key, const gr
   t.who = g.who;
   t.event = std::move(event);
   return t;
+}
+
+// Of what was granted, what the operator still gives.
+std::vector<std::string> still_given(const broker_world& world, const known_client& client,
+                                     std::vector<std::string> granted) {
+  auto given = scopes_for(world.conf, client);
+  std::erase_if(granted,
+                [&](const auto& s) { return std::find(given.begin(), given.end(), s) == given.end(); });
+  return granted;
 }
 
 bool has_refresh_grant(const known_client& client) {
@@ -118,36 +126,13 @@ result<void> check_still_signed_in(const person& who, time_point now) {
               "the token of " + who.provider + " has expired, and refresh_strategy is reauthorize");
 }
 
-// Whether the person could still sign in. What the operator changed since counts at the next refresh.
-// Errors: refresh_invalid.
-result<void> check_still_allowed(const broker_world& world, const person& who, time_point now) {
-  for (const auto& p : world.conf.providers) {
-    if (p.name != who.provider) continue;
-    identity id;
-    id.provider = p.name;
-    id.subject = who.subject.substr(std::min(p.name.size() + 1, who.subject.size()));
-    id.email = who.email;
-    id.email_verified = !who.email.empty();
-    id.groups = who.groups;
-    id.organizations = who.organizations;
-    if (!check_allowed(allowed_at(p), id)) {
-      return fail(errc::refresh_invalid, who.subject + " is no longer allowed");
-    }
-    if (p.type != "local") return {};
-    auto known = find_user(world.store, id.subject, now);
-    if (!known) return tl::unexpected(known.error());
-    if (*known && (*known)->account == who.account) return {};
-    return fail(errc::refresh_invalid, who.subject + " was removed");
-  }
-  return fail(errc::refresh_invalid, "provider " + who.provider + " is no longer configured");
-}
-
 // The successor of a rotated token, again; or the end of the grant.
 result<issued_tokens> again(const broker_world& world, const signing_key& key, const grant_record& g,
                             const refresh_record& f, const secret& token, std::vector<std::string> scopes,
                             time_point now) {
-  if (now - *f.rotated >= world.conf.refresh_grace) {
-    auto age = std::chrono::duration_cast<seconds>(now - *f.rotated);
+  // Not before it: another gateway's clock may be ahead.
+  auto age = std::max(std::chrono::duration_cast<seconds>(now - *f.rotated), seconds(0));
+  if (age >= world.conf.refresh_grace) {
     auto ended = revoke_grant(world, g.id, now);
     if (!ended) return tl::unexpected(ended.error());
     return fail(errc::refresh_replayed, "rotated " + std::to_string(age.count()) +
@@ -198,6 +183,10 @@ result<issued_tokens> redeem_code(const broker_world& world, const signing_key& 
       if (!ended) return tl::unexpected(ended.error());
       return fail(errc::code_replayed, "grant " + code.grant + " is revoked");
     }
+    auto allowed = check_still_allowed(world, code.who, now);
+    if (!allowed && allowed.error().code == errc::refresh_invalid)
+      return fail(errc::code_invalid, allowed.error().detail);
+    if (!allowed) return tl::unexpected(allowed.error());
 
     grant_record g{code.grant,
                    code.access.client_id,
@@ -226,7 +215,8 @@ result<issued_tokens> redeem_code(const broker_world& world, const signing_key& 
         to_record(code, now, now + std::max<seconds>(world.conf.access_token_lifetime, code_remembered)));
     auto done = world.store.commit(c, now);
     if (!done) return tl::unexpected(done.error());
-    if (*done) return tokens(world, key, g, g.scopes, std::move(refresh_token), "code", now);
+    if (!*done) continue;
+    return tokens(world, key, g, still_given(world, client, g.scopes), std::move(refresh_token), "code", now);
   }
   return fail(errc::store_busy, "the code kept changing");
 }
@@ -247,6 +237,7 @@ result<issued_tokens> redeem_refresh(const broker_world& world, const signing_ke
     if (!same_resource) return tl::unexpected(same_resource.error());
     auto scopes = refresh_scopes(asked.scopes, old.scopes);
     if (!scopes) return tl::unexpected(scopes.error());
+    *scopes = still_given(world, client, std::move(*scopes));
     auto grant = find_grant(world.store, old.grant, now);
     if (!grant) return tl::unexpected(grant.error());
     if (!*grant) return fail(errc::refresh_invalid, "the grant has ended");
@@ -276,7 +267,8 @@ result<issued_tokens> redeem_refresh(const broker_world& world, const signing_ke
     old.rotated = now;
     old.successor = seal_with(successor_key(asked.refresh_token), "refresh-successor", old.id, token.reveal(),
                               world.random);
-    c.put.push_back(to_record(old, now, now + rotated_refresh_remembered));
+    // As long as it would have been good: whoever still has it may come then (OAuth 2.1 §4.3.1).
+    c.put.push_back(to_record(old, now, std::max(old.expires, now + world.conf.refresh_grace)));
     auto done = world.store.commit(c, now);
     if (!done) return tl::unexpected(done.error());
     if (*done) return tokens(world, key, g, std::move(*scopes), std::move(token), "refresh", now);

@@ -59,7 +59,7 @@ inline std::optional<driver::task> driver::prepare_authorize(const action& it) {
   if (*resource != '\0') parameters.add("resource", resource);
   if (!promised.prompt.empty()) parameters.add("prompt", promised.prompt);
   auto r = get_request("/oauth/authorize", parameters);
-  r.fields.add("Sec-Fetch-Site", promised.cross_site ? "cross-site" : "none");
+  r.fields.add("Sec-Fetch-Site", promised.cross_site ? "cross-site" : "same-origin");
   return in_browser(browser, endpoint::authorize, std::move(r), std::move(promised), n);
 }
 

@@ -50,7 +50,8 @@ result<approved_access> access_from(const json::object& o) {
 }
 
 result<std::string> begin_login(const broker_world& world, pending_login login, time_point now) {
-  auto in_flight = world.store.count(kind, now);
+  // Those that are over or finished are kept until then at most.
+  auto in_flight = world.store.count(kind, now + remembered);
   if (!in_flight) return tl::unexpected(in_flight.error());
   if (*in_flight >= world.conf.limits.logins_in_flight) {
     return fail(errc::too_many_requests, "limits.logins_in_flight is reached");

@@ -24,7 +24,7 @@ struct lifetimes {
   unix_seconds consent = 30 * 86'400;
   unix_seconds client_unused = 86'400, client_used = 90 * 86'400, client_renewed_below = 80 * 86'400;
   // For so long the replay of something spent is known for what it is.
-  unix_seconds spent_code = 900, spent_refresh = 7 * 86'400;
+  unix_seconds spent_code = 900;
   bool operator==(const lifetimes&) const = default;
 };
 
@@ -122,8 +122,8 @@ class promises final {
     for (const auto& [id, c] : codes_) all.insert(c.used ? *c.used + l_.spent_code : c.expires);
     for (const auto& [id, t] : accesses_) all.insert(t.expires);
     for (const auto& [id, t] : refreshes_) {
-      all.insert(t.rotated ? *t.rotated + l_.grace : t.expires);
-      if (t.rotated) all.insert(*t.rotated + l_.spent_refresh);
+      all.insert(t.expires);
+      if (t.rotated) all.insert(*t.rotated + l_.grace);
     }
     for (const auto& [id, s] : sessions_) all.insert(s.until);
     for (const auto& [id, c] : consents_) all.insert(c.until);
@@ -139,18 +139,19 @@ class promises final {
     std::optional<unix_seconds> until;  // nothing: of the configuration
     bool operator==(const client_facts&) const = default;
   };
-  struct page {
-    terms asked;
-    std::string browser, prompt;
-    bool web = false;
-    unix_seconds expires = 0;
-    bool operator==(const page&) const = default;
-  };
   // Whoever has the name now is somebody else than whoever had it before a removal.
   struct person {
     std::string name;
     int generation = 0;
     bool operator==(const person&) const = default;
+  };
+  struct page {
+    terms asked;
+    std::string browser, prompt;
+    bool web = false;
+    unix_seconds expires = 0;
+    std::optional<person> shown = std::nullopt;  // who was signed in when it was made
+    bool operator==(const page&) const = default;
   };
   struct consent {
     person who;
@@ -219,7 +220,7 @@ class promises final {
       return goes_on(then, r.prompt == "login" ? std::nullopt : who, a, now);
     }
     if (!is(a, outcome::page)) return false;
-    if (!a.handle.empty()) pages_[a.handle] = {r.asked, a.browser, r.prompt, r.web, now + l_.login};
+    if (!a.handle.empty()) pages_[a.handle] = {r.asked, a.browser, r.prompt, r.web, now + l_.login, who};
     return true;
   }
 
@@ -233,7 +234,10 @@ class promises final {
     const auto* p = page_for(r, now);
     if (p == nullptr) return is(a, outcome::refused);
     approval just_now{p->asked, r.browser, p->web, std::nullopt};
-    return goes_on(just_now, p->prompt == "login" ? std::nullopt : signed_in(r.session, now), a, now);
+    if (p->prompt == "login") return goes_on(just_now, std::nullopt, a, now);
+    auto who = signed_in(r.session, now);
+    if (who && p->shown != who) return is(a, outcome::again);
+    return goes_on(just_now, who, a, now);
   }
   bool deny(const request& r, const answer& a, unix_seconds now) {
     return is(a, outcome::refused) && (page_for(r, now) == nullptr || a.error == "access_denied");
@@ -284,7 +288,7 @@ class promises final {
       if (now < *c.used + l_.spent_code) end(c.grant);
       return is(a, outcome::refused);
     }
-    if (now >= c.expires) return is(a, outcome::refused);
+    if (now >= c.expires || !is_there(c.who)) return is(a, outcome::refused);
     c.used = now;
     c.grant = grants_.size();
     bool refreshes = clients_.at(r.asked.client).refreshes;
@@ -376,7 +380,7 @@ class promises final {
     return !grants_[of].revoked && now < grants_[of].ends;
   }
   bool remembered(const refresh_token& t, unix_seconds now) const {
-    return !t.rotated || now < *t.rotated + l_.spent_refresh;
+    return !t.rotated || now < std::max(t.expires, *t.rotated + l_.grace);
   }
   void end(std::size_t of) { grants_[of].revoked = true; }
 

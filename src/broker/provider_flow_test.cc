@@ -79,7 +79,7 @@ TEST_F(ProviderFlow, AConsentOfSomebodyElseIsAskedAnew) {
   test_browser b;
   auto authorize = [&](const form& request) {
     auto typed = get_request("/oauth/authorize", request);
-    typed.fields.set("Sec-Fetch-Site", "none");
+    typed.fields.set("Sec-Fetch-Site", "same-origin");
     return visit(b, endpoint::authorize, typed);
   };
   auto arrive = [&](const http_response& redirect) {
@@ -265,7 +265,7 @@ TEST_F(ProviderFlow, WhileTheProviderIsAwayARememberedApprovalIsRepeatedByALink)
   restart();
   away = true;
   auto typed = get_request("/oauth/authorize", request);
-  typed.fields.set("Sec-Fetch-Site", "none");
+  typed.fields.set("Sec-Fetch-Site", "same-origin");
   auto failed = visit(b, endpoint::authorize, typed);
   EXPECT_EQ(failed.status, 502);
   EXPECT_THAT(failed.body, HasSubstr("href=\"/oauth/authorize?response_type=code&amp;client_id="));

@@ -80,7 +80,7 @@ TEST_F(ReadAhead, ATokenRequestAsksAFarStoreAsRarelyAsItCan) {
   auto code = code_for(client);
   watched.asked.clear();
   auto tokens = body_of(redeem(client, code));
-  EXPECT_THAT(watched.asked, ElementsAre("get_each client code", "commit"));
+  EXPECT_THAT(watched.asked, ElementsAre("get_each client code", "get user", "commit"));
   watched.asked.clear();
   auto answer = refresh(client, text_member(tokens, "refresh_token"));
   EXPECT_EQ(answer.status, 200) << answer.body;

@@ -2,12 +2,16 @@
 
 #include "base/base64url.h"
 #include "broker/browser.h"
+#include "broker/still_allowed.h"
 
 namespace mcp_oauth {
 namespace {
 
 constexpr std::string_view cookie = "mop_session";
 constexpr std::string_view kind = "browser";
+
+// Another one after each change of the password.
+std::string password_mark(const user& of) { return digest_of(of.password_hash); }
 
 }  // namespace
 
@@ -23,14 +27,18 @@ std::optional<person> signed_in_person(const broker_world& world, const http_req
   auto known = find_user(world.store, text_member(*data, "user_name"), now);
   if (!known || !*known) return std::nullopt;
   auto who = person_from(*data);
-  if (who.account != (*known)->account) return std::nullopt;
+  if ((*known)->must_change || !check_still_allowed(world, who, now)) return std::nullopt;
+  // Sessions that an older release began have no mark.
+  auto mark = text_member(*data, "password");
+  if (!mark.empty() && mark != password_mark(**known)) return std::nullopt;
   return who;
 }
 
-new_session begin_session(const broker_world& world, const person& who, time_point now) {
+new_session begin_session(const broker_world& world, const person& who, const user& known, time_point now) {
   auto value = base64url_encode(world.random(32));
   auto data = to_json(who);
-  data["user_name"] = who.subject.substr(who.provider.size() + 1);
+  data["user_name"] = known.name;
+  data["password"] = password_mark(known);
   new_session s;
   s.row.kind = kind;
   s.row.id = digest_of(value);

@@ -2,6 +2,7 @@
 
 #include "base/http.h"
 #include "broker/person.h"
+#include "broker/users.h"
 #include "broker/world.h"
 
 #include <optional>
@@ -12,6 +13,7 @@ namespace mcp_oauth {
 // A browser in which a built-in user is signed in: record of kind "browser", named by the digest of its
 // cookie, for sign_in_lifetime. People of other identity providers are signed in there, not here.
 
+// Nobody where the user was removed, has another password since, or is no longer allowed.
 std::optional<person> signed_in_person(const broker_world& world, const http_request& request,
                                        time_point now);
 
@@ -21,7 +23,7 @@ struct new_session {
   record row;
   std::string cookie;
 };
-new_session begin_session(const broker_world& world, const person& who, time_point now);
+new_session begin_session(const broker_world& world, const person& who, const user& known, time_point now);
 
 // Adds to `c` the end of the session that the browser had before: its cookie is worth nothing from then on.
 void end_previous_session(change& c, const broker_world& world, const http_request& request);

@@ -94,7 +94,7 @@ result<person> person_of(const user& who, const provider_settings& provider) {
 step finish(broker_parts& parts, const exchange& x, const visit& v, const user& who) {
   auto p = person_of(who, *v.provider);
   if (!p) return answer_with_error(parts, x, v.login.access, p.error());
-  auto session = begin_session(parts.world, *p, x.now);
+  auto session = begin_session(parts.world, *p, who, x.now);
   change c;
   finish_login(c, v.login, x.now);
   end_previous_session(c, parts.world, *x.request);
@@ -134,7 +134,7 @@ step choose(broker_parts& parts, const exchange& x, const visit& v, const form& 
   }
   if (!chosen) return error_answer_for_people(x, chosen.error());
   x.log->note("event", "password_chosen");
-  return finish(parts, x, v, **who);
+  return finish(parts, x, v, *chosen);
 }
 
 struct turn {

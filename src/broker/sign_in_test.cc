@@ -89,6 +89,15 @@ TEST_F(SignIn, AfterFiveWrongPasswordsTheAccountHasToWait) {
   EXPECT_TRUE(leads_to_a_code(enter(b, form_page, "ada", "correct horse battery")));
 }
 
+TEST_F(SignIn, AWrongPasswordAtAGatewayWhoseClockIsAheadIsNoWaitHere) {
+  test_browser b;
+  now += seconds(20);
+  EXPECT_EQ(enter(b, page(b), "ada", "wrong").status, 401);
+  now -= seconds(20);
+  EXPECT_EQ(enter(b, page(b), "ada", "wrong").status, 401);
+  EXPECT_TRUE(leads_to_a_code(enter(b, page(b), "ada", "correct horse battery")));
+}
+
 TEST_F(SignIn, AnAccountThatDoesNotExistIsThrottledTheSame) {
   test_browser b;
   auto form_page = page(b);

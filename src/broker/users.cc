@@ -100,10 +100,10 @@ result<secret> give_password(record_store& store, const std::string& name, const
   u.password_hash = std::move(*hash);
   u.must_change = true;
   u.printed_by_start = by_start ? std::optional(now) : std::nullopt;
-  if (!seen) {
-    u.account = base64url_encode(random(16));
-    u.created = now;
-  }
+  // Whoever gets a password from the operator is as good as somebody new: nothing that was begun before goes
+  // on.
+  u.account = base64url_encode(random(16));
+  if (!seen) u.created = now;
   change c;
   c.when.push_back({std::string(kind), name, u.version});
   c.put.push_back(to_record(u));
@@ -207,7 +207,7 @@ bool password_fits(const std::optional<user>& who, const secret& password, passw
   return hash_fits(who->password_hash, password);
 }
 
-result<void> choose_password(record_store& store, const user& who, const secret& password, password_cost cost,
+result<user> choose_password(record_store& store, const user& who, const secret& password, password_cost cost,
                              time_point now) {
   auto clear = password.reveal();
   if (clear.size() > longest) return fail(errc::password_unacceptable, "longer than 1024 bytes");
@@ -229,7 +229,7 @@ result<void> choose_password(record_store& store, const user& who, const secret&
   auto done = store.commit(c, now);
   if (!done) return tl::unexpected(done.error());
   if (!*done) return fail(errc::state_invalid, "the user was changed at the same time");
-  return {};
+  return changed;
 }
 
 }  // namespace mcp_oauth

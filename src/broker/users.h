@@ -27,7 +27,8 @@ struct user {
   std::optional<time_point> printed_by_start;  // by the start of a gateway, then
   std::string display_name;
   std::string email;
-  std::string account;  // random; whoever gets the name after a removal is somebody else
+  std::string
+      account;  // random; whoever gets the name after a removal, or a password from the operator, is another
   time_point created;
   std::uint64_t version = 0;  // of the record it was read from
 };
@@ -41,7 +42,8 @@ result<std::optional<user>> find_user(record_store& store, std::string_view name
 result<std::vector<user>> list_users(record_store& store, time_point now);
 
 // Creates the user, or gives an existing one a new password, and returns a one-time password to show once.
-// The user has to replace it at the next sign-in. Errors: parameter_malformed, and those of the store.
+// The user has to replace it at the next sign-in. What an existing user had ends as with remove_user. Errors:
+// parameter_malformed, and those of the store.
 result<secret> add_user(record_store& store, std::string_view name, const random_fn& random,
                         password_cost cost, time_point now);
 // False: there was none of that name. Ends the sign-ins of the user's browsers; a grant ends when it is
@@ -68,8 +70,9 @@ bool password_fits(const std::optional<user>& who, const secret& password, passw
 inline constexpr std::string_view same_as_before = "the same as before";
 
 // Sets a password that the user chose: valid UTF-8 of 10 characters to 1024 bytes, and not the present one.
-// Errors: password_unacceptable; state_invalid when the record changed since `who` was read.
-result<void> choose_password(record_store& store, const user& who, const secret& password, password_cost cost,
+// Returns the user as it is now; sign-ins of other browsers end. Errors: password_unacceptable; state_invalid
+// when the record changed since `who` was read.
+result<user> choose_password(record_store& store, const user& who, const secret& password, password_cost cost,
                              time_point now);
 
 }  // namespace mcp_oauth

@@ -1,5 +1,6 @@
 #include "doctor/site_check.h"
 
+#include "oauth/displayable.h"
 #include "symptom/catalogue.h"
 
 #include <algorithm>
@@ -67,14 +68,9 @@ constexpr auto table = std::to_array<site_check>({
 constexpr std::size_t longest_words = 1000;
 
 // A document may name a thousand things, and people read one line. Whole characters (UTF-8), and none that a
-// terminal obeys: those of C0, DEL, and of C1 as UTF-8 has them.
+// terminal obeys.
 std::string clipped(std::string words) {
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    auto c = static_cast<unsigned char>(words[i]);
-    auto next = i + 1 < words.size() ? static_cast<unsigned char>(words[i + 1]) : 0U;
-    if (c < 0x20 || c == 0x7F) words[i] = ' ';
-    if (c == 0xC2 && next >= 0x80 && next < 0xA0) words[i] = words[i + 1] = ' ';
-  }
+  words = without_controls(std::move(words));
   if (words.size() <= longest_words) return words;
   auto end = longest_words;
   while (end > 0 && (static_cast<unsigned char>(words[end]) & 0xC0) == 0x80) --end;

@@ -35,19 +35,78 @@ std::optional<std::string> address_in(std::string_view node) {
   return address->unmapped().to_string();
 }
 
-// The node that one element of Forwarded names (RFC 7239 §4, §6).
-std::string_view node_of(std::string_view element) {
-  for (std::size_t at = 0; at < element.size();) {
-    auto end = std::min(element.find(';', at), element.size());
-    auto pair = trim(element.substr(at, end - at));
-    at = end + 1;
-    if (!starts_with_ignoring_case(pair, "for=")) continue;
-    auto value = pair.substr(4);
-    if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
-      value = value.substr(1, value.size() - 2);
-    return value;
+bool is_token(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    auto lower = to_lower(c);
+    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  });
+}
+
+bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F; }
+
+// Takes a quoted string off the front of `rest` and gives what it means (RFC 9110 §5.6.4).
+std::optional<std::string> take_quoted(std::string_view& rest) {
+  std::string meant;
+  for (std::size_t at = 1; at < rest.size(); ++at) {
+    if (rest[at] == '"') {
+      rest.remove_prefix(at + 1);
+      return meant;
+    }
+    if (rest[at] == '\\') ++at;
+    if (at == rest.size() || is_control(rest[at])) return std::nullopt;
+    meant += rest[at];
   }
-  return {};
+  return std::nullopt;
+}
+
+// The same of a value without quotes. Proxies write "[::1]:80" and "host:80" like that, which are no tokens.
+std::optional<std::string> take_bare(std::string_view& rest) {
+  auto bare = trim(rest.substr(0, rest.find(';')));
+  rest.remove_prefix(std::min(rest.find(';'), rest.size()));
+  bool is_one_word = std::none_of(bare.begin(), bare.end(), [](char c) {
+    return static_cast<unsigned char>(c) <= 0x20 || c == 0x7F || c == '"' || c == '\\';
+  });
+  if (!is_one_word) return std::nullopt;
+  return std::string(bare);
+}
+
+// The node that one element of Forwarded names (RFC 7239 §4, §6). Nothing where the element is none of that
+// grammar, or names two: a part of it is a client's word then, put between quotes as it came.
+std::optional<std::string> node_of(std::string_view element) {
+  std::optional<std::string> node;
+  for (auto rest = trim(element); !rest.empty(); rest = trim(rest)) {
+    if (rest.front() == ';') {
+      rest.remove_prefix(1);
+      continue;
+    }
+    auto equals = rest.find('=');
+    auto name = rest.substr(0, equals);
+    if (equals == std::string_view::npos || !is_token(name)) return std::nullopt;
+    rest.remove_prefix(equals + 1);
+    auto value = rest.starts_with('"') ? take_quoted(rest) : take_bare(rest);
+    rest = trim(rest);
+    if (!value || (!rest.empty() && rest.front() != ';')) return std::nullopt;
+    if (!equal_ignoring_case(name, "for")) continue;
+    if (node) return std::nullopt;
+    node = std::move(value);
+  }
+  return node;
+}
+
+// Where the last comma stands that is in no quoted string. Read from the end, which a proxy of ours wrote: a
+// quote that a client left open before it changes nothing.
+std::size_t last_comma(std::string_view list) {
+  bool in_quotes = false;
+  for (std::size_t at = list.size(); at-- > 0;) {
+    if (list[at] == ',' && !in_quotes) return at;
+    if (list[at] != '"') continue;
+    // Before a quote that is part of what is quoted, backslashes are odd.
+    auto before = list.substr(0, at);
+    auto escapes = before.size() - (before.find_last_not_of('\\') + 1);
+    if (!in_quotes || escapes % 2 == 0) in_quotes = !in_quotes;
+  }
+  return std::string_view::npos;
 }
 
 // All lines of that name as the one list they are, in their order (RFC 9110 §5.3).
@@ -70,13 +129,13 @@ client_address::client_address(const settings& conf)
 std::string client_address::of(const std::string& peer, std::span<const field> fields) const {
   if (trusted_.empty() || !is_trusted(peer)) return peer;
   auto list = list_of(fields, standard_ ? standard_header : common_header);
-  // From the right: each proxy appends what it saw. No address has a comma in it, so a quote that a client
-  // left open cannot swallow what a proxy wrote behind it.
+  // From the right: each proxy appends what it saw.
   std::string_view rest = list;
   while (!rest.empty()) {
-    auto comma = rest.rfind(',');
+    auto comma = standard_ ? last_comma(rest) : rest.rfind(',');
     auto hop = trim(comma == std::string_view::npos ? rest : rest.substr(comma + 1));
-    auto address = address_in(standard_ ? node_of(hop) : hop);
+    auto node = standard_ ? node_of(hop) : std::string(hop);
+    auto address = node ? address_in(*node) : std::nullopt;
     if (!address) return peer;
     if (!is_trusted(*address)) return *address;
     rest = comma == std::string_view::npos ? std::string_view() : rest.substr(0, comma);

@@ -18,7 +18,8 @@ class client_address final {
 
   // The peer; behind a trusted proxy the last address in `trusted_proxy_header` that is not one itself. What
   // stands left of that a client may have written, and so may all of the other header; neither is looked at.
-  // The peer as well when the header is absent, names trusted proxies only, or cannot be read that far.
+  // The peer as well when the header is absent, names trusted proxies only, or cannot be read that far: of
+  // Forwarded each element is held to its grammar, and one with two `for` is none.
   std::string of(const std::string& peer, std::span<const field> fields) const;
 
   // Whether `of` may be believed to be the client's: no proxy came between, or a trusted one.

@@ -97,6 +97,63 @@ TEST(ClientAddress, AnOpenQuoteSwallowsNoProxysWord) {
   }
 }
 
+TEST(ClientAddress, WhatAProxyQuotesChoosesNoAddress) {
+  auto clients = behind({"10.0.0.0/8"}, "Forwarded");
+  struct row {
+    std::string_view list, wanted;
+  };
+  constexpr std::string_view peer = "10.0.0.1";
+  for (const auto& r : {
+           // The client's Host between quotes: separators in them are none.
+           row{R"(proto=http;host="a;for=10.20.0.5;b";for=1.2.3.4)", "1.2.3.4"},
+           row{R"(for=1.2.3.4;host="a;for=6.6.6.6;b")", "1.2.3.4"},
+           row{R"(for=1.2.3.4;host="a, for=6.6.6.6")", "1.2.3.4"},
+           row{R"(host="a, for=6.6.6.6, b";for=1.2.3.4)", "1.2.3.4"},
+           row{R"(host=";for=6.6.6.6;")", peer},
+           row{R"(for=1.2.3.4;host="a\", for=6.6.6.6;b=\"")", "1.2.3.4"},
+           row{R"(for=1.2.3.4;host="a\\", for=1.2.3.5;host="\\\"")", "1.2.3.5"},
+           row{R"(for=6.6.6.6, for=1.2.3.4;host="\"", for=10.0.0.2;host="x,\\")", "1.2.3.4"},
+           // Quotes of the client's own, which the proxy did not escape.
+           row{R"(host="a";for=6.6.6.6;b="";for=1.2.3.4)", peer},
+           row{R"(for=1.2.3.4;host="a";for=6.6.6.6;b="")", peer},
+           row{R"(host="a"b";for=1.2.3.4)", peer},
+           row{R"(host="a", for=6.6.6.6;b";for=1.2.3.4)", peer},
+           row{R"(host="a", for=6.6.6.6;b="";for=1.2.3.4)", peer},
+           row{R"(host="a\";for=1.2.3.4)", peer},
+           row{R"(for=1.2.3.4;host=")", peer},
+           row{R"(for=1.2.3.4;host="a)", peer},
+           // No element of the grammar.
+           row{"for=1.2.3.4;for=1.2.3.4", peer},
+           row{R"(for=1.2.3.4;FOR="6.6.6.6")", peer},
+           row{R"(for=1.2.3.4\)", peer},
+           row{R"(for=\1.2.3.4)", peer},
+           row{R"(for=1.2.3.4;x=\")", peer},
+           row{R"(for="1.2.3.4\)", peer},
+           row{"for=\"1.2.3.4\";x=\"\\\x01\"", peer},
+           row{"for=1.2.3.4;x=\"\x7f\"", peer},
+           row{R"(for="1.2.3.4"x)", peer},
+           row{R"(for="1.2.3.4" x=1)", peer},
+           row{R"(for=x"1.2.3.4")", peer},
+           row{"for=1.2.3.4 x=1", peer},
+           row{"for=1.2.3.4;secret", peer},
+           row{"for=1.2.3.4;=x", peer},
+           row{"for =1.2.3.4", peer},
+           row{"for= 1.2.3.4;x y=1", peer},
+           row{"f(or=1.2.3.4", peer},
+           row{";", peer},
+           // What is odd and means one thing.
+           row{R"(for="1\.2.3.4")", "1.2.3.4"},
+           row{R"(;;for="1.2.3.4";;)", "1.2.3.4"},
+           row{"for=1.2.3.4;x=\"\t \xC3\xA4\"", "1.2.3.4"},
+           row{"for=[2001:db8::1]:443;host=h:8080;proto=http", "2001:db8::1"},
+           row{R"(junk", for=1.2.3.4)", "1.2.3.4"},
+           row{R"(for="6.6.6.6, for=1.2.3.4;host="h")", "1.2.3.4"},
+           row{R"(x="\, for=1.2.3.4;host="h")", "1.2.3.4"},
+       }) {
+    EXPECT_EQ(standard(clients, r.list), r.wanted) << r.list;
+  }
+}
+
 TEST(ClientAddress, IsKnownUnlessAStrangerForwarded) {
   auto clients = behind({"10.0.0.0/8"});
   EXPECT_TRUE(clients.is_known("9.9.9.9", {}));

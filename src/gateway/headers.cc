@@ -51,16 +51,14 @@ constexpr std::array<std::string_view, 13> of_the_connection = {"connection",
 // `mcp-session-id` is ours because the id that the client knows is not the one that the upstream gave.
 // `dpop` proves something to us alone, about a token that does not go on.
 // The method and the address of a request are in its first line, where we judged them.
-constexpr std::array<std::string_view, 20> ours = {"authorization",
+constexpr std::array<std::string_view, 18> ours = {"authorization",
                                                    "dpop",
                                                    "cookie",
                                                    "forwarded",
                                                    "x-real-ip",
                                                    "x-request-id",
-                                                   "x-client-id",
                                                    "origin",
                                                    "mcp-session-id",
-                                                   "x-user",
                                                    "x-client-ip",
                                                    "x-cluster-client-ip",
                                                    "true-client-ip",
@@ -71,9 +69,33 @@ constexpr std::array<std::string_view, 20> ours = {"authorization",
                                                    "x-method-override",
                                                    "x-original-url",
                                                    "x-rewrite-url"};
-constexpr std::array<std::string_view, 8> our_prefixes = {"x-user-",     "x-forwarded-", "x-auth-request-",
-                                                          "x-remote-",   "remote-",      "x-mop-",
-                                                          "x-original-", "x-rewrite-"};
+constexpr std::array<std::string_view, 6> our_prefixes = {"x-forwarded-", "x-remote-",   "remote-",
+                                                          "x-mop-",       "x-original-", "x-rewrite-"};
+
+// Where a server finds who calls: in what we send ourselves, as do gateways whose names servers know …
+constexpr std::array<std::string_view, 17> naming_a_person = {"x-user",
+                                                              "x-client-id",
+                                                              "x-forwarded-user",
+                                                              "x-forwarded-email",
+                                                              "x-forwarded-name",
+                                                              "x-forwarded-token",
+                                                              "x-forwarded-groups",
+                                                              "x-forwarded-preferred-username",
+                                                              "x-forwarded-access-token",
+                                                              "remote-user",
+                                                              "remote-email",
+                                                              "remote-name",
+                                                              "remote-groups",
+                                                              "x-remote-user",
+                                                              "x-remote-email",
+                                                              "x-remote-name",
+                                                              "x-remote-groups"};
+constexpr std::array<std::string_view, 2> families_naming_a_person = {"x-user-", "x-auth-request-"};
+// … and in what only other proxies send: Kong, Grafana's, Google's and Azure's.
+constexpr std::array<std::string_view, 2> of_other_proxies = {"x-goog-iap-jwt-assertion",
+                                                              "x-ms-client-principal"};
+constexpr std::array<std::string_view, 4> families_of_other_proxies = {
+    "x-authenticated-", "x-webauth-", "x-goog-authenticated-user-", "x-ms-client-principal-"};
 
 constexpr std::array<std::string_view, 11> mcp_needs = {
     "accept",     "accept-encoding", "accept-language", "cache-control", "content-type", "last-event-id",
@@ -82,6 +104,20 @@ constexpr std::array<std::string_view, 11> mcp_needs = {
 constexpr std::array<std::string_view, 10> not_of_this_server = {
     "www-authenticate",          "set-cookie",   "server", "x-request-id",    "alt-svc",
     "strict-transport-security", "x-powered-by", "via",    "clear-site-data", "mcp-session-id"};
+
+template <std::size_t N>
+bool begins_one_of(std::string_view name, const std::array<std::string_view, N>& folded) {
+  return std::any_of(folded.begin(), folded.end(), [&](auto f) { return begins(name, f); });
+}
+
+bool is_word_of_other_proxies(std::string_view name) {
+  return is_one_of(name, of_other_proxies) || begins_one_of(name, families_of_other_proxies);
+}
+
+bool may_tell_who_calls(std::string_view name) {
+  return is_one_of(name, naming_a_person) || begins_one_of(name, families_naming_a_person) ||
+         is_word_of_other_proxies(name);
+}
 
 bool is_ours(std::string_view name) {
   // Most names of a request start otherwise; ours start with one of these.
@@ -97,8 +133,7 @@ bool is_ours(std::string_view name) {
     case 'x': break;
     default: return false;
   }
-  return is_one_of(name, ours) ||
-         std::any_of(our_prefixes.begin(), our_prefixes.end(), [&](auto p) { return begins(name, p); });
+  return is_one_of(name, ours) || begins_one_of(name, our_prefixes) || may_tell_who_calls(name);
 }
 
 bool is_of_the_connection(std::string_view name) {
@@ -168,7 +203,7 @@ header_rules::header_rules(const header_settings& conf, traces whose)
 }
 
 bool header_rules::passes(std::string_view name) const {
-  if (is_of_the_connection(name) || is_ours(name)) return false;
+  if (is_of_the_connection(name) || (is_ours(name) && !is_handed_on(name, allowed_))) return false;
   if (traces_are_ours_ && is_trace_context(name)) return false;
   if (allowed_.empty() && blocked_.empty()) return true;
   auto lower = to_lower(name);
@@ -183,7 +218,9 @@ header_rules::decision header_rules::judge(std::string_view name) const {
   if (is(name, "cookie")) return {false, "belongs to the gateway's own pages"};
   if (is(name, "origin")) return {false, "was judged here"};
   if (is(name, "mcp-session-id")) return {false, "replaced by the MCP server's own"};
-  if (is_ours(name)) return {false, "is set by the gateway alone"};
+  if (is_word_of_other_proxies(name) && !is_handed_on(name, allowed_))
+    return {false, "says who calls, and is not listed in forward_headers by its whole name"};
+  if (is_ours(name) && !is_handed_on(name, allowed_)) return {false, "is set by the gateway alone"};
   if (traces_are_ours_ && is_trace_context(name)) return {false, "continued by the gateway's own"};
   auto lower = to_lower(name);
   auto listed = [&](const std::vector<std::string>& patterns, const std::string& written) {
@@ -280,30 +317,14 @@ std::string identity_value(std::string_view text) {
 }
 
 bool names_a_person(std::string_view name) {
-  if (name.empty()) return false;
-  constexpr std::array<std::string_view, 18> exact = {"x-user",
-                                                      "x-client-id",
-                                                      "x-authenticated-user",
-                                                      "x-forwarded-user",
-                                                      "x-forwarded-email",
-                                                      "x-forwarded-name",
-                                                      "x-forwarded-token",
-                                                      "x-forwarded-groups",
-                                                      "x-forwarded-preferred-username",
-                                                      "x-forwarded-access-token",
-                                                      "remote-user",
-                                                      "remote-email",
-                                                      "remote-name",
-                                                      "remote-groups",
-                                                      "x-remote-user",
-                                                      "x-remote-email",
-                                                      "x-remote-name",
-                                                      "x-remote-groups"};
   // Scripts send X-User-Agent, which names a program.
-  if (is(name, "x-user-agent")) return false;
-  constexpr std::array<std::string_view, 2> families = {"x-user-", "x-auth-request-"};
-  return is_one_of(name, exact) ||
-         std::any_of(families.begin(), families.end(), [&](auto f) { return begins(name, f); });
+  return !name.empty() && may_tell_who_calls(name) && !is(name, "x-user-agent");
+}
+
+bool is_handed_on(std::string_view name, std::span<const std::string> forward_headers) {
+  return is_word_of_other_proxies(name) &&
+         std::any_of(forward_headers.begin(), forward_headers.end(),
+                     [&](const auto& listed) { return equal_ignoring_case(listed, name); });
 }
 
 bool response_field_passes(std::string_view name) {

@@ -12,9 +12,10 @@
 
 namespace mcp_oauth {
 
-// Which of a client's header fields reach an MCP server. Three rules, in this order: what is ours or belongs
-// to the connection never passes; what is blocked does not pass; with an allow-list, only what MCP needs and
-// what is listed passes. The first two hold in any case and with `_` for `-`.
+// Which of a client's header fields reach an MCP server. Three rules, in this order: what is ours, belongs to
+// the connection or names a person never passes, but for what `is_handed_on`; what is blocked does not pass;
+// with an allow-list, only what MCP needs and what is listed passes. The first two hold in any case and with
+// `_` for `-`.
 class header_rules {
  public:
   // `traces`: whether the trace context of a request is the gateway's to set, or passes as it came.
@@ -82,6 +83,11 @@ std::string identity_value(std::string_view text);
 // Whether an MCP server could take a field of that name for a proxy's word about who calls: the families that
 // gateways and their neighbours use, in any case and with `_` for `-`.
 bool names_a_person(std::string_view name);
+
+// Whether that is a word of other proxies, such as X-Goog-Authenticated-User-Email, which the gateway never
+// sends itself, and `forward_headers` has it in this very spelling, in any case, not by a `*`: the operator
+// says then that a proxy of theirs sets it, whatever a client sent.
+bool is_handed_on(std::string_view name, std::span<const std::string> forward_headers);
 
 // Whether a field of an upstream's answer goes on to the client: not what belongs to the connection, not the
 // upstream's own challenge, CORS or cookies, which speak about another server than the client sees. What its

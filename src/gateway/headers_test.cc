@@ -1,7 +1,10 @@
 #include "gateway/headers.h"
 
+#include "base/text.h"
 #include "gateway/cors.h"
 #include "gateway/refusal.h"
+
+#include <algorithm>
 
 #include <gtest/gtest.h>
 
@@ -80,6 +83,84 @@ TEST(HeaderRules, KeepBackWhatIsOursOrTheConnectionsInEverySpelling) {
                            "HTTP2-Settings"}) {
     EXPECT_EQ(passed_on({{name, "x"}}), "") << name;
   }
+}
+
+// In which a server could find who calls, as gateways and other proxies write it.
+constexpr const char* persons[] = {"X-User",
+                                   "X-User-Id",
+                                   "X-User-Role",
+                                   "X-Client-Id",
+                                   "X-Auth-Request-User",
+                                   "X-Auth-Request-Groups",
+                                   "X-Forwarded-User",
+                                   "X-Forwarded-Email",
+                                   "X-Forwarded-Groups",
+                                   "X-Forwarded-Preferred-Username",
+                                   "X-Forwarded-Access-Token",
+                                   "Remote-User",
+                                   "Remote-Groups",
+                                   "X-Remote-User",
+                                   "X-Remote-Name",
+                                   "X-Authenticated-User",
+                                   "X-Authenticated-Userid",
+                                   "X-Authenticated-Groups",
+                                   "X-WebAuth-User",
+                                   "X-WEBAUTH-ROLE",
+                                   "X-Goog-Authenticated-User-Email",
+                                   "X-Goog-Authenticated-User-Id",
+                                   "X-Goog-IAP-JWT-Assertion",
+                                   "X-MS-CLIENT-PRINCIPAL",
+                                   "X-MS-CLIENT-PRINCIPAL-NAME",
+                                   "X-MS-CLIENT-PRINCIPAL-ID",
+                                   "X-MS-CLIENT-PRINCIPAL-IDP"};
+
+TEST(HeaderRules, KeepBackWhateverNamesAPerson) {
+  header_settings every;
+  every.forward = {"*", "X-*", "X-Authenticated-*", "X-Goog-*"};
+  for (std::string name : persons) {
+    auto low = name, dotted = name;
+    std::replace(low.begin(), low.end(), '-', '_');
+    dotted[dotted.find('-')] = '.';
+    for (const auto& spelled : {name, low, to_lower(name), to_lower(low), dotted}) {
+      EXPECT_TRUE(names_a_person(spelled)) << spelled;
+      EXPECT_EQ(passed_on({{spelled, "root"}}), "") << spelled;
+      EXPECT_EQ(passed_on({{spelled, "root"}}, every), "") << spelled;
+      EXPECT_FALSE(header_rules(every).judge(spelled).passes) << spelled;
+    }
+  }
+  for (const char* other :
+       {"X-Goog-Api-Client", "X-MS-Request-Id", "X-Webhook", "X-Authenticate", "X-Author"}) {
+    EXPECT_FALSE(names_a_person(other)) << other;
+    EXPECT_NE(passed_on({{other, "x"}}), "") << other;
+  }
+}
+
+TEST(HeaderRules, HandOnAnotherProxysWordWhereTheAllowListNamesIt) {
+  header_settings conf;
+  conf.forward = {"x-goog-authenticated-user-email",
+                  "X-WebAuth-User",
+                  "X-User-Id",
+                  "X-Forwarded-User",
+                  "X-Remote-User",
+                  "Remote-User"};
+  header_rules rules(conf);
+  for (const char* name : {"X-Goog-Authenticated-User-Email", "X-WEBAUTH-USER"}) {
+    EXPECT_EQ(passed_on({{name, "ada"}}, conf), std::string(name) + ": ada\r\n");
+    EXPECT_TRUE(rules.judge(name).passes);
+    EXPECT_TRUE(is_handed_on(name, conf.forward));
+  }
+  // In another spelling it is a client's, and what is the gateway's to say nobody else says.
+  for (const char* name :
+       {"X_Goog_Authenticated_User_Email", "X_WEBAUTH_USER", "X-Goog-Authenticated-User-Id",
+        "X-WebAuth-Email", "X-User-Id", "X-Forwarded-User", "X-Remote-User", "Remote-User"}) {
+    EXPECT_EQ(passed_on({{name, "root"}}, conf), "") << name;
+    EXPECT_FALSE(rules.judge(name).passes) << name;
+    EXPECT_FALSE(is_handed_on(name, conf.forward)) << name;
+  }
+  EXPECT_EQ(header_rules({}).judge("X-WebAuth-User").rule,
+            "says who calls, and is not listed in forward_headers by its whole name");
+  conf.blocked = {"X-WebAuth-*"};
+  EXPECT_EQ(passed_on({{"X-WebAuth-User", "ada"}}, conf), "") << "blocked is blocked";
 }
 
 TEST(HeaderRules, HonourAnAllowListButNeverAgainstMcpOrUs) {

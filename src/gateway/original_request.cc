@@ -233,15 +233,16 @@ result<verify_options> verify_options_of(const verify_request& asked) {
   return options;
 }
 
-const field* find_claimed_identity(std::span<const field> fields,
-                                   std::span<const std::string> also_answered) {
+const field* find_claimed_identity(std::span<const field> fields, std::span<const std::string> also_answered,
+                                   std::span<const std::string> forward_headers) {
   auto replaced = [&](std::string_view name) {
     auto same = [&](std::string_view answered) { return equal_ignoring_case(name, answered); };
     return std::any_of(verdict_headers.begin(), verdict_headers.end(), same) ||
            std::any_of(also_answered.begin(), also_answered.end(), same);
   };
-  auto found = std::find_if(fields.begin(), fields.end(),
-                            [&](const field& f) { return names_a_person(f.name) && !replaced(f.name); });
+  auto found = std::find_if(fields.begin(), fields.end(), [&](const field& f) {
+    return names_a_person(f.name) && !replaced(f.name) && !is_handed_on(f.name, forward_headers);
+  });
   return found == fields.end() ? nullptr : &*found;
 }
 

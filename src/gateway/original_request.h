@@ -56,7 +56,8 @@ result<verify_options> verify_options_of(const verify_request& asked);
 
 // The first field by which a client could speak for us to an MCP server behind the proxy: a name of the
 // families that carry identity, and none of those that a verdict always answers with, which the proxy
-// replaces. nullptr when there is none.
-const field* find_claimed_identity(std::span<const field> fields, std::span<const std::string> also_answered);
+// replaces, and none that `is_handed_on`. nullptr when there is none.
+const field* find_claimed_identity(std::span<const field> fields, std::span<const std::string> also_answered,
+                                   std::span<const std::string> forward_headers = {});
 
 }  // namespace mcp_oauth

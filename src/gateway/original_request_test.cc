@@ -232,10 +232,26 @@ TEST(ClaimedIdentity, IsFoundInEverySpellingThatNoVerdictReplaces) {
     std::vector<field> fields = {{"Accept", "*/*"}, {name, "root"}};
     return find_claimed_identity(fields, inject) != nullptr;
   };
-  for (const char* name :
-       {"X_User_Id", "x-user_id", "X_USER_EMAIL", "X-User-Role", "X_Client_Id", "X-Client_Id", "X.User.Id",
-        "X-Auth-Request-Groups", "X_Auth_Request_User", "X-Forwarded-User", "X_Forwarded_Email",
-        "Remote-User", "Remote_User", "X-Remote-User", "X-Forwarded-Access-Token"}) {
+  for (const char* name : {"X_User_Id",
+                           "x-user_id",
+                           "X_USER_EMAIL",
+                           "X-User-Role",
+                           "X_Client_Id",
+                           "X-Client_Id",
+                           "X.User.Id",
+                           "X-Auth-Request-Groups",
+                           "X_Auth_Request_User",
+                           "X-Forwarded-User",
+                           "X_Forwarded_Email",
+                           "Remote-User",
+                           "Remote_User",
+                           "X-Remote-User",
+                           "X-Forwarded-Access-Token",
+                           "X-WebAuth-User",
+                           "X_Authenticated_User",
+                           "X-Goog-Authenticated-User-Email",
+                           "X-Goog-IAP-JWT-Assertion",
+                           "X-MS-CLIENT-PRINCIPAL"}) {
     EXPECT_TRUE(found(name)) << name;
   }
   for (auto name : verdict_headers) EXPECT_FALSE(found(name)) << name;
@@ -245,6 +261,13 @@ TEST(ClaimedIdentity, IsFoundInEverySpellingThatNoVerdictReplaces) {
   }
   EXPECT_FALSE(found("x-forwarded-user", {"X-Forwarded-User"})) << "the verdict has that one, too";
   EXPECT_TRUE(found("x_forwarded_user", {"X-Forwarded-User"}));
+  const std::vector<std::string> listed = {"X-MS-CLIENT-PRINCIPAL", "X-Remote-User"};
+  std::vector<field> fields = {{"X-Ms-Client-Principal", "of their proxy"}};
+  EXPECT_EQ(find_claimed_identity(fields, {}, listed), nullptr) << "handed on";
+  fields = {{"X_MS_CLIENT_PRINCIPAL", "root"}};
+  EXPECT_NE(find_claimed_identity(fields, {}, listed), nullptr);
+  fields = {{"X-Remote-User", "root"}};
+  EXPECT_NE(find_claimed_identity(fields, {}, listed), nullptr) << "no other proxy's alone";
 }
 
 }  // namespace

@@ -12,7 +12,31 @@ constexpr std::string_view announced = "/.up/";
 // More than the length of any path.
 constexpr std::size_t named_host_weighs = std::size_t{1} << 32;
 
+std::optional<std::string_view> longest_of(const std::vector<std::string>& prefixes, std::string_view path) {
+  std::optional<std::string_view> longest;
+  for (const auto& prefix : prefixes) {
+    if (path.substr(0, prefix.size()) != prefix) continue;
+    bool whole = path.size() == prefix.size() || path[prefix.size()] == '/' || prefix == "/";
+    if (whole && (!longest || prefix.size() > longest->size())) longest = prefix;
+  }
+  return longest;
+}
+
+bool is_loosest_already(std::string_view path) {
+  char before = 0;
+  for (char c : path) {
+    if (c == '%' || c == ';' || c != to_lower(c) || (c == '/' && before == '/')) return false;
+    before = c;
+  }
+  return true;
+}
+
 }  // namespace
+
+mount::mount(upstream_settings conf, url where) : conf_(std::move(conf)), where_(std::move(where)) {
+  std::string room;
+  for (const auto& path : conf_.paths) loose_paths_.emplace_back(loosest_reading(path, room));
+}
 
 result<mount> mount::of(const upstream_settings& conf) {
   auto where = url::parse(conf.url);
@@ -21,17 +45,10 @@ result<mount> mount::of(const upstream_settings& conf) {
 }
 
 std::optional<std::string_view> mount::prefix_of(std::string_view path) const {
-  std::optional<std::string_view> longest;
-  for (const auto& prefix : conf_.paths) {
-    if (path.substr(0, prefix.size()) != prefix) continue;
-    bool whole = path.size() == prefix.size() || path[prefix.size()] == '/' || prefix == "/";
-    if (whole && (!longest || prefix.size() > longest->size())) longest = prefix;
-  }
-  return longest;
+  return longest_of(conf_.paths, path);
 }
 
-std::size_t mount::fits(std::string_view host, std::string_view path) const {
-  auto prefix = prefix_of(path);
+std::size_t mount::weigh(std::optional<std::string_view> prefix, std::string_view host) const {
   if (!prefix) return 0;
   if (conf_.hosts.empty()) return prefix->size();
   auto bare = host.substr(0, host.starts_with('[') ? host.find(']') + 1 : host.find(':'));
@@ -40,6 +57,14 @@ std::size_t mount::fits(std::string_view host, std::string_view path) const {
       return named_host_weighs + prefix->size();
   }
   return 0;
+}
+
+std::size_t mount::fits(std::string_view host, std::string_view path) const {
+  return weigh(prefix_of(path), host);
+}
+
+std::size_t mount::fits_loosely(std::string_view host, std::string_view loosest) const {
+  return weigh(longest_of(loose_paths_, loosest), host);
 }
 
 std::string_view mount::rest_of(std::string_view path) const {
@@ -69,6 +94,21 @@ std::string mount::public_path(std::string_view upstream_path) const {
   // Below the mount at the root, "/" is the mount itself.
   if (below && front + std::string(rest) != prefix) return front + std::string(rest);
   return front + std::string(announced.substr(0, announced.size() - 1)) + std::string(upstream_path);
+}
+
+std::string_view loosest_reading(std::string_view path, std::string& room) {
+  if (is_loosest_already(path)) return path;
+  room.clear();
+  bool in_parameter = false;
+  while (!path.empty()) {
+    auto escaped = path.front() == '%' ? percent_decode(path.substr(0, 3)) : std::nullopt;
+    char c = escaped ? escaped->front() : path.front();
+    path.remove_prefix(escaped ? 3 : 1);
+    if (c == '/' || c == ';') in_parameter = c == ';';
+    bool is_dropped = in_parameter || (c == '/' && room.ends_with('/'));
+    if (!is_dropped) room += to_lower(c);
+  }
+  return room;
 }
 
 bool is_plain_path(std::string_view path) {

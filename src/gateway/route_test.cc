@@ -73,5 +73,117 @@ TEST(Mount, FitsALongerPathBetterAndANamedHostBest) {
   EXPECT_EQ(mail.fits("mail.example", "/elsewhere"), 0U);
 }
 
+TEST(LoosestReading, IsDecodedOnceWithoutParametersAndCase) {
+  struct row {
+    std::string_view path, wanted;
+  };
+  for (const auto& r : {row{"/mcp/%70rivate", "/mcp/private"},
+                        row{"/mcp/Private", "/mcp/private"},
+                        row{"/mcp/%50rivate", "/mcp/private"},
+                        row{"/mcp/private;x=1", "/mcp/private"},
+                        row{"/mcp;a;b=1/private;x/y", "/mcp/private/y"},
+                        row{"/mcp/private%3Bx=1/y", "/mcp/private/y"},
+                        row{"/mcp/;x/private", "/mcp/private"},
+                        row{"/mcp/%3bx/private", "/mcp/private"},
+                        row{"/mcp//private", "/mcp/private"},
+                        row{"/mcp%2Fprivate", "/mcp/private"},
+                        row{"/mcp/;", "/mcp/"},
+                        row{"/mcp/%2570", "/mcp/%70"},
+                        row{"/mcp/%C3%84", "/mcp/\xC3\x84"},
+                        row{"/a%", "/a%"},
+                        row{"/A%4", "/a%4"},
+                        row{"/a%zz%41", "/a%zza"},
+                        row{"/A/%%41", "/a/%a"},
+                        row{";", ""},
+                        row{"%", "%"},
+                        row{"/;", "/"}}) {
+    std::string room = "left over";
+    auto read = loosest_reading(r.path, room);
+    EXPECT_EQ(read, r.wanted) << r.path;
+  }
+}
+
+TEST(LoosestReading, IsNoCopyOfAPathThatIsReadInOneWay) {
+  for (std::string_view path : {"", "/", "/mcp", "/mcp/", "/mcp/a-b_c.d~e/0", "/mcp/\xC3\xA4"}) {
+    std::string room = "untouched";
+    EXPECT_EQ(loosest_reading(path, room).data(), path.data()) << path;
+    EXPECT_EQ(room, "untouched");
+  }
+}
+
+struct named_mount {
+  std::string name;
+  mount where;
+};
+
+// What each of the two readings leads to: "open closed".
+std::string ways_of(const std::vector<named_mount>& those, std::string_view path,
+                    std::string_view host = "h") {
+  auto found = ways_to(std::span<const named_mount>(those), &named_mount::where, host, path);
+  auto name = [](const named_mount* one) { return one == nullptr ? std::string("-") : one->name; };
+  EXPECT_EQ(found.agree(), name(found.written) == name(found.loosest));
+  return name(found.written) + " " + name(found.loosest);
+}
+
+TEST(Ways, DoNotAgreeWhereAServerCouldReadThePathAsAnotherMounts) {
+  const std::vector<named_mount> those = {{"open", mount_of("http://up", {"/mcp"})},
+                                          {"closed", mount_of("http://up/mcp/private", {"/mcp/private"})}};
+  for (auto path : {"/mcp/%70rivate", "/mcp/%50RIVATE", "/mcp/Private", "/mcp/PRIVATE/x", "/mcp/private;x=1",
+                    "/mcp/private;x=1/y", "/mcp/privat%65/y", "/mcp/private%3Bx", "/mcp/;/private",
+                    "/mcp/;a/private", "/mcp/%3B/private", "/mcp//private"}) {
+    EXPECT_EQ(ways_of(those, path), "open closed") << path;
+  }
+  for (auto path : {"/%6dcp/private", "/Mcp/private", "/mcp;x/private", "/MCP/%70rivate"})
+    EXPECT_EQ(ways_of(those, path), "- closed") << path;
+  for (auto path : {"/Mcp", "/mcp;x", "/%6Dcp/x"}) EXPECT_EQ(ways_of(those, path), "- open") << path;
+}
+
+TEST(Ways, AgreeAboutWhatStaysBelowOneMount) {
+  const std::vector<named_mount> those = {{"closed", mount_of("http://up/mcp/private", {"/mcp/private"})},
+                                          {"open", mount_of("http://up", {"/mcp"})}};
+  for (auto path : {"/mcp", "/mcp/", "/mcp/x", "/mcp/privates", "/mcp/Privates", "/mcp/%70rivates",
+                    "/mcp/x%20y;v=1", "/mcp/X/private", "/mcp/%zz", "/mcp/%2570rivate"}) {
+    EXPECT_EQ(ways_of(those, path), "open open") << path;
+  }
+  for (auto path : {"/mcp/private", "/mcp/private/", "/mcp/private/A%41;x"})
+    EXPECT_EQ(ways_of(those, path), "closed closed") << path;
+  for (auto path : {"/", "", "/other", "/Other;x", "*"}) EXPECT_EQ(ways_of(those, path), "- -") << path;
+}
+
+TEST(Ways, ReadPrefixesLooselyToo) {
+  const std::vector<named_mount> those = {{"open", mount_of("http://up", {"/mcp"})},
+                                          {"closed", mount_of("http://up/mcp/Private", {"/mcp/Private"})}};
+  EXPECT_EQ(ways_of(those, "/mcp/Private"), "closed closed");
+  EXPECT_EQ(ways_of(those, "/mcp/private"), "open closed");
+  EXPECT_EQ(ways_of(those, "/mcp/PRIVATE/x"), "open closed");
+}
+
+TEST(Ways, TakeThePathAsWrittenWhereOnlyCaseTellsTwoMountsApart) {
+  const std::vector<named_mount> those = {{"root", mount_of("http://r", {"/a"})},
+                                          {"big", mount_of("http://b", {"/a/B"})},
+                                          {"small", mount_of("http://s", {"/a/b"})}};
+  EXPECT_EQ(ways_of(those, "/a/B/x"), "big big");
+  EXPECT_EQ(ways_of(those, "/a/b/x"), "small small");
+  EXPECT_EQ(ways_of(those, "/a/%62/x"), "root big") << "it may be either";
+}
+
+TEST(Ways, WeighHostsInBothReadings) {
+  upstream_settings conf;
+  conf.url = "http://up";
+  conf.paths = {"/mcp"};
+  conf.hosts = {"mail.example"};
+  std::vector<named_mount> those = {{"mail", *mount::of(conf)}};
+  conf.paths = {"/mcp/deep"};
+  conf.hosts = {};
+  those.push_back({"deep", *mount::of(conf)});
+  conf.paths = {"/mcp/own"};
+  conf.hosts = {"mail.example"};
+  those.push_back({"own", *mount::of(conf)});
+  EXPECT_EQ(ways_of(those, "/mcp/%64eep", "mail.example"), "mail mail") << "as /mcp/deep is, at this host";
+  EXPECT_EQ(ways_of(those, "/mcp/%6fwn", "mail.example"), "mail own");
+  EXPECT_EQ(ways_of(those, "/mcp/deep", "other.example"), "deep deep");
+  EXPECT_EQ(ways_of(those, "/mcp/%6fwn", "other.example"), "- -");
+}
+
 }  // namespace
 }  // namespace mcp_oauth

@@ -258,11 +258,11 @@ result<glimpse> carry_out(const http_call& call, const fetch_rules& rules, const
   lib.easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &t);
   std::string proxy;
   if (by == proxies::always) {
-    proxy = proxy_of_environment(call.url.substr(0, call.url.find(':')));
-    if (proxy.empty()) return fail(errc::fetch_failed, "there is no proxy");
     auto to = url::parse(call.url);
-    auto inner = to && rules.allowed == addresses::public_only ? inner_address_of(to->host) : "";
-    if (!to || !inner.empty())
+    proxy = to ? proxy_of_environment(to->scheme) : "";
+    if (proxy.empty()) return fail(errc::fetch_failed, "there is no proxy");
+    auto inner = rules.allowed == addresses::public_only ? inner_address_of(to->host) : "";
+    if (!inner.empty())
       return fail(errc::address_refused, shown_place(call.url) + ": " + inner + " is not a public address");
     lib.easy_setopt(curl, CURLOPT_PROXY, proxy.c_str());
     lib.easy_setopt(curl, CURLOPT_NOPROXY, "");
@@ -336,7 +336,8 @@ result<glimpse> carry_out(const http_call& call, const fetch_rules& rules, const
     lib.easy_getinfo(curl, CURLINFO_HTTP_CONNECTCODE, &tunnel);
     if (tunnel >= 300) why = "the proxy refuses the tunnel with status " + std::to_string(tunnel);
     auto to = url::parse(call.url);
-    bool by_proxy = by == proxies::of_environment && !t.judges_address && to && has_proxy_for(*to);
+    bool by_proxy = by == proxies::always ||
+                    (by == proxies::of_environment && !t.judges_address && to && has_proxy_for(*to));
     return fail(told_finely ? finely(code, cause, tunnel, by_proxy) : errc::fetch_failed, place + ": " + why);
   }
   return glimpse{std::move(t.answer), "", std::move(t.events)};
@@ -354,9 +355,9 @@ result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const
 }
 
 result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
-                          const client_certificate& ours) {
+                          const client_certificate& ours, proxies by) {
   auto to = url::parse(call.url);
-  auto by = to && to->is_loopback() ? proxies::none : proxies::of_environment;
+  if (by == proxies::of_environment && to && to->is_loopback()) by = proxies::none;
   return whole(carry_out(call, rules, ca_file, ours, 0, by, true));
 }
 

@@ -19,17 +19,6 @@ namespace mcp_oauth::net {
 // fetch_too_large, address_refused.
 result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file = {});
 
-// A certificate with which we show who we are, and its key: PEM files.
-struct client_certificate {
-  std::string certificate_file, key_file;
-};
-// The same with such a certificate, and past any proxy where the URL is on this machine. A file that cannot
-// be used is fetch_failed. What kept the request from an answer is told more finely: upstream_refused,
-// upstream_tls_failed, upstream_proxy_refused (it is not there, or refuses the tunnel) and upstream_malformed
-// (something else than HTTP) in place of fetch_failed.
-result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
-                          const client_certificate& ours);
-
 // By which way a request goes. Of public_only rules none but `always` goes by a proxy.
 enum class proxies {
   of_environment,
@@ -56,6 +45,17 @@ result<glimpse> look(const http_call& call, const fetch_rules& rules, const std:
 // As `fetch`, by that way.
 result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
                           proxies by);
+
+// A certificate with which we show who we are, and its key: PEM files.
+struct client_certificate {
+  std::string certificate_file, key_file;
+};
+// As `fetch` with such a certificate, by that way, and by `of_environment` past any proxy where the URL is on
+// this machine. A file that cannot be used is fetch_failed. What kept the request from an answer is told more
+// finely: upstream_refused, upstream_tls_failed, upstream_proxy_refused (it is not there, or refuses the
+// tunnel) and upstream_malformed (something else than HTTP) in place of fetch_failed.
+result<http_answer> fetch(const http_call& call, const fetch_rules& rules, const std::string& ca_file,
+                          const client_certificate& ours, proxies by = proxies::of_environment);
 
 // How to send what a server named, where the environment names a proxy: by that, since this machine may
 // reach nobody without.

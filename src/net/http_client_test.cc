@@ -108,6 +108,22 @@ TEST(Proxies, NoneLeadsToAnInnerAddressThatAServerNamed) {
   EXPECT_FALSE(proxy.asked());
 }
 
+TEST(Proxies, WhoHasACertificateGoesByTheWayThatIsNamed) {
+  one_answer proxy(with_fields(0));
+  proxy_variable named(origin_of(proxy));
+  fetch_rules rules;
+  rules.allowed = addresses::public_only;
+  http_call call;
+  call.url = "HTTP://nobody.invalid/document";
+  auto got = fetch(call, rules, "", client_certificate(), way_of(call, rules));
+  ASSERT_TRUE(got) << got.error().detail;
+  EXPECT_TRUE(proxy.request().starts_with("GET http://nobody.invalid/document ")) << proxy.request();
+  ::setenv("http_proxy", "http://127.0.0.1:1", 1);
+  auto away = fetch(call, rules, "", client_certificate(), way_of(call, rules));
+  ASSERT_FALSE(away);
+  EXPECT_EQ(away.error().code, errc::upstream_proxy_refused) << away.error().detail;
+}
+
 TEST(Proxies, NoneIsTheWayToThisMachineItself) {
   one_answer listener(with_fields(0));
   proxy_variable named("http://127.0.0.1:1");

@@ -68,4 +68,14 @@ std::string displayable(std::string_view text) {
   return shown;
 }
 
+std::string without_controls(std::string text, bool lines) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    auto c = static_cast<unsigned char>(text[i]);
+    auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0U;
+    if ((c < 0x20 && !(lines && c == '\n')) || c == 0x7F) text[i] = ' ';
+    if (c == 0xC2 && next >= 0x80 && next < 0xA0) text[i] = text[i + 1] = ' ';
+  }
+  return text;
+}
+
 }  // namespace mcp_oauth

@@ -58,5 +58,16 @@ TEST(Displayable, YieldsNothingForBrokenText) {
     EXPECT_EQ(displayable(broken), "");
 }
 
+TEST(WithoutControls, LeavesNothingThatATerminalActsOn) {
+  EXPECT_EQ(without_controls("a\x1B[31m\x07\r\nb\tc\x7F"), "a [31m   b c ");
+  EXPECT_EQ(without_controls("a\xC2\x9B"
+                             "31mred\xC2\x80\xC2\x9F"),
+            "a  31mred    ");
+  EXPECT_EQ(without_controls("\xC2\xA0\xC3\x9B\xE2\x82\xAC \xC2"), "\xC2\xA0\xC3\x9B\xE2\x82\xAC \xC2")
+      << "words stay";
+  EXPECT_EQ(without_controls(std::string("a\0b", 3)), "a b");
+  EXPECT_EQ(without_controls("one\ntwo\r\n\x1B[2J", true), "one\ntwo \n [2J");
+}
+
 }  // namespace
 }  // namespace mcp_oauth

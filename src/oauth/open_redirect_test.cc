@@ -95,8 +95,10 @@ TEST(OpenRedirect, NoPayloadIsEverRedirectedTo) {
 }
 
 TEST(OpenRedirect, NoScriptIsRegistered) {
+  server_rules rules;
+  rules.private_use_schemes = {"javascript", "data", "file", "blob"};
   for (const auto& payload : script_payloads()) {
-    EXPECT_FALSE(check_redirect_uri_registrable(payload, {"javascript", "data", "file", "blob"})) << payload;
+    EXPECT_FALSE(check_redirect_uri_registrable(payload, rules)) << payload;
   }
 }
 

@@ -145,14 +145,16 @@ result<void> check_redirect_uri_form(std::string_view uri) {
   return {};
 }
 
-result<void> check_redirect_uri_registrable(std::string_view uri,
-                                            const std::vector<std::string>& private_use_schemes) {
+result<void> check_redirect_uri_registrable(std::string_view uri, const server_rules& rules) {
   auto form_ok = check_redirect_uri_form(uri);
   if (!form_ok) return form_ok;
+  auto there = url::parse(uri), here = url::parse(rules.issuer);
+  if (there && here && there->is_http() && there->origin() == here->origin())
+    return fail(errc::redirect_uri_refused, "an address of this server itself");
   auto scheme = to_lower(uri.substr(0, uri.find(':')));
   if (scheme == "https" || scheme == "http") return {};
   if (scheme.find('.') != std::string::npos || contains(known_schemes, scheme)) return {};
-  for (const auto& allowed : private_use_schemes) {
+  for (const auto& allowed : rules.private_use_schemes) {
     if (equal_ignoring_case(allowed, scheme)) return {};
   }
   return fail(errc::redirect_uri_refused, "private-use scheme " + shortened(scheme) + " is not allowed here");

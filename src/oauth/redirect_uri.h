@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/form.h"
+#include "oauth/server_rules.h"
 
 #include <span>
 #include <string>
@@ -22,11 +23,10 @@ std::span<const std::string_view> known_private_use_schemes();
 // check whether that private-use scheme is allowed here. Errors: redirect_uri_refused.
 result<void> check_redirect_uri_form(std::string_view uri);
 
-// Whether a client may register it: of acceptable form, and a private-use scheme is either a reverse domain
-// name (it holds a dot, RFC 8252 §7.1), known, or listed in `private_use_schemes` (case does not matter).
-// Errors: redirect_uri_refused.
-result<void> check_redirect_uri_registrable(std::string_view uri,
-                                            const std::vector<std::string>& private_use_schemes);
+// Whether a client may have it here: of acceptable form; no address of our own, where an answer would be a
+// request that seems to come from us; and a private-use scheme is either a reverse domain name (it holds a
+// dot, RFC 8252 §7.1), known, or listed in the rules (case does not matter). Errors: redirect_uri_refused.
+result<void> check_redirect_uri_registrable(std::string_view uri, const server_rules& rules);
 
 // Simple string comparison (RFC 3986 §6.2.1), except that the port may differ between two http URIs of the
 // same loopback host (RFC 8252 §7.3; 127.0.0.0/8, ::1 and localhost). "localhost" is not "127.0.0.1".

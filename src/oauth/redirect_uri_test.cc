@@ -7,7 +7,10 @@ namespace mcp_oauth {
 namespace {
 
 bool registrable(std::string_view uri, const std::vector<std::string>& listed = {}) {
-  auto outcome = check_redirect_uri_registrable(uri, listed);
+  server_rules rules;
+  rules.issuer = "https://gateway.example:8443";
+  rules.private_use_schemes = listed;
+  auto outcome = check_redirect_uri_registrable(uri, rules);
   if (!outcome) {
     EXPECT_EQ(outcome.error().code, errc::redirect_uri_refused) << uri;
     EXPECT_FALSE(outcome.error().detail.empty()) << uri;
@@ -53,6 +56,19 @@ TEST(RedirectUri, OfAPrivateUseSchemeNeedsADotOrAListing) {
   EXPECT_TRUE(check_redirect_uri_form("myapp://callback"));
   for (auto known : known_private_use_schemes())
     EXPECT_TRUE(registrable(std::string(known) + "://callback")) << known;
+}
+
+// An answer there would be a request that the browser says comes from us.
+TEST(RedirectUri, OfThisServerItselfIsNobodys) {
+  for (auto uri :
+       {"https://gateway.example:8443/", "https://gateway.example:8443/oauth/authorize?client_id=other",
+        "HTTPS://GATEWAY.example:8443/cb"}) {
+    EXPECT_FALSE(registrable(uri)) << uri;
+  }
+  for (auto uri : {"https://gateway.example/cb", "https://gateway.example:8444/cb",
+                   "https://app.gateway.example:8443/cb"}) {
+    EXPECT_TRUE(registrable(uri)) << uri;
+  }
 }
 
 TEST(RedirectUri, OfADangerousSchemeIsRefusedEvenWhenListed) {

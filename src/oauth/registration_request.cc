@@ -88,7 +88,7 @@ result<void> read_redirect_uris(const json::object& o, const server_rules& rules
   if (asked.size() > most_redirect_uris) return malformed("redirect_uris", "more than 20");
   auto& kept = into.client.redirect_uris;
   for (std::size_t i = 0; i < asked.size(); ++i) {
-    auto acceptable = check_redirect_uri_registrable(asked[i], rules.private_use_schemes);
+    auto acceptable = check_redirect_uri_registrable(asked[i], rules);
     if (!acceptable) {
       into.dropped.push_back("redirect_uris[" + std::to_string(i) + "]: " + acceptable.error().detail);
     } else if (std::find(kept.begin(), kept.end(), asked[i]) == kept.end()) {

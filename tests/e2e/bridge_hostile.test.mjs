@@ -309,3 +309,29 @@ test('secret-tool is told no secret', async (t) => {
   assert.match(seen, /^PATH=/m);
   assert.ok(!/^OAUTH2_/m.test(seen), seen);
 });
+
+test('what a server calls a scope or a client moves no terminal: neither in the log nor in `status`', async (t) => {
+  const hostile = 'id\u001b]0;title\u0007\u001b[2J\u009b31m\u007f';
+  const as = await authorizationServer(t, numbered({ fields: { scope: `a ${hostile}` } }));
+  const origin = await serve(t, (request, response, body) => {
+    if (request.url.startsWith('/.well-known/oauth-protected-resource')) return json(response, 200, { resource: `${origin}/mcp`, authorization_servers: [as.url] });
+    if (request.url !== '/mcp') return response.writeHead(404).end();
+    if (!request.headers.authorization)
+      return response.writeHead(401, { 'www-authenticate': Buffer.from('Bearer scope="read\u009b31mred"').toString('latin1') }).end();
+    return json(response, 200, { jsonrpc: '2.0', id: JSON.parse(body).id ?? null, result: {} });
+  });
+  const home = await temporaryFolder(t, 'hostile');
+  const run = promisify(execFile);
+  const options = {
+    cwd: home,
+    env: { PATH: process.env.PATH, HOME: home, OAUTH2_TOKEN_CACHE_KEY: 'file', OAUTH2_GRANT: 'client_credentials', OAUTH2_CLIENT_ID: 'program', OAUTH2_CLIENT_SECRET: 'its-long-secret' },
+  };
+  const controls = (text) => text.match(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g);
+  const login = await run(binary, ['bridge', 'login', `${origin}/mcp`], options);
+  assert.match(login.stderr, /scope=read {2}31mred/);
+  const status = await run(binary, ['bridge', 'status', `${origin}/mcp`], options);
+  assert.match(status.stdout, /scope +a id\]0;title\[2J31m\n/);
+  const program = await run(binary, ['bridge', 'status', '--json', `${origin}/mcp`], options);
+  assert.equal(JSON.parse(program.stdout).sign_ins[0].token.scope, `a ${hostile}`);
+  for (const text of [login.stdout, login.stderr, status.stdout, status.stderr, program.stdout]) assert.equal(controls(text), null, JSON.stringify(text));
+});

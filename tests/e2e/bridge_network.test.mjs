@@ -175,3 +175,81 @@ test('cleartext to another machine is refused before anything is sent, and so is
   const other = await Bridge.start(t, 'https://mcp.example.com/mcp', { flags: ['--header', 'Authorization: Bearer x'], env: { OAUTH2_GRANT: 'client_credentials', OAUTH2_CLIENT_ID: 'a', OAUTH2_CLIENT_SECRET: 'b' } });
   assert.equal((await other.exited)[0], 2);
 });
+
+// A proxy that knows mcp.example and as.example, in clear: who is asked for what by way of it, and what `routes` says.
+async function forwardProxy(t, routes) {
+  const proxy = { asked: [], bodies: [] };
+  proxy.port = await listenOnLoopback(t, createPlain(async (request, response) => {
+    let body = '';
+    for await (const piece of request) body += piece;
+    proxy.asked.push(`${request.method} ${request.url}`);
+    proxy.bodies.push(body);
+    const { status = 200, headers = {}, ...answer } = routes(new URL(request.url), request.headers) ?? { status: 404 };
+    response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(answer.body ?? {}));
+  }));
+  const url = `http://127.0.0.1:${proxy.port}`;
+  proxy.env = { ALL_PROXY: url, all_proxy: url };
+  return proxy;
+}
+const withoutToken = { status: 401, headers: { 'www-authenticate': 'Bearer' } };
+const program = { OAUTH2_GRANT: 'client_credentials', OAUTH2_CLIENT_ID: 'program', OAUTH2_CLIENT_SECRET: 'its-long-secret' };
+
+test('a proxy variable lets no public server send the bridge, or the browser, to this machine', async (t) => {
+  const hits = [];
+  const inner = await listenOnLoopback(t, createPlain((request, response) => {
+    hits.push(`${request.method} ${request.url}`);
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ client_id: 'x', access_token: 'tok-tok-tok', token_type: 'Bearer' }));
+  }));
+  const issuer = 'http://mcp.example';
+  const named = {
+    issuer, code_challenge_methods_supported: ['S256'], token_endpoint: `http://127.0.0.1:${inner}/api/shutdown`,
+    registration_endpoint: `http://127.0.0.1:${inner}/api/users`, authorization_endpoint: `http://127.0.0.1:${inner}/reset?confirm=yes`,
+  };
+  const routes = (more) => ({ pathname }) => {
+    if (pathname.includes('oauth-protected-resource')) return { body: { resource: `${issuer}/mcp`, authorization_servers: [issuer] } };
+    if (pathname.includes('well-known')) return { body: { ...named, ...more } };
+    return withoutToken;
+  };
+  for (const [environment, more] of [
+    [{}, {}],
+    [{}, { authorization_endpoint: `${issuer}/authorize` }],
+    [{}, { authorization_endpoint: `${issuer}/authorize`, registration_endpoint: `http://localhost.:${inner}/api/users` }],
+    [program, {}],
+  ]) {
+    const proxy = await forwardProxy(t, routes(more));
+    const home = await BridgeHome.make(t);
+    const done = await home.run(['login', `${issuer}/mcp`, '--allow-http', '--auth-timeout', '2'], { ...proxy.env, ...environment });
+    assert.notEqual(done.code, 0, done.out);
+    assert.deepEqual(hits, [], done.err);
+    assert.deepEqual(await home.pages(), []);
+    assert.ok(proxy.asked.some((one) => one.includes('oauth-authorization-server')), 'what is public is asked by the proxy');
+  }
+});
+
+test('logout behind a proxy gives the tokens back by the same way, and by none where useProxy is false', async (t) => {
+  const issuer = 'http://as.example';
+  const proxy = await forwardProxy(t, ({ pathname }, headers) => {
+    if (pathname.includes('oauth-protected-resource')) return { body: { resource: 'http://mcp.example/mcp', authorization_servers: [issuer] } };
+    if (pathname.includes('well-known'))
+      return { body: { issuer, token_endpoint: `${issuer}/token`, authorization_endpoint: `${issuer}/authorize`, revocation_endpoint: `${issuer}/revoke` } };
+    if (pathname === '/token') return { body: { access_token: 'tok-tok-tok', refresh_token: 'refresh-refresh', token_type: 'Bearer', expires_in: 3600 } };
+    if (pathname === '/revoke') return { body: {} };
+    return headers.authorization ? { body: { jsonrpc: '2.0', id: 'sign-in', result: {} } } : withoutToken;
+  });
+  const home = await BridgeHome.make(t);
+  const run = async (verb, environment = {}) => {
+    const done = await home.run([verb, 'http://mcp.example/mcp', '--allow-http'], { ...proxy.env, ...program, ...environment });
+    assert.equal(done.code, 0, done.err);
+    return done;
+  };
+  await run('login');
+  const before = proxy.asked.length;
+  assert.match((await run('logout', { USE_PROXY: 'false' })).err, /did not revoke it/);
+  assert.equal(proxy.asked.length, before, 'the proxy does not count, and is not asked');
+  await run('login');
+  const done = await run('logout');
+  assert.match(done.out, /signed out of http:\/\/mcp\.example\/mcp/);
+  assert.doesNotMatch(done.err, /did not revoke it/);
+  assert.equal(proxy.asked.at(-1), `POST ${issuer}/revoke`);
+  assert.match(proxy.bodies.at(-1), /token=refresh-refresh/);
+});

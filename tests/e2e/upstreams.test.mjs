@@ -29,6 +29,7 @@ async function startServer(name, { answers = true } = {}) {
 
 before(async () => {
   const header_forwarding = { blocked_headers: ['X-Everywhere'] };
+  const open = await startServer('open');
   gateway = await Gateway.start(scope, {
     header_forwarding,
     upstreams: [
@@ -36,7 +37,8 @@ before(async () => {
         inject_headers: ['X-Forwarded-User', 'X-Forwarded-Email', 'X-Forwarded-Token'] },
       { name: 'deep', url: await startServer('deep'), paths: ['/mcp/deep'], upstream_authorization: 'minted',
         tools: { echo: [], 'rm_*': ['files:write'] } },
-      { name: 'open', url: await startServer('open'), paths: ['/open'], require_auth: false },
+      { name: 'open', url: open, paths: ['/open'], require_auth: false },
+      { name: 'closed', url: `${open}/closed`, paths: ['/open/closed'] },
       { name: 'mail', url: await startServer('mail'), paths: ['/mcp'], hosts: ['mail.localhost'], scopes: ['mail'],
         upstream_authorization: 'static', upstream_credential: 'Bearer of-the-mail-server' },
       { name: 'slow', url: await startServer('slow', { answers: false }), paths: ['/slow'], request_timeout: 200 },
@@ -59,7 +61,7 @@ const serverOf = async (answer) => (await answer.json()).result?.server;
 // fetch does not let a test choose the Host field.
 function ask(path, { host, method = 'POST', headers = {}, body } = {}) {
   return new Promise((resolve, reject) => {
-    const asked = request(`${gateway.origin}${path}`, { method, headers: { host, ...headers } }, (answer) => {
+    const asked = request(`${gateway.origin}${path}`, { method, headers: { ...(host && { host }), ...headers } }, (answer) => {
       let text = '';
       answer.on('data', (piece) => (text += piece)).on('end', () => resolve({ status: answer.statusCode, headers: answer.headers, text }));
     });
@@ -141,6 +143,22 @@ test('a public server needs no token, learns of nobody, and has no metadata', as
   assert.equal((await fetch(`${gateway.origin}/.well-known/oauth-protected-resource/mcp`)).status, 200);
   // A page of a stranger may not use it either.
   assert.equal((await post(`${gateway.origin}/open`, call('echo'), undefined, { origin: 'https://evil.example' })).status, 403);
+});
+
+test('a path that a server could read as one of another server is unknown', async () => {
+  assert.equal((await ask('/open/closed', calling())).status, 401);
+  const unknown = await ask('/nowhere', calling());
+  assert.equal(unknown.status, 404);
+  delete seen.open;
+  for (const path of ['/open/%63losed', '/open/Closed', '/open/closed;x=1', '/open/clos%65d/rest', '/open/;/closed']) {
+    for (const token of [undefined, await tokenFor(`${gateway.origin}/open/closed`)]) {
+      const answer = await ask(path, calling(token));
+      assert.deepEqual([answer.status, answer.text], [404, unknown.text], path);
+    }
+  }
+  assert.equal(seen.open, undefined, 'the server heard nothing');
+  assert.equal(JSON.parse((await ask('/open/Other;x=1/%41', calling())).text).result.server, 'open');
+  assert.equal(seen.open.url, '/Other;x=1/%41');
 });
 
 test('a host leads to its own server, with its own resource and challenge', async () => {
