@@ -72,7 +72,13 @@ void match_is_narrow(std::string_view known, const std::string& uri) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::string uri(reinterpret_cast<const char*>(data), size);
-  if (check_redirect_uri_registrable(uri, {"myapp", "javascript", "data"})) accepted_is_harmless(uri);
+  server_rules rules;
+  rules.issuer = "https://gateway.example";
+  rules.private_use_schemes = {"myapp", "javascript", "data"};
+  if (check_redirect_uri_registrable(uri, rules)) {
+    accepted_is_harmless(uri);
+    require(url::parse(uri)->origin() != rules.issuer);
+  }
   for (auto known : registered) match_is_narrow(known, uri);
   require(redirect_uri_matches(uri, uri));
   return 0;

@@ -45,7 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto& client = parsed->client;
   require(!client.redirect_uris.empty() && client.redirect_uris.size() <= 20);
   for (const auto& uri : client.redirect_uris) {
-    require(check_redirect_uri_registrable(uri, rules.private_use_schemes).has_value());
+    require(check_redirect_uri_registrable(uri, rules).has_value());
   }
   require(client.client_name.size() <= 256 && displayable(client.client_name) == client.client_name);
   for (const auto& uri : {client.client_uri, client.logo_uri, client.tos_uri, client.policy_uri}) {

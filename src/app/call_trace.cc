@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "base/url.h"
 #include "mcp/revision.h"
+#include "oauth/redact.h"
 #include "symptom/catalogue.h"
 
 #include <algorithm>
@@ -82,6 +83,11 @@ std::string trace_fields(const call_trace& trace, bool with_state) {
   return lines;
 }
 
+std::string path_of_span(std::string_view path) {
+  auto clean = path_without_secrets(path);
+  return clean.substr(0, clean.find('?'));
+}
+
 span_record call_span(const call_trace& trace, const call_result& call) {
   span_record span;
   span.side = span_record::kind::client;
@@ -92,7 +98,7 @@ span_record call_span(const call_trace& trace, const call_result& call) {
   span.took = std::chrono::steady_clock::now() - trace.call_started;
   span.texts.emplace_back("http.request.method", known_method(call.method));
   if (auto to = url::parse(call.address)) {
-    span.texts.emplace_back("url.full", to->origin() + to->path);
+    span.texts.emplace_back("url.full", to->origin() + path_of_span(to->path));
     span.texts.emplace_back("server.address", to->host);
     span.numbers.emplace_back("server.port", to->effective_port());
   }

@@ -44,6 +44,8 @@ call_trace begin_trace(std::span<const field> fields, const envelope& message, c
 
 // A call to somebody else begins.
 void begin_call(call_trace& trace, const random_fn& random);
+// A path as spans show it: without a query, one in disguise too, and without what looks like a credential.
+std::string path_of_span(std::string_view path);
 // The fields that tell an MCP server of it, one line each.
 std::string trace_fields(const call_trace& trace, bool with_state);
 // How it ended.

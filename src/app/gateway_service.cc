@@ -1,5 +1,6 @@
 #include "app/gateway_service.h"
 
+#include "app/foreign_text.h"
 #include "app/story.h"
 #include "base/text.h"
 #include "gateway/original_request.h"
@@ -33,15 +34,6 @@ constexpr bool is_traced(metrics::area area) {
 constexpr std::string_view component_of(metrics::area area) {
   if (area == metrics::area::oauth) return "oauth";
   return area == metrics::area::verify ? "verify" : "proxy";
-}
-
-// Nearly every path is plain, and a secret in one takes a query in disguise.
-void text_of_path(log_line& line, std::string_view name, std::string_view path) {
-  bool is_plain = path.find('%') == std::string_view::npos && path.find('=') == std::string_view::npos;
-  if (is_plain)
-    line.text(name, path);
-  else
-    line.text(name, path_without_secrets(path));
 }
 
 }  // namespace
@@ -229,11 +221,8 @@ void gateway_service::tell(const net::exchange& x, story& told) {
     line.milliseconds_of("duration_ms", static_cast<std::uint64_t>(took.count()));
     line.text("action", told.action).text("user_id", told.subject).text("client_id", told.client_id);
     line.text("issuer", told.issuer).text("token", told.remembered ? "remembered" : "");
-    line.text("mcp_method", told.method);
-    if (told.tool.find("://") == std::string::npos)
-      line.text("mcp_name", told.tool);
-    else
-      line.text("mcp_name", without_secrets(told.tool));
+    text_of_call(line, "mcp_method", told.method);
+    text_of_call(line, "mcp_name", told.tool);
     line.text("upstream", told.upstream);
     bool judged = told.area == metrics::area::mcp || told.area == metrics::area::verify;
     if (judged) line.text("decision", told.permitted ? "allowed" : "refused");

@@ -156,7 +156,7 @@ class gateway_service final : public net::service {
 
   net::task<void> answer(net::exchange& x, http_response response, bool open_to_pages);
   // Log lines of the topics that are watched.
-  void watch(const snapshot& rules, const net::exchange& x, const trace_note& note);
+  void watch(const snapshot& rules, const net::exchange& x, trace_note note);
   void watch_forwarding(const net::exchange& x, const upstream& to, const snapshot& rules,
                         const envelope& message, std::string_view upstream_head);
   void watch_refusal(const net::exchange& x, const snapshot& rules, const refusal& why);

@@ -291,6 +291,77 @@ TEST_F(OpenStream, RunsToItsEndWhenItAnswersACall) {
   EXPECT_TRUE(has(client.until("data: 2\n\n"), "data: 2"));
 }
 
+// A server may keep the head back until it has an event.
+TEST_F(OpenStream, DoesNotBeginWhereItsGrantWasRevokedBeforeItsHeadCame) {
+  for (bool by_get : {true, false}) {
+    auto grant = std::string(by_get ? "one" : "two");
+    auto bearer = "Authorization: Bearer " + token([&](access_claims& c) { c.grant_id = grant; }) + "\r\n";
+    client = connect();
+    client.send(by_get ? get("/mcp", bearer) : post(call, bearer));
+    up = upstream_end();
+    up.until(by_get ? "\r\n\r\n" : call);
+    revoke(grant, now());
+    sweep(now() + seconds(1));  // later than any token of the grant: the revocation itself is forgotten
+    up.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Of-Server: 1\r\n\r\ndata: 1\n\n");
+    auto answer = client.until("has been revoked");
+    EXPECT_EQ(status_of(answer), 401) << answer;
+    EXPECT_TRUE(has(answer, "error=\"invalid_token\"")) << answer;
+    EXPECT_FALSE(has(answer, "X-Of-Server"));
+    EXPECT_TRUE(up.sees_end()) << "the MCP server hears of it";
+    EXPECT_FALSE(has(client.rest(), "data: 1"));
+  }
+  EXPECT_TRUE(has(exposed(), "mop_streams 0\n"));
+}
+
+TEST_F(OpenStream, DoesNotBeginWhereItsGrantWasRevokedBeforeTheCallWasWhole) {
+  auto request = post(call, with_token("Expect: 100-continue\r\n"));
+  client = connect();
+  client.send(request.substr(0, request.size() - 1));
+  client.until("100 Continue\r\n\r\n");
+  revoke("grant", now() + seconds(60));
+  client.send(request.substr(request.size() - 1));
+  up = upstream_end();
+  up.until(call);
+  up.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n");
+  EXPECT_EQ(status_of(client.until("has been revoked")), 401);
+}
+
+TEST_F(OpenStream, OfAnotherGrantBeginsAndAnAnswerThatIsNoneGoesOut) {
+  for (std::string_view head : {"text/event-stream", "application/json"}) {
+    client = connect();
+    client.send(post(call, with_token()));
+    up = upstream_end();
+    up.until(call);
+    bool is_stream = head == "text/event-stream";
+    revoke(is_stream ? "another" : "grant", now() + seconds(60));
+    up.send("HTTP/1.1 200 OK\r\nContent-Type: " + std::string(head) +
+            "\r\nConnection: close\r\nContent-Length: 9\r\n\r\ndata: 1\n\n");
+    auto answer = client.until("data: 1\n\n");
+    EXPECT_EQ(status_of(answer), 200) << answer;
+    EXPECT_TRUE(has(answer, "data: 1\n\n"));
+  }
+}
+
+TEST_F(OpenStream, WhoseHeadCameAfterItsTokenEndedEndsSoonWhereItOnlyWaits) {
+  for (bool by_get : {true, false}) {
+    client = connect();
+    client.send(by_get ? get("/mcp", with_token()) : post(call, with_token()));
+    up = upstream_end();
+    up.until(by_get ? "\r\n\r\n" : call);
+    sweep(now() + seconds(121));
+    up.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n");
+    EXPECT_TRUE(has(client.until("data: 1\n\n"), "data: 1"));
+    sweep(now() + seconds(131));
+    if (by_get) {
+      client.rest();
+      EXPECT_TRUE(client.sees_end());
+    } else {
+      up.send("data: 2\n\n");
+      EXPECT_TRUE(has(client.until("data: 2\n\n"), "data: 2")) << "the call was allowed when it was made";
+    }
+  }
+}
+
 TEST_F(OpenStream, IsCountedAndACallIsNot) {
   open(get("/mcp", with_token()));
   EXPECT_TRUE(has(exposed(), "mop_streams 1\n"));

@@ -104,6 +104,24 @@ TEST_F(Gateway, DropsWhatAConnectionFieldNames) {
   up.send(ok);
 }
 
+TEST_F(Gateway, DropsWhatAConnectionFieldOfTheAnswerNames) {
+  auto client = connect();
+  client.send(post(call, with_token()));
+  auto server_end = upstream_end();
+  server_end.until(call);
+  server_end.send(
+      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nX-One: 1\r\nX-Two: 2\r\n"
+      "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\nMcp-Session-Id: s\r\nX-Other: o\r\n"
+      "Connection: X-One, date\r\nConnection: close , x-two\r\nConnection: Mcp-Session-Id\r\n\r\n{}");
+  auto answer = client.until("{}");
+  EXPECT_EQ(status_of(answer), 200);
+  for (const char* named : {"X-One", "X-Two", "Mcp-Session-Id", "1970"}) {
+    EXPECT_FALSE(has(answer, named)) << answer;
+  }
+  EXPECT_TRUE(has(answer, "X-Other: o\r\n"));
+  EXPECT_TRUE(has(answer, "\r\nDate: ")) << "one of ours";
+}
+
 TEST_F(Gateway, HonoursEveryConnectionLine) {
   auto client = connect();
   client.send(post(call, with_token("Connection: X-One\r\nX-One: 1\r\nX-Two: 2\r\nConnection: X-Two\r\n"

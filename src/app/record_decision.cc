@@ -1,9 +1,11 @@
 // What was decided about a call, written down before the client learns of it.
 
 #include "app/audit.h"
+#include "app/foreign_text.h"
 #include "app/gateway_service.h"
 #include "app/story.h"
 #include "base/trace.h"
+#include "oauth/redact.h"
 #include "symptom/catalogue.h"
 
 namespace mcp_oauth {
@@ -20,13 +22,16 @@ std::string gateway_service::audit_line(const net::exchange& x, const story& tol
     if (why != nullptr) {
       const auto& row = explain(why->code);
       line.text("error", row.oauth_error).text("symptom", row.id).text("reason", row.name);
-      line.text("detail", why->detail);
+      line.text("detail", without_secrets(why->detail));
     }
-    line.text("action", told.action).text("http_method", x.head().method).text("path", x.head().path);
+    line.text("action", told.action).text("http_method", x.head().method);
+    text_of_path(line, "path", x.head().path);
     line.text("user_id", told.subject).text("client_id", told.client_id).text("issuer", told.issuer);
-    line.text("mcp_method", told.method).text("mcp_name", told.tool).text("upstream", told.upstream);
+    text_of_call(line, "mcp_method", told.method);
+    text_of_call(line, "mcp_name", told.tool);
+    line.text("upstream", told.upstream);
     for (const auto& [name, value] : told.notes) {
-      if (name.starts_with("original_")) line.text(name, value);
+      if (name.starts_with("original_")) text_of_path(line, name, value);
     }
   }
   return out;

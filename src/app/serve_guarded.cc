@@ -10,6 +10,7 @@
 #include "net/http_write.h"
 #include "oauth/bearer.h"
 #include "oauth/challenge.h"
+#include "oauth/redact.h"
 #include "symptom/catalogue.h"
 
 #include <coroutine>
@@ -167,8 +168,8 @@ void gateway_service::tell_remembered(const net::exchange& x, const snapshot& ru
   if (!told.remembered || !parts_.log->wants(log_level::debug)) return;
   auto what = told.tool.empty() ? "method: " + told.method : "tool: " + told.tool;
   log_line line(lines_, log_level::debug, "oauth", wall_clock(), rules.style);
-  line.text("message",
-            "Using cached authentication for " + what + " (user: " + std::string(told.subject) + ")");
+  line.text("message", "Using cached authentication for " + without_secrets(what) +
+                           " (user: " + std::string(told.subject) + ")");
   line.text("request_id", x.request_id());
 }
 

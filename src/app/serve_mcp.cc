@@ -50,14 +50,17 @@ struct gateway_service::admission {
 class gateway_service::mcp_watcher final : public net::relay_watcher {
  public:
   mcp_watcher(gateway_service& of, net::exchange& x, const upstream& to, const snapshot& rules,
-              credential& who, admission& in)
-      : of_(of), x_(x), to_(to), rules_(rules), who_(who), in_(in), rewriter_([this](std::string_view u) {
-          return public_endpoint(u);
-        }) {}
+              credential& who, admission& in, open_streams::call& under_way)
+      : of_(of),
+        x_(x),
+        to_(to),
+        rules_(rules),
+        who_(who),
+        in_(in),
+        under_way_(under_way),
+        rewriter_([this](std::string_view u) { return public_endpoint(u); }) {}
   ~mcp_watcher() override {
-    if (!counted_) return;
-    of_.streams_.erase(open_);
-    of_.parts_.counts->stream_closed();
+    if (counted_) of_.parts_.counts->stream_closed();
   }
 
   result<void> on_request_piece(std::string_view content, bool last) override {
@@ -106,10 +109,19 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
         return verdict::replace;
       }
     }
-    legacy_ = x_.head().method == "GET" && starts_with_ignoring_case(type, "text/event-stream");
+    bool events = starts_with_ignoring_case(type, "text/event-stream");
+    auto opened = events ? open() : result<void>();
+    if (!opened) {
+      replacement = opened.error();
+      return verdict::replace;
+    }
+    legacy_ = x_.head().method == "GET" && events;
     net::append_status_line(out, head.status);
     const auto& transform = to_.transform;
+    connection_options connection(head.fields);
+    auto passes_on = [&](std::string_view name) { return head.find(name) && !connection.name(name); };
     for (const auto& f : head.fields) {
+      if (connection.name(f.name)) continue;
       if (lists && lists->changes(f.name)) continue;
       if (response_field_passes(f.name)) {
         auto name = transform.empty() ? f.name : transform.name_for(f.name);
@@ -121,17 +133,12 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
       }
     }
     out += transform.added();
-    if (!head.find("date")) net::append_field(out, "Date", net::http_date());
+    if (!passes_on("date")) net::append_field(out, "Date", net::http_date());
     append_nonce(out, rules_);
     for (const auto& [name, value] : rules_.cors.fields_for(x_.head().find("origin").value_or(""), false)) {
       net::append_field(out, name, value);
     }
-    bool events = starts_with_ignoring_case(type, "text/event-stream");
-    if (events) {
-      count();
-      stream_began = std::chrono::steady_clock::now();
-    }
-    if (events && !head.find("x-accel-buffering")) net::append_field(out, "X-Accel-Buffering", "no");
+    if (events && !passes_on("x-accel-buffering")) net::append_field(out, "X-Accel-Buffering", "no");
     return lists ? lists->how() : verdict::pass;
   }
 
@@ -161,8 +168,6 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
   std::unique_ptr<list_answers> lists;  // what the caller may not see is taken out of the answer
   // The same, or null, when rules may have come between the call and its answer.
   std::function<std::unique_ptr<list_answers>()> lists_by_now;
-  // Why we ended the stream, if it was us.
-  std::optional<error> ended_for() const { return counted_ ? open_->ended_for : std::nullopt; }
 
  private:
   // Of a call that passed while it came, at its end.
@@ -173,12 +178,14 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
     if (!permitted) return fail(permitted.error().code, std::move(permitted.error().detail));
     return of_.still_good(x_, to_, who_);
   }
-  void count() {
-    const auto& c = who_.claims();
+  result<void> open() {
     open_streams::kind kind{x_.head().method == "GET", lists != nullptr, to_.where.conf().name};
-    open_ = of_.streams_.add(c.grant_id, c.expires + to_.tokens.leeway, x_, std::move(kind));
+    auto opened = under_way_.open(who_.claims().expires + to_.tokens.leeway, std::move(kind));
+    if (!opened) return opened;
     of_.parts_.counts->stream_opened();
     counted_ = true;
+    stream_began = std::chrono::steady_clock::now();
+    return {};
   }
 
   // Where a client of 2024-11-05 shall post to: our path for the server's, bound to who opened the stream.
@@ -221,12 +228,12 @@ class gateway_service::mcp_watcher final : public net::relay_watcher {
   const snapshot& rules_;
   credential& who_;
   admission& in_;
+  open_streams::call& under_way_;
   endpoint_rewriter rewriter_;
   std::string rewritten_;
   event_boundary boundary_;
   bool legacy_ = false;
   bool counted_ = false;
-  open_streams::place open_;
 };
 
 result<std::shared_ptr<credential>> gateway_service::authenticate(const net::exchange& x,
@@ -426,6 +433,7 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
   }
   if (rules.watched.has(topic::token_validate)) watch(rules, x, validated_note(**who));
   const auto& claims = (*who)->claims();
+  open_streams::call under_way(streams_, claims.grant_id, x);
   told.caller = *who;
   told.subject = claims.subject;
   told.client_id = claims.client_id;
@@ -517,7 +525,7 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
 
   tell_remembered(x, rules, told);
   auto query = without_parameter(asked->rest, "access_token");
-  mcp_watcher watcher(*this, x, to, rules, **who, in);
+  mcp_watcher watcher(*this, x, to, rules, **who, in, under_way);
   bool may_list_items = may_hold_lists(head.method, in.scanner.seen());
   bool lists = judged.filters_lists() && (may_list_items || asks_for_answers(in.scanner.seen()));
   const auto& server_name = to.where.conf().name;
@@ -561,9 +569,15 @@ net::task<void> gateway_service::serve_mcp(net::exchange& x, const snapshot& rul
       auto sent = upstream_head(x, to, rules, **who, *session, query, told.client);
       watcher.replacement->detail += "; it was sent " + field_names(sent);
     }
+    // The server has heard of the call: its stream has ended, though the client will see nothing of it.
+    bool revoked = watcher.replacement->code == errc::token_revoked;
+    if (revoked && rules.conf.audit.enabled()) {
+      const error* ended = &*watcher.replacement;
+      (void)co_await record_decision(x, rules, told, decision::ended, ended);
+    }
     co_return co_await refuse_mcp(x, to, told, *watcher.replacement, scopes, id);
   }
-  if (auto ours = watcher.ended_for()) {
+  if (auto ours = under_way.ended_for()) {
     told.why = std::move(ours);
     x.close_after();
     const error* ended = &*told.why;

@@ -84,7 +84,7 @@ void gateway_service::end_trace(const net::exchange& x, story& told, std::chrono
   if (!route.empty()) span.name.append(" ").append(route);
   span.texts.emplace_back("http.request.method", known_method(head.method));
   span.texts.emplace_back("http.route", route);
-  span.texts.emplace_back("url.path", head.path);
+  span.texts.emplace_back("url.path", path_of_span(head.path));
   if (auto here = url::parse(rules.conf.public_url)) {
     span.texts.emplace_back("url.scheme", here->scheme);
     span.texts.emplace_back("server.address", here->host);

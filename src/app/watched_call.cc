@@ -2,6 +2,7 @@
 
 #include "app/gateway_service.h"
 #include "base/text.h"
+#include "oauth/redact.h"
 #include "policy/near_miss.h"
 #include "symptom/catalogue.h"
 
@@ -14,8 +15,10 @@ constexpr std::size_t longest_value = 200;
 
 std::string shown(std::string_view name, std::string_view value) {
   if (names_a_credential(name)) return "***";
-  if (value.size() <= longest_value) return std::string(value);
-  return std::string(value.substr(0, longest_value)) + "…";
+  // Before it is cut: half of a secret does not look like one.
+  auto clean = without_secrets(value);
+  if (clean.size() <= longest_value) return clean;
+  return clean.substr(0, longest_value) + "…";
 }
 
 // The fields of a head, behind its first line.
@@ -73,7 +76,7 @@ std::string field_names(std::string_view sent) {
 trace_note request_note(std::string_view sent, const upstream& to) {
   auto line = sent.substr(0, sent.find(" HTTP/1.1"));
   // A query may hold what a client should have put elsewhere.
-  auto asked = std::string(line.substr(0, line.find('?')));
+  auto asked = path_without_secrets(line.substr(0, line.find('?')));
   return {topic::proxy_request,
           asked + " to " + to.target.key,
           {{"upstream", to.where.conf().name}, {"query", line.find('?') < line.size() ? "***" : ""}}};
@@ -141,7 +144,10 @@ void gateway_service::watch_refusal(const net::exchange& x, const snapshot& rule
   for (const auto& note : decision_notes(why)) watch(rules, x, note);
 }
 
-void gateway_service::watch(const snapshot& rules, const net::exchange& x, const trace_note& note) {
+// Whatever a note is about, clients and servers have a say in its texts.
+void gateway_service::watch(const snapshot& rules, const net::exchange& x, trace_note note) {
+  note.message = without_secrets(note.message);
+  for (auto& [name, value] : note.fields) value = without_secrets(value);
   append_trace(lines_, rules.style, note, x.request_id(), std::chrono::system_clock::now());
 }
 
@@ -157,7 +163,8 @@ void gateway_service::watch_forwarding(const net::exchange& x, const upstream& t
 void gateway_service::warn_of_path(const upstream& to, std::string_view path) const {
   const auto& conf = to.where.conf();
   if (!parts_.first_time_of || !parts_.first_time_of(conf.name, "path")) return;
-  error why{errc::path_unknown, "404 for " + std::string(to.where.upstream_path(path)) + " of " + conf.url};
+  auto asked = path_without_secrets(to.where.upstream_path(path));
+  error why{errc::path_unknown, "404 for " + asked + " of " + conf.url};
   parts_.log->event(log_level::warn, "proxy",
                     "the MCP server knows no such path: is that of its url right? Most serve /mcp", &why);
 }

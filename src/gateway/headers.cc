@@ -160,6 +160,11 @@ bool nominated(std::string_view connection_value, std::string_view name) {
   return false;
 }
 
+bool names_fields(const field& f) {
+  return is(f.name, "connection") && !equal_ignoring_case(f.value, "keep-alive") &&
+         !equal_ignoring_case(f.value, "close");
+}
+
 std::string with_hyphens(std::string name) {
   std::replace(name.begin(), name.end(), '_', '-');
   return name;
@@ -239,20 +244,22 @@ bool names_a_credential(std::string_view name) {
                      [&](auto part) { return lower.find(part) != std::string::npos; });
 }
 
+// Few messages name anything.
+connection_options::connection_options(std::span<const field> of)
+    : of_(of), any_(std::any_of(of.begin(), of.end(), names_fields)) {}
+
+bool connection_options::name(std::string_view field_name) const {
+  // More than one Connection line is one list (RFC 9110 §5.3).
+  return any_ && std::any_of(of_.begin(), of_.end(), [&](const field& f) {
+           return names_fields(f) && nominated(f.value, field_name);
+         });
+}
+
 void append_request_fields(std::string& out, std::span<const field> from, const header_rules& rules) {
-  // More than one Connection line is one list (RFC 9110 §5.3). Few requests name anything in it.
-  auto names_fields = [](const field& f) {
-    return is(f.name, "connection") && !equal_ignoring_case(f.value, "keep-alive") &&
-           !equal_ignoring_case(f.value, "close");
-  };
-  bool any = std::any_of(from.begin(), from.end(), names_fields);
-  auto named = [&](std::string_view name) {
-    return std::any_of(from.begin(), from.end(),
-                       [&](const field& f) { return names_fields(f) && nominated(f.value, name); });
-  };
+  connection_options connection(from);
   for (const auto& f : from) {
     if (!rules.passes(f.name)) continue;
-    if (any && named(f.name)) continue;
+    if (connection.name(f.name)) continue;
     out += f.name;
     out += ": ";
     out += f.value;

@@ -43,6 +43,18 @@ class header_rules {
 // Whether a server could take the name for that one, which is in lower case and with `-`.
 bool may_be_read_as(std::string_view name, std::string_view folded);
 
+// Which fields of a message belong to the connection because its Connection fields say so (RFC 9110 §7.6.1).
+class connection_options {
+ public:
+  // The fields have to stay as long as this does.
+  explicit connection_options(std::span<const field> of);
+  bool name(std::string_view field_name) const;
+
+ private:
+  std::span<const field> of_;
+  bool any_;
+};
+
 // Appends the fields of `from` that pass to `out`, one line each; those that a Connection field names are
 // left out (RFC 9110 §7.6.1).
 void append_request_fields(std::string& out, std::span<const field> from, const header_rules& rules);
@@ -79,7 +91,8 @@ bool names_a_person(std::string_view name);
 bool is_handed_on(std::string_view name, std::span<const std::string> forward_headers);
 
 // Whether a field of an upstream's answer goes on to the client: not what belongs to the connection, not the
-// upstream's own challenge, CORS or cookies, which speak about another server than the client sees.
+// upstream's own challenge, CORS or cookies, which speak about another server than the client sees. What its
+// Connection fields name has to be asked besides: see `connection_options`.
 bool response_field_passes(std::string_view name);
 
 }  // namespace mcp_oauth

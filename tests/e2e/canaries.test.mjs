@@ -57,6 +57,7 @@ before(async () => {
     clients: [inFile],
     limits: { requests_per_minute: 1_000_000 },
     tools: { echo: ['mcp'] },
+    audit: { file: 'audit.log', decisions: 'all' },
   }, { flags: ['--debug'] });
   idp.allow(`${gateway.origin}/auth/callback`);
   idp.provider.on('grant.success', ({ body }) => {
@@ -157,6 +158,17 @@ test('secrets are made, used, and failed with', async () => {
     await refused(await at({ ...mine, 'x-want': broken, 'x-api-key': plant(`key for the server, ${broken}`), cookie: `c=${plant(`cookie, ${broken}`)}` }));
   }
   await status(200)(await at({ ...mine, 'x-api-key': plant('key for the server') }, JSON.stringify(call('echo', { text: plant('argument that passes') }))));
+  // In the address of a resource, and in a path that holds a query in disguise.
+  const address = (what) => plant(`${what} ${secrets.size}`, canary('address'));
+  const reading = () => JSON.stringify({
+    jsonrpc: '2.0', id: 1, method: 'resources/read',
+    params: { uri: `https://bob:${address('password in the URI of a resource')}@files.example/x?token=${address('token in the URI of a resource')}` },
+  });
+  const disguised = () => `/x%3Faccess_token=${address('token in a path')}`;
+  await refused(await at({}, reading(), disguised()));
+  await refused(await at({ ...mine, 'mcp-method': 'tools/call' }, reading(), disguised()));
+  await refused(await at({ ...mine, 'x-want': 'hang up' }, reading(), disguised()));
+  await status(200)(await at({ ...mine, referer: `https://eve:${address('password in a referer')}@x.example/?k=${address('key in a referer')}` }, reading(), disguised()));
   const opened = await at(mine, JSON.stringify(initialize()));
   plant('bound session id', opened.headers.get('mcp-session-id'));
   await opened.text();
@@ -219,6 +231,9 @@ test('neither the log at its most talkative, nor what the program prints, nor th
   const log = await readFile(join(gateway.folder, 'logs/proxy.log'), 'utf8');
   assert.ok(log.split('\n').length > 60);
   assertFree(log, 'the log');
+  const decisions = await readFile(join(gateway.folder, 'audit.log'), 'utf8');
+  for (const verdict of ['allowed', 'denied']) assert.ok(decisions.includes(`"verdict":"${verdict}"`), verdict);
+  assertFree(decisions, 'the record of decisions');
   assertFree(gateway.program.errors.join('\n'), 'standard error');
   assertFree(gateway.program.lines.join('\n'), 'standard output', [/one-time/]);
   assertFree(await (await fetch(`${gateway.origin}/metrics`)).text(), '/metrics');

@@ -69,6 +69,14 @@ test('a call is one span for the request and one below it for the MCP server', a
   assert.match(collector.resources[0]['service.version'], /^\d+\.\d+\.\d+/);
 });
 
+test('no span holds the query that a path hides', async () => {
+  const answer = await ask({}, call('echo', { text: 'x' }), `${gateway.mcp}/x%3Faccess_token=hidden-in-a-path`);
+  const { trace_id } = await logOf(gateway, answer);
+  const spans = await collector.trace(trace_id, 2);
+  assert.equal(spans.find((s) => s.kind === 'server')['url.path'], '/mcp/x');
+  assert.equal(spans.find((s) => s.kind === 'client')['url.full'], `${upstream.url}/x`);
+});
+
 test('a valid traceparent goes on, with its tracestate', async () => {
   const context = newContext();
   await ask({ traceparent: context.text, tracestate: 'rojo=00f067aa0ba902b7' });
