@@ -126,11 +126,14 @@ test('a program on this computer is asked about every time, with the person\'s n
   await page.waitForURL(`${callback}?**`);
 });
 
-test('a web client that was approved is not asked about again', async () => {
+test('a web client that was approved is not asked about again, where a page of ours leads there', async () => {
   await page.goto(ask({ redirect_uri: webCallback }).url.href);
   await press('Approve as admin');
   await page.waitForURL(`${webCallback}?**`);
-  await page.goto(ask({ redirect_uri: webCallback }).url.href);
+  await page.goto(ask({ client_id: 'nobody-knows' }).url.href);
+  const target = ask({ redirect_uri: webCallback }).url.href;
+  await page.evaluate((url) => void (location.href = url), target);
+  await page.waitForURL(`${webCallback}?**`);
   assert.ok(page.url().startsWith(`${webCallback}?`), page.url());
   assert.ok(new URL(page.url()).searchParams.get('code'));
 });
@@ -139,6 +142,11 @@ test('but it is, when a page of another site leads there', async () => {
   await page.goto(webCallback);
   const target = ask({ redirect_uri: webCallback }).url.href;
   await page.evaluate((url) => void (location.href = url), target);
+  await page.getByRole('button', { name: 'Approve as admin' }).waitFor();
+});
+
+test('and when the browser was opened for it, by whomever', async () => {
+  await page.goto(ask({ redirect_uri: webCallback }).url.href);
   await page.getByRole('button', { name: 'Approve as admin' }).waitFor();
 });
 
