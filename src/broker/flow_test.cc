@@ -203,6 +203,14 @@ TEST_F(Flow, APasswordOfTheirOwnSignsOtherBrowsersOutAndKeepsClients) {
   EXPECT_EQ(refresh(client, text_member(tokens, "refresh_token")).status, 200);
 }
 
+TEST_F(Flow, AClientMayHaveTheScopesThatItsOperatorLists) {
+  conf.scopes_supported = {"a", "b"};
+  known_client some;
+  EXPECT_EQ(scopes_for(conf, some), (std::vector<std::string>{"a", "b"}));
+  some.scopes = {"b", "gone"};
+  EXPECT_EQ(scopes_for(conf, some), std::vector<std::string>{"b"});
+}
+
 TEST_F(Flow, AScopeThatTheOperatorTakesAwayIsInNoTokenFromThenOn) {
   auto tokens = body_of(redeem(client, code_for(client)));
   EXPECT_EQ(text_member(tokens, "scope"), "tools:read");
