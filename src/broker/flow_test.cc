@@ -1,3 +1,4 @@
+#include "broker/client_directory.h"
 #include "broker/fixture.h"
 #include "oauth/access_token.h"
 
