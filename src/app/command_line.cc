@@ -131,7 +131,7 @@ command_line::command_line() {
     const char *name, *does;
   };
   for (auto [name, does] : {row{"add", "Make a user, and print a one-time password"},
-                            row{"reset", "Give a user a new one-time password"},
+                            row{"reset", "Give a user a new one-time password, and end what the user had"},
                             row{"remove", "Remove a user, and end what the user had"}}) {
     users->add_subcommand(name, does)->add_option("NAME", user, "The user")->required()->type_name("");
   }

@@ -295,7 +295,8 @@ TEST_F(OpenStream, RunsToItsEndWhenItAnswersACall) {
 TEST_F(OpenStream, DoesNotBeginWhereItsGrantWasRevokedBeforeItsHeadCame) {
   for (bool by_get : {true, false}) {
     auto grant = std::string(by_get ? "one" : "two");
-    auto bearer = "Authorization: Bearer " + token([&](access_claims& c) { c.grant_id = grant; }) + "\r\n";
+    auto bearer = "Authorization: Bearer " + token([&](access_claims& c) { c.grant_id = grant; }) +
+                  "\r\nConnection: close\r\n";
     client = connect();
     client.send(by_get ? get("/mcp", bearer) : post(call, bearer));
     up = upstream_end();
