@@ -320,6 +320,14 @@ class derivation {
       if (c.redirect_uris.empty() && reading_.is_usable(here + ".redirect_uris")) {
         refuse(here, {"has no redirect_uris", "add redirect_uris: [https://client.example.com/callback]"});
       }
+      auto ours = url::parse(s_.public_url);
+      for (const auto& uri : c.redirect_uris) {
+        auto there = url::parse(uri);
+        if (ours && there && there->is_http() && there->origin() == ours->origin()) {
+          refuse(here + ".redirect_uris",
+                 {"has an address of this gateway itself", "name where the client listens"});
+        }
+      }
       if (c.client_name.empty()) c.client_name = c.client_id;
     }
   }

@@ -215,6 +215,9 @@ TEST(Derive, ScopesThatAreNeededMustBeOffered) {
 }
 
 TEST(Derive, ClientsOfTheFileAreComplete) {
+  EXPECT_THAT(bad("public_url: https://mcp.example.com\n" + std::string(upstream) +
+                  "clients: [{client_id: c, redirect_uris: [https://mcp.example.com/oauth/authorize]}]\n"),
+              HasSubstr("has an address of this gateway itself"));
   auto s = good(upstream + "clients: [{client_id: c, redirect_uris: https://a.example/cb}]\n");
   EXPECT_EQ(s.clients[0].client_name, "c");
   EXPECT_THAT(s.clients[0].redirect_uris, ElementsAre("https://a.example/cb"));
