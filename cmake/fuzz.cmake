@@ -3,7 +3,7 @@
 # fuzz/corpus/NAME through it.
 if(MOP_FUZZ)
   if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-    message(FATAL_ERROR "MOP_FUZZ needs clang; this is ${CMAKE_CXX_COMPILER_ID}. Use the preset fuzz.")
+    message(FATAL_ERROR "MOP_FUZZ needs clang; this is ${CMAKE_CXX_COMPILER_ID}. Use the preset asan.")
   endif()
   # The rooms themselves report which branches an input took. Only programs that bring a main of libFuzzer's link with
   # -fsanitize=fuzzer; for all others the hooks are enough.

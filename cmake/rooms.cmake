@@ -1,7 +1,7 @@
 # One folder of src/ is one room: a static library `room_NAME` of its sources, and a test program `NAME_test` of its
 # *_test.cc files. Tests with the word TOGETHER in their names run in one process, for what they share is dear.
 # Sources are found, not listed, so that adding a file touches one place.
-include(CheckCXXCompilerFlag)
+include(precompiled)
 
 add_library(mop_options INTERFACE)
 target_include_directories(mop_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
@@ -23,10 +23,16 @@ elseif(MOP_SANITIZE STREQUAL "thread")
   target_compile_options(mop_options INTERFACE -fsanitize=thread -fno-omit-frame-pointer)
   target_link_options(mop_options INTERFACE -fsanitize=thread)
 endif()
+if(MOP_COVERAGE)
+  # Who wants the counts says where to with LLVM_PROFILE_FILE.
+  target_compile_options(mop_options INTERFACE -fprofile-instr-generate=/dev/null -fcoverage-mapping)
+  target_link_options(mop_options INTERFACE -fprofile-instr-generate=/dev/null)
+endif()
 
 if(MOP_TESTS)
   enable_testing()
   include(GoogleTest)
+  precompile_test_headers()
 endif()
 
 function(room name)
@@ -46,7 +52,14 @@ function(room name)
   if(MOP_TESTS AND tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE room_${name} GTest::gmock GTest::gtest_main)
-    target_compile_definitions(${name}_test PRIVATE MOP_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    # Those alone that read files of the tree: to ccache, a file whose command names the folder is new in every clone.
+    foreach(test IN LISTS tests)
+      file(STRINGS ${test} reads_tree REGEX "MOP_SOURCE_DIR" LIMIT_COUNT 1)
+      if(reads_tree)
+        set_source_files_properties(${test} PROPERTIES COMPILE_DEFINITIONS MOP_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+      endif()
+    endforeach()
+    with_precompiled_headers(${name}_test)
     if(arg_TOGETHER)
       gtest_discover_tests(${name}_test TEST_PREFIX "${name}/" DISCOVERY_TIMEOUT 60 TEST_FILTER "-*${arg_TOGETHER}*")
       add_test(NAME "${name}/${arg_TOGETHER}" COMMAND ${name}_test "--gtest_filter=*${arg_TOGETHER}*")

@@ -190,7 +190,7 @@ class Runs(unittest.TestCase):
         (self.root / f"fuzz/{name}_fuzz.cc").touch()
         (self.root / "fuzz/corpus" / name).mkdir(parents=True)
         (self.root / "fuzz/corpus" / name / "named").write_bytes(b"old")
-        program = self.root / f"build/fuzz/{name}_fuzz"
+        program = self.root / f"build/asan/{name}_fuzz"
         program.parent.mkdir(parents=True, exist_ok=True)
         program.write_text(TARGET)
         program.chmod(0o755)

@@ -41,7 +41,7 @@ def options_of(arguments):
     parser.add_argument("--keep", action="store_true", help="add to fuzz/hours.tsv and fuzz/corpus")
     parser.add_argument("--idle", action="store_true", help="only while nothing else wants the processor")
     parser.add_argument("--jobs", type=int, default=1, help="so many targets side by side")
-    parser.add_argument("--build", type=Path, default=Path("build/fuzz"))
+    parser.add_argument("--build", type=Path, default=Path("build/asan"))
     return parser.parse_args(arguments)
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Which lines of the core the unit tests reach: check.py BUILD_DIR [--list]
 
-Runs the ROOM_test programs of a build of the preset `coverage` (everything but net/ and app/; replayed corpora assert
+Runs the ROOM_test programs of a build of the preset `asan` (everything but net/ and app/; replayed corpora assert
 nothing and do not count) and holds their line coverage to two rules:
 - at least 90 % of all lines;
 - a function of which less than 70 % of the lines are reached stands in uncovered.txt with the reason, and what stands
