@@ -75,7 +75,8 @@ result<void> create(record_store& store, const sealer& seal, const random_fn& ra
   return {};
 }
 
-// The newest key that may sign already; where none may, the first: a gateway whose clock is ahead of ours made it.
+// The newest key that may sign already; where none may, the first: a gateway whose clock is ahead of ours
+// made it.
 const stored_key* signer(const std::vector<stored_key>& keys, time_point now) {
   const stored_key* found = keys.empty() ? nullptr : &keys.front();
   for (const auto& k : keys) {
