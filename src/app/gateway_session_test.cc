@@ -364,7 +364,7 @@ TEST_F(OpenStream, WhoseHeadCameAfterItsTokenEndedEndsSoonWhereItOnlyWaits) {
 }
 
 TEST_F(OpenStream, IsCountedAndACallIsNot) {
-  open(get("/mcp", with_token()));
+  open(get("/mcp", with_token("Connection: close\r\n")));
   EXPECT_TRUE(has(exposed(), "mop_streams 1\n"));
   auto calling = connect();
   calling.send(post(call, with_token()));
@@ -392,7 +392,7 @@ TEST_F(OpenStream, EndsWithItsGrantThoughItsClientDoesNotRead) {
 }
 
 TEST_F(OpenStream, MayOutliveTheRulesItBeganWith) {
-  open(post(call, with_token()));
+  open(post(call, with_token("Connection: close\r\n")));
   auto changed = std::make_shared<snapshot>(*rules);
   std::promise<void> used;
   server->workers()[0]->post([&, this] {

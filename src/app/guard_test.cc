@@ -44,10 +44,11 @@ class Guarded : public Gateway {
   }
 
   std::string of(const std::string& issuer, const std::string& audience = resource,
-                 const std::string& scope = "tools:read") {
+                 const std::string& scope = "tools:read", const json::object& more = {}) {
     if (!server) start_guard();
     json::object claims{
         {"iss", issuer}, {"sub", "ada"}, {"aud", audience}, {"scope", scope}, {"client_id", "c"}};
+    for (const auto& m : more) claims.insert_or_assign(m.key(), m.value());
     claims["iat"] = to_unix(now());
     claims["exp"] = to_unix(now()) + 60;
     return "Authorization: Bearer " +
@@ -146,6 +147,16 @@ TEST_F(Guarded, DecidesPerTool) {
   auto refused = answer_to(post(call, of("https://one.example", resource, "other")));
   EXPECT_EQ(status_of(refused), 403);
   EXPECT_TRUE(has(refused, "required_scopes"));
+}
+
+TEST_F(Guarded, DecidesByNoAddressThatTheTokenTakesBack) {
+  value_test corp{value_test::operation::matches, {"*@corp.example"}};
+  rule_condition from_corp{rule_condition::source::claim, "email", {corp}};
+  conf.tools[0].when.push_back(from_corp);
+  json::object who{{"email", "boss@corp.example"}, {"email_verified", true}};
+  EXPECT_EQ(status_of(passed(post(call, of("https://one.example", resource, "tools:read", who))).first), 200);
+  who["email_verified"] = false;
+  EXPECT_EQ(status_of(answer_to(post(call, of("https://one.example", resource, "tools:read", who)))), 403);
 }
 
 TEST_F(Guarded, LetsEverybodyCallAPublicServer) {

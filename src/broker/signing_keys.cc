@@ -75,9 +75,10 @@ result<void> create(record_store& store, const sealer& seal, const random_fn& ra
   return {};
 }
 
-// The newest key that may sign already.
+// The newest key that may sign already; where none may, the first: a gateway whose clock is ahead of ours
+// made it.
 const stored_key* signer(const std::vector<stored_key>& keys, time_point now) {
-  const stored_key* found = nullptr;
+  const stored_key* found = keys.empty() ? nullptr : &keys.front();
   for (const auto& k : keys) {
     if (k.use_from <= now) found = &k;
   }
@@ -105,7 +106,7 @@ result<key_state> load_or_create_keys(record_store& store, const sealer& seal, c
     keys = read_all(store, seal, now);
     if (!keys) return tl::unexpected(keys.error());
     present = signer(*keys, now);
-    if (present == nullptr) return fail(errc::store_corrupt, "no signing key may be used yet");
+    if (present == nullptr) return fail(errc::store_corrupt, "no signing key");
   }
 
   std::vector<public_key> published;

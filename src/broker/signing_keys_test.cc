@@ -1,5 +1,6 @@
 #include "broker/signing_keys.h"
 
+#include "broker/troubled_store.h"
 #include "jose/random.h"
 #include "store/memory_store.h"
 
@@ -108,6 +109,19 @@ TEST_F(SigningKeys, AServerThatSleptPastTheTurnPublishesFirst) {
 TEST_F(SigningKeys, TwoReplicasThatStartTogetherShareOneKey) {
   auto a = at(start), b = at(start);
   EXPECT_EQ(kid(a), kid(b));
+  EXPECT_EQ(*store.count("signing_key", start), 1u);
+}
+
+TEST_F(SigningKeys, OneOfAReplicaWhoseClockIsAheadServesTheOthers) {
+  model::troubled_store raced;
+  raced.behind = &store;
+  std::optional<key_state> of_other;
+  raced.arm(1, model::trouble::none, [&] { of_other = at(start + std::chrono::minutes(10)); });
+  auto state = load_or_create_keys(raced, seal, random_bytes, rules, start);
+  ASSERT_TRUE(state) << state.error().detail;
+  ASSERT_TRUE(of_other) << "the other one was not first";
+  EXPECT_EQ(kid(*state), kid(*of_other));
+  EXPECT_EQ(kid(at(start + seconds(5))), kid(*of_other)) << "at the next start";
   EXPECT_EQ(*store.count("signing_key", start), 1u);
 }
 

@@ -257,7 +257,7 @@ constexpr config_key table[] = {
   {.path = "telemetry.service_name", .slot = &in<&S::telemetry, &E::service_name>, .doc = "What traces call the gateway (service.name).", .environment = "OTEL_SERVICE_NAME", .check = checks::visible_text},
   {.path = "telemetry.sample_percent", .slot = &in<&S::telemetry, &E::sample_percent>, .doc = "How much of what begins here is recorded, 0 to 100, with up to four decimals; a trusted proxy decides for what it has begun. Also from OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG.", .check = checks::percentage},
 
-  {.path = "connect_timeout", .slot = &in<&S::timeouts, &T::connect>, .doc = "Until the MCP server has taken the connection.", .also = "timeouts.connect", .least = 1, .most = ms_hour},
+  {.path = "connect_timeout", .slot = &in<&S::timeouts, &T::connect>, .doc = "Until the name of the MCP server is known, until it has taken the connection, and for TLS until both have agreed: each.", .also = "timeouts.connect", .least = 1, .most = ms_hour},
   {.path = "request_timeout", .slot = &in<&S::timeouts, &T::request>, .doc = "Until the first byte of the MCP server's answer.", .also = "timeouts.request", .least = 1, .most = 24 * ms_hour},
   {.path = "timeouts.header", .slot = &in<&S::timeouts, &T::header>, .doc = "Until a client has sent a request head.", .least = 1, .most = ms_hour},
   {.path = "timeouts.body", .slot = &in<&S::timeouts, &T::body>, .doc = "Between two pieces of a client's request body.", .least = 1, .most = ms_hour},

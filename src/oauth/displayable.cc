@@ -69,11 +69,16 @@ std::string displayable(std::string_view text) {
 }
 
 std::string without_controls(std::string text, bool lines) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  for (std::size_t i = 0; i < text.size();) {
     auto c = static_cast<unsigned char>(text[i]);
-    auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0U;
-    if ((c < 0x20 && !(lines && c == '\n')) || c == 0x7F) text[i] = ' ';
-    if (c == 0xC2 && next >= 0x80 && next < 0xA0) text[i] = text[i + 1] = ' ';
+    auto character = std::string_view(text).substr(i, length_of(c));
+    if (c >= 0x80 && is_valid_utf8(character)) {
+      if (decode(character) < 0xA0) text[i] = text[i + 1] = ' ';
+      i += character.size();
+      continue;
+    }
+    if ((c < 0x20 && !(lines && c == '\n')) || (c >= 0x7F && c < 0xA0)) text[i] = ' ';
+    ++i;
   }
   return text;
 }

@@ -11,7 +11,7 @@ namespace mcp_oauth {
 std::string displayable(std::string_view text);
 
 // The same words with a blank for each byte of a control character, for a terminal: C0, DEL, and C1 as UTF-8
-// has it. With `lines`, line ends stay.
+// has it or as bytes of their own. With `lines`, line ends stay.
 std::string without_controls(std::string text, bool lines = false);
 
 }  // namespace mcp_oauth

@@ -65,6 +65,10 @@ TEST(WithoutControls, LeavesNothingThatATerminalActsOn) {
             "a  31mred    ");
   EXPECT_EQ(without_controls("\xC2\xA0\xC3\x9B\xE2\x82\xAC \xC2"), "\xC2\xA0\xC3\x9B\xE2\x82\xAC \xC2")
       << "words stay";
+  EXPECT_EQ(without_controls("a\x9B"
+                             "31m\x80\xC3\x9B\x9C"),
+            "a 31m \xC3\x9B ")
+      << "a terminal of one byte a character";
   EXPECT_EQ(without_controls(std::string("a\0b", 3)), "a b");
   EXPECT_EQ(without_controls("one\ntwo\r\n\x1B[2J", true), "one\ntwo \n [2J");
 }
