@@ -23,6 +23,12 @@ function(precompile_test_headers)
   separate_arguments(flags NATIVE_COMMAND "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${type}}")
   set(options -std=c++${CMAKE_CXX_STANDARD} ${flags} $<TARGET_PROPERTY:mop_options,INTERFACE_COMPILE_OPTIONS>
     $<TARGET_PROPERTY:GTest::gtest,INTERFACE_COMPILE_OPTIONS>)
+  # Where gtest wants a macro to be: Debian's has it among the options.
+  get_target_property(definitions GTest::gtest INTERFACE_COMPILE_DEFINITIONS)
+  if(definitions)
+    list(TRANSFORM definitions PREPEND -D OUTPUT_VARIABLE definitions)
+    list(APPEND options ${definitions})
+  endif()
   add_custom_command(OUTPUT ${precompiled_file} BYPRODUCTS ${precompiled_file}.sum DEPENDS test_headers.h DEPFILE test_headers.d
     COMMAND ${CMAKE_CXX_COMPILER} "${options}" -x c++-header test_headers.h
             -MD -MT ${precompiled_file} -MF test_headers.d -o ${precompiled_file}
