@@ -4,6 +4,7 @@
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import conformance_page
 import coroutines
@@ -16,6 +17,7 @@ import past_mistakes
 import sizes
 import sources
 import symptoms
+import tidy
 import words
 
 CMAKE = """
@@ -35,6 +37,29 @@ class Blank(unittest.TestCase):
         self.assertNotIn("{", code)
         self.assertNotIn("co_await", code)
         self.assertIn("10'000", code)
+
+
+class Tidy(unittest.TestCase):
+    def test_reads_a_file_again_until_it_is_clean_and_whenever_it_or_a_rule_changed(self):
+        with tempfile.TemporaryDirectory() as root, mock.patch.object(tidy, "is_clean") as is_clean:
+            source, seen = Path(root, "a.cc"), Path(root, "seen")
+            seen.mkdir()
+            entry = {"directory": root, "command": "c++ -o a.o -c a.cc"}
+
+            def look(finding, rules=b"rules"):
+                is_clean.return_value = not finding
+                return tidy.look_at("a.cc", entry, rules, seen)
+
+            source.write_text("int a;\n")
+            self.assertEqual(look(finding=True), (False, False))
+            self.assertEqual(look(finding=False), (True, False))
+            self.assertEqual(look(finding=True), (True, True))
+            self.assertEqual(look(finding=True, rules=b"others"), (False, False))
+            source.write_text("int a;  // NOLINT\n")
+            self.assertEqual(look(finding=False), (True, False), "a comment may be a NOLINT")
+            source.write_text("does not compile\n#error\n")
+            self.assertEqual(look(finding=False), (True, False))
+            self.assertEqual(look(finding=False), (True, False), "what does not compile is not remembered")
 
 
 class Layers(unittest.TestCase):
