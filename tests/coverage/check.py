@@ -84,6 +84,13 @@ def reached_lines(segments):
     return lines
 
 
+def name_of(path):
+    """`room/file` of a file of ours, "" of any other. An object that ccache kept for another clone names that clone, so one file may
+    have several paths."""
+    match = re.search(r"(?:^|/)src/([a-z]+/[a-z0-9_]+\.(?:cc|h))$", path)
+    return match[1] if match else ""
+
+
 def short_name(pretty):
     """`mcp_oauth::(anonymous namespace)::refuse(int)` is `refuse`."""
     pretty = pretty.replace("(anonymous namespace)::", "").replace("mcp_oauth::", "")
@@ -150,35 +157,37 @@ def main():
     if not programs:
         sys.exit(f"no tests in {build}")
     data = exported(build, programs, run_tests(build, programs))
-    product = {str(p): str(p.relative_to(ROOT / "src")) for p in product_files()}
+    product = {str(p.relative_to(ROOT / "src")) for p in product_files()}
     lines = {}
     for f in data["files"]:
-        path = str(Path(build, f["filename"]).resolve())
-        if path in product and f["segments"]:
-            lines[path] = reached_lines(f["segments"])
+        name = name_of(f["filename"])
+        if name in product and f["segments"]:
+            file = lines.setdefault(name, {})
+            for line, count in reached_lines(f["segments"]).items():
+                file[line] = max(count, file.get(line, 0))
 
     known, low = {}, {}
-    for (name, first, last), function in functions_of(data).items():
-        path = str(Path(build, name).resolve())
-        if path not in lines:
+    for (path, first, last), function in functions_of(data).items():
+        name = name_of(path)
+        if name not in lines:
             continue
-        inside = [count > 0 for line, count in lines[path].items() if first <= line <= last]
+        inside = [count > 0 for line, count in lines[name].items() if first <= line <= last]
         share = 100.0 * sum(inside) / max(1, len(inside))
         # Overloads share a name; the least of them counts.
-        key = (product[path], function)
+        key = (name, function)
         known[key] = min(share, known.get(key, 100.0))
     low = {key: share for key, share in known.items() if share < LEAST_OF_ONE}
 
     if "--list" in sys.argv:
-        for path in sorted(lines):
-            text = Path(path).read_text().splitlines()
-            for line in sorted(n for n, count in lines[path].items() if count == 0):
-                print(f"{product[path]}:{line}: {text[line - 1]}")
+        for name in sorted(lines):
+            text = Path(ROOT, "src", name).read_text().splitlines()
+            for line in sorted(n for n, count in lines[name].items() if count == 0):
+                print(f"{name}:{line}: {text[line - 1]}")
     reached = sum(count > 0 for file in lines.values() for count in file.values())
     everything = sum(len(file) for file in lines.values())
     rooms = {}
-    for path, file in lines.items():
-        room = rooms.setdefault(product[path].split("/")[0], [0, 0])
+    for name, file in lines.items():
+        room = rooms.setdefault(name.split("/")[0], [0, 0])
         room[0] += sum(count > 0 for count in file.values())
         room[1] += len(file)
     for room in sorted(rooms):
