@@ -85,6 +85,13 @@ std::string listening_inode(const char* table, std::uint16_t port) {
 
 }  // namespace
 
+const addrinfo& address_to_listen_on(const addrinfo& first) {
+  for (const auto* a = &first; a != nullptr; a = a->ai_next) {
+    if (a->ai_family == AF_INET) return *a;
+  }
+  return first;
+}
+
 listeners::~listeners() {
   for (int fd : descriptors_) ::close(fd);
 }
@@ -121,11 +128,12 @@ result<listeners> open_listeners(const std::string& host, std::uint16_t& port, u
   int failed = ::getaddrinfo(host.empty() || host == "*" ? nullptr : host.c_str(), nullptr, &hints, &found);
   if (failed != 0) return fail(errc::config_invalid, "host: " + host + ": " + gai_strerror(failed));
   addresses list(found, &freeaddrinfo);
+  const auto& address = address_to_listen_on(*list);
 
   auto deadline = std::chrono::steady_clock::now() + patience;
   for (;;) {
     // Alone first, so that a holder shows even if it would share; then shared.
-    int alone = bind_and_listen(*list, port, false);
+    int alone = bind_and_listen(address, port, false);
     if (alone >= 0) {
       port = port_of(alone);
       ::close(alone);
@@ -137,11 +145,11 @@ result<listeners> open_listeners(const std::string& host, std::uint16_t& port, u
   }
   listeners open;
   for (unsigned i = 0; i < count; ++i) {
-    int fd = bind_and_listen(*list, port, true);
+    int fd = bind_and_listen(address, port, true);
     if (fd < 0) return refused(errno, host, port);
     open.add(fd);
   }
-  open.at(text_of(*list, port));
+  open.at(text_of(address, port));
   return open;
 }
 

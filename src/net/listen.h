@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include <netdb.h>
+
 namespace mcp_oauth::net {
 
 // Listening descriptors; closes those that nobody took.
@@ -19,7 +21,7 @@ class listeners {
   listeners& operator=(listeners&&) = delete;
   ~listeners();
   void add(int descriptor) { descriptors_.push_back(descriptor); }
-  // Where they listen, as "127.0.0.1:8080" or "[::1]:8080": of a name with several addresses it is the first.
+  // Where they listen, as "127.0.0.1:8080" or "[::1]:8080".
   const std::string& address() const { return address_; }
   void at(std::string address) { address_ = std::move(address); }
   std::size_t count() const { return descriptors_.size(); }
@@ -29,6 +31,10 @@ class listeners {
   std::vector<int> descriptors_;
   std::string address_;
 };
+
+// Of what a name stands for, the first IPv4 address, else the first: a client that is given `localhost` tries
+// all of its addresses, one that is given 127.0.0.1 does not try ::1.
+const addrinfo& address_to_listen_on(const addrinfo& first);
 
 // Opens `count` listening descriptors on one address that share its connections (SO_REUSEPORT), and refuses a
 // port on which somebody else listens already: a second gateway by mistake must not take half of the
