@@ -85,9 +85,9 @@ std::string listening_inode(const char* table, std::uint16_t port) {
 
 }  // namespace
 
-const addrinfo& address_to_listen_on(const addrinfo& first) {
-  for (const auto* a = &first; a != nullptr; a = a->ai_next) {
-    if (a->ai_family == AF_INET) return *a;
+const addrinfo* address_to_listen_on(const addrinfo* first) {
+  for (const auto* a = first; a != nullptr; a = a->ai_next) {
+    if (a->ai_family == AF_INET) return a;
   }
   return first;
 }
@@ -128,7 +128,7 @@ result<listeners> open_listeners(const std::string& host, std::uint16_t& port, u
   int failed = ::getaddrinfo(host.empty() || host == "*" ? nullptr : host.c_str(), nullptr, &hints, &found);
   if (failed != 0) return fail(errc::config_invalid, "host: " + host + ": " + gai_strerror(failed));
   addresses list(found, &freeaddrinfo);
-  const auto& address = address_to_listen_on(*list);
+  const auto& address = *address_to_listen_on(list.get());
 
   auto deadline = std::chrono::steady_clock::now() + patience;
   for (;;) {

@@ -34,7 +34,7 @@ class listeners {
 
 // Of what a name stands for, the first IPv4 address, else the first: a client that is given `localhost` tries
 // all of its addresses, one that is given 127.0.0.1 does not try ::1.
-const addrinfo& address_to_listen_on(const addrinfo& first);
+const addrinfo* address_to_listen_on(const addrinfo* first);
 
 // Opens `count` listening descriptors on one address that share its connections (SO_REUSEPORT), and refuses a
 // port on which somebody else listens already: a second gateway by mistake must not take half of the

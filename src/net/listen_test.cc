@@ -11,10 +11,10 @@ TEST(Listen, OnTheIpv4AddressOfANameThatHasBoth) {
   v4.ai_family = AF_INET;
   v6.ai_family = another_v6.ai_family = AF_INET6;
   v6.ai_next = &v4;
-  EXPECT_EQ(&address_to_listen_on(v6), &v4);
+  EXPECT_EQ(address_to_listen_on(&v6), &v4);
   v6.ai_next = &another_v6;
-  EXPECT_EQ(&address_to_listen_on(v6), &v6);
-  EXPECT_EQ(&address_to_listen_on(v4), &v4);
+  EXPECT_EQ(address_to_listen_on(&v6), &v6);
+  EXPECT_EQ(address_to_listen_on(&v4), &v4);
 }
 
 TEST(Listen, SaysWhereItDoes) {
